@@ -1,0 +1,116 @@
+//! How a try can fail. The framework decides by the variant alone what happens next.
+
+use std::time::Duration;
+
+/// Why a try did not end in acceptance.
+///
+/// The text is for people and is journalled and sent: it must hold no URL, token or address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DeliveryError {
+    /// It may work later: network, timeout, 408, 425, 429, 5xx, SMTP 4xx.
+    #[error("{detail}")]
+    Transient {
+        /// For metrics.
+        reason: Reason,
+        /// For people.
+        detail: String,
+        /// How long the vendor asked us to wait. Holds the whole channel, not only this message.
+        retry_after: Option<Duration>,
+    },
+    /// The vendor will never take *this* message: too large, bad format. The framework sends the
+    /// plain short form once, then moves on.
+    #[error("{detail}")]
+    PermanentMessage {
+        /// For metrics.
+        reason: Reason,
+        /// For people.
+        detail: String,
+    },
+    /// The vendor will take nothing from this channel until somebody repairs it: bad token, gone.
+    #[error("{detail}")]
+    PermanentChannel {
+        /// For metrics.
+        reason: Reason,
+        /// For people.
+        detail: String,
+    },
+}
+
+impl DeliveryError {
+    /// A failure that may pass.
+    pub fn transient(reason: Reason, detail: impl Into<String>) -> Self {
+        Self::Transient { reason, detail: detail.into(), retry_after: None }
+    }
+
+    /// A message that will never be taken.
+    pub fn permanent_message(reason: Reason, detail: impl Into<String>) -> Self {
+        Self::PermanentMessage { reason, detail: detail.into() }
+    }
+
+    /// A channel that needs repair.
+    pub fn permanent_channel(reason: Reason, detail: impl Into<String>) -> Self {
+        Self::PermanentChannel { reason, detail: detail.into() }
+    }
+
+    /// The word for metrics and JSON.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::Transient { reason, .. }
+            | Self::PermanentMessage { reason, .. }
+            | Self::PermanentChannel { reason, .. } => *reason,
+        }
+    }
+}
+
+/// A closed set of reasons, so that they can be counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// No connection, or it broke.
+    Network,
+    /// No answer in time.
+    Timeout,
+    /// Certificates or protocol of TLS.
+    Tls,
+    /// Told to slow down.
+    RateLimited,
+    /// Credentials refused, or not enough rights.
+    Auth,
+    /// The address exists no more: channel, webhook, mailbox.
+    Gone,
+    /// Larger than the vendor takes.
+    TooLarge,
+    /// Refused as malformed.
+    Rejected,
+    /// The vendor has trouble of its own.
+    Server,
+    /// The answer was not what the vendor documents.
+    UnexpectedAnswer,
+    /// A local program failed.
+    Local,
+}
+
+impl Reason {
+    /// The contract name, such as `rate_limited`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::Timeout => "timeout",
+            Self::Tls => "tls",
+            Self::RateLimited => "rate_limited",
+            Self::Auth => "auth",
+            Self::Gone => "gone",
+            Self::TooLarge => "too_large",
+            Self::Rejected => "rejected",
+            Self::Server => "server",
+            Self::UnexpectedAnswer => "unexpected_answer",
+            Self::Local => "local",
+        }
+    }
+}
+
+/// A channel that could not be built although its configuration is valid. Free of secrets.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct BuildError(pub String);

@@ -1,0 +1,208 @@
+//! What all HTTP channels share: one client, one reading of statuses, capped answers.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{Client, ClientBuilder, RequestBuilder, StatusCode};
+
+use crate::error::{BuildError, DeliveryError, Reason};
+use crate::text::one_line;
+
+/// The most of an answer that is read, in bytes. No vendor's receipt is near it.
+pub const MAX_ANSWER: usize = 64 * 1024;
+
+/// The longest wait that a vendor may ask for; a larger Retry-After is cut to it.
+pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+
+/// Makes rustls use ring, once per process. Call it before the first client is built: reqwest
+/// panics otherwise.
+pub fn install_tls_provider() {
+    // An error means that it is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// The settings every client starts from: TLS verified, no redirects (a webhook that moves is
+/// a mistake to be told, not followed with a secret in hand), a connect timeout.
+pub fn client_builder() -> ClientBuilder {
+    install_tls_provider();
+    Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(10))
+        .user_agent(concat!("log-monitor/", env!("CARGO_PKG_VERSION")))
+}
+
+/// The client that channels share.
+///
+/// # Errors
+/// When the system's certificates cannot be read.
+pub fn client() -> Result<Client, BuildError> {
+    client_builder().build().map_err(|error| BuildError(error.without_url().to_string()))
+}
+
+/// An answer, read up to [`MAX_ANSWER`].
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The text, replacement characters where it was not UTF-8.
+    pub body: String,
+}
+
+/// Sends one request and reads its answer.
+///
+/// # Errors
+/// Transient, without the URL, when there was no whole answer within `timeout`.
+pub async fn send(request: RequestBuilder, timeout: Duration) -> Result<Answer, DeliveryError> {
+    let mut response = request.timeout(timeout).send().await.map_err(request_error)?;
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(request_error)? {
+        body.extend_from_slice(&chunk);
+        if body.len() >= MAX_ANSWER {
+            body.truncate(MAX_ANSWER);
+            break;
+        }
+    }
+    Ok(Answer {
+        status: response.status(),
+        headers: response.headers().clone(),
+        body: String::from_utf8_lossy(&body).into_owned(),
+    })
+}
+
+/// What a failed request means, in words without its URL.
+fn request_error(error: reqwest::Error) -> DeliveryError {
+    let error = error.without_url();
+    let cause = innermost(&error);
+    if error.is_timeout() {
+        DeliveryError::transient(Reason::Timeout, "no answer in time")
+    } else if cause.contains("certificate") || cause.contains("TLS") {
+        DeliveryError::transient(Reason::Tls, format!("TLS: {cause}"))
+    } else if error.is_connect() {
+        DeliveryError::transient(Reason::Network, format!("cannot connect: {cause}"))
+    } else {
+        DeliveryError::transient(Reason::Network, format!("connection broke: {cause}"))
+    }
+}
+
+/// The text of the error at the bottom, which is the one that says something.
+pub fn innermost(error: &dyn std::error::Error) -> String {
+    let mut deepest = error;
+    while let Some(source) = deepest.source() {
+        deepest = source;
+    }
+    one_line(&deepest.to_string(), 200)
+}
+
+/// Success, or what the status means by the rules that HTTP vendors share. `quote` is the part of
+/// the answer worth repeating; redact it first.
+///
+/// # Errors
+/// For every status outside 200–299.
+pub fn check_status(answer: &Answer, quote: &str, now: DateTime<Utc>) -> Result<(), DeliveryError> {
+    let status = answer.status;
+    let detail = match one_line(quote, 200) {
+        quote if quote.is_empty() => format!("HTTP {status}"),
+        quote => format!("HTTP {status}: {quote}"),
+    };
+    match status.as_u16() {
+        200..=299 => Ok(()),
+        429 => Err(DeliveryError::Transient {
+            reason: Reason::RateLimited,
+            detail: format!("rate limited ({detail})"),
+            retry_after: retry_after(&answer.headers, now),
+        }),
+        408 | 425 | 500..=599 => Err(DeliveryError::Transient {
+            reason: Reason::Server,
+            detail,
+            retry_after: retry_after(&answer.headers, now),
+        }),
+        401 | 403 | 407 => Err(DeliveryError::permanent_channel(Reason::Auth, detail)),
+        404 | 410 => Err(DeliveryError::permanent_channel(Reason::Gone, detail)),
+        413 => Err(DeliveryError::permanent_message(Reason::TooLarge, detail)),
+        300..=399 => Err(DeliveryError::permanent_channel(Reason::UnexpectedAnswer, detail)),
+        _ => Err(DeliveryError::permanent_message(Reason::Rejected, detail)),
+    }
+}
+
+/// The wait that a Retry-After header asks for, in seconds or as a date (RFC 9110 §10.2.3),
+/// capped at [`MAX_RETRY_AFTER`]. A date in the past is no wait.
+#[must_use]
+pub fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = match value.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let date = DateTime::parse_from_rfc2822(value).ok()?;
+            (date.with_timezone(&Utc) - now).to_std().unwrap_or_default()
+        }
+    };
+    Some(wait.min(MAX_RETRY_AFTER))
+}
+
+/// What is wrong with an address, if anything: it must be `https`, or `http` to loopback, or
+/// `http` with `insecure = true` (then a warning that every start repeats).
+#[must_use]
+pub fn check_url(key: &'static str, url: &str, insecure: bool) -> Option<crate::Problem> {
+    use crate::Problem;
+    let parsed = match reqwest::Url::parse(url) {
+        Ok(parsed) => parsed,
+        // The text itself may be a secret, so it is not quoted.
+        Err(error) => return Some(Problem::at(key, format!("not a valid URL: {error}"))),
+    };
+    match parsed.scheme() {
+        "https" => None,
+        "http" if is_loopback(&parsed) => None,
+        "http" if insecure => {
+            Some(Problem::at(key, "plain http to another machine: anybody on the way can read it").warning())
+        }
+        "http" => Some(
+            Problem::at(key, "plain http to another machine is refused")
+                .help("use https, or accept the risk with `insecure = true`"),
+        ),
+        other => Some(Problem::at(key, format!("unsupported scheme `{other}`, expected https"))),
+    }
+}
+
+fn is_loopback(url: &reqwest::Url) -> bool {
+    match url.host_str() {
+        Some("localhost") => true,
+        Some(host) => host
+            .trim_matches(['[', ']'])
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback()),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())])
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_and_as_date() {
+        let now = DateTime::parse_from_rfc3339("2026-01-01T00:00:00Z").unwrap().with_timezone(&Utc);
+        let wait = |value| retry_after(&header(value), now).map(|wait| wait.as_secs());
+        assert_eq!(wait("30"), Some(30));
+        assert_eq!(wait("Thu, 01 Jan 2026 00:01:00 GMT"), Some(60));
+        assert_eq!(wait("Wed, 31 Dec 2025 00:00:00 GMT"), Some(0));
+        assert_eq!(wait("999999"), Some(3600));
+        assert_eq!(wait("soon"), None);
+    }
+
+    #[test]
+    fn plain_http_is_for_loopback_only() {
+        assert!(check_url("url", "http://127.0.0.1:9/x", false).is_none());
+        assert!(check_url("url", "http://[::1]/x", false).is_none());
+        assert!(check_url("url", "https://a.example/", false).is_none());
+        assert!(!check_url("url", "http://a.example/", false).unwrap().warning);
+        assert!(check_url("url", "http://a.example/", true).unwrap().warning);
+        assert!(check_url("url", "nonsense", false).is_some());
+    }
+}

@@ -1,0 +1,37 @@
+//! Notification channels, and the contract for adding one.
+//!
+//! A *kind* (`slack`, `email`, …) is one file of code that implements [`ChannelKind`]; a *channel* is
+//! a named table of that kind in the configuration; a *notifier* is the object built from it. The
+//! framework around this crate decides what to send, to whom, when, and what to do when it fails;
+//! a notifier makes **one try** and says truthfully how it ended.
+//!
+//! This crate knows nothing of Wazuh, schedules, journals, routes or retries, and Cargo keeps it so:
+//! the daemon depends on it, never the reverse.
+//!
+
+pub mod error;
+pub mod event;
+pub mod http;
+pub mod log;
+pub mod notification;
+pub mod notifier;
+pub mod registry;
+pub mod secret;
+pub mod testing;
+pub mod text;
+
+pub use error::{BuildError, DeliveryError, Reason};
+pub use event::{Entity, Event, EventKind, Severity};
+pub use notification::{MessageKind, Notification, Receipt};
+pub use notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
+pub use registry::Registry;
+pub use secret::Secret;
+
+/// Re-exported so that a kind outside this crate needs no second copy of it.
+pub use async_trait::async_trait;
+
+/// The registry with every kind that this crate brings.
+#[must_use]
+pub fn default_channels() -> Registry {
+    Registry::new().with::<log::Log>()
+}

@@ -1,0 +1,96 @@
+//! What a notifier is handed, and what it hands back.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Event, Severity};
+
+/// The part a message plays in an incident's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageKind {
+    /// Something began.
+    Firing,
+    /// It still goes on.
+    Reminder,
+    /// It is over. Answers a [`Firing`](Self::Firing).
+    Resolved,
+    /// It happened, and nothing will end it.
+    Notice,
+}
+
+impl MessageKind {
+    /// The contract name, such as `firing`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Firing => "firing",
+            Self::Reminder => "reminder",
+            Self::Resolved => "resolved",
+            Self::Notice => "notice",
+        }
+    }
+
+    /// The kind of that contract name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Firing, Self::Reminder, Self::Resolved, Self::Notice]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+    }
+}
+
+/// One message for one channel, rendered, with all that a vendor may want to know.
+///
+/// `title` and `body` are plain text in which agent names are already on one line and free of
+/// control characters; escaping them for the medium (mrkdwn, HTML, headers) is the notifier's job.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Notification {
+    /// The same for every try of this delivery, also after a restart. Pass it on where the vendor
+    /// takes one: `Idempotency-Key`, `Message-ID`, `dedup_key`, a transaction id.
+    pub idempotency_key: String,
+    /// The part it plays.
+    pub kind: MessageKind,
+    /// Sent by `channels test`, not by an event: the title says so too.
+    pub test: bool,
+    /// The highest severity among the events.
+    pub severity: Severity,
+    /// One line that alone tells who, what and since when.
+    pub title: String,
+    /// The rest, plain text with `\n` line ends. Never empty.
+    pub body: String,
+    /// The name of this installation of log-monitor.
+    pub installation: String,
+    /// When the message was written (not this try).
+    pub created_at: DateTime<Utc>,
+    /// The facts behind it, in the journal's order. Never empty.
+    pub events: Vec<Event>,
+    /// 1 for the first try of this delivery.
+    pub attempt: u32,
+    /// A crash interrupted an earlier try, so the vendor may have this message already.
+    pub possible_duplicate: bool,
+    /// Why the channel before this one was not enough, such as
+    /// `soc (slack) failed: rate limited`. The body says it too.
+    pub fallback_reason: Option<String>,
+    /// What this same channel answered to the firing, for edits, threads and `References`.
+    pub in_reply_to: Option<Receipt>,
+    /// The vendor refused the full message as such: send the plain short form of it.
+    pub short: bool,
+}
+
+/// What the vendor answered when it accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The vendor's reference, for the kind's own later use (edits, threads). At most 1 KiB as JSON.
+    pub reference: serde_json::Value,
+    /// One line for people, such as `250 queued as 1abc`. Free of secrets.
+    pub line: String,
+}
+
+impl Receipt {
+    /// A receipt with nothing to refer to later.
+    #[must_use]
+    pub fn line(line: impl Into<String>) -> Self {
+        Self { reference: serde_json::Value::Null, line: line.into() }
+    }
+}

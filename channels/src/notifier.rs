@@ -1,0 +1,127 @@
+//! The two traits of a channel kind.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use crate::error::{BuildError, DeliveryError};
+use crate::notification::{Notification, Receipt};
+
+/// A built channel, ready to send.
+#[async_trait]
+pub trait Notifier: Send + Sync + 'static {
+    /// Makes **one try**: no loop, no retry, no sleep. The framework repeats it where that helps.
+    ///
+    /// # Errors
+    /// Says what kind of failure it was; see [`DeliveryError`]. No text in it may hold a URL, a
+    /// token or an address.
+    async fn notify(&self, notification: &Notification) -> Result<Receipt, DeliveryError>;
+
+    /// Checks address and credentials without sending anything, where the vendor has a way to.
+    ///
+    /// # Errors
+    /// As for [`notify`](Self::notify).
+    async fn probe(&self) -> Result<(), DeliveryError> {
+        Ok(())
+    }
+}
+
+/// A kind of channel: its name, its configuration, and how to build a [`Notifier`] from it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a channel kind",
+    note = "implement `ChannelKind` for it: KIND, Config, validate and build (see examples/custom_channel.rs)"
+)]
+pub trait ChannelKind: 'static {
+    /// The word after `kind =`, unique among all kinds.
+    const KIND: &'static str;
+
+    /// The keys of its table, `kind` excepted. Give every field a doc comment (it becomes the
+    /// documentation), and write `#[serde(deny_unknown_fields)]` on the struct; use neither
+    /// `tag`, `flatten` nor `untagged`, which lose the line and column of a mistake.
+    type Config: DeserializeOwned + JsonSchema + Send + 'static;
+
+    /// What it can do beyond sending plain text.
+    #[must_use]
+    fn capabilities() -> Capabilities {
+        Capabilities::default()
+    }
+
+    /// Finds what the types cannot say. Pure: no I/O, so that `check-config` can call it anywhere.
+    #[must_use]
+    fn validate(_config: &Self::Config) -> Vec<Problem> {
+        Vec::new()
+    }
+
+    /// Builds the notifier. Opens no connection and spawns nothing.
+    ///
+    /// # Errors
+    /// When a part of it cannot be made, such as a TLS configuration from a certificate file.
+    fn build(config: Self::Config, context: &Context) -> Result<Box<dyn Notifier>, BuildError>;
+}
+
+/// What a kind can do. The framework asks this instead of matching on kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Capabilities {
+    /// A resolution answers its firing in a thread.
+    pub thread: bool,
+    /// The vendor recognises a repeated idempotency key.
+    pub idempotent: bool,
+    /// The most characters that a body may have; the framework shortens to it.
+    pub max_body: Option<usize>,
+    /// The vendor wants messages one after the other.
+    pub ordered: bool,
+}
+
+/// A problem in a channel's table that [`ChannelKind::validate`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The key it is about; `None` for the table as a whole.
+    pub key: Option<&'static str>,
+    /// What is wrong, in lower case, without the key's location.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+    /// It works, but somebody should know.
+    pub warning: bool,
+}
+
+impl Problem {
+    /// An error at `key`.
+    pub fn at(key: &'static str, message: impl Into<String>) -> Self {
+        Self { key: Some(key), message: message.into(), help: None, warning: false }
+    }
+
+    /// An error of the whole table, such as two keys of which one is needed.
+    pub fn table(message: impl Into<String>) -> Self {
+        Self { key: None, message: message.into(), help: None, warning: false }
+    }
+
+    /// The same with advice.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The same as a warning.
+    #[must_use]
+    pub fn warning(mut self) -> Self {
+        self.warning = true;
+        self
+    }
+}
+
+/// What the framework lends to [`ChannelKind::build`]. Never the configuration of others.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The channel's name in the configuration.
+    pub name: String,
+    /// The shared client: TLS verified, no redirects. Bound each request with `timeout`.
+    pub http: reqwest::Client,
+    /// Name of this installation, for message ids.
+    pub installation: String,
+    /// How long one try may take.
+    pub timeout: Duration,
+}

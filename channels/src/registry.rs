@@ -1,0 +1,145 @@
+//! The one list of kinds. Everything that lists, checks or builds channels reads it.
+
+use schemars::generate::SchemaSettings;
+use serde::de::Deserialize;
+use toml::Spanned;
+use toml::de::{DeValue, Error as TomlError, ValueDeserializer};
+
+use crate::error::BuildError;
+use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
+
+/// All kinds that a program can build, in the order they were added.
+#[derive(Debug, Clone, Default)]
+pub struct Registry {
+    kinds: Vec<Kind>,
+}
+
+impl Registry {
+    /// A registry that knows nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a kind.
+    ///
+    /// # Panics
+    /// When a kind of that name is there already: two implementations under one word is a mistake
+    /// in the program, and it must show at start, not when a message is lost.
+    #[must_use]
+    pub fn with<K: ChannelKind>(mut self) -> Self {
+        assert!(self.get(K::KIND).is_none(), "channel kind `{}` is registered twice", K::KIND);
+        self.kinds.push(Kind::of::<K>());
+        self
+    }
+
+    /// The kind of that name.
+    #[must_use]
+    pub fn get(&self, kind: &str) -> Option<&Kind> {
+        self.kinds.iter().find(|entry| entry.name == kind)
+    }
+
+    /// Every kind.
+    pub fn iter(&self) -> impl Iterator<Item = &Kind> {
+        self.kinds.iter()
+    }
+}
+
+type Decode = fn(Spanned<DeValue<'static>>) -> Result<Box<dyn Decoded>, TomlError>;
+
+/// One kind with its types erased.
+#[derive(Debug, Clone)]
+pub struct Kind {
+    name: &'static str,
+    capabilities: Capabilities,
+    schema: fn() -> serde_json::Value,
+    decode: Decode,
+}
+
+impl Kind {
+    fn of<K: ChannelKind>() -> Self {
+        Self {
+            name: K::KIND,
+            capabilities: K::capabilities(),
+            schema: || {
+                let generator = SchemaSettings::draft2020_12().into_generator();
+                generator.into_root_schema_for::<K::Config>().to_value()
+            },
+            decode: |table| {
+                let config = K::Config::deserialize(ValueDeserializer::from(table))?;
+                Ok(Box::new(Config::<K>(config)))
+            },
+        }
+    }
+
+    /// The word after `kind =`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What it can do.
+    #[must_use]
+    pub const fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    /// JSON Schema (2020-12) of its table, `kind` excepted.
+    #[must_use]
+    pub fn schema(&self) -> serde_json::Value {
+        (self.schema)()
+    }
+
+    /// Reads a channel's table, without its `kind` key.
+    ///
+    /// # Errors
+    /// The first mistake, with the span that the table's values carry.
+    pub fn decode(&self, table: Spanned<DeValue<'static>>) -> Result<Box<dyn Decoded>, TomlError> {
+        (self.decode)(table)
+    }
+}
+
+/// A channel's table that has been read: it can be checked, and built once.
+pub trait Decoded: Send {
+    /// What [`ChannelKind::validate`] finds.
+    fn validate(&self) -> Vec<Problem>;
+
+    /// What [`ChannelKind::build`] makes.
+    ///
+    /// # Errors
+    /// As [`ChannelKind::build`].
+    fn build(self: Box<Self>, context: &Context) -> Result<Box<dyn Notifier>, BuildError>;
+}
+
+struct Config<K: ChannelKind>(K::Config);
+
+impl<K: ChannelKind> Decoded for Config<K> {
+    fn validate(&self) -> Vec<Problem> {
+        K::validate(&self.0)
+    }
+
+    fn build(self: Box<Self>, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
+        K::build(self.0, context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+
+    #[test]
+    fn names_are_unique_and_every_key_is_documented() {
+        for kind in crate::default_channels().iter() {
+            let schema = kind.schema();
+            for (key, about) in schema["properties"].as_object().into_iter().flatten() {
+                assert!(about["description"].is_string(), "{}.{key} has no doc comment", kind.name());
+            }
+            assert_eq!(schema["additionalProperties"], false, "{} accepts unknown keys", kind.name());
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "channel kind `log` is registered twice")]
+    fn a_second_kind_of_one_name_is_refused_at_start() {
+        let _ = crate::default_channels().with::<crate::log::Log>();
+    }
+}

@@ -1,0 +1,68 @@
+//! A notifier that writes down what it is handed and answers what it is told to.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+
+use crate::error::DeliveryError;
+use crate::notification::{Notification, Receipt};
+use crate::notifier::Notifier;
+
+/// Clones share one script and one record.
+#[derive(Debug, Clone, Default)]
+pub struct Recorder {
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    script: VecDeque<Result<Receipt, DeliveryError>>,
+    always: Option<DeliveryError>,
+    received: Vec<Notification>,
+}
+
+impl Recorder {
+    /// Accepts everything.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Answers the next tries with these, then accepts again.
+    pub fn script(&self, answers: impl IntoIterator<Item = Result<Receipt, DeliveryError>>) {
+        self.lock().script.extend(answers);
+    }
+
+    /// Fails every try that no script covers, until `None` is given.
+    pub fn fail_always(&self, error: Option<DeliveryError>) {
+        self.lock().always = error;
+    }
+
+    /// Every try so far, refused ones too.
+    #[must_use]
+    pub fn received(&self) -> Vec<Notification> {
+        self.lock().received.clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Notifier for Recorder {
+    async fn notify(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
+        let mut shared = self.lock();
+        shared.received.push(notification.clone());
+        let number = shared.received.len();
+        let receipt = Receipt {
+            reference: serde_json::json!({ "number": number }),
+            line: format!("recorded as number {number}"),
+        };
+        match shared.script.pop_front() {
+            Some(answer) => answer,
+            None => shared.always.clone().map_or(Ok(receipt), Err),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The one place that asks what time it is.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::Instant;
+
+/// Wall time. Waiting is done with `tokio::time`, which tests can pause.
+pub trait Clock: Send + Sync + 'static {
+    /// Now.
+    fn now(&self) -> DateTime<Utc>;
+}
+
+/// A clock that can be handed around.
+pub type SharedClock = Arc<dyn Clock>;
+
+/// The system's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now()
+    }
+}
+
+/// A clock that starts at a given time and goes with tokio's: under a paused runtime it moves only
+/// when the test moves it.
+#[derive(Debug, Clone, Copy)]
+pub struct TokioClock {
+    start: DateTime<Utc>,
+    origin: Instant,
+}
+
+impl TokioClock {
+    /// A clock that shows `start` now.
+    #[must_use]
+    pub fn starting_at(start: DateTime<Utc>) -> Self {
+        Self { start, origin: Instant::now() }
+    }
+}
+
+impl Clock for TokioClock {
+    fn now(&self) -> DateTime<Utc> {
+        self.start + TimeDelta::from_std(self.origin.elapsed()).unwrap_or(TimeDelta::MAX)
+    }
+}

@@ -1,0 +1,239 @@
+//! The resolved configuration: what the rest of the program works with. Every name in it is known
+//! to exist, every number is in range.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use log_monitor_channels::Severity;
+use serde::{Deserialize, Serialize};
+
+use super::matcher::Matcher;
+
+/// A whole configuration, checked, its sources and channels not yet built.
+pub struct Settings {
+    /// The name of this installation in messages; the host name by default.
+    pub installation: String,
+    /// In the order of the configuration.
+    pub sources: Vec<SourceTable>,
+    /// In the order of the configuration.
+    pub watches: Vec<Watch>,
+    /// In the order of the configuration.
+    pub channels: Vec<ChannelTable>,
+    /// In the order of the configuration; the last one is the catch-all, which matches everything.
+    pub routes: Vec<Route>,
+    /// The journal's file.
+    pub journal: PathBuf,
+    /// The log.
+    pub log: LogSettings,
+}
+
+/// A `[sources.NAME]` table that has been read.
+pub struct SourceTable {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: &'static str,
+    /// Ready to build.
+    pub decoded: Box<dyn crate::source::registry::Decoded>,
+}
+
+/// A `[channels.NAME]` table that has been read.
+pub struct ChannelTable {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: &'static str,
+    /// How many tries may be under way at once.
+    pub max_in_flight: usize,
+    /// Ready to build.
+    pub decoded: Box<dyn log_monitor_channels::registry::Decoded>,
+}
+
+/// A named set of entities with one source and one policy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Watch {
+    /// Its name.
+    pub name: String,
+    /// The source it reads.
+    pub source: String,
+    /// The file with its agents, `id,label` lines.
+    pub agent_file: PathBuf,
+    /// The agents in it.
+    pub agents: Vec<Agent>,
+    /// Silent after this long without a log, unless a class or `intervals` says otherwise.
+    pub interval: Duration,
+    /// Plus this, for the way from agent to indexer.
+    pub grace: Duration,
+    /// The longest time between two rounds; a third of the shortest interval by default, held
+    /// between 1 s and 60 s.
+    pub poll: Duration,
+    /// Intervals by agent id. They win over classes.
+    pub intervals: BTreeMap<String, Duration>,
+    /// First match wins.
+    pub classes: Vec<Class>,
+}
+
+/// One line of an agent file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agent {
+    /// The agent's id, such as `001`.
+    pub id: String,
+    /// The name people know it by; empty when the line has none.
+    pub label: String,
+}
+
+/// A policy for some entities of a watch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Class {
+    /// Which entities.
+    pub matcher: Matcher,
+    /// Replaces the watch's interval.
+    pub interval: Option<Duration>,
+    /// Replaces the watch's grace.
+    pub grace: Option<Duration>,
+    /// Put on every event of these entities; `severity` among them sets the severity.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// What holds for one entity, after classes and per-agent intervals.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// Silent after this long without a log.
+    pub interval: Duration,
+    /// Plus this.
+    pub grace: Duration,
+    /// How bad its silence is.
+    pub severity: Severity,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Which class, counted from 1; `None` = the watch's own values.
+    pub class: Option<usize>,
+}
+
+impl Watch {
+    /// What holds for `agent`.
+    #[must_use]
+    pub fn policy(&self, agent: &Agent) -> Policy {
+        let facts = |key: &str| match key {
+            "id" => Some(agent.id.as_str()),
+            "name" | "label" => Some(agent.label.as_str()),
+            _ => None,
+        };
+        let class = self.classes.iter().position(|class| class.matcher.matches(facts));
+        let of_class = class.map(|at| &self.classes[at]);
+        let labels = of_class.map(|class| class.labels.clone()).unwrap_or_default();
+        let by_id = self.intervals.get(&agent.id).copied();
+        Policy {
+            interval: by_id.or(of_class.and_then(|class| class.interval)).unwrap_or(self.interval),
+            grace: of_class.and_then(|class| class.grace).unwrap_or(self.grace),
+            severity: labels.get("severity").and_then(|name| Severity::from_name(name)).unwrap_or_default(),
+            labels,
+            class: class.map(|at| at + 1),
+        }
+    }
+}
+
+/// Who is told of which events, and what happens when that fails.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Route {
+    /// Its name; `catch_all` for the last.
+    pub name: String,
+    /// Which events.
+    pub matcher: Matcher,
+    /// Tried in order. Never empty.
+    pub steps: Vec<Step>,
+    /// When to say again that it still goes on.
+    pub reminders: Reminders,
+    /// How many messages at most, and what a grouped one shows.
+    pub group: Group,
+    /// Later routes are not used for an event that this one matched.
+    pub stop: bool,
+}
+
+/// One step of a route: channels that are told together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Names of channels. Never empty.
+    pub to: Vec<String>,
+    /// How many of them must accept.
+    pub need: Need,
+    /// The next step starts after this long without the acceptance that `need` asks for.
+    #[serde(with = "super::duration::seconds")]
+    pub fallback_after: Duration,
+}
+
+/// When a step has done its duty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Need {
+    /// One channel accepted.
+    #[default]
+    Any,
+    /// Every channel accepted.
+    All,
+}
+
+/// Reminders of an incident: `first`, then each wait `factor` times the one before, up to `max`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Reminders {
+    /// From the firing to the first reminder.
+    #[serde(with = "super::duration::seconds")]
+    pub first: Duration,
+    /// At least 1.
+    pub factor: f64,
+    /// The longest wait between two.
+    #[serde(with = "super::duration::seconds")]
+    pub max: Duration,
+}
+
+impl Default for Reminders {
+    fn default() -> Self {
+        Self { first: Duration::from_secs(3600), factor: 2.0, max: Duration::from_secs(86400) }
+    }
+}
+
+/// Keeps a route from flooding: what goes over the budget waits and is sent as one message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Group {
+    /// At most this many messages of one sort …
+    pub burst: u32,
+    /// … within this time.
+    pub interval: Duration,
+    /// How many agents a grouped message lists before "+N more".
+    pub max_items: usize,
+}
+
+impl Default for Group {
+    fn default() -> Self {
+        Self { burst: 5, interval: Duration::from_secs(60), max_items: 20 }
+    }
+}
+
+/// Where log-monitor's own log goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSettings {
+    /// The file, in the original's line format; `None` = standard error only.
+    pub file: Option<PathBuf>,
+    /// What is written.
+    pub level: Level,
+}
+
+/// How much is logged (`LOGGING_LEVEL` 0–3 of the original, and `debug`).
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Nothing.
+    Off,
+    /// Errors.
+    Error,
+    /// Errors and warnings.
+    Warn,
+    /// Errors, warnings and what happened.
+    #[default]
+    Info,
+    /// Everything.
+    Debug,
+}

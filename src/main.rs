@@ -1,0 +1,3 @@
+//! The `log-monitor` program.
+
+fn main() {}

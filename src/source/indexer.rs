@@ -1,0 +1,1 @@
+//! Source `indexer`: an OpenSearch or Elasticsearch that holds Wazuh documents.

@@ -1,0 +1,132 @@
+//! Sources: where observations come from. A source reads the outside and judges nothing; it knows
+//! no channel, no journal and no threshold.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+pub mod indexer;
+pub mod registry;
+
+pub use registry::{SourceContext, SourceKind, SourceRegistry};
+
+/// Reads when entities last logged.
+#[async_trait]
+pub trait Source: Send + Sync + 'static {
+    /// The newest life sign of each entity within the window. An entity without any is absent.
+    ///
+    /// # Errors
+    /// Whenever the answer is not known to be complete. An error is never evidence of silence.
+    async fn newest(&self, query: &Query<'_>) -> Result<Answer, SourceError>;
+
+    /// Whether a real, empty-handed query would work: address, credentials, rights.
+    ///
+    /// # Errors
+    /// As [`newest`](Self::newest).
+    async fn probe(&self) -> Result<(), SourceError>;
+}
+
+/// What to ask. Times are absolute, so that an answer can be cached and repeated.
+#[derive(Debug, Clone, Copy)]
+pub struct Query<'a> {
+    /// Oldest time that counts, inclusive.
+    pub from: DateTime<Utc>,
+    /// Newest time that counts, inclusive: beyond it a document is from the future.
+    pub to: DateTime<Utc>,
+    /// Which entities.
+    pub entities: Entities<'a>,
+}
+
+/// Which entities a [`Query`] is about.
+#[derive(Debug, Clone, Copy)]
+pub enum Entities<'a> {
+    /// Whatever the source has, about this many.
+    All(usize),
+    /// These only.
+    Only(&'a [&'a str]),
+}
+
+/// A complete answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// One observation for each entity that has a life sign in the window.
+    pub newest: Vec<Observation>,
+}
+
+/// Entity `key` last logged at `last_seen`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observation {
+    /// The entity's key, such as the agent id `001`. Hostile input.
+    pub key: Box<str>,
+    /// Milliseconds since 1970, UTC, by the clock of the Wazuh manager.
+    pub last_seen: i64,
+}
+
+/// Why nothing is known. The text is for people and free of secrets.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct SourceError {
+    /// For programs and metrics.
+    pub reason: SourceReason,
+    /// What happened and what to check first.
+    pub detail: String,
+}
+
+/// A closed set of reasons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SourceReason {
+    /// Cannot connect, or the connection broke.
+    Network,
+    /// No whole answer in time.
+    Timeout,
+    /// The certificate does not verify.
+    Tls,
+    /// User or password refused.
+    Auth,
+    /// The user may not read this.
+    Rights,
+    /// No index matches, or none that the user may see.
+    NoIndex,
+    /// The field cannot be aggregated, or the query is refused as such.
+    Mapping,
+    /// An answer that is not whole: failed shards, timed out inside, truncated lists.
+    Incomplete,
+    /// The server has trouble of its own: 429, 5xx.
+    Overloaded,
+    /// Not what the server documents: an HTML page, cut-off JSON, too large.
+    Malformed,
+    /// Our own clock and the documents contradict each other.
+    Clock,
+}
+
+impl SourceReason {
+    /// The contract name, such as `no_index`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::Timeout => "timeout",
+            Self::Tls => "tls",
+            Self::Auth => "auth",
+            Self::Rights => "rights",
+            Self::NoIndex => "no_index",
+            Self::Mapping => "mapping",
+            Self::Incomplete => "incomplete",
+            Self::Overloaded => "overloaded",
+            Self::Malformed => "malformed",
+            Self::Clock => "clock",
+        }
+    }
+
+    /// Whether asking again at once may help. A wrong password asked again only locks the user out.
+    #[must_use]
+    pub const fn may_pass(self) -> bool {
+        matches!(self, Self::Network | Self::Timeout | Self::Incomplete | Self::Overloaded)
+    }
+}
+
+impl SourceError {
+    /// An error for people and programs.
+    pub fn new(reason: SourceReason, detail: impl Into<String>) -> Self {
+        Self { reason, detail: detail.into() }
+    }
+}

@@ -1,0 +1,145 @@
+//! The one list of source kinds, in the form of the channels' registry.
+
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde::de::{Deserialize, DeserializeOwned};
+use toml::Spanned;
+use toml::de::{DeValue, Error as TomlError, ValueDeserializer};
+
+use log_monitor_channels::{BuildError, Problem};
+
+use super::Source;
+
+/// A kind of source: its name, its configuration, and how to build a [`Source`] from it.
+pub trait SourceKind: 'static {
+    /// The word after `kind =`.
+    const KIND: &'static str;
+
+    /// The keys of its table, `kind` excepted; see `ChannelKind::Config` for the rules.
+    type Config: DeserializeOwned + JsonSchema + Send + 'static;
+
+    /// Finds what the types cannot say. Pure.
+    #[must_use]
+    fn validate(_config: &Self::Config) -> Vec<Problem> {
+        Vec::new()
+    }
+
+    /// Builds the source. Opens no connection and spawns nothing.
+    ///
+    /// # Errors
+    /// When a part of it cannot be made, such as a TLS configuration from a CA file.
+    fn build(config: Self::Config, context: &SourceContext) -> Result<Box<dyn Source>, BuildError>;
+}
+
+/// What the program lends to [`SourceKind::build`].
+#[derive(Debug, Clone)]
+pub struct SourceContext {
+    /// The source's name in the configuration.
+    pub name: String,
+}
+
+/// All kinds of source, in the order they were added.
+#[derive(Debug, Clone, Default)]
+pub struct SourceRegistry {
+    kinds: Vec<Kind>,
+}
+
+impl SourceRegistry {
+    /// A registry that knows nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a kind.
+    ///
+    /// # Panics
+    /// When a kind of that name is there already.
+    #[must_use]
+    pub fn with<K: SourceKind>(mut self) -> Self {
+        assert!(self.get(K::KIND).is_none(), "source kind `{}` is registered twice", K::KIND);
+        self.kinds.push(Kind::of::<K>());
+        self
+    }
+
+    /// The kind of that name.
+    #[must_use]
+    pub fn get(&self, kind: &str) -> Option<&Kind> {
+        self.kinds.iter().find(|entry| entry.name == kind)
+    }
+
+    /// Every kind.
+    pub fn iter(&self) -> impl Iterator<Item = &Kind> {
+        self.kinds.iter()
+    }
+}
+
+type Decode = fn(Spanned<DeValue<'static>>) -> Result<Box<dyn Decoded>, TomlError>;
+
+/// One kind with its types erased.
+#[derive(Debug, Clone)]
+pub struct Kind {
+    name: &'static str,
+    schema: fn() -> serde_json::Value,
+    decode: Decode,
+}
+
+impl Kind {
+    fn of<K: SourceKind>() -> Self {
+        Self {
+            name: K::KIND,
+            schema: || {
+                let generator = SchemaSettings::draft2020_12().into_generator();
+                generator.into_root_schema_for::<K::Config>().to_value()
+            },
+            decode: |table| {
+                let config = K::Config::deserialize(ValueDeserializer::from(table))?;
+                Ok(Box::new(Config::<K>(config)))
+            },
+        }
+    }
+
+    /// The word after `kind =`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// JSON Schema (2020-12) of its table, `kind` excepted.
+    #[must_use]
+    pub fn schema(&self) -> serde_json::Value {
+        (self.schema)()
+    }
+
+    /// Reads a source's table, without its `kind` key.
+    ///
+    /// # Errors
+    /// The first mistake, with the span that the table's values carry.
+    pub fn decode(&self, table: Spanned<DeValue<'static>>) -> Result<Box<dyn Decoded>, TomlError> {
+        (self.decode)(table)
+    }
+}
+
+/// A source's table that has been read.
+pub trait Decoded: Send {
+    /// What [`SourceKind::validate`] finds.
+    fn validate(&self) -> Vec<Problem>;
+
+    /// What [`SourceKind::build`] makes.
+    ///
+    /// # Errors
+    /// As [`SourceKind::build`].
+    fn build(self: Box<Self>, context: &SourceContext) -> Result<Box<dyn Source>, BuildError>;
+}
+
+struct Config<K: SourceKind>(K::Config);
+
+impl<K: SourceKind> Decoded for Config<K> {
+    fn validate(&self) -> Vec<Problem> {
+        K::validate(&self.0)
+    }
+
+    fn build(self: Box<Self>, context: &SourceContext) -> Result<Box<dyn Source>, BuildError> {
+        K::build(self.0, context)
+    }
+}

@@ -9,16 +9,23 @@
 //! the daemon depends on it, never the reverse.
 //!
 
+pub mod conformance;
+pub mod duration;
+pub mod email;
 pub mod error;
 pub mod event;
+pub mod exec;
 pub mod http;
 pub mod log;
 pub mod notification;
 pub mod notifier;
+pub mod payload;
 pub mod registry;
 pub mod secret;
+pub mod slack;
 pub mod testing;
 pub mod text;
+pub mod webhook;
 
 pub use error::{BuildError, DeliveryError, Reason};
 pub use event::{Entity, Event, EventKind, Severity};
@@ -33,5 +40,19 @@ pub use async_trait::async_trait;
 /// The registry with every kind that this crate brings.
 #[must_use]
 pub fn default_channels() -> Registry {
-    Registry::new().with::<log::Log>()
+    add_defaults(Registry::new())
+}
+
+/// The same kinds, added to a registry that has others already.
+///
+/// # Panics
+/// When one of them is there already.
+#[must_use]
+pub fn add_defaults(registry: Registry) -> Registry {
+    registry
+        .with::<slack::Slack>()
+        .with::<email::Email>()
+        .with::<webhook::Webhook>()
+        .with::<exec::Exec>()
+        .with::<log::Log>()
 }

@@ -45,7 +45,7 @@ impl Registry {
     }
 }
 
-type Decode = fn(Spanned<DeValue<'static>>) -> Result<Box<dyn Decoded>, TomlError>;
+type Decode = fn(Spanned<DeValue<'_>>) -> Result<Box<dyn Decoded>, TomlError>;
 
 /// One kind with its types erased.
 #[derive(Debug, Clone)]
@@ -94,7 +94,7 @@ impl Kind {
     ///
     /// # Errors
     /// The first mistake, with the span that the table's values carry.
-    pub fn decode(&self, table: Spanned<DeValue<'static>>) -> Result<Box<dyn Decoded>, TomlError> {
+    pub fn decode(&self, table: Spanned<DeValue<'_>>) -> Result<Box<dyn Decoded>, TomlError> {
         (self.decode)(table)
     }
 }

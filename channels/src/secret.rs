@@ -1,5 +1,7 @@
 //! A value that never shows.
 
+use std::io::Read;
+
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
@@ -130,9 +132,17 @@ fn read_reference(kind: &str, name: &str) -> Result<Secret, String> {
     }
 }
 
+/// More than this many bytes are no secret.
+const MAX_FILE: u64 = 64 * 1024;
+
 fn read_file(path: &std::path::Path) -> Result<Secret, String> {
-    let text =
-        std::fs::read_to_string(path).map_err(|error| format!("secret file {}: {error}", path.display()))?;
+    let failed = |error: std::io::Error| format!("secret file {}: {error}", path.display());
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > MAX_FILE {
+        return Err(format!("secret file {} is larger than 64 KiB", path.display()));
+    }
     match text.trim_end_matches(['\r', '\n']) {
         "" => Err(format!("secret file {} is empty", path.display())),
         secret => Ok(Secret::new(secret)),

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -101,8 +102,15 @@ type Handler = dyn Fn(&Request) -> Reply + Send + Sync;
 /// The server. Dropping it closes the port and every connection.
 pub struct HttpServer {
     address: SocketAddr,
-    received: Arc<Mutex<Vec<Request>>>,
+    record: Arc<Record>,
     task: AbortHandle,
+}
+
+/// What came in.
+struct Record {
+    count: AtomicUsize,
+    /// `None` where only the number counts.
+    requests: Option<Mutex<Vec<Request>>>,
 }
 
 impl HttpServer {
@@ -114,6 +122,16 @@ impl HttpServer {
         Self::listen("127.0.0.1:0", handler).await
     }
 
+    /// The same, but keeps only the number of requests: for very many of them.
+    ///
+    /// # Errors
+    /// When no port can be opened.
+    pub async fn counting(
+        handler: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> std::io::Result<Self> {
+        Self::serve("127.0.0.1:0", Arc::new(handler), None).await
+    }
+
     /// Listens on `address`, to come back where it was after an outage.
     ///
     /// # Errors
@@ -122,12 +140,20 @@ impl HttpServer {
         address: &str,
         handler: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
+        Self::serve(address, Arc::new(handler), Some(Mutex::default())).await
+    }
+
+    async fn serve(
+        address: &str,
+        handler: Arc<Handler>,
+        requests: Option<Mutex<Vec<Request>>>,
+    ) -> std::io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        let received = Arc::new(Mutex::new(Vec::new()));
-        let service = Service { handler: Arc::new(handler), received: received.clone() };
+        let record = Arc::new(Record { count: AtomicUsize::new(0), requests });
+        let service = Service { handler, record: record.clone() };
         let task = tokio::spawn(accept(listener, service)).abort_handle();
-        Ok(Self { address, received, task })
+        Ok(Self { address, record, task })
     }
 
     /// Where it listens.
@@ -145,7 +171,14 @@ impl HttpServer {
     /// Every request so far.
     #[must_use]
     pub fn received(&self) -> Vec<Request> {
-        self.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let kept = self.record.requests.as_ref();
+        kept.map(|kept| kept.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap_or_default()
+    }
+
+    /// How many requests there were.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.record.count.load(Ordering::SeqCst)
     }
 }
 
@@ -158,7 +191,16 @@ impl Drop for HttpServer {
 #[derive(Clone)]
 struct Service {
     handler: Arc<Handler>,
-    received: Arc<Mutex<Vec<Request>>>,
+    record: Arc<Record>,
+}
+
+impl Record {
+    fn keep(&self, request: Request) {
+        self.count.fetch_add(1, Ordering::SeqCst);
+        if let Some(kept) = &self.requests {
+            kept.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+        }
+    }
 }
 
 async fn accept(listener: TcpListener, service: Service) {
@@ -194,7 +236,7 @@ impl Service {
     ) -> Result<hyper::Response<Body>, std::io::Error> {
         let request = read(request).await;
         let reply = (self.handler)(&request);
-        self.received.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+        self.record.keep(request);
         match reply.fault {
             Some(Fault::Reset) => return Err(std::io::Error::other("reset on purpose")),
             Some(Fault::Hang) => std::future::pending().await,

@@ -1,0 +1,154 @@
+//! Kind `email`: a mail over SMTP, as text and HTML, threaded under the message that it answers.
+//!
+//! Each message has a connection of its own: messages are rare, and a connection kept open is one
+//! that has died unnoticed by the time it is needed.
+
+mod config;
+mod failure;
+mod message;
+mod session;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lettre::Address;
+use lettre::message::Mailbox;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Certificate, TlsParameters};
+use tokio::time::{Instant, timeout_at};
+
+use crate::error::{BuildError, DeliveryError, Reason};
+use crate::notification::{Notification, Receipt};
+use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
+use crate::secret::Secret;
+
+pub use config::{CaFile, EmailConfig, MailAddress, Tls};
+use failure::{Failure, Redactor};
+use session::{Accepted, Server, Session};
+
+/// How long taking leave may take at most: the message is delivered by then.
+const LEAVE: Duration = Duration::from_secs(1);
+
+/// Sends each message as a mail.
+pub struct Email {
+    server: Server,
+    from: Mailbox,
+    to: Vec<Mailbox>,
+    redactor: Redactor,
+    timeout: Duration,
+}
+
+impl ChannelKind for Email {
+    const KIND: &'static str = "email";
+    type Config = EmailConfig;
+
+    fn capabilities() -> Capabilities {
+        Capabilities { thread: true, ..Capabilities::default() }
+    }
+
+    fn validate(config: &EmailConfig) -> Vec<Problem> {
+        config.problems()
+    }
+
+    fn build(config: EmailConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
+        Ok(Box::new(Self {
+            redactor: redactor(&config),
+            server: server(&config, context.timeout)?,
+            from: config.from.0,
+            to: config.to.into_iter().map(|address| address.0).collect(),
+            timeout: context.timeout,
+        }))
+    }
+}
+
+fn server(config: &EmailConfig, timeout: Duration) -> Result<Server, BuildError> {
+    let (port, tls) = config.port_and_tls();
+    let parameters = match tls {
+        Tls::None => None,
+        _ => Some(tls_parameters(config).map_err(|error| BuildError(format!("TLS: {error}")))?),
+    };
+    let credentials = config.username.as_ref().zip(config.password.as_ref());
+    Ok(Server {
+        host: config.host.clone(),
+        port,
+        tls,
+        parameters,
+        plain_allowed: config.insecure || config.is_loopback(),
+        credentials: credentials
+            .map(|(user, password)| Credentials::new(user.clone(), password.expose().to_owned())),
+        // So that one dead address of several leaves time for the next.
+        connect_timeout: timeout / 2,
+    })
+}
+
+fn tls_parameters(config: &EmailConfig) -> Result<TlsParameters, lettre::transport::smtp::Error> {
+    crate::http::install_tls_provider();
+    let mut builder = TlsParameters::builder(config.host.trim_matches(['[', ']']).to_owned());
+    for certificate in config.ca_file.iter().flat_map(|file| &file.0) {
+        builder = builder.add_root_certificate(Certificate::from_der(certificate.to_vec())?);
+    }
+    builder.build()
+}
+
+fn redactor(config: &EmailConfig) -> Redactor {
+    let mailboxes = [&config.from].into_iter().chain(&config.to);
+    let users = mailboxes.map(|address| address.0.email.user());
+    let password = config.password.as_ref().map(Secret::expose);
+    let secrets = [Some(config.host.as_str()), config.username.as_deref(), password];
+    Redactor::new(secrets.into_iter().flatten(), users)
+}
+
+#[async_trait]
+impl Notifier for Email {
+    async fn notify(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
+        let message = message::compose(notification, &self.from, &self.to).map_err(|error| {
+            DeliveryError::permanent_message(Reason::Rejected, format!("not a mail: {error}"))
+        })?;
+        let message = message.formatted();
+        let accepted = self
+            .with_session(async |session| {
+                let to: Vec<Address> = self.to.iter().map(|mailbox| mailbox.email.clone()).collect();
+                session.deliver(&self.from.email, &to, &message).await
+            })
+            .await?;
+        Ok(self.receipt(notification, &accepted))
+    }
+
+    async fn probe(&self) -> Result<(), DeliveryError> {
+        self.with_session(async |_| Ok(())).await
+    }
+}
+
+impl Email {
+    /// Opens a connection, uses it and closes it, within the timeout.
+    async fn with_session<T: Send>(
+        &self,
+        work: impl AsyncFnOnce(&mut Session) -> Result<T, Failure> + Send,
+    ) -> Result<T, DeliveryError> {
+        let deadline = Instant::now() + self.timeout;
+        let attempt = async {
+            let mut session = self.server.open().await?;
+            let done = work(&mut session).await?;
+            Ok((session, done))
+        };
+        let (session, done) = timeout_at(deadline, attempt)
+            .await
+            .map_err(|_| failure::timeout())?
+            .map_err(|failure: Failure| failure.into_delivery_error(&self.redactor))?;
+        let _ = timeout_at(deadline.min(Instant::now() + LEAVE), session.close()).await;
+        Ok(done)
+    }
+
+    fn receipt(&self, notification: &Notification, accepted: &Accepted) -> Receipt {
+        let answer = accepted.answer.message().collect::<Vec<_>>().join(" ");
+        let mut line = format!("{} {}", accepted.answer.code(), self.redactor.redact(&answer));
+        if accepted.refused > 0 {
+            line += &format!(" ({} of {} recipients refused)", accepted.refused, self.to.len());
+        }
+        let id = message::message_id(notification, &self.from);
+        Receipt { reference: serde_json::json!({ "message_id": id }), line }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,261 @@
+//! The keys of an `email` channel, and what they mean together.
+
+use std::net::IpAddr;
+
+use lettre::message::Mailbox;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::{Deserialize, Deserializer, Error};
+
+use crate::notifier::Problem;
+use crate::secret::Secret;
+
+/// The keys of an `email` channel.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EmailConfig {
+    /// Name or address of the mail server. Its certificate must be for this name.
+    pub host: String,
+    /// Its port; by default 587, or the usual one of `tls`: 465 for `implicit`, 25 for
+    /// `opportunistic` and `none`.
+    pub port: Option<u16>,
+    /// How the connection is encrypted; by default as the port says: 465 is `implicit`, 587 is
+    /// `starttls`, any other is `opportunistic`.
+    pub tls: Option<Tls>,
+    /// User name, where the server wants one; then with `password`.
+    pub username: Option<String>,
+    /// Password of `username`.
+    pub password: Option<Secret>,
+    /// The sender: `soc@example.org` or `Log monitor <soc@example.org>`.
+    pub from: MailAddress,
+    /// The recipients, at least one. One that the server refuses does not keep the others from
+    /// theirs.
+    pub to: Vec<MailAddress>,
+    /// PEM file with certificates of authorities to trust besides the system's.
+    pub ca_file: Option<CaFile>,
+    /// Allow plain text, mails and password included, to another machine. Certificates are
+    /// verified all the same.
+    #[serde(default)]
+    pub insecure: bool,
+}
+
+/// How a connection is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Tls {
+    /// Begins in plain text and must switch to TLS.
+    Starttls,
+    /// TLS from the first byte.
+    Implicit,
+    /// STARTTLS when the server offers it, else plain text, but only to this machine.
+    Opportunistic,
+    /// Plain text.
+    None,
+}
+
+impl EmailConfig {
+    /// The port and the encryption that the keys amount to.
+    #[must_use]
+    pub const fn port_and_tls(&self) -> (u16, Tls) {
+        match (self.port, self.tls) {
+            (Some(port), Some(tls)) => (port, tls),
+            (None, None) => (587, Tls::Starttls),
+            (None, Some(tls)) => match tls {
+                Tls::Implicit => (465, tls),
+                Tls::Starttls => (587, tls),
+                Tls::Opportunistic | Tls::None => (25, tls),
+            },
+            (Some(465), None) => (465, Tls::Implicit),
+            (Some(587), None) => (587, Tls::Starttls),
+            (Some(port), None) => (port, Tls::Opportunistic),
+        }
+    }
+
+    /// Whether the server is this machine.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        let host = self.host.trim_matches(['[', ']']);
+        host.eq_ignore_ascii_case("localhost")
+            || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+
+    /// What the types cannot say.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        [self.host_problem(), self.credentials_problem(), self.recipient_problem(), self.plain_text_problem()]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    fn host_problem(&self) -> Option<Problem> {
+        let odd = |c: char| c.is_whitespace() || c.is_control() || c == '/' || c == '@';
+        (self.host.is_empty() || self.host.contains(odd)).then(|| {
+            Problem::at("host", "not a host name").help("give the name alone, such as `mail.example.org`")
+        })
+    }
+
+    fn credentials_problem(&self) -> Option<Problem> {
+        match (&self.username, &self.password) {
+            (Some(_), None) => Some(Problem::at("username", "`username` without `password`")),
+            (None, Some(_)) => Some(Problem::at("password", "`password` without `username`")),
+            _ => None,
+        }
+    }
+
+    fn recipient_problem(&self) -> Option<Problem> {
+        self.to.is_empty().then(|| Problem::at("to", "no recipient"))
+    }
+
+    fn plain_text_problem(&self) -> Option<Problem> {
+        match self.port_and_tls().1 {
+            _ if self.is_loopback() => None,
+            Tls::None if self.insecure => {
+                Some(Problem::at("tls", "mails go in plain text: anybody on the way can read them").warning())
+            }
+            Tls::None => Some(
+                Problem::at("tls", "plain text to another machine is refused")
+                    .help("use `starttls` or `implicit`, or accept the risk with `insecure = true`"),
+            ),
+            Tls::Opportunistic if self.insecure => Some(
+                Problem::at("insecure", "mails go in plain text whenever the server offers no STARTTLS")
+                    .warning(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+/// An address, with or without a name.
+#[derive(Debug, Clone)]
+pub struct MailAddress(pub Mailbox);
+
+impl<'de> Deserialize<'de> for MailAddress {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.contains(char::is_control) {
+            return Err(D::Error::custom("not a mail address: it contains control characters"));
+        }
+        match text.trim().parse() {
+            Ok(mailbox) => Ok(Self(mailbox)),
+            Err(_) => Err(D::Error::custom(
+                "not a mail address, expected `name@example.org` or `Some Name <name@example.org>`",
+            )),
+        }
+    }
+}
+
+impl JsonSchema for MailAddress {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "MailAddress".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        String::json_schema(generator)
+    }
+}
+
+/// The certificates of a PEM file. It is read while the configuration is decoded, so that a missing
+/// file is reported at its own line.
+#[derive(Debug, Clone)]
+pub struct CaFile(pub Vec<CertificateDer<'static>>);
+
+impl<'de> Deserialize<'de> for CaFile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let path = String::deserialize(deserializer)?;
+        read_certificates(&path).map(Self).map_err(D::Error::custom)
+    }
+}
+
+fn read_certificates(path: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    let pem = std::fs::read(path).map_err(|error| format!("{path}: {error}"))?;
+    let certificates = CertificateDer::pem_slice_iter(&pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| format!("{path}: {error}"))?;
+    if certificates.is_empty() {
+        return Err(format!("{path} contains no certificate"));
+    }
+    let mut store = rustls::RootCertStore::empty();
+    for certificate in &certificates {
+        store.add(certificate.clone()).map_err(|error| format!("{path}: {error}"))?;
+    }
+    Ok(certificates)
+}
+
+impl JsonSchema for CaFile {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "CaFile".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        String::json_schema(generator)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(keys: &str) -> Result<EmailConfig, toml::de::Error> {
+        toml::from_str(&format!("from = \"Log monitor <a@example.org>\"\n{keys}"))
+    }
+
+    #[test]
+    fn the_port_decides_on_encryption_unless_told_otherwise() {
+        let of =
+            |keys: &str| read(&format!("host = \"mx.example.org\"\nto = []\n{keys}")).unwrap().port_and_tls();
+        assert_eq!(of(""), (587, Tls::Starttls));
+        assert_eq!(of("port = 465"), (465, Tls::Implicit));
+        assert_eq!(of("port = 2525"), (2525, Tls::Opportunistic));
+        assert_eq!(of("tls = \"none\""), (25, Tls::None));
+        assert_eq!(of("port = 465\ntls = \"starttls\""), (465, Tls::Starttls));
+    }
+
+    #[test]
+    fn plain_text_leaves_the_machine_only_when_allowed() {
+        let of = |keys: &str| {
+            let problems =
+                read(&format!("to = [\"b@example.org\"]\ntls = \"none\"\n{keys}")).unwrap().problems();
+            problems.first().map(|problem| (problem.key.unwrap_or_default(), problem.warning))
+        };
+        assert_eq!(of("host = \"127.0.0.1\""), None);
+        assert_eq!(of("host = \"::1\""), None);
+        assert_eq!(of("host = \"mx.example.org\""), Some(("tls", false)));
+        assert_eq!(of("host = \"mx.example.org\"\ninsecure = true"), Some(("tls", true)));
+    }
+
+    #[test]
+    fn mistakes_are_found_at_their_own_key() {
+        let key = |keys: &str| read(keys).unwrap().problems().first().and_then(|problem| problem.key);
+        assert_eq!(key("host = \"mx\"\nto = []"), Some("to"));
+        assert_eq!(key("host = \"mx\"\nto = [\"b@x.org\"]\nusername = \"u\""), Some("username"));
+        assert_eq!(key("host = \"mx\"\nto = [\"b@x.org\"]\npassword = \"p\""), Some("password"));
+        assert_eq!(key("host = \"smtp://mx\"\nto = [\"b@x.org\"]"), Some("host"));
+
+        let keys = "host = \"mx\"\nto = [\"b@x.org\", \"nobody\"]";
+        let error = read(keys).unwrap_err();
+        assert!(error.message().contains("not a mail address"), "{error}");
+        assert!(error.to_string().contains("line 3"), "{error}");
+    }
+
+    #[test]
+    fn a_ca_file_must_be_there_and_hold_a_certificate() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let keys = |path: &str| format!("host = \"mx\"\nto = [\"b@x.org\"]\nca_file = {path:?}");
+        let empty = read(&keys(file.path().to_str().unwrap())).unwrap_err();
+        assert!(empty.message().contains("contains no certificate"), "{empty}");
+        assert!(empty.to_string().contains("line 4"), "{empty}");
+        assert!(read(&keys("/nonexistent.pem")).is_err());
+        std::fs::write(&file, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+        assert!(read(&keys(file.path().to_str().unwrap())).is_err(), "garbage is no certificate");
+    }
+}

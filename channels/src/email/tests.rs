@@ -1,0 +1,262 @@
+//! Whole deliveries to a mail server on loopback.
+
+mod tls;
+
+use std::time::Duration;
+
+use chrono::DateTime;
+use serde_json::json;
+
+use super::{Email, EmailConfig};
+use crate::testing::{SmtpReplies, SmtpServer};
+use crate::{
+    ChannelKind, Context, DeliveryError, Event, EventKind, MessageKind, Notification, Notifier, Reason,
+    Receipt, Severity,
+};
+
+fn context() -> Context {
+    Context {
+        name: "mail".to_owned(),
+        http: crate::http::client().unwrap(),
+        installation: "test".to_owned(),
+        timeout: Duration::from_secs(10),
+    }
+}
+
+fn config(port: u16, more: &str) -> EmailConfig {
+    toml::from_str(&format!(
+        "host = \"127.0.0.1\"\nport = {port}\nfrom = \"Wächter <watch@example.org>\"\n\
+         to = [\"soc@example.org\", \"duty@example.net\"]\n{more}"
+    ))
+    .unwrap()
+}
+
+fn email(server: &SmtpServer) -> Box<dyn Notifier> {
+    let login = "username = \"watcher\"\npassword = \"hunter22\"";
+    Email::build(config(server.address().port(), login), &context()).unwrap()
+}
+
+fn notification() -> Notification {
+    let at = DateTime::parse_from_rfc3339("2026-01-02T03:04:05Z").unwrap().to_utc();
+    let event = Event {
+        id: 7,
+        incident: Some(1),
+        kind: EventKind::AgentSilent,
+        at,
+        severity: Severity::High,
+        scope: "default".to_owned(),
+        entity: None,
+        since: None,
+        threshold_seconds: None,
+        cause: "no_documents".to_owned(),
+        detail: "Nothing came.".to_owned(),
+        labels: std::collections::BTreeMap::new(),
+    };
+    Notification {
+        idempotency_key: "7:mail".to_owned(),
+        kind: MessageKind::Firing,
+        test: false,
+        severity: Severity::High,
+        title: "001 wéb is silent".to_owned(),
+        body: "Check the agent.\n.\nThen the manager.".to_owned(),
+        installation: "test".to_owned(),
+        created_at: at,
+        events: vec![event],
+        attempt: 1,
+        possible_duplicate: false,
+        fallback_reason: None,
+        in_reply_to: None,
+        short: false,
+    }
+}
+
+async fn failure(replies: SmtpReplies) -> DeliveryError {
+    let server = SmtpServer::start(replies).await.unwrap();
+    email(&server).notify(&notification()).await.unwrap_err()
+}
+
+fn says(code: u16, text: &str) -> Option<(u16, String)> {
+    Some((code, text.to_owned()))
+}
+
+#[tokio::test]
+async fn text_and_html_reach_every_recipient() {
+    let server = SmtpServer::start(SmtpReplies::default()).await.unwrap();
+    let receipt = email(&server).notify(&notification()).await.unwrap();
+    assert_eq!(receipt.reference, json!({ "message_id": "<7-mail@example.org>" }));
+    assert_eq!(receipt.line, "250 2.0.0 queued as 1");
+
+    let mail = &server.received()[0];
+    assert_eq!(mail.from, "watch@example.org");
+    assert_eq!(mail.to, ["soc@example.org", "duty@example.net"]);
+    let header = |name| mail.header(name).unwrap_or_default();
+    assert_eq!(header("Subject"), "001 wéb is silent");
+    assert_eq!(header("From"), "Wächter <watch@example.org>");
+    assert_eq!(header("To"), "soc@example.org, duty@example.net");
+    assert_eq!(header("Date"), "Fri, 02 Jan 2026 03:04:05 +0000");
+    assert_eq!(header("Message-ID"), "<7-mail@example.org>");
+    assert_eq!(header("Auto-Submitted"), "auto-generated");
+    assert_eq!(header("X-Log-Monitor-Event"), "agent_silent");
+    let text = mail.text().unwrap();
+    assert_eq!(text.trim_end(), "001 wéb is silent\n\nCheck the agent.\n.\nThen the manager.");
+    assert!(mail.html().unwrap().contains("Check the agent.<br>\n.<br>\nThen the manager."));
+}
+
+#[tokio::test]
+async fn a_resolution_answers_its_firing_and_a_repetition_keeps_its_identity() {
+    let server = SmtpServer::start(SmtpReplies::default()).await.unwrap();
+    let email = email(&server);
+    let firing = email.notify(&notification()).await.unwrap();
+    let again = Notification { attempt: 2, possible_duplicate: true, ..notification() };
+    assert_eq!(email.notify(&again).await.unwrap().reference, firing.reference);
+
+    let mut resolution = Notification { idempotency_key: "8:mail".to_owned(), ..notification() };
+    resolution.kind = MessageKind::Resolved;
+    resolution.in_reply_to = Some(firing);
+    email.notify(&resolution).await.unwrap();
+    let mail = &server.received()[2];
+    assert_eq!(mail.header("In-Reply-To").unwrap(), "<7-mail@example.org>");
+    assert_eq!(mail.header("References").unwrap(), "<7-mail@example.org>");
+    assert_eq!(mail.header("Message-ID").unwrap(), "<8-mail@example.org>");
+}
+
+#[tokio::test]
+async fn the_short_form_is_text_alone() {
+    let server = SmtpServer::start(SmtpReplies::default()).await.unwrap();
+    email(&server).notify(&Notification { short: true, ..notification() }).await.unwrap();
+    let mail = &server.received()[0];
+    assert!(mail.text().unwrap().contains("Check the agent."));
+    assert_eq!(mail.html(), None);
+}
+
+#[tokio::test]
+async fn hostile_names_stay_text() {
+    let server = SmtpServer::start(SmtpReplies::default()).await.unwrap();
+    let evil = "a\r\nBcc: x@evil.example\r\n\r\n<script>'\"&</script> =?utf-8?Q?=0D=0ABcc:?=";
+    let mut hostile = Notification { title: evil.to_owned(), body: evil.to_owned(), ..notification() };
+    hostile.idempotency_key = "7>\r\nBcc: y@evil.example".to_owned();
+    hostile.in_reply_to = Some(Receipt {
+        reference: json!({ "message_id": "<a@b>\r\nBcc: z@evil.example" }),
+        line: String::new(),
+    });
+    email(&server).notify(&hostile).await.unwrap();
+    let mail = &server.received()[0];
+    assert_eq!(mail.header("Bcc"), None);
+    assert_eq!(mail.header("In-Reply-To"), None);
+    assert_eq!(mail.header("Message-ID").unwrap(), "<7---Bcc--y-evil.example@example.org>");
+    let subject = mail.header("Subject").unwrap();
+    let shown = "a Bcc: x@evil.example <script>'\"&</script> =\u{200b}?utf-8?Q?=0D=0ABcc:?=";
+    assert_eq!(subject, shown, "an encoded word in a name must not be decoded");
+    let html = mail.html().unwrap();
+    assert!(html.contains("&lt;script&gt;&#39;&quot;&amp;&lt;/script&gt;") && !html.contains("<script"));
+}
+
+#[tokio::test]
+async fn one_refused_recipient_does_not_stop_the_others() {
+    let refused = vec!["soc@example.org".to_owned()];
+    let server = SmtpServer::start(SmtpReplies { refused, ..SmtpReplies::default() }).await.unwrap();
+    let receipt = email(&server).notify(&notification()).await.unwrap();
+    assert_eq!(receipt.line, "250 2.0.0 queued as 1 (1 of 2 recipients refused)");
+    assert_eq!(server.received()[0].to, ["duty@example.net"]);
+
+    let refused = vec!["soc@example.org".to_owned()];
+    let error = failure(SmtpReplies { refused, rcpt: says(450, "later"), ..SmtpReplies::default() }).await;
+    assert_eq!(
+        error,
+        DeliveryError::transient(Reason::Server, "the server refused every recipient: 450 later")
+    );
+}
+
+#[tokio::test]
+async fn every_refusal_is_classified_and_names_nobody() {
+    let permanent = DeliveryError::permanent_channel;
+    let cases = [
+        (
+            SmtpReplies {
+                auth: says(535, "5.7.8 watcher: hunter22 is wrong (AHdhdGNoZXIAaHVudGVyMjI=)"),
+                ..SmtpReplies::default()
+            },
+            permanent(Reason::Auth, "the server refused user name and password: 535 5.7.8"),
+        ),
+        (
+            SmtpReplies { rcpt: says(550, "5.1.1 <soc@example.org> unknown"), ..SmtpReplies::default() },
+            permanent(Reason::Gone, "the server refused every recipient: 550 5.1.1 **** unknown"),
+        ),
+        (
+            SmtpReplies { mail: says(550, "5.7.1 watch@example.org not yours"), ..SmtpReplies::default() },
+            permanent(Reason::Rejected, "the server refused the sender: 550 5.7.1 **** not yours"),
+        ),
+        (
+            SmtpReplies { greeting: says(421, "127.0.0.1 is busy"), ..SmtpReplies::default() },
+            DeliveryError::transient(Reason::Server, "the server refused the connection: 421 **** is busy"),
+        ),
+        (
+            SmtpReplies { data: says(451, "4.3.0 try later, watcher"), ..SmtpReplies::default() },
+            DeliveryError::transient(
+                Reason::Server,
+                "the server refused the message: 451 4.3.0 try later, ****",
+            ),
+        ),
+        (
+            SmtpReplies { data: says(552, "5.3.4 too big"), ..SmtpReplies::default() },
+            DeliveryError::permanent_message(
+                Reason::TooLarge,
+                "the server refused the message: 552 5.3.4 too big",
+            ),
+        ),
+    ];
+    for (replies, expected) in cases {
+        assert_eq!(failure(replies).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_drops_fails_no_other_message() {
+    let dropping = |limit| SmtpReplies { drop_connection_after: Some(limit), ..SmtpReplies::default() };
+    let server = SmtpServer::start(dropping(1)).await.unwrap();
+    let email = email(&server);
+    email.notify(&notification()).await.unwrap();
+    email.notify(&notification()).await.unwrap();
+
+    server.set_replies(dropping(0));
+    let error = email.notify(&notification()).await.unwrap_err();
+    assert!(matches!(error, DeliveryError::Transient { reason: Reason::Network, .. }), "{error:?}");
+    server.set_replies(SmtpReplies::default());
+    email.notify(&notification()).await.unwrap();
+    assert_eq!(server.received().len(), 3);
+
+    drop(server);
+    let error = email.notify(&notification()).await.unwrap_err();
+    assert!(matches!(error, DeliveryError::Transient { reason: Reason::Network, .. }), "{error:?}");
+    assert!(!error.to_string().contains("127.0.0.1"), "{error}");
+}
+
+#[tokio::test]
+async fn a_silent_server_is_given_up_in_time() {
+    let server = SmtpServer::start(SmtpReplies { hang: true, ..SmtpReplies::default() }).await.unwrap();
+    let short = Context { timeout: Duration::from_millis(200), ..context() };
+    let email = Email::build(config(server.address().port(), ""), &short).unwrap();
+    let error = email.notify(&notification()).await.unwrap_err();
+    assert_eq!(error, DeliveryError::transient(Reason::Timeout, "no answer in time"));
+}
+
+#[tokio::test]
+async fn required_tls_is_never_given_up() {
+    let server = SmtpServer::start(SmtpReplies::default()).await.unwrap();
+    for tls in ["tls = \"starttls\"", "tls = \"implicit\""] {
+        let email = Email::build(config(server.address().port(), tls), &context()).unwrap();
+        let error = email.notify(&notification()).await.unwrap_err();
+        assert!(matches!(error, DeliveryError::Transient { reason: Reason::Tls, .. }), "{error:?}");
+    }
+    assert!(server.received().is_empty());
+}
+
+#[tokio::test]
+async fn a_probe_logs_in_and_sends_nothing() {
+    let server = SmtpServer::start(SmtpReplies::default()).await.unwrap();
+    let email = email(&server);
+    email.probe().await.unwrap();
+    assert!(server.received().is_empty());
+    server.set_replies(SmtpReplies { auth: says(535, "no"), ..SmtpReplies::default() });
+    assert_eq!(email.probe().await.unwrap_err().reason(), Reason::Auth);
+}

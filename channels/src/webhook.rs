@@ -1,0 +1,198 @@
+//! Kind `webhook`: JSON to an address of yours, signed where you want to know that it is ours.
+//!
+//! With `secret`, each request carries `X-Log-Monitor-Timestamp` (seconds since 1970) and
+//! `X-Log-Monitor-Signature: sha256=HEX`, the HMAC-SHA256 of `TIMESTAMP:BODY`. Check both, and
+//! refuse old timestamps. `Idempotency-Key` is the same for every try of one message.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::Utc;
+use reqwest::header::{HeaderName, HeaderValue};
+use ring::hmac;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::error::{BuildError, DeliveryError, Reason};
+use crate::http::{check_status, check_url, send};
+use crate::notification::{Notification, Receipt};
+use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
+use crate::payload::Payload;
+use crate::secret::Secret;
+
+/// The keys of a `webhook` channel.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookConfig {
+    /// Where to post. It often holds a token, so it is a secret.
+    pub url: Secret,
+    /// Sent as `Authorization: Bearer …`.
+    pub bearer: Option<Secret>,
+    /// The key of the HMAC-SHA256 signature; none if it is absent.
+    pub secret: Option<Secret>,
+    /// Further headers. Their values are secrets, too.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Secret>,
+    /// Allows plain http to another machine.
+    #[serde(default)]
+    pub insecure: bool,
+}
+
+/// Posts JSON.
+pub struct Webhook {
+    config: WebhookConfig,
+    http: reqwest::Client,
+    timeout: Duration,
+}
+
+/// Headers that are ours to set.
+const RESERVED: [&str; 5] = [
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "x-log-monitor-signature",
+    "x-log-monitor-timestamp",
+];
+
+impl ChannelKind for Webhook {
+    const KIND: &'static str = "webhook";
+    type Config = WebhookConfig;
+
+    fn capabilities() -> Capabilities {
+        Capabilities { idempotent: true, ..Capabilities::default() }
+    }
+
+    fn validate(config: &WebhookConfig) -> Vec<Problem> {
+        let url = check_url("url", config.url.expose(), config.insecure);
+        url.into_iter()
+            .chain(config.headers.iter().filter_map(|(name, value)| check_header(name, value)))
+            .collect()
+    }
+
+    fn build(config: WebhookConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
+        Ok(Box::new(Self { config, http: context.http.clone(), timeout: context.timeout }))
+    }
+}
+
+fn check_header(name: &str, value: &Secret) -> Option<Problem> {
+    if HeaderName::from_bytes(name.as_bytes()).is_err() || HeaderValue::from_str(value.expose()).is_err() {
+        return Some(Problem::at("headers", format!("`{name}` is no valid header")));
+    }
+    let reserved = RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name));
+    reserved.then(|| {
+        Problem::at("headers", format!("`{name}` is set by log-monitor"))
+            .help("use `bearer` or `secret` instead")
+    })
+}
+
+impl Webhook {
+    fn request(&self, notification: &Notification, body: Vec<u8>, timestamp: i64) -> reqwest::RequestBuilder {
+        let mut request = self
+            .http
+            .post(self.config.url.expose())
+            .header("content-type", "application/json")
+            .header("idempotency-key", &notification.idempotency_key);
+        if let Some(bearer) = &self.config.bearer {
+            request = request.bearer_auth(bearer.expose());
+        }
+        if let Some(secret) = &self.config.secret {
+            let signature = format!("sha256={}", signature(secret, timestamp, &body));
+            request = request
+                .header("x-log-monitor-timestamp", timestamp)
+                .header("x-log-monitor-signature", signature);
+        }
+        for (name, value) in &self.config.headers {
+            request = request.header(name, value.expose());
+        }
+        request.body(body)
+    }
+
+    fn redact(&self, text: &str) -> String {
+        let WebhookConfig { url, bearer, secret, headers, .. } = &self.config;
+        let secrets =
+            [Some(url), bearer.as_ref(), secret.as_ref()].into_iter().flatten().chain(headers.values());
+        secrets.fold(text.to_owned(), |text, secret| secret.redact(&text))
+    }
+}
+
+/// HMAC-SHA256 of `TIMESTAMP:BODY`, in hexadecimal.
+fn signature(secret: &Secret, timestamp: i64, body: &[u8]) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
+    let mut context = hmac::Context::with_key(&key);
+    context.update(format!("{timestamp}:").as_bytes());
+    context.update(body);
+    context.sign().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[async_trait]
+impl Notifier for Webhook {
+    async fn notify(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
+        let now = Utc::now();
+        let body = Payload::of(notification)
+            .json()
+            .map_err(|error| DeliveryError::permanent_message(Reason::Local, error.to_string()))?;
+        let answer = send(self.request(notification, body, now.timestamp()), self.timeout).await?;
+        check_status(&answer, &self.redact(&answer.body), now)?;
+        Ok(Receipt::line(format!("HTTP {}", answer.status)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::{self, HttpSuite};
+    use crate::testing::{HttpServer, Reply};
+
+    const PATH: &str = "/hook/t0ken-in-the-path";
+
+    fn config(base: &str) -> String {
+        format!(
+            "url = \"{base}{PATH}\"\nbearer = \"b3arer-token\"\nsecret = \"s1gning-key\"\nheaders = {{ x-api-key = \"h3ader-key\" }}"
+        )
+    }
+
+    #[tokio::test]
+    async fn it_conforms() {
+        conformance::http::<Webhook>(&HttpSuite {
+            config: &config,
+            secrets: &["t0ken-in-the-path", "b3arer-token", "s1gning-key", "h3ader-key"],
+            accepts: Reply::new(200, "thank you"),
+            idempotency: Some(&|request| request.header("idempotency-key").to_owned()),
+            harmless: &|_| Ok(()),
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn the_signature_is_over_timestamp_and_body() {
+        let server = HttpServer::start(|_| Reply::new(202, "")).await.unwrap();
+        let notifier = conformance::build::<Webhook>(&config(&server.url("")));
+        notifier.notify(&conformance::sample()).await.unwrap();
+        let request = server.received().remove(0);
+        let timestamp: i64 = request.header("x-log-monitor-timestamp").parse().unwrap();
+        assert!((Utc::now().timestamp() - timestamp).abs() < 60);
+        let expected = signature(&Secret::new("s1gning-key"), timestamp, &request.body);
+        assert_eq!(request.header("x-log-monitor-signature"), format!("sha256={expected}"));
+        assert_eq!(request.header("authorization"), "Bearer b3arer-token");
+        assert_eq!(request.json()["events"][0]["kind"], "agent_silent");
+    }
+
+    #[test]
+    fn the_signature_is_the_one_of_the_standard() {
+        // RFC 4231's test case 2, with its data split at the colon that we add: HMAC is over bytes.
+        let key = hmac::Key::new(hmac::HMAC_SHA256, b"Jefe");
+        let tag = hmac::sign(&key, b"7:what do ya want");
+        let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(signature(&Secret::new("Jefe"), 7, b"what do ya want"), hex);
+    }
+
+    #[test]
+    fn a_header_of_ours_cannot_be_replaced() {
+        let config = toml::from_str::<WebhookConfig>(
+            "url = \"https://a.example/\"\nheaders = { Idempotency-Key = \"x\", \"bad name\" = \"y\" }",
+        );
+        let problems = Webhook::validate(&config.unwrap());
+        assert_eq!(problems.len(), 2, "{problems:?}");
+    }
+}

@@ -1,3 +1,7 @@
 //! The `log-monitor` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    log_monitor::App::new().with_default_channels().run()
+}

@@ -1,10 +1,44 @@
 //! Configuration: layers, their origins, and what comes out of them.
+//!
+//! Everything is read first into one position space ([`source_map`]), parsed and merged with its
+//! positions ([`layers`]), then read table by table against the schemas of its kinds
+//! ([`reading`]), so that one run tells all that is wrong and where.
 
-pub mod duration;
+pub mod agents;
+mod coerce;
+pub mod diagnostics;
+mod dotenv;
+pub use log_monitor_channels::duration;
+pub mod layers;
 pub mod matcher;
 pub mod model;
+mod named;
+mod original;
+mod reading;
+pub mod report;
+pub mod resolved;
+mod routes;
+mod schema;
+mod secrets;
+mod settings;
+pub mod source_map;
+mod suggest;
+mod tables;
+mod tree;
+mod watches;
 
+pub use diagnostics::{Diagnostic, Diagnostics};
+pub use layers::{Flag, Inputs};
 pub use model::{
     Agent, ChannelTable, Class, Group, Level, LogSettings, Need, Policy, Reminders, Route, Settings,
     SourceTable, Step, Watch,
 };
+pub use named::TRY_TIMEOUT;
+pub use resolved::Resolved;
+pub use settings::{Loaded, load};
+
+/// The commented file with every key and its default.
+pub const REFERENCE: &str = include_str!("../../config/log-monitor.toml");
+
+#[cfg(test)]
+mod tests;

@@ -4,10 +4,17 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+pub mod ca_file;
 pub mod indexer;
 pub mod registry;
 
 pub use registry::{SourceContext, SourceKind, SourceRegistry};
+
+/// The registry with every kind that this program brings.
+#[must_use]
+pub fn default_sources() -> SourceRegistry {
+    SourceRegistry::new().with::<indexer::Indexer>()
+}
 
 /// Reads when entities last logged.
 #[async_trait]

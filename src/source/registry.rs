@@ -74,7 +74,7 @@ impl SourceRegistry {
     }
 }
 
-type Decode = fn(Spanned<DeValue<'static>>) -> Result<Box<dyn Decoded>, TomlError>;
+type Decode = fn(Spanned<DeValue<'_>>) -> Result<Box<dyn Decoded>, TomlError>;
 
 /// One kind with its types erased.
 #[derive(Debug, Clone)]
@@ -115,7 +115,7 @@ impl Kind {
     ///
     /// # Errors
     /// The first mistake, with the span that the table's values carry.
-    pub fn decode(&self, table: Spanned<DeValue<'static>>) -> Result<Box<dyn Decoded>, TomlError> {
+    pub fn decode(&self, table: Spanned<DeValue<'_>>) -> Result<Box<dyn Decoded>, TomlError> {
         (self.decode)(table)
     }
 }
@@ -141,5 +141,27 @@ impl<K: SourceKind> Decoded for Config<K> {
 
     fn build(self: Box<Self>, context: &SourceContext) -> Result<Box<dyn Source>, BuildError> {
         K::build(self.0, context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::source::{default_sources, indexer::Indexer};
+
+    #[test]
+    fn every_key_of_every_kind_is_documented_and_unknown_keys_are_refused() {
+        for kind in default_sources().iter() {
+            let schema = kind.schema();
+            for (key, about) in schema["properties"].as_object().into_iter().flatten() {
+                assert!(about["description"].is_string(), "{}.{key} has no doc comment", kind.name());
+            }
+            assert_eq!(schema["additionalProperties"], false, "{} accepts unknown keys", kind.name());
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "source kind `indexer` is registered twice")]
+    fn a_second_kind_of_one_name_is_refused_at_start() {
+        let _ = default_sources().with::<Indexer>();
     }
 }

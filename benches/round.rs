@@ -1,0 +1,97 @@
+//! What one round costs the client, by the number of agents: `cargo bench --bench round`.
+//!
+//! Every stage is measured alone, in CPU time of this thread, at three sizes of fleet. Its growth
+//! exponent must stay near 1: ten times the agents, ten times the work.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use chrono::DateTime;
+use log_monitor::source::indexer::answer::{self, Wanted};
+use log_monitor::source::{Entities, Query};
+
+const FLEETS: [usize; 3] = [1_000, 10_000, 100_000];
+
+/// All stages of a round of 10,000 agents together.
+const BUDGET: Duration = Duration::from_millis(15);
+
+/// What others need for a round of 10,000 agents, in CPU time of the client, measured against the
+/// same OpenSearch: one `_count` for each agent from Python, and ElastAlert 2 (flatline rule).
+const OTHERS: [(&str, Duration); 2] =
+    [("one query per agent", Duration::from_secs(37)), ("ElastAlert 2", Duration::from_millis(500))];
+
+fn main() {
+    println!("{:<18} {:>12} {:>12} {:>12}  growth", "stage", "1,000", "10,000", "100,000");
+    let stages = [stage("read the answer", reading)];
+    let round: Duration = stages.iter().map(|costs| costs[1]).sum();
+    println!("\na round of 10,000 agents: {round:.2?} of {BUDGET:?}");
+    for (who, cost) in OTHERS {
+        println!("  {:>7.0} times less than {who}", cost.as_secs_f64() / round.as_secs_f64());
+    }
+}
+
+/// Measures one stage for each size of fleet and prints its line. `prepare` makes what the stage
+/// needs, outside of the measurement.
+fn stage<W: FnMut()>(name: &str, prepare: impl Fn(usize) -> W) -> [Duration; 3] {
+    let costs = FLEETS.map(|agents| cost_of(prepare(agents)));
+    let fleets = FLEETS.map(|agents| agents as f64);
+    let growth = (costs[2].as_secs_f64() / costs[0].as_secs_f64()).ln() / (fleets[2] / fleets[0]).ln();
+    let shown = costs.map(|cost| format!("{cost:.2?}"));
+    println!("{name:<18} {:>12} {:>12} {:>12}  {growth:.3}", shown[0], shown[1], shown[2]);
+    costs
+}
+
+/// The mean over as many runs as the clock needs to be exact: the kernel counts CPU time in ticks of
+/// some milliseconds.
+fn cost_of(mut work: impl FnMut()) -> Duration {
+    work();
+    let (start, mut runs) = (cpu_time(), 0);
+    loop {
+        work();
+        runs += 1;
+        let spent = cpu_time().saturating_sub(start);
+        if spent > Duration::from_millis(500) {
+            return spent / runs;
+        }
+    }
+}
+
+/// CPU time of this thread, in nanoseconds (Linux, proc(5)); elsewhere the time that passed.
+fn cpu_time() -> Duration {
+    let started = std::sync::LazyLock::force(&STARTED);
+    let schedstat = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanoseconds = schedstat.and_then(|text| text.split(' ').next()?.parse().ok());
+    nanoseconds.map_or_else(|| started.elapsed(), Duration::from_nanos)
+}
+
+static STARTED: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+
+/// Reading an answer as OpenSearch 2.19 sends it with our `filter_path`.
+fn reading(agents: usize) -> impl FnMut() {
+    let body = answer_of(agents);
+    let at = |millis| DateTime::from_timestamp_millis(millis).unwrap();
+    let query = Query { from: at(NOW - 600_000), to: at(NOW), entities: Entities::All(agents) };
+    let wanted = Wanted::by(&query);
+    move || {
+        let page = answer::read(black_box(&body), &wanted).unwrap();
+        assert_eq!(page.newest.len(), agents);
+        black_box(page);
+    }
+}
+
+const NOW: i64 = 1_767_226_200_000;
+
+fn answer_of(agents: usize) -> Vec<u8> {
+    let mut body = String::from(
+        r#"{"took":113,"timed_out":false,"_shards":{"total":3,"successful":3,"skipped":0,"failed":0},"#,
+    );
+    body += r#""aggregations":{"entities":{"sum_other_doc_count":0,"buckets":["#;
+    for agent in 0..agents {
+        let comma = if agent == 0 { "" } else { "," };
+        let last = NOW - (agent as i64 * 7919) % 600_000;
+        // As the server writes a number: 1.767226123456E12.
+        body += &format!("{comma}{{\"key\":\"{agent:03}\",\"last\":{{\"value\":{:E}}}}}", last as f64);
+    }
+    body += "]}}}";
+    body.into_bytes()
+}

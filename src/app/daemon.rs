@@ -1,0 +1,298 @@
+//! The running product: a monitor for each watch, the dispatcher, and what a reload swaps.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use log_monitor_channels::{EventKind, Severity};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::parts::Parts;
+use crate::bus::Bus;
+use crate::clock::SharedClock;
+use crate::config::Route;
+use crate::dispatch::{Delivering, Dispatcher};
+use crate::journal::incidents::{self, Subject};
+use crate::journal::{Health, Journal, JournalError, entities, events};
+use crate::monitor::source_health::SourceHealth;
+use crate::monitor::{self, Monitor, Setup, words};
+use crate::record::{Change, IncidentChange, Recorder};
+
+/// Everything that runs. Stop it with [`stop`](Self::stop), so that tries under way can finish.
+pub struct Daemon {
+    recorder: Recorder,
+    health: Arc<SourceHealth>,
+    routes: watch::Sender<Arc<Vec<Route>>>,
+    delivering: watch::Sender<Delivering>,
+    monitors: BTreeMap<String, Running>,
+    dispatcher: JoinHandle<()>,
+    helpers: Vec<JoinHandle<()>>,
+    stop: watch::Sender<bool>,
+}
+
+struct Running {
+    setup: watch::Sender<Setup>,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+/// What a daemon and a single round have in common.
+pub struct Base {
+    /// Writes events.
+    pub recorder: Recorder,
+    /// The routes in force.
+    pub routes: watch::Sender<Arc<Vec<Route>>>,
+    /// What can be sent on.
+    pub delivering: watch::Sender<Delivering>,
+    /// Sends.
+    pub dispatcher: Dispatcher,
+}
+
+impl Base {
+    /// Opens the journal's consumers, and lets go of what is no longer configured.
+    ///
+    /// # Errors
+    /// When the journal fails.
+    pub async fn new(
+        parts: &Parts,
+        journal: Journal,
+        clock: SharedClock,
+        spool: Option<PathBuf>,
+    ) -> Result<Self, JournalError> {
+        let routes = watch::Sender::new(parts.routes.clone());
+        let delivering = watch::Sender::new(delivering(parts));
+        let recorder = Recorder { journal, bus: Bus::default(), clock, routes: routes.subscribe() };
+        let Recorder { journal, bus, clock, .. } = recorder.clone();
+        let dispatcher = Dispatcher::new(journal, bus, clock, delivering.subscribe(), spool).await?;
+        let base = Self { recorder, routes, delivering, dispatcher };
+        let_go(&base.recorder, parts).await?;
+        Ok(base)
+    }
+
+    /// The monitor of one watch.
+    ///
+    /// # Errors
+    /// When the journal fails.
+    pub async fn monitor(&self, setup: Setup, health: &Arc<SourceHealth>) -> Result<Monitor, JournalError> {
+        Monitor::new(setup, self.recorder.clone(), health.clone()).await
+    }
+}
+
+fn delivering(parts: &Parts) -> Delivering {
+    Delivering {
+        routes: parts.routes.clone(),
+        channels: parts.channels.clone(),
+        installation: parts.installation.clone(),
+    }
+}
+
+/// The watches with their sources.
+#[must_use]
+pub fn setups(parts: &Parts) -> Vec<Setup> {
+    let setup = |watch: &crate::config::Watch| Setup {
+        watch: watch.clone(),
+        source: parts.sources[&watch.source].clone(),
+    };
+    parts.watches.iter().map(setup).collect()
+}
+
+impl Daemon {
+    /// Starts everything.
+    ///
+    /// # Errors
+    /// When the journal fails.
+    pub async fn start(
+        parts: &Parts,
+        journal: Journal,
+        clock: SharedClock,
+        spool: Option<PathBuf>,
+    ) -> Result<Self, JournalError> {
+        let newest = journal.write(events::newest).await?;
+        let base = Base::new(parts, journal, clock, spool).await?;
+        let (stop, stopped) = watch::channel(false);
+        let Base { recorder, routes, delivering, dispatcher } = base;
+        let mut daemon = Self {
+            helpers: vec![
+                tokio::spawn(log_events(recorder.clone(), newest)),
+                tokio::spawn(tell_journal_health(recorder.clone())),
+            ],
+            dispatcher: tokio::spawn(dispatcher.run(stopped)),
+            recorder,
+            health: Arc::default(),
+            routes,
+            delivering,
+            monitors: BTreeMap::new(),
+            stop,
+        };
+        daemon.watch(parts).await?;
+        Ok(daemon)
+    }
+
+    /// Puts a new configuration in force. Timers, incidents and tries under way stay.
+    ///
+    /// # Errors
+    /// When the journal fails.
+    pub async fn reload(&mut self, parts: &Parts) -> Result<(), JournalError> {
+        self.routes.send_replace(parts.routes.clone());
+        self.delivering.send_replace(delivering(parts));
+        self.watch(parts).await?;
+        let_go(&self.recorder, parts).await
+    }
+
+    /// Tells through the routes that something did not come up.
+    ///
+    /// # Errors
+    /// When the journal fails.
+    pub async fn tell_setup_failed(&self, what: &str, detail: &str) -> Result<(), JournalError> {
+        let now = events::millis(self.recorder.clock.now());
+        let mut event = words::about(what, EventKind::SetupFailed, Severity::High, now);
+        "setup".clone_into(&mut event.cause);
+        detail.clone_into(&mut event.detail);
+        self.recorder.record(vec![Change::event(IncidentChange::None, event)]).await.map(drop)
+    }
+
+    async fn watch(&mut self, parts: &Parts) -> Result<(), JournalError> {
+        let setups = setups(parts);
+        let names: Vec<String> = setups.iter().map(|setup| setup.watch.name.clone()).collect();
+        let gone: Vec<String> = self.monitors.keys().filter(|name| !names.contains(name)).cloned().collect();
+        for name in gone {
+            if let Some(running) = self.monitors.remove(&name) {
+                running.stop().await;
+            }
+        }
+        for setup in setups {
+            match self.monitors.get(&setup.watch.name) {
+                Some(running) => drop(running.setup.send_replace(setup)),
+                None => self.start_monitor(setup).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn start_monitor(&mut self, setup: Setup) -> Result<(), JournalError> {
+        let name = setup.watch.name.clone();
+        let monitor = Monitor::new(setup.clone(), self.recorder.clone(), self.health.clone()).await?;
+        let (setup, setups) = watch::channel(setup);
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(monitor.run(setups, stopped));
+        self.monitors.insert(name, Running { setup, stop, task });
+        Ok(())
+    }
+
+    /// Stops the monitors, lets tries under way finish, and closes the journal.
+    pub async fn stop(self) {
+        for running in self.monitors.into_values() {
+            running.stop().await;
+        }
+        self.stop.send_replace(true);
+        let _ = self.dispatcher.await;
+        self.helpers.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl Running {
+    async fn stop(self) {
+        self.stop.send_replace(true);
+        let _ = self.task.await;
+    }
+}
+
+/// Ends what hangs on watches, sources and channels that are no longer configured.
+async fn let_go(recorder: &Recorder, parts: &Parts) -> Result<(), JournalError> {
+    let watches: Vec<String> = parts.watches.iter().map(|watch| watch.name.clone()).collect();
+    for name in recorder.journal.write(entities::watches).await? {
+        if !watches.contains(&name) {
+            let watch = name.clone();
+            let rows =
+                recorder.journal.write(move |connection| entities::of_watch(connection, &watch)).await?;
+            monitor::let_go(recorder, &name, rows).await?;
+        }
+    }
+    let open =
+        recorder.journal.write(|connection| incidents::list(connection, false, usize::MAX >> 1)).await?;
+    let gone = open.into_iter().filter_map(|incident| {
+        let (kind, known) = match incident.subject.as_str() {
+            "source" => (EventKind::SourceUp, parts.sources.contains_key(&incident.scope)),
+            "channel" => (EventKind::ChannelRecovered, parts.channels.contains_key(&incident.scope)),
+            _ => return None,
+        };
+        let mut event =
+            words::about(&incident.scope, kind, Severity::Info, events::millis(recorder.clock.now()));
+        "no_longer_configured".clone_into(&mut event.cause);
+        event.detail = format!("{} is no longer configured.", incident.scope);
+        (!known).then(|| Change::event(IncidentChange::Close(incident.id), event))
+    });
+    let gone: Vec<Change> = gone.collect();
+    if gone.is_empty() { Ok(()) } else { recorder.record(gone).await.map(drop) }
+}
+
+/// The log is a consumer of the bus like any other: a line for each event.
+async fn log_events(recorder: Recorder, cursor: i64) {
+    let mut subscription = recorder.bus.subscribe(recorder.journal.clone(), cursor);
+    loop {
+        let event = match subscription.next().await {
+            Ok(Some(event)) => event,
+            Ok(None) => return,
+            Err(error) => {
+                tracing::error!("log of events: {error}");
+                continue;
+            }
+        };
+        let who = event.entity.as_ref().map_or_else(
+            || event.scope.clone(),
+            |entity| log_monitor_channels::text::one_line(&format!("{} {}", entity.id, entity.label), 120),
+        );
+        let (kind, cause, detail) = (event.kind, &event.cause, &event.detail);
+        match event.severity {
+            _ if kind.closes() => tracing::info!("{kind} {who}: {detail}"),
+            Severity::High | Severity::Critical => tracing::error!("{kind} {who} ({cause}): {detail}"),
+            _ => tracing::warn!("{kind} {who} ({cause}): {detail}"),
+        }
+    }
+}
+
+/// A journal that is not on disk is an incident like any other.
+async fn tell_journal_health(recorder: Recorder) {
+    let mut health = recorder.journal.health();
+    loop {
+        let now = events::millis(recorder.clock.now());
+        let current = health.borrow_and_update().clone();
+        let told = match current {
+            Health::InMemory(reason) => tell_journal_failed(&recorder, &reason, now).await,
+            Health::OnDisk => tell_journal_recovered(&recorder, now).await,
+        };
+        if let Err(error) = told {
+            tracing::error!("journal health: {error}");
+        }
+        if health.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn tell_journal_failed(recorder: &Recorder, reason: &str, now: i64) -> Result<(), JournalError> {
+    if journal_incident(recorder).await?.is_some() {
+        return Ok(());
+    }
+    let mut event = words::about("journal", EventKind::JournalFailed, Severity::High, now);
+    "storage".clone_into(&mut event.cause);
+    event.detail = format!(
+        "The journal cannot be written ({reason}). Detection and delivery go on from memory; what happens now is \
+         lost if log-monitor stops. Check first: free space and rights of that folder."
+    );
+    recorder.record(vec![Change::event(IncidentChange::Open(Subject::Journal), event)]).await.map(drop)
+}
+
+async fn tell_journal_recovered(recorder: &Recorder, now: i64) -> Result<(), JournalError> {
+    let Some((incident, since)) = journal_incident(recorder).await? else { return Ok(()) };
+    let mut event = words::about("journal", EventKind::JournalRecovered, Severity::Info, now);
+    event.since = Some(events::time(since));
+    "written".clone_into(&mut event.cause);
+    "The journal is written to disk again; nothing of it was lost.".clone_into(&mut event.detail);
+    recorder.record(vec![Change::event(IncidentChange::Close(incident), event)]).await.map(drop)
+}
+
+async fn journal_incident(recorder: &Recorder) -> Result<Option<(i64, i64)>, JournalError> {
+    recorder.journal.write(|connection| incidents::open_since(connection, Subject::Journal, "journal")).await
+}

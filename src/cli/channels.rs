@@ -1,0 +1,244 @@
+//! `channels kinds`, `channels list` and `channels test NAME`.
+
+use std::collections::BTreeMap;
+
+use chrono::{TimeDelta, Utc};
+use clap::builder::PossibleValuesParser;
+use log_monitor_channels::{Entity, Event, EventKind, MessageKind, Notification, Severity};
+use serde::Serialize;
+
+use super::Session;
+use super::exit::Exit;
+use super::table::{print, table};
+use crate::app::parts::Parts;
+use crate::config::Settings;
+use crate::dispatch::render::{self, Facts};
+use crate::monitor::words;
+
+/// Subcommands of `channels`.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// The kinds that are compiled in
+    Kinds {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// The channels that are configured, and the routes that use them
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Send one message, marked TEST, through a configured channel
+    Test {
+        /// The channel's name
+        name: String,
+        /// The event to tell of
+        #[arg(long, default_value = "agent_silent", value_parser = PossibleValuesParser::new(EventKind::ALL.map(EventKind::name)))]
+        event: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Serialize)]
+struct ShownKind {
+    kind: &'static str,
+    capabilities: log_monitor_channels::Capabilities,
+    keys: Vec<ShownKey>,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownKey {
+    key: String,
+    required: bool,
+    about: String,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownChannel {
+    name: String,
+    kind: &'static str,
+    max_in_flight: usize,
+    routes: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Tested {
+    channel: String,
+    accepted: bool,
+    answer: String,
+    reason: Option<&'static str>,
+}
+
+/// Does what the subcommand says.
+pub async fn run(session: &Session<'_>, command: Command) -> Exit {
+    match command {
+        Command::Kinds { json } => kinds(session, json),
+        Command::List { json } => match session.settings() {
+            Ok(settings) => list(&settings, json),
+            Err(exit) => exit,
+        },
+        Command::Test { name, event, json } => match session.settings() {
+            Ok(settings) => test(settings, &name, &event, json).await,
+            Err(exit) => exit,
+        },
+    }
+}
+
+fn kinds(session: &Session<'_>, json: bool) -> Exit {
+    let shown: Vec<ShownKind> = session
+        .app
+        .channels()
+        .iter()
+        .map(|kind| ShownKind {
+            kind: kind.name(),
+            capabilities: kind.capabilities(),
+            keys: keys(&kind.schema()),
+        })
+        .collect();
+    if json {
+        return super::exit::print_json(&shown);
+    }
+    let mut rows = table(&["kind", "key", "needed", "about"]);
+    for kind in &shown {
+        if kind.keys.is_empty() {
+            rows.add_row([kind.kind, "-", "", "no keys of its own"]);
+        }
+        for (at, key) in kind.keys.iter().enumerate() {
+            let name = if at == 0 { kind.kind } else { "" };
+            rows.add_row([name, &key.key, if key.required { "yes" } else { "" }, &key.about]);
+        }
+    }
+    print(rows, "no kinds are compiled in");
+    Exit::Ok
+}
+
+fn keys(schema: &serde_json::Value) -> Vec<ShownKey> {
+    let required =
+        |key: &str| schema["required"].as_array().is_some_and(|keys| keys.iter().any(|k| k == key));
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    properties
+        .map(|(key, about)| ShownKey {
+            key: key.clone(),
+            required: required(key),
+            about: about["description"].as_str().unwrap_or_default().replace('\n', " "),
+        })
+        .collect()
+}
+
+fn list(settings: &Settings, json: bool) -> Exit {
+    let routes = |name: &str| {
+        let uses = |route: &&crate::config::Route| {
+            route.steps.iter().any(|step| step.to.iter().any(|channel| channel == name))
+        };
+        settings.routes.iter().filter(uses).map(|route| route.name.clone()).collect()
+    };
+    let shown: Vec<ShownChannel> = settings
+        .channels
+        .iter()
+        .map(|channel| ShownChannel {
+            name: channel.name.clone(),
+            kind: channel.kind,
+            max_in_flight: channel.max_in_flight,
+            routes: routes(&channel.name),
+        })
+        .collect();
+    if json {
+        return super::exit::print_json(&shown);
+    }
+    let mut rows = table(&["name", "kind", "in flight", "routes"]);
+    for channel in &shown {
+        let used = if channel.routes.is_empty() { "(none)".to_owned() } else { channel.routes.join(", ") };
+        rows.add_row([
+            channel.name.clone(),
+            channel.kind.to_owned(),
+            channel.max_in_flight.to_string(),
+            used,
+        ]);
+    }
+    print(rows, "no channels are configured");
+    Exit::Ok
+}
+
+async fn test(settings: Settings, name: &str, event: &str, json: bool) -> Exit {
+    let known: Vec<String> = settings.channels.iter().map(|channel| channel.name.clone()).collect();
+    let parts = match Parts::build(settings) {
+        Ok(parts) => parts,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return Exit::Failed;
+        }
+    };
+    let Some(channel) = parts.channels.get(name) else {
+        eprintln!("error: no channel `{name}` is configured; there are: {}", known.join(", "));
+        return Exit::Failed;
+    };
+    let kind = EventKind::from_name(event).unwrap_or(EventKind::AgentSilent);
+    let result = channel.try_once(&sample(kind, &parts.installation)).await;
+    let tested = Tested {
+        channel: name.to_owned(),
+        accepted: result.is_ok(),
+        reason: result.as_ref().err().map(|error| error.reason().name()),
+        answer: result.map_or_else(|error| error.to_string(), |receipt| receipt.line),
+    };
+    let exit = if tested.accepted { Exit::Ok } else { Exit::Failed };
+    if json {
+        super::exit::print_json(&tested);
+    } else if tested.accepted {
+        println!("accepted by {name}: {}", tested.answer);
+    } else {
+        eprintln!("error: {name} did not accept: {}", tested.answer);
+    }
+    exit
+}
+
+/// What a real event of that kind looks like, but for the mark.
+fn sample(kind: EventKind, installation: &str) -> Notification {
+    let now = Utc::now();
+    let about_agent = matches!(
+        kind,
+        EventKind::AgentSilent
+            | EventKind::AgentStillSilent
+            | EventKind::AgentRecovered
+            | EventKind::AgentUnwatched
+    );
+    let event = Event {
+        entity: about_agent.then(|| Entity { id: "001".to_owned(), label: "example".to_owned() }),
+        since: Some(now - TimeDelta::minutes(16)),
+        threshold_seconds: about_agent.then_some(900),
+        cause: "test".to_owned(),
+        detail: "This is a test of the channel; nothing happened.".to_owned(),
+        labels: BTreeMap::new(),
+        ..words::about("test", kind, Severity::Medium, now.timestamp_millis())
+    };
+    let message = if kind.closes() { MessageKind::Resolved } else { MessageKind::Firing };
+    let facts = Facts {
+        kind: message,
+        reminder: 1,
+        still_open: Vec::new(),
+        fallback_reason: None,
+        told_already: Vec::new(),
+        possible_duplicate: false,
+        max_items: 20,
+    };
+    let (title, body) = render::message(std::slice::from_ref(&event), &facts);
+    Notification {
+        idempotency_key: format!("test-{:016x}", fastrand::u64(..)),
+        kind: message,
+        test: true,
+        severity: event.severity,
+        title: format!("[TEST] {title}"),
+        body,
+        installation: installation.to_owned(),
+        created_at: now,
+        events: vec![event],
+        attempt: 1,
+        possible_duplicate: false,
+        fallback_reason: None,
+        in_reply_to: None,
+        short: false,
+    }
+}

@@ -1,0 +1,166 @@
+//! `check`: one round without a journal and without messages. Exit codes and the first line of
+//! output are those of a Nagios plugin.
+
+use chrono::{DateTime, Utc};
+use log_monitor_channels::text::one_line;
+use serde::Serialize;
+
+use super::Session;
+use super::exit::Exit;
+use super::table::{moment, print, table};
+use crate::app::daemon::setups;
+use crate::app::parts::Parts;
+use crate::config::duration::written;
+use crate::journal::events::time;
+use crate::monitor::fleet::{Entity, Fleet, threshold};
+use crate::monitor::verdict::{Verdict, judge};
+use crate::monitor::{Setup, gather};
+
+/// Arguments of `check`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// An agent as `--json` prints it.
+#[derive(Debug, Serialize)]
+struct Shown {
+    watch: String,
+    id: String,
+    label: String,
+    /// `ok`, `late` (over its interval, within its grace) or `silent`.
+    state: &'static str,
+    last_seen: Option<DateTime<Utc>>,
+    interval: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    agents: Vec<Shown>,
+    /// Sources that could not be read.
+    errors: Vec<Problem>,
+}
+
+#[derive(Debug, Serialize)]
+struct Problem {
+    watch: String,
+    source: String,
+    reason: &'static str,
+    detail: String,
+}
+
+/// Looks once.
+pub async fn run(session: &Session<'_>, args: &Args) -> Exit {
+    let settings = match session.settings() {
+        Ok(settings) => settings,
+        Err(exit) => return exit,
+    };
+    let parts = match Parts::build(settings) {
+        Ok(parts) => parts,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return Exit::Unknown;
+        }
+    };
+    let mut report = Report { agents: Vec::new(), errors: Vec::new() };
+    for setup in setups(&parts) {
+        look(&setup, &mut report).await;
+    }
+    let exit = verdict(&report);
+    if args.json {
+        super::exit::print_json(&report);
+    } else {
+        show(report, exit);
+    }
+    exit
+}
+
+async fn look(setup: &Setup, report: &mut Report) {
+    let (mut fleet, _) = Fleet::new(&setup.watch, Vec::new());
+    let now = Utc::now();
+    match gather::gather(&*setup.source, &mut fleet, None, now).await {
+        Ok(_) => {
+            let shown = fleet.entities().iter().map(|entity| shown(&setup.watch.name, &fleet, entity, now));
+            report.agents.extend(shown);
+        }
+        Err(error) => report.errors.push(Problem {
+            watch: setup.watch.name.clone(),
+            source: setup.watch.source.clone(),
+            reason: error.reason.name(),
+            detail: error.detail,
+        }),
+    }
+}
+
+fn shown(watch: &str, fleet: &Fleet, entity: &Entity, now: DateTime<Utc>) -> Shown {
+    let policy = fleet.policy(entity);
+    let now = now.timestamp_millis();
+    let interval = i64::try_from(policy.interval.as_millis()).unwrap_or(i64::MAX);
+    let state =
+        match (judge(entity.last_seen, threshold(policy), now), judge(entity.last_seen, interval, now)) {
+            (Verdict::Silent { .. }, _) => "silent",
+            (Verdict::Fresh, Verdict::Silent { .. }) => "late",
+            (Verdict::Fresh, Verdict::Fresh) => "ok",
+        };
+    Shown {
+        watch: watch.to_owned(),
+        id: entity.key.to_string(),
+        label: entity.label.to_string(),
+        state,
+        last_seen: entity.last_seen.map(time),
+        interval: written(policy.interval),
+    }
+}
+
+fn count(report: &Report, state: &str) -> usize {
+    report.agents.iter().filter(|agent| agent.state == state).count()
+}
+
+/// Silence that is certain outweighs what is not known; that outweighs lateness.
+fn verdict(report: &Report) -> Exit {
+    match (count(report, "silent"), report.errors.len(), count(report, "late")) {
+        (0, 0, 0) => Exit::Ok,
+        (0, 0, _) => Exit::Warning,
+        (0, _, _) => Exit::Unknown,
+        _ => Exit::Silent,
+    }
+}
+
+fn show(mut report: Report, exit: Exit) {
+    let word = match exit {
+        Exit::Ok => "OK",
+        Exit::Warning => "WARNING",
+        Exit::Silent => "CRITICAL",
+        _ => "UNKNOWN",
+    };
+    let (silent, late) = (count(&report, "silent"), count(&report, "late"));
+    let mut summary = format!("{word}: {silent} of {} agents silent, {late} late", report.agents.len());
+    for error in &report.errors {
+        summary.push_str(&format!(
+            "; source {} cannot be read: {}",
+            error.source,
+            one_line(&error.detail, 300)
+        ));
+    }
+    println!("{summary}");
+    report
+        .agents
+        .sort_by_key(|agent| ["silent", "late", "ok"].iter().position(|state| *state == agent.state));
+    let now = Utc::now();
+    let mut rows = table(&["watch", "id", "label", "state", "last seen", "silent after"]);
+    for agent in report.agents {
+        rows.add_row([
+            agent.watch,
+            agent.id,
+            one_line(&agent.label, 40),
+            agent.state.to_owned(),
+            moment(agent.last_seen, now),
+            agent.interval,
+        ]);
+    }
+    if !rows.is_empty() {
+        print(rows, "");
+    }
+}

@@ -1,0 +1,111 @@
+//! `incidents`: what is open, and what was.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::Session;
+use super::exit::Exit;
+use super::table::{moment, print, table};
+use crate::dispatch::render::written;
+use crate::journal::events::time;
+use crate::journal::incidents::{self, IncidentRow};
+use crate::journal::{JournalError, open_read_only};
+
+/// Arguments of `incidents`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Closed ones too
+    #[arg(long)]
+    all: bool,
+    /// At most this many, the newest first
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    limit: usize,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// An incident as `--json` prints it.
+#[derive(Debug, Serialize)]
+struct Shown {
+    id: i64,
+    subject: String,
+    scope: String,
+    agent: Option<String>,
+    label: Option<String>,
+    severity: String,
+    cause: String,
+    since: Option<DateTime<Utc>>,
+    opened: DateTime<Utc>,
+    closed: Option<DateTime<Utc>>,
+    outcome: Option<String>,
+}
+
+/// Lists incidents.
+pub fn run(session: &Session<'_>, args: &Args) -> Exit {
+    let settings = match session.settings() {
+        Ok(settings) => settings,
+        Err(exit) => return exit,
+    };
+    match read(&settings.journal, args) {
+        Ok(shown) => show(&shown, args),
+        Err(error) => {
+            eprintln!("error: journal {}: {error}", settings.journal.display());
+            Exit::Failed
+        }
+    }
+}
+
+fn read(path: &std::path::Path, args: &Args) -> Result<Vec<Shown>, JournalError> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let rows = incidents::list(&open_read_only(path)?, args.all, args.limit)?;
+    Ok(rows.into_iter().map(shown).collect())
+}
+
+fn shown(row: IncidentRow) -> Shown {
+    let some = |text: String| (!text.is_empty()).then_some(text);
+    Shown {
+        id: row.id,
+        subject: row.subject,
+        scope: row.scope,
+        agent: some(row.key),
+        label: some(row.label),
+        severity: row.severity,
+        cause: row.cause,
+        since: row.since.map(time),
+        opened: time(row.opened),
+        closed: row.closed.map(time),
+        outcome: row.outcome,
+    }
+}
+
+fn show(shown: &[Shown], args: &Args) -> Exit {
+    if args.json {
+        return super::exit::print_json(shown);
+    }
+    let now = Utc::now();
+    let mut rows = table(&["id", "about", "severity", "cause", "last log / since", "opened", "closed"]);
+    for incident in shown {
+        let name = |text: &Option<String>| text.clone().unwrap_or_default();
+        let about = format!(
+            "{} {} {} {}",
+            incident.subject,
+            incident.scope,
+            name(&incident.agent),
+            name(&incident.label)
+        );
+        rows.add_row([
+            incident.id.to_string(),
+            log_monitor_channels::text::one_line(&about, 80),
+            incident.severity.clone(),
+            incident.cause.clone(),
+            moment(incident.since, now),
+            written(incident.opened),
+            incident.closed.map_or_else(|| "open".to_owned(), written),
+        ]);
+    }
+    print(rows, if args.all { "no incidents" } else { "no open incidents" });
+    Exit::Ok
+}

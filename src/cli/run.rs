@@ -1,0 +1,165 @@
+//! `run`: the daemon, and `run --once` for cron.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Session;
+use super::exit::Exit;
+use crate::app::daemon::{Base, Daemon, setups};
+use crate::app::parts::Parts;
+use crate::app::setup_failure;
+use crate::app::triggers::{Trigger, Triggers};
+use crate::clock::SystemClock;
+use crate::config::{Diagnostics, Settings};
+use crate::journal::{Journal, JournalError, spool_path};
+
+/// How long `--once` waits for its messages to be accepted by somebody.
+const ONCE_LIMIT: Duration = Duration::from_secs(300);
+
+/// Arguments of `run`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// One full round with its notifications sent, then exit
+    #[arg(long)]
+    once: bool,
+}
+
+/// Runs the daemon or one round.
+pub async fn run(session: &Session<'_>, args: &Args) -> Exit {
+    let loaded = session.load();
+    let Some(settings) = loaded.settings else {
+        eprint!("{}", loaded.diagnostics.render(session.color_on_stderr()));
+        let problems = setup_failure::in_words(&loaded.diagnostics);
+        setup_failure::tell(loaded.usable_channels, &problems).await;
+        return Exit::Config;
+    };
+    match start(session, settings, &loaded.diagnostics, args.once).await {
+        Ok(exit) => exit,
+        Err(error) => {
+            tracing::error!("{error}");
+            Exit::Failed
+        }
+    }
+}
+
+async fn start(
+    session: &Session<'_>,
+    settings: Settings,
+    warnings: &Diagnostics,
+    once: bool,
+) -> Result<Exit, Box<dyn std::error::Error>> {
+    if let Err(error) = session.log.configure(&settings.log) {
+        tracing::error!(
+            "log file {}: {error}",
+            settings.log.file.as_deref().unwrap_or(Path::new("")).display()
+        );
+    }
+    log_warnings(warnings);
+    let parts = Parts::build(settings)?;
+    let journal = Journal::open(&parts.journal)?;
+    match once {
+        true => run_once(&parts, journal).await.map_err(Into::into),
+        false => run_daemon(session, &parts, journal).await,
+    }
+}
+
+fn log_warnings(warnings: &Diagnostics) {
+    for (_, line) in warnings.lines() {
+        tracing::warn!("{line}");
+    }
+}
+
+async fn run_once(parts: &Parts, journal: Journal) -> Result<Exit, JournalError> {
+    let spool = spool_path(&parts.journal);
+    let mut base = Base::new(parts, journal, Arc::new(SystemClock), Some(spool)).await?;
+    let health = Arc::default();
+    let mut failed = false;
+    for setup in setups(parts) {
+        let mut monitor = base.monitor(setup, &health).await?;
+        failed |= monitor.round().await.is_err();
+        monitor.checkpoint().await?;
+    }
+    let unsettled = base.dispatcher.drain(ONCE_LIMIT).await?;
+    if unsettled > 0 {
+        tracing::warn!("{unsettled} messages are not accepted yet: the next run goes on with them");
+    }
+    Ok(if failed || unsettled > 0 { Exit::Failed } else { Exit::Ok })
+}
+
+async fn run_daemon(
+    session: &Session<'_>,
+    parts: &Parts,
+    journal: Journal,
+) -> Result<Exit, Box<dyn std::error::Error>> {
+    // Signals first: one that comes while starting must not kill the process half-way.
+    let mut triggers = Triggers::new(files(session, parts))?;
+    let mut daemon =
+        Daemon::start(parts, journal, Arc::new(SystemClock), Some(spool_path(&parts.journal))).await?;
+    let agents: usize = parts.watches.iter().map(|watch| watch.agents.len()).sum();
+    tracing::info!("watching {agents} agents of {} watches", parts.watches.len());
+    let mut refused = String::new();
+    loop {
+        match triggers.next().await {
+            Trigger::Stop => break,
+            Trigger::Reload(why) => {
+                if let Some(parts) = reload(session, &mut daemon, why, &mut refused).await? {
+                    triggers.watch(files(session, &parts));
+                }
+            }
+        }
+    }
+    tracing::info!("stopping");
+    daemon.stop().await;
+    Ok(Exit::Ok)
+}
+
+/// Reads everything again. A configuration that is refused changes nothing and is told once.
+async fn reload(
+    session: &Session<'_>,
+    daemon: &mut Daemon,
+    why: &str,
+    refused: &mut String,
+) -> Result<Option<Parts>, JournalError> {
+    let loaded = session.load();
+    let problem = match loaded.settings {
+        None => setup_failure::in_words(&loaded.diagnostics),
+        Some(settings) => match prepare(settings) {
+            Ok(parts) => {
+                if let Err(error) = session.log.configure(&parts.log) {
+                    tracing::error!("log file: {error}");
+                }
+                log_warnings(&loaded.diagnostics);
+                daemon.reload(&parts).await?;
+                refused.clear();
+                tracing::info!("configuration read again ({why})");
+                return Ok(Some(parts));
+            }
+            Err(problem) => problem,
+        },
+    };
+    tracing::error!("reload refused ({why}), the old configuration goes on:\n{problem}");
+    if problem != *refused {
+        let detail = format!("A reload was refused, the old configuration goes on.\n{problem}");
+        daemon.tell_setup_failed("reload", &detail).await?;
+        *refused = problem;
+    }
+    Ok(None)
+}
+
+/// A reload is all or nothing, and a list that is suddenly empty is a mistake, not an order.
+fn prepare(settings: Settings) -> Result<Parts, String> {
+    if let Some(empty) = settings.watches.iter().find(|watch| watch.agents.is_empty()) {
+        return Err(format!("{} lists no agent", empty.agent_file.display()));
+    }
+    Parts::build(settings).map_err(|error| error.to_string())
+}
+
+/// The files whose change is a reason to read everything again: the agent lists and the intervals.
+fn files(session: &Session<'_>, parts: &Parts) -> Vec<PathBuf> {
+    let lists = parts.watches.iter().map(|watch| watch.agent_file.clone());
+    let mut files: Vec<PathBuf> = lists.chain([session.env_dir().join("log_counter.env")]).collect();
+    files.sort();
+    files.dedup();
+    files
+}

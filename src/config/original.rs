@@ -1,0 +1,353 @@
+//! The keys of the original script's `.env` files, and which tables of the TOML they stand for.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostics::{At, Findings};
+use super::dotenv;
+use super::source_map::{Place, SourceMap, TextId};
+use super::suggest;
+use super::tree;
+
+/// The files, in the order of reading.
+pub const FILES: [&str; 3] = ["log_counter.env", "slack.env", "smtp.env"];
+
+/// How the text of a value is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Text,
+    Port,
+    Url,
+    Minutes,
+    Level,
+    Intervals,
+}
+
+/// An original key.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// As the file writes it.
+    pub name: &'static str,
+    /// The file it belongs in.
+    pub file: &'static str,
+    /// The dotted path of the value in the TOML.
+    pub path: &'static str,
+    form: Form,
+    /// Its table needs it, whatever the kind's schema says.
+    required: bool,
+}
+
+const fn key(name: &'static str, file: usize, path: &'static str, form: Form, required: bool) -> Key {
+    Key { name, file: FILES[file], path, form, required }
+}
+
+/// Every original key, and the few that are new.
+pub const KEYS: [Key; 19] = [
+    key("WAZUH_URL", 0, "sources.wazuh.url", Form::Url, true),
+    key("USERNAME", 0, "sources.wazuh.username", Form::Text, true),
+    key("PASSWORD", 0, "sources.wazuh.password", Form::Text, true),
+    key("VERIFICATION_FILE", 0, "sources.wazuh.ca_file", Form::Text, false),
+    key("AGENT_LIST_FILE", 0, "watches.default.agent_file", Form::Text, true),
+    key("DEFAULT_CHECK_INTERVAL", 0, "watches.default.interval", Form::Minutes, false),
+    key("AGENT_CHECK_INTERVALS", 0, "watches.default.intervals", Form::Intervals, false),
+    key("LOG_FILE_PATH", 0, "log.file", Form::Text, false),
+    key("LOGGING_LEVEL", 0, "log.level", Form::Level, false),
+    key("SLACK_TOKEN", 1, "channels.slack.token", Form::Text, false),
+    key("SLACK_CHANNEL", 1, "channels.slack.channel", Form::Text, false),
+    key("SLACK_WEBHOOK_URL", 1, "channels.slack.webhook_url", Form::Text, false),
+    key("SLACK_API_URL", 1, "channels.slack.api_url", Form::Text, false),
+    key("SMTP_USER", 2, "channels.email.username", Form::Text, false),
+    key("SMTP_PASSWORD", 2, "channels.email.password", Form::Text, false),
+    key("SMTP_SERVER", 2, "channels.email.host", Form::Text, true),
+    key("SMTP_PORT", 2, "channels.email.port", Form::Port, false),
+    key("SENDER", 2, "channels.email.from", Form::Text, true),
+    key("RECIPIENTS", 2, "channels.email.to", Form::Text, true),
+];
+
+/// The tables that the files may make, with the `kind` that they then have.
+const TABLES: [(&str, Option<&str>); 4] = [
+    ("sources.wazuh", Some("indexer")),
+    ("watches.default", None),
+    ("channels.slack", Some("slack")),
+    ("channels.email", Some("email")),
+];
+
+/// The original key of each dotted path, with its file as the user names the directory.
+pub type Names = BTreeMap<String, (&'static str, String)>;
+
+/// The [`Names`] for the files of a directory.
+#[must_use]
+pub fn names(env_dir: &std::path::Path) -> Names {
+    let file = |key: &Key| env_dir.join(key.file).display().to_string();
+    KEYS.iter().map(|key| (key.path.to_owned(), (key.name, file(key)))).collect()
+}
+
+/// The names of the keys without which nothing can be watched.
+pub fn required_names() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().filter(|key| key.required && key.file == FILES[0]).map(|key| key.name)
+}
+
+/// The layer that the files make. `toml` is the layer above, which may have a part of a table.
+pub fn layer<'m>(
+    map: &'m SourceMap,
+    files: &[TextId],
+    toml: &DeTable<'_>,
+    names: &Names,
+    findings: &mut Findings,
+) -> DeTable<'m> {
+    let mut building = Building { map, findings, names, layer: DeTable::new(), seen: BTreeMap::new() };
+    for &file in files {
+        building.file(file);
+    }
+    building.slack(toml);
+    building.tables(toml);
+    building.layer
+}
+
+/// Tells every required key that no layer has, for the tables that the files made.
+pub fn missing(map: &SourceMap, merged: &DeTable<'_>, names: &Names, findings: &mut Findings) -> Vec<String> {
+    let mut told = Vec::new();
+    for key in KEYS.iter().filter(|key| key.required) {
+        let path: Vec<&str> = key.path.split('.').collect();
+        let table = tree::get(merged, &path[..2]);
+        let file = &names[key.path].1;
+        // A variable of the process may have opened the table; it is the file that should fill it.
+        let of_file = map.has(file)
+            && table.is_some_and(|table| map.form(&table.span()) != Some(super::source_map::Form::Toml));
+        if of_file && tree::get(merged, &path).is_none() {
+            findings.error(At::Line(file.clone(), None), format!("missing `{}` in {file}", key.name));
+            told.push(key.path.to_owned());
+        }
+    }
+    told
+}
+
+struct Building<'m, 'f> {
+    map: &'m SourceMap,
+    findings: &'f mut Findings,
+    names: &'f Names,
+    layer: DeTable<'m>,
+    seen: BTreeMap<&'static str, Place>,
+}
+
+impl<'m> Building<'m, '_> {
+    fn file(&mut self, file: TextId) {
+        let (entries, bad) = dotenv::parse(self.map.text(file));
+        let base = self.map.base(file);
+        for line in bad {
+            let at = At::Place(base + line.at..base + line.at);
+            self.findings.warning(at, format!("line left out: {}", line.message));
+        }
+        for entry in entries {
+            let key_place = base + entry.key_at.start..base + entry.key_at.end;
+            let place = base + entry.value_at.start..base + entry.value_at.end;
+            match KEYS.iter().find(|key| key.name == entry.key) {
+                Some(key) => self.entry(key, entry.value, key_place, place),
+                None => {
+                    let name = super::reading::shown_name(entry.key);
+                    let nearest = suggest::nearest(entry.key, KEYS.iter().map(|key| key.name));
+                    self.findings
+                        .warning(At::Place(key_place), format!("unknown key `{name}`"))
+                        .maybe_help(nearest.map(|near| format!("did you mean `{near}`?")));
+                }
+            }
+        }
+    }
+
+    /// A key without a value counts as not there, as in the examples that are filled in later.
+    fn entry(&mut self, key: &Key, value: Cow<'m, str>, key_place: Place, place: Place) {
+        if value.trim().is_empty() {
+            return;
+        }
+        if self.seen.insert(key.name, key_place.clone()).is_some() {
+            let at = At::Place(key_place.clone());
+            self.findings.warning(at, format!("`{}` is set twice; the last one counts", key.name));
+        }
+        match key.form {
+            Form::Text => self.put(key.path, &key_place, Spanned::new(place, DeValue::String(value))),
+            Form::Port => self.port(key, value, &key_place, place),
+            Form::Url => self.url(key, &value, &key_place, &place),
+            Form::Minutes => self.minutes(key, &value, &key_place, place),
+            Form::Level => self.level(key, &value, &key_place, place),
+            Form::Intervals => self.intervals(&value, &key_place, &place),
+        }
+    }
+
+    fn put(&mut self, path: &str, key_place: &Place, value: tree::Node<'m>) {
+        let path: Vec<String> = path.split('.').map(str::to_owned).collect();
+        tree::put(&mut self.layer, &path, key_place, value);
+    }
+
+    fn text(&mut self, path: &str, key_place: &Place, place: Place, text: impl Into<String>) {
+        self.put(path, key_place, Spanned::new(place, DeValue::String(Cow::Owned(text.into()))));
+    }
+
+    fn port(&mut self, key: &Key, value: Cow<'m, str>, key_place: &Place, place: Place) {
+        if value.parse::<u16>().is_ok_and(|port| port > 0) {
+            self.put(key.path, key_place, Spanned::new(place, DeValue::String(value)));
+        } else {
+            let message = format!("`{}`: `{value}` is no port, a number from 1 to 65535", key.name);
+            self.findings.error(At::Place(place), message);
+        }
+    }
+
+    /// A base address, or the address of the original's query: `…/INDEX/_count` or `…/_search`.
+    fn url(&mut self, key: &Key, value: &str, key_place: &Place, place: &Place) {
+        let (base, index) = split_url(value);
+        self.text(key.path, key_place, place.clone(), base);
+        if let Some(index) = index {
+            self.text("sources.wazuh.index", key_place, place.clone(), index);
+        }
+    }
+
+    fn minutes(&mut self, key: &Key, value: &str, key_place: &Place, place: Place) {
+        match minutes(value) {
+            Some(minutes) => self.text(key.path, key_place, place, minutes),
+            None => {
+                let message = format!("`{}`: `{value}` is no number of minutes", key.name);
+                self.findings.error(At::Place(place), message);
+            }
+        }
+    }
+
+    fn level(&mut self, key: &Key, value: &str, key_place: &Place, place: Place) {
+        match value.trim() {
+            "0" => self.text(key.path, key_place, place, "off"),
+            "1" => self.text(key.path, key_place, place, "error"),
+            "2" => self.text(key.path, key_place, place, "warn"),
+            "3" => self.text(key.path, key_place, place, "info"),
+            other => {
+                self.findings
+                    .warning(At::Place(place), format!("`{}`: `{other}` is no level; 3 is used", key.name))
+                    .help("0 = nothing, 1 = errors, 2 = and warnings, 3 = and what happened");
+            }
+        }
+    }
+
+    /// `001:10,002:30`, in minutes. A bad entry is left out, and only that one.
+    fn intervals(&mut self, value: &str, key_place: &Place, place: &Place) {
+        for entry in value.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+            let parts = entry.split_once(':').map(|(id, time)| (id.trim(), minutes(time)));
+            match parts {
+                Some((id, Some(time))) if !id.is_empty() => {
+                    let path = ["watches", "default", "intervals", id].map(str::to_owned);
+                    let value = Spanned::new(place.clone(), DeValue::String(Cow::Owned(time)));
+                    tree::put(&mut self.layer, &path, key_place, value);
+                }
+                _ => {
+                    let at = At::Place(place.clone());
+                    self.findings
+                        .warning(at, format!("AGENT_CHECK_INTERVALS: `{entry}` is left out"))
+                        .help("write ID:MINUTES, such as 001:10,002:30");
+                }
+            }
+        }
+    }
+
+    /// A bot token with its channel, or a webhook. What the TOML has decides; else a whole bot goes
+    /// before a webhook, and the other is dropped.
+    fn slack(&mut self, toml: &DeTable<'_>) {
+        let above = |key| tree::get(toml, &["channels", "slack", key]).is_some();
+        let here = |key| tree::get(&self.layer, &["channels", "slack", key]).is_some();
+        let have = |key| above(key) || here(key);
+        if tree::get(&self.layer, &["channels", "slack"]).is_none() {
+            return;
+        }
+        let bot = have("token") && have("channel");
+        if above("webhook_url") || have("webhook_url") && !above("token") && !bot {
+            self.drop_slack(
+                &["token", "channel"],
+                "SLACK_TOKEN",
+                "a webhook is configured, and no whole bot",
+            );
+        } else if bot {
+            self.drop_slack(&["webhook_url"], "SLACK_WEBHOOK_URL", "a bot token and its channel are there");
+        } else {
+            let name = if have("token") { "SLACK_CHANNEL" } else { "SLACK_TOKEN" };
+            let file = self.names["channels.slack.token"].1.clone();
+            self.findings
+                .error(At::Line(file.clone(), None), format!("missing `{name}` in {file}"))
+                .help("Slack needs SLACK_TOKEN and SLACK_CHANNEL, or SLACK_WEBHOOK_URL");
+        }
+    }
+
+    fn drop_slack(&mut self, keys: &[&str], name: &str, why: &str) {
+        if let Some(place) = self.seen.get(name).cloned() {
+            self.findings.warning(At::Place(place), format!("`{name}` is not used: {why}"));
+        }
+        let channels = self.layer.get_mut("channels").map(Spanned::get_mut);
+        let Some(DeValue::Table(channels)) = channels else { return };
+        if let Some(DeValue::Table(slack)) = channels.get_mut("slack").map(Spanned::get_mut) {
+            keys.iter().for_each(|key| drop(slack.remove(*key)));
+        }
+    }
+
+    /// Gives the tables their kinds. One half of source and watch brings the other, so that all
+    /// keys that are missing are told at once.
+    fn tables(&mut self, toml: &DeTable<'_>) {
+        let first = |layer: &DeTable<'_>, path: &str| {
+            let path: Vec<&str> = path.split('.').collect();
+            tree::get(layer, &path).map(Spanned::span)
+        };
+        let named = |section| tree::get(toml, &[section]).is_some();
+        let source = first(&self.layer, "sources.wazuh");
+        let watch = first(&self.layer, "watches.default");
+        for (path, kind) in TABLES {
+            let place = match path {
+                "sources.wazuh" => source.clone().or(watch.clone().filter(|_| !named("sources"))),
+                "watches.default" => watch.clone().or(source.clone().filter(|_| !named("watches"))),
+                _ => first(&self.layer, path),
+            };
+            let Some(place) = place else { continue };
+            let (key, value) = match kind {
+                Some(kind) => ("kind", kind),
+                None if source.is_some() || !named("sources") => ("source", "wazuh"),
+                None => continue,
+            };
+            let value = Spanned::new(place.clone(), DeValue::String(Cow::Borrowed(value)));
+            self.put(&format!("{path}.{key}"), &place, value);
+        }
+    }
+}
+
+/// `15` is `15m`. Parts of a minute are not known to the original.
+fn minutes(text: &str) -> Option<String> {
+    let minutes: u32 = text.trim().parse().ok()?;
+    (minutes > 0).then(|| format!("{minutes}m"))
+}
+
+/// The base address, and the index pattern if the address names one.
+fn split_url(url: &str) -> (&str, Option<&str>) {
+    let trimmed = url.trim().trim_end_matches('/');
+    let Some(query) = ["/_count", "/_search"].into_iter().find_map(|end| trimmed.strip_suffix(end)) else {
+        return (trimmed, None);
+    };
+    let authority = query.find("://").map_or(0, |at| at + 3);
+    match query.rfind('/').filter(|slash| *slash >= authority) {
+        Some(slash) => (&query[..slash], Some(&query[slash + 1..]).filter(|index| !index.is_empty())),
+        None => (query, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_of_the_original_query_names_the_index() {
+        let split = |url| split_url(url);
+        assert_eq!(split("https://h:9200/wazuh-alerts*/_count"), ("https://h:9200", Some("wazuh-alerts*")));
+        assert_eq!(split("https://h:9200/"), ("https://h:9200", None));
+        assert_eq!(split("https://h/proxy/a-*/_search"), ("https://h/proxy", Some("a-*")));
+        assert_eq!(split("https://h:9200/_count"), ("https://h:9200", None));
+    }
+
+    #[test]
+    fn minutes_are_whole_and_more_than_none() {
+        assert_eq!(minutes(" 15 ").as_deref(), Some("15m"));
+        assert_eq!([minutes("0"), minutes("1.5"), minutes("10m"), minutes("-3")], [None, None, None, None]);
+    }
+}

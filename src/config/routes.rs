@@ -1,0 +1,201 @@
+//! The `[[routes]]` and the `[catch_all]`: who is told of what.
+
+use std::collections::BTreeMap;
+
+use serde::de::Deserialize;
+use toml::Spanned;
+use toml::de::{DeValue, ValueDeserializer};
+use wildmatch::WildMatch;
+
+use log_monitor_channels::{EventKind, Severity};
+
+use super::diagnostics::At;
+use super::matcher::Matcher;
+use super::model::{Group, Need, Reminders, Route, Step};
+use super::named::{article, table_of};
+use super::reading::{Reading, shown_name};
+use super::source_map::Place;
+use super::suggest;
+use super::tables;
+use super::tree::{Node, Table};
+
+/// The name of the last route, and of its table.
+pub const CATCH_ALL: &str = "catch_all";
+
+/// Reads the routes and the catch-all. `channels` are the names there are, in their order.
+pub fn routes(
+    reading: &mut Reading<'_>,
+    routes: Option<Node<'_>>,
+    catch_all: Option<Node<'_>>,
+    channels: &[String],
+) -> Vec<Route> {
+    let mut out = Vec::new();
+    let mut first = None;
+    let mut names: Vec<String> = Vec::new();
+    for (at, table) in list_of(reading, routes).into_iter().enumerate() {
+        first.get_or_insert_with(|| table.span());
+        out.extend(route(reading, at + 1, table, channels, &mut names));
+    }
+    let table = table_of(reading, CATCH_ALL, catch_all);
+    match (table, first) {
+        (Some(table), _) => out.extend(self::catch_all(reading, table, channels)),
+        (None, None) => out.push(default_route(channels)),
+        (None, Some(place)) => {
+            reading
+                .findings
+                .error(At::Place(place), "there are routes, but no `[catch_all]` for what none of them takes")
+                .help("add [catch_all] with steps = [{ to = [\"CHANNEL\"] }]");
+        }
+    }
+    out
+}
+
+fn list_of<'t>(reading: &mut Reading<'_>, node: Option<Node<'t>>) -> Vec<Table<'t>> {
+    let Some(node) = node else { return Vec::new() };
+    let place = node.span();
+    match node.into_inner() {
+        DeValue::Array(items) => {
+            items.into_iter().filter_map(|item| table_of(reading, "routes", Some(item))).collect()
+        }
+        other => {
+            let message = format!("`routes` is a list of tables, not {}", article(other.type_str()));
+            reading.findings.error(At::Place(place), message).help("write [[routes]]");
+            Vec::new()
+        }
+    }
+}
+
+fn route(
+    reading: &mut Reading<'_>,
+    number: usize,
+    table: Table<'_>,
+    channels: &[String],
+    names: &mut Vec<String>,
+) -> Option<Route> {
+    let path = format!("routes[{number}]");
+    let schema = tables::schema_of::<tables::Route>();
+    let read = reading
+        .table(&path, &schema, table, |value| tables::Route::deserialize(ValueDeserializer::from(value)));
+    let table = read.value?;
+    if let Some(name) = &table.name {
+        own_name(reading, name, names);
+    }
+    known_words(reading, &table.r#match);
+    let steps = steps(reading, table.steps.as_ref(), channels);
+    let conditions = table.r#match.iter().map(|(key, globs)| (key.clone(), globs.get_ref().texts()));
+    Some(Route {
+        name: table.name?.into_inner(),
+        matcher: Matcher::new(conditions),
+        steps: steps?,
+        reminders: Reminders::from(&table.reminders),
+        group: Group::from(&table.group),
+        stop: table.stop,
+    })
+}
+
+fn catch_all(reading: &mut Reading<'_>, table: Table<'_>, channels: &[String]) -> Option<Route> {
+    let schema = tables::schema_of::<tables::CatchAll>();
+    let read = reading.table(CATCH_ALL, &schema, table, |value| {
+        tables::CatchAll::deserialize(ValueDeserializer::from(value))
+    });
+    let table = read.value?;
+    let steps = steps(reading, table.steps.as_ref(), channels)?;
+    Some(Route {
+        name: CATCH_ALL.to_owned(),
+        matcher: Matcher::default(),
+        steps,
+        reminders: Reminders::from(&table.reminders),
+        group: Group::from(&table.group),
+        stop: false,
+    })
+}
+
+/// Without any route: each channel after the other, Slack and mail first.
+fn default_route(channels: &[String]) -> Route {
+    let first = ["slack", "email"];
+    let rank = |name: &&String| first.iter().position(|known| known == name).unwrap_or(first.len());
+    let mut order: Vec<&String> = channels.iter().collect();
+    order.sort_by_key(rank);
+    let step = |name: &String| Step {
+        to: vec![name.clone()],
+        need: Need::Any,
+        fallback_after: tables::fallback_after().0,
+    };
+    Route {
+        name: CATCH_ALL.to_owned(),
+        matcher: Matcher::default(),
+        steps: order.into_iter().map(step).collect(),
+        reminders: Reminders::default(),
+        group: Group::default(),
+        stop: false,
+    }
+}
+
+fn own_name(reading: &mut Reading<'_>, name: &Spanned<String>, names: &mut Vec<String>) {
+    let text = name.get_ref();
+    let shown = shown_name(text);
+    let at = At::Place(name.span());
+    if text.is_empty() || text.len() > 200 || text.chars().any(char::is_control) {
+        reading.findings.error(at, "a route's name has 1 to 200 characters, and no control characters");
+    } else if text == CATCH_ALL {
+        reading.findings.error(at, "`catch_all` is the name of the last route");
+    } else if names.contains(text) {
+        reading.findings.error(at, format!("a second route is named `{shown}`"));
+    }
+    names.push(text.clone());
+}
+
+/// Event names and severities are closed sets; a glob must match one of them.
+fn known_words(reading: &mut Reading<'_>, conditions: &BTreeMap<String, Spanned<tables::Globs>>) {
+    let events: Vec<&str> = EventKind::ALL.into_iter().map(EventKind::name).collect();
+    let severities: Vec<&str> = Severity::ALL.into_iter().map(Severity::name).collect();
+    for (key, known) in [("event", events), ("severity", severities)] {
+        let Some(globs) = conditions.get(key) else { continue };
+        for (glob, place) in globs.get_ref().placed(globs.span()) {
+            let pattern = WildMatch::new(glob);
+            if !known.iter().any(|word| pattern.matches(word)) {
+                let message = format!("unknown {key} `{}`", shown_name(glob));
+                let help = suggest::help(glob, known.iter().copied());
+                reading.findings.error(At::Place(place), message).maybe_help(help);
+            }
+        }
+    }
+}
+
+fn steps(
+    reading: &mut Reading<'_>,
+    steps: Option<&Spanned<Vec<tables::Step>>>,
+    channels: &[String],
+) -> Option<Vec<Step>> {
+    let steps = steps?;
+    if steps.get_ref().is_empty() {
+        reading.findings.error(At::Place(steps.span()), "`steps` is empty, so nobody would be told");
+        return None;
+    }
+    steps.get_ref().iter().map(|step| self::step(reading, step, channels)).collect()
+}
+
+fn step(reading: &mut Reading<'_>, step: &tables::Step, channels: &[String]) -> Option<Step> {
+    let to = step.to.as_ref()?;
+    if to.get_ref().is_empty() {
+        reading.findings.error(At::Place(to.span()), "`to` is empty, so nobody would be told");
+    }
+    let mut names: Vec<String> = Vec::new();
+    for name in to.get_ref() {
+        if !channels.contains(name.get_ref()) {
+            unknown_channel(reading, name.get_ref(), name.span(), channels);
+        } else if names.contains(name.get_ref()) {
+            let message = format!("channel `{}` is in this step twice", shown_name(name.get_ref()));
+            reading.findings.error(At::Place(name.span()), message);
+        }
+        names.push(name.get_ref().clone());
+    }
+    Some(Step { to: names, need: step.need, fallback_after: step.fallback_after.0 })
+}
+
+fn unknown_channel(reading: &mut Reading<'_>, name: &str, place: Place, channels: &[String]) {
+    let help = suggest::help(name, channels.iter().map(String::as_str));
+    let help = help.unwrap_or_else(|| "add a [channels.NAME] table".to_owned());
+    let message = format!("unknown channel `{}`", shown_name(name));
+    reading.findings.error(At::Place(place), message).help(help);
+}

@@ -1,0 +1,111 @@
+//! Reading a JSON Schema as schemars writes it: which keys a table has, which must be there, and
+//! which of them are secrets.
+
+use log_monitor_channels::secret;
+use serde_json::Value;
+
+/// A part of a schema.
+#[derive(Debug, Clone, Copy)]
+pub struct Schema<'s> {
+    root: &'s Value,
+    /// As written at the key, with its description and default.
+    written: &'s Value,
+    /// What it means, references followed and `Option` unwrapped.
+    means: &'s Value,
+    secret: bool,
+}
+
+impl<'s> Schema<'s> {
+    /// The schema as a whole.
+    #[must_use]
+    pub fn new(root: &'s Value) -> Self {
+        Self::at(root, root)
+    }
+
+    fn at(root: &'s Value, written: &'s Value) -> Self {
+        let (mut means, mut is_secret) = (written, false);
+        // A bound, should a schema ever refer to itself.
+        for _ in 0..16 {
+            let some = means["anyOf"].as_array().and_then(|options| {
+                let null = |option: &&Value| option["type"] == "null";
+                (options.len() == 2 && options.iter().any(|o| null(&o)))
+                    .then(|| options.iter().find(|o| !null(o)))?
+            });
+            if let Some(inner) = some {
+                means = inner;
+            } else if let Some(name) = means["$ref"].as_str().and_then(|r| r.strip_prefix("#/$defs/")) {
+                is_secret |= name == secret::SCHEMA_NAME;
+                means = &root["$defs"][name];
+            } else {
+                break;
+            }
+        }
+        Self { root, written, means, secret: is_secret }
+    }
+
+    /// Keys with their schemas, in the order of the schema.
+    pub fn properties(self) -> impl Iterator<Item = (&'s str, Schema<'s>)> {
+        let properties = self.means["properties"].as_object().filter(|_| !self.secret);
+        properties.into_iter().flatten().map(move |(key, value)| (key.as_str(), Self::at(self.root, value)))
+    }
+
+    /// The schema of one key: its own, or that of all keys of a map.
+    #[must_use]
+    pub fn key(self, key: &str) -> Option<Schema<'s>> {
+        let own = self.means["properties"].get(key).filter(|_| !self.secret);
+        let any = || self.means.get("additionalProperties").filter(|any| any.is_object());
+        own.or_else(any).map(|value| Self::at(self.root, value))
+    }
+
+    /// The schema of a list's items.
+    #[must_use]
+    pub fn items(self) -> Option<Schema<'s>> {
+        self.means.get("items").map(|items| Self::at(self.root, items))
+    }
+
+    /// Whether keys that it does not name are mistakes.
+    #[must_use]
+    pub fn is_closed(self) -> bool {
+        self.means["additionalProperties"] == false && !self.secret
+    }
+
+    /// Keys that must be there.
+    pub fn required(self) -> impl Iterator<Item = &'s str> {
+        let required = self.means["required"].as_array().filter(|_| !self.secret);
+        required.into_iter().flatten().filter_map(Value::as_str)
+    }
+
+    /// Whether its values are never shown.
+    #[must_use]
+    pub const fn is_secret(self) -> bool {
+        self.secret
+    }
+
+    /// Whether it takes values of a JSON type, such as `integer`.
+    #[must_use]
+    pub fn takes(self, kind: &str) -> bool {
+        let listed = |schema: &Value| match &schema["type"] {
+            Value::String(only) => only == kind,
+            Value::Array(several) => several.iter().any(|one| one == kind),
+            _ => false,
+        };
+        let options = ["oneOf", "anyOf"].into_iter().filter_map(|key| self.means[key].as_array());
+        listed(self.means)
+            || options.flatten().any(listed)
+            || kind == "string" && self.means["enum"].is_array()
+            || kind == "string"
+                && self.means["oneOf"].as_array().is_some_and(|o| o.iter().any(|o| o["const"].is_string()))
+    }
+
+    /// What is used when the key is absent; `None` when that is nothing in particular.
+    #[must_use]
+    pub fn default(self) -> Option<&'s Value> {
+        self.written.get("default").filter(|value| !value.is_null())
+    }
+
+    /// The doc comment.
+    #[must_use]
+    pub fn description(self) -> Option<&'s str> {
+        self.written["description"].as_str()
+    }
+}

@@ -1,0 +1,120 @@
+//! Layers: who wins, and where a value says it came from.
+
+use std::time::Duration;
+
+use super::{Flag, Place, resolved};
+use crate::config::Level;
+
+const ENV: &str = "WAZUH_URL=https://indexer:9200\nUSERNAME=wazuh\nPASSWORD=p$w#d\n\
+                   AGENT_LIST_FILE=@/agents.csv\nDEFAULT_CHECK_INTERVAL=10\nLOGGING_LEVEL=1\n";
+
+const FULL: &str = r#"
+[sources.main]
+kind = "indexer"
+url = "https://indexer:9200"
+
+[watches.all]
+agent_file = "@/agents.csv"
+"#;
+
+#[test]
+fn each_layer_wins_over_the_one_below_and_keeps_the_rest() {
+    let mut place = Place::new()
+        .with("env-files/log_counter.env", ENV)
+        .toml("[sources.wazuh]\nusername = \"reader\"\n[watches.default]\ngrace = \"2m\"\n[log]\nfile = \"x.log\"\n")
+        .variable("LOG_MONITOR__SOURCES__WAZUH__USERNAME", "from-env")
+        .variable("LOG_MONITOR__WATCHES__DEFAULT__INTERVAL", "7m")
+        .variable("UNRELATED__LOG__LEVEL", "x");
+    place.flags.push(Flag { name: "--state".into(), path: "journal.path".into(), value: "s.db".into() });
+    let loaded = place.load();
+    let settings = loaded.settings.as_ref().unwrap_or_else(|| panic!("{}", place.shown(&loaded)));
+    assert_eq!(settings.watches[0].interval, Duration::from_secs(420));
+    assert_eq!(settings.watches[0].grace, Duration::from_secs(120));
+    assert_eq!((settings.log.level, settings.journal.to_str()), (Level::Error, Some("s.db")));
+    let at = |path| resolved(&loaded, path);
+    let text = |value: &str, origin: &str| (value.to_owned(), origin.to_owned());
+    assert_eq!(at("sources.wazuh.username"), text("\"from-env\"", "LOG_MONITOR__SOURCES__WAZUH__USERNAME"));
+    assert_eq!(at("sources.wazuh.url"), text("\"https://indexer:9200\"", "log_counter.env:1"));
+    assert_eq!(at("sources.wazuh.password"), text("****", "log_counter.env:3"));
+    assert_eq!(at("watches.default.grace"), text("\"2m\"", "m.toml:4:1"));
+    assert_eq!(at("sources.wazuh.index"), text("\"wazuh-alerts-*\"", "default"));
+    assert_eq!(at("log.file"), text("\"x.log\"", "m.toml:6:1"));
+    assert_eq!(at("log.level"), text("\"error\"", "log_counter.env:6"));
+    assert_eq!(at("journal.path"), text("\"s.db\"", "--state"));
+}
+
+#[test]
+fn a_full_toml_needs_no_env_file_and_has_the_documented_defaults() {
+    let place =
+        Place::new().toml(&format!("{FULL}[channels.b]\nkind = \"log\"\n[channels.email]\nkind = \"log\"\n"));
+    let loaded = place.load();
+    let settings = loaded.settings.as_ref().unwrap_or_else(|| panic!("{}", place.shown(&loaded)));
+    let watch = &settings.watches[0];
+    assert_eq!((watch.source.as_str(), watch.agents.len()), ("main", 2));
+    assert_eq!(watch.interval, Duration::from_secs(900));
+    assert_eq!((watch.grace, watch.poll), (Duration::from_secs(60), Duration::from_secs(60)));
+    assert_eq!(settings.journal.to_str(), Some("state/log-monitor.db"));
+    assert_eq!((settings.log.level, &settings.log.file), (Level::Info, &None));
+    assert_eq!(settings.installation, "host-1");
+    let [route] = &settings.routes[..] else { panic!("one catch-all") };
+    assert!(route.matcher.is_empty());
+    let to: Vec<_> =
+        route.steps.iter().map(|step| (step.to.join(","), step.fallback_after.as_secs())).collect();
+    assert_eq!(to, [("email".to_owned(), 30), ("b".to_owned(), 30)]);
+    assert_eq!(settings.channels[0].max_in_flight, 4);
+    assert_eq!(loaded.diagnostics.summary(), None);
+}
+
+#[test]
+fn without_a_channel_messages_go_to_the_log_with_a_warning() {
+    let place = Place::new().toml(FULL);
+    let loaded = place.load();
+    let settings = loaded.settings.as_ref().unwrap();
+    assert_eq!((settings.channels[0].name.as_str(), settings.channels[0].kind), ("log", "log"));
+    assert_eq!(settings.routes[0].steps[0].to, ["log"]);
+    assert!(place.lines(&loaded)[0].starts_with("warning: no channel is configured"));
+}
+
+#[test]
+fn the_shortest_interval_sets_the_poll() {
+    let place = Place::new().toml(&format!(
+        "{FULL}[watches.all.intervals]\n002 = \"30s\"\n[[watches.all.classes]]\nmatch = {{ name = \"web-*\" }}\ninterval = \"2m\"\n"
+    ));
+    let settings = place.load().settings.unwrap();
+    let watch = &settings.watches[0];
+    assert_eq!(watch.poll, Duration::from_secs(10));
+    let by = |at: usize| watch.policy(&watch.agents[at]).interval.as_secs();
+    assert_eq!((by(0), by(1)), (120, 30));
+}
+
+#[test]
+fn a_whole_configuration_of_routes_is_read() {
+    let place = Place::new().toml(&format!(
+        r##"{FULL}
+[channels.soc]
+kind = "log"
+[channels.oncall]
+kind = "log"
+max_in_flight = 2
+[[routes]]
+name = "firewalls"
+match = {{ severity = "high", event = ["agent_silent", "agent_rec*"], site = "berlin" }}
+steps = [{{ to = ["soc", "oncall"], need = "all", fallback_after = "3m" }}, {{ to = ["oncall"] }}]
+reminders = {{ first = "15m", factor = 2 }}
+group = {{ burst = 1 }}
+stop = true
+[catch_all]
+steps = [{{ to = ["soc"] }}]
+"##
+    ));
+    let loaded = place.load();
+    let settings = loaded.settings.as_ref().unwrap_or_else(|| panic!("{}", place.shown(&loaded)));
+    let [route, last] = &settings.routes[..] else { panic!("two routes") };
+    assert_eq!((route.name.as_str(), last.name.as_str(), route.stop), ("firewalls", "catch_all", true));
+    assert_eq!(route.matcher.to_string(), "event=agent_silent|agent_rec* severity=high site=berlin");
+    assert_eq!(route.steps[0].fallback_after, Duration::from_secs(180));
+    assert_eq!(route.steps[0].need, crate::config::Need::All);
+    assert_eq!((route.reminders.first.as_secs(), route.reminders.max.as_secs()), (900, 86400));
+    assert_eq!((route.group.burst, route.group.max_items), (1, 20));
+    assert_eq!(settings.channels[1].max_in_flight, 2);
+}

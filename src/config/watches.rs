@@ -1,0 +1,169 @@
+//! The `[watches.NAME]` tables.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::de::Deserialize;
+use toml::Spanned;
+use toml::de::ValueDeserializer;
+
+use log_monitor_channels::Severity;
+
+use super::agents;
+use super::diagnostics::At;
+use super::matcher::Matcher;
+use super::model::{Agent, Class, Watch};
+use super::named::{Family, family};
+use super::reading::{Reading, joined};
+use super::source_map::Place;
+use super::suggest;
+use super::tables;
+use super::tree::Node;
+
+/// Rounds are at least and at most this far apart, unless `poll` says otherwise.
+const POLL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// Reads the `[watches.*]` tables. `sources` are the names there are.
+pub fn watches(reading: &mut Reading<'_>, node: Option<Node<'_>>, sources: &[String]) -> Family<Watch> {
+    let schema = tables::schema_of::<tables::Watch>();
+    family(reading, "watches", node, |reading, name, table| {
+        let path = joined("watches", name);
+        let read = reading
+            .table(&path, &schema, table, |value| tables::Watch::deserialize(ValueDeserializer::from(value)));
+        let place = read.table.span();
+        watch(reading, name, &place, read.value?, sources)
+    })
+}
+
+fn watch(
+    reading: &mut Reading<'_>,
+    name: &str,
+    place: &Place,
+    table: tables::Watch,
+    sources: &[String],
+) -> Option<Watch> {
+    let source = source(reading, name, place, table.source.as_ref(), sources);
+    let agents = table.agent_file.as_ref().map(|file| agents_of(reading, file));
+    if let Some(agents) = agents.as_ref().filter(|agents| !agents.is_empty()) {
+        strangers(reading, &table.intervals, agents);
+    }
+    let classes = table.classes.iter().map(|class| self::class(reading, class)).collect();
+    let mut watch = Watch {
+        name: name.to_owned(),
+        source: source?,
+        agent_file: table.agent_file?.into_inner(),
+        agents: agents?,
+        interval: table.interval.0,
+        grace: table.grace.0,
+        poll: POLL.1,
+        intervals: table.intervals.iter().map(|(id, time)| (id.get_ref().clone(), time.0)).collect(),
+        classes,
+    };
+    watch.poll = table.poll.map_or_else(|| default_poll(&watch), |poll| poll.0);
+    Some(watch)
+}
+
+/// A third of the shortest interval.
+fn default_poll(watch: &Watch) -> Duration {
+    let by_class = watch.classes.iter().filter_map(|class| class.interval);
+    let all = by_class.chain(watch.intervals.values().copied()).chain([watch.interval]);
+    (all.min().unwrap_or(watch.interval) / 3).clamp(POLL.0, POLL.1)
+}
+
+fn source(
+    reading: &mut Reading<'_>,
+    watch: &str,
+    place: &Place,
+    named: Option<&Spanned<String>>,
+    sources: &[String],
+) -> Option<String> {
+    let known = || sources.iter().map(String::as_str);
+    match (named, sources) {
+        (Some(name), _) if sources.contains(name.get_ref()) => Some(name.get_ref().clone()),
+        (Some(name), _) => {
+            let message = format!("unknown source `{}`", super::reading::shown_name(name.get_ref()));
+            let help = suggest::help(name.get_ref(), known());
+            reading.findings.error(At::Place(name.span()), message).maybe_help(help);
+            None
+        }
+        (None, [only]) => Some(only.clone()),
+        (None, []) => None,
+        (None, _) => {
+            let message = format!("missing key `source` in `{}`", joined("watches", watch));
+            let help = format!("there is {}", suggest::list(known()));
+            reading.findings.error(At::Place(place.clone()), message).help(help);
+            None
+        }
+    }
+}
+
+fn agents_of(reading: &mut Reading<'_>, file: &Spanned<impl AsRef<Path>>) -> Vec<Agent> {
+    let path = file.get_ref().as_ref();
+    let shown = path.display().to_string();
+    match agents::read(path) {
+        Ok((agents, warnings)) => {
+            for warning in warnings {
+                reading.findings.warning(At::Line(shown.clone(), Some(warning.line)), warning.message);
+            }
+            if agents.is_empty() {
+                let message = format!("there is no agent in {shown}, so nothing is watched");
+                reading.findings.warning(At::Place(file.span()), message);
+            }
+            agents
+        }
+        Err(error) => {
+            let message = format!("cannot read the agent file {shown}: {error}");
+            reading.findings.error(At::Place(file.span()), message);
+            Vec::new()
+        }
+    }
+}
+
+/// An interval for nobody is probably meant for somebody.
+fn strangers<T>(reading: &mut Reading<'_>, intervals: &BTreeMap<Spanned<String>, T>, agents: &[Agent]) {
+    let known: std::collections::HashSet<&str> = agents.iter().map(|agent| agent.id.as_str()).collect();
+    for id in intervals.keys().filter(|id| !known.contains(id.get_ref().as_str())) {
+        let message =
+            format!("there is no agent `{}` for this interval", super::reading::shown_name(id.get_ref()));
+        let near = agents::nearest_id(id.get_ref(), agents);
+        let help = near.map(|near| format!("did you mean `{near}`?"));
+        reading.findings.warning(At::Place(id.span()), message).maybe_help(help);
+    }
+}
+
+fn class(reading: &mut Reading<'_>, table: &tables::Class) -> Class {
+    let default = tables::ClassMatch::default();
+    let on = table.r#match.as_ref().unwrap_or(&default);
+    for (key, globs) in [("group", &on.group), ("node", &on.node)] {
+        if let Some(globs) = globs {
+            let message = format!("an agent file tells no `{key}`, so this class matches no agent");
+            reading.findings.warning(At::Place(globs.span()), message);
+        }
+    }
+    let (group, node) = (on.group.as_ref().map(Spanned::get_ref), on.node.as_ref().map(Spanned::get_ref));
+    let keys = [
+        ("id", on.id.as_ref()),
+        ("name", on.name.as_ref()),
+        ("group", group),
+        ("label", on.label.as_ref()),
+        ("node", node),
+    ];
+    if let Some(severity) = table.labels.get("severity") {
+        known_severity(reading, severity);
+    }
+    Class {
+        matcher: Matcher::new(keys.into_iter().filter_map(|(key, globs)| Some((key, globs?.texts())))),
+        interval: table.interval.map(|interval| interval.0),
+        grace: table.grace.map(|grace| grace.0),
+        labels: table.labels.iter().map(|(key, value)| (key.clone(), value.get_ref().clone())).collect(),
+    }
+}
+
+fn known_severity(reading: &mut Reading<'_>, severity: &Spanned<String>) {
+    if Severity::from_name(severity.get_ref()).is_none() {
+        let message = format!("unknown severity `{}`", super::reading::shown_name(severity.get_ref()));
+        let help = suggest::help(severity.get_ref(), Severity::ALL.into_iter().map(Severity::name));
+        reading.findings.error(At::Place(severity.span()), message).maybe_help(help);
+    }
+}

@@ -1,0 +1,83 @@
+//! A configured channel that was built, and one guarded try on it.
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use log_monitor_channels::{Context, DeliveryError, Notification, Notifier, Reason, Receipt};
+
+use crate::config::{ChannelTable, TRY_TIMEOUT};
+
+/// Added to [`TRY_TIMEOUT`] before the framework itself cuts a try off: a notifier's own timeout says
+/// better what hung.
+const GUARD: Duration = Duration::from_secs(10);
+
+/// A channel that can be sent on.
+pub struct Channel {
+    /// Its kind.
+    pub kind: &'static str,
+    /// How many tries may be under way at once.
+    pub max_in_flight: usize,
+    /// What sends.
+    pub notifier: Box<dyn Notifier>,
+}
+
+/// Channels by name.
+pub type Channels = BTreeMap<String, Arc<Channel>>;
+
+/// Builds every channel; those that cannot be built are returned with the reason.
+pub fn build_all(
+    tables: Vec<ChannelTable>,
+    http: &reqwest::Client,
+    installation: &str,
+) -> (Channels, Vec<(String, String)>) {
+    let (mut built, mut failed) = (Channels::new(), Vec::new());
+    for ChannelTable { name, kind, max_in_flight, decoded } in tables {
+        let context = Context {
+            name: name.clone(),
+            http: http.clone(),
+            installation: installation.to_owned(),
+            timeout: TRY_TIMEOUT,
+        };
+        match decoded.build(&context) {
+            Ok(notifier) => {
+                built.insert(name, Arc::new(Channel { kind, max_in_flight, notifier }));
+            }
+            Err(error) => failed.push((name, error.to_string())),
+        }
+    }
+    (built, failed)
+}
+
+impl Channel {
+    /// Makes one try that ends in bounded time, whatever the notifier does.
+    ///
+    /// # Errors
+    /// As the notifier; a panic and a hang are transient failures of ours.
+    pub async fn try_once(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
+        let limit = TRY_TIMEOUT + GUARD;
+        let attempt = CatchUnwind(AssertUnwindSafe(self.notifier.notify(notification)));
+        match tokio::time::timeout(limit, attempt).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(())) => Err(DeliveryError::transient(Reason::Local, "the channel's code panicked")),
+            Err(_) => Err(DeliveryError::transient(Reason::Timeout, "no answer in time")),
+        }
+    }
+}
+
+/// A future whose panic is an answer.
+struct CatchUnwind<F>(AssertUnwindSafe<F>);
+
+impl<F: Future + Unpin> Future for CatchUnwind<F> {
+    type Output = Result<F::Output, ()>;
+
+    fn poll(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Self::Output> {
+        let inner = &mut self.0.0;
+        std::panic::catch_unwind(AssertUnwindSafe(|| std::pin::Pin::new(inner).poll(context)))
+            .map_or(std::task::Poll::Ready(Err(())), |poll| poll.map(Ok))
+    }
+}

@@ -1,0 +1,145 @@
+//! From a claimed delivery to the notification that a channel is handed: what the journal knows
+//! about the message, put into words by [`render`](super::render).
+
+use std::sync::Arc;
+
+use log_monitor_channels::{Event, MessageKind, Notification};
+use rusqlite::Connection;
+
+use super::render::{self, Facts};
+use crate::config::{Group, Route};
+use crate::journal::deliveries::{self, Claim, Delivery, State};
+use crate::journal::events::{self, time};
+use crate::journal::incidents;
+use crate::journal::messages::{self, Message};
+
+/// What every message of this installation has in common.
+#[derive(Debug, Clone)]
+pub struct Composer {
+    /// The random id of the installation, for idempotency keys.
+    pub installation_id: Arc<str>,
+    /// Its name for people.
+    pub installation: Arc<str>,
+    /// The routes in force, which say how long a list may be.
+    pub routes: Arc<Vec<Route>>,
+}
+
+impl Composer {
+    fn max_items(&self, route: &str) -> usize {
+        let known = self.routes.iter().find(|known| known.name == route);
+        known.map_or_else(Group::default, |route| route.group).max_items
+    }
+}
+
+/// The notification for a claimed delivery.
+///
+/// # Errors
+/// As the database.
+pub fn delivery(
+    connection: &Connection,
+    composer: &Composer,
+    claim: &Claim,
+) -> rusqlite::Result<Notification> {
+    let message = messages::get(connection, claim.message)?;
+    let siblings = deliveries::of_message(connection, message.id)?;
+    let mut notification =
+        notification(connection, composer, &message, &siblings, claim.step, claim.interrupted)?;
+    notification.idempotency_key = format!("{}-{}", composer.installation_id, claim.delivery);
+    notification.attempt = claim.n;
+    notification.short = claim.short;
+    if let Some(parent) = message.parent {
+        notification.in_reply_to = deliveries::receipt(connection, parent, &claim.channel)?;
+    }
+    Ok(notification)
+}
+
+/// A message that reached nobody, for the last resort.
+///
+/// # Errors
+/// As the database.
+pub fn undelivered(
+    connection: &Connection,
+    composer: &Composer,
+    message: i64,
+) -> rusqlite::Result<Notification> {
+    let message = messages::get(connection, message)?;
+    let siblings = deliveries::of_message(connection, message.id)?;
+    notification(connection, composer, &message, &siblings, usize::MAX, false)
+}
+
+fn notification(
+    connection: &Connection,
+    composer: &Composer,
+    message: &Message,
+    siblings: &[Delivery],
+    step: usize,
+    interrupted: bool,
+) -> rusqlite::Result<Notification> {
+    let events = events::of_message(connection, message.id)?;
+    let fallback_reason = failed_before(siblings, step);
+    let facts = Facts {
+        kind: message.kind,
+        reminder: reminder_number(connection, message)?,
+        still_open: still_open(connection, message)?,
+        fallback_reason: fallback_reason.as_deref(),
+        told_already: told_already(siblings, step),
+        possible_duplicate: interrupted,
+        max_items: composer.max_items(&message.route),
+    };
+    let (title, body) = render::message(&events, &facts);
+    Ok(Notification {
+        idempotency_key: format!("{}-m{}", composer.installation_id, message.id),
+        kind: message.kind,
+        test: false,
+        severity: events.iter().map(|event| event.severity).max().unwrap_or_default(),
+        title,
+        body,
+        installation: composer.installation.to_string(),
+        created_at: time(message.created),
+        events,
+        attempt: 1,
+        possible_duplicate: interrupted,
+        fallback_reason,
+        in_reply_to: None,
+        short: false,
+    })
+}
+
+/// Why the steps before were not enough: `soc failed: rate limited`.
+fn failed_before(siblings: &[Delivery], step: usize) -> Option<String> {
+    let reasons: Vec<String> = siblings
+        .iter()
+        .filter(|sibling| sibling.step < step && sibling.state != State::Accepted)
+        .map(|sibling| {
+            let (channel, reason) = (&sibling.channel, sibling.reason.as_deref());
+            match sibling.state {
+                State::Pending | State::Sending => format!("{channel} has not answered yet"),
+                _ => format!("{channel} failed: {}", reason.unwrap_or("no answer")),
+            }
+        })
+        .collect();
+    (!reasons.is_empty()).then(|| reasons.join("; "))
+}
+
+/// Later steps that were accepted while this one was still being tried.
+fn told_already(siblings: &[Delivery], step: usize) -> Vec<String> {
+    let accepted = siblings.iter().filter(|sibling| sibling.step > step && sibling.state == State::Accepted);
+    accepted.map(|sibling| sibling.channel.clone()).collect()
+}
+
+fn reminder_number(connection: &Connection, message: &Message) -> rusqlite::Result<u32> {
+    match (message.kind, message.parent) {
+        (MessageKind::Reminder, Some(parent)) => messages::reminder_number(connection, parent, message.id),
+        _ => Ok(0),
+    }
+}
+
+/// For a resolution of some members of a group: the others.
+fn still_open(connection: &Connection, message: &Message) -> rusqlite::Result<Vec<Event>> {
+    let (MessageKind::Resolved, Some(firing)) = (message.kind, message.parent) else { return Ok(Vec::new()) };
+    let mut open = events::of_message(connection, firing)?;
+    open.retain(|event| {
+        event.incident.is_some_and(|incident| incidents::is_open(connection, incident).unwrap_or(false))
+    });
+    Ok(open)
+}

@@ -1,0 +1,257 @@
+//! Dispatch: from what is owed to what was accepted.
+//!
+//! A loop of transactions ([`tick`]): each closes the tries that ended, goes on to fallbacks and
+//! reminders that are due, and claims what can be sent now. The claimed are sent side by side, each
+//! channel within its own bound, so that a slow one delays no other. Events on the bus are only a
+//! reason to look at the journal sooner.
+//!
+//! Dispatch knows neither Wazuh nor any kind of channel. The decisions are pure: [`router`],
+//! [`steps`], [`retry`], [`reminders::wait`], [`render`].
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use log_monitor_channels::Notification;
+use tokio::sync::{mpsc, watch};
+
+pub mod channel;
+pub mod compose;
+#[cfg(test)]
+pub(crate) mod fixtures;
+pub mod last_resort;
+pub mod plan;
+pub mod progress;
+pub mod reminders;
+pub mod render;
+pub mod retry;
+pub mod router;
+pub mod steps;
+#[cfg(test)]
+mod tests;
+pub mod tick;
+
+use crate::bus::Bus;
+use crate::clock::SharedClock;
+use crate::config::Route;
+use crate::journal::deliveries::{self, Claim};
+use crate::journal::{Journal, JournalError, events, messages, meta};
+use channel::{Channel, Channels};
+use compose::Composer;
+use progress::Finished;
+
+/// The longest sleep: even without a hint and a timer the journal is looked at this often.
+const SWEEP: Duration = Duration::from_secs(10);
+
+/// How long tries under way may take to finish at shutdown.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a reload replaces.
+#[derive(Clone)]
+pub struct Delivering {
+    /// In order; the last one is the catch-all.
+    pub routes: Arc<Vec<Route>>,
+    /// Everything that can be sent on.
+    pub channels: Arc<Channels>,
+    /// The name of this installation.
+    pub installation: Arc<str>,
+}
+
+/// The dispatcher.
+pub struct Dispatcher {
+    journal: Journal,
+    bus: Bus,
+    clock: SharedClock,
+    delivering: watch::Receiver<Delivering>,
+    installation_id: Arc<str>,
+    spool: Option<PathBuf>,
+    in_flight: HashMap<String, usize>,
+    /// The channels of the last tick.
+    channels: Option<Arc<Channels>>,
+    finished: mpsc::UnboundedReceiver<Finished>,
+    finish: mpsc::UnboundedSender<Finished>,
+}
+
+impl Dispatcher {
+    /// A dispatcher that takes up what an earlier run left: tries that a crash cut off are made
+    /// again, marked as possible duplicates. `spool` is the file for what reaches nobody.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn new(
+        journal: Journal,
+        bus: Bus,
+        clock: SharedClock,
+        delivering: watch::Receiver<Delivering>,
+        spool: Option<PathBuf>,
+    ) -> Result<Self, JournalError> {
+        let now = events::millis(clock.now());
+        let (installation_id, interrupted) = journal
+            .write(move |connection| {
+                Ok((meta::installation_id(connection)?, deliveries::recover_interrupted(connection, now)?))
+            })
+            .await?;
+        if interrupted > 0 {
+            tracing::warn!("{interrupted} deliveries were interrupted by the last stop and are sent again");
+        }
+        let (finish, finished) = mpsc::unbounded_channel();
+        Ok(Self {
+            journal,
+            bus,
+            clock,
+            delivering,
+            installation_id: installation_id.into(),
+            spool,
+            in_flight: HashMap::new(),
+            channels: None,
+            finished,
+            finish,
+        })
+    }
+
+    /// Delivers until `stop` says so, then lets the tries under way finish.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let mut hints = self.bus.hints();
+        let mut ended = Vec::new();
+        while !*stop.borrow() {
+            let wake_at = match self.tick(std::mem::take(&mut ended), true).await {
+                Ok(output) => output.wake_at,
+                Err(error) => {
+                    tracing::error!("dispatch: {error}");
+                    None
+                }
+            };
+            let pause = self.until(wake_at);
+            tokio::select! {
+                _ = hints.recv() => while hints.try_recv().is_ok() {},
+                _ = self.finished.recv_many(&mut ended, 512) => {}
+                _ = self.delivering.changed() => {}
+                () = tokio::time::sleep(pause) => {}
+                _ = stop.changed() => {}
+            }
+        }
+        self.wind_down(ended).await;
+    }
+
+    /// Delivers until every message is settled or `limit` has passed. Returns how many are not.
+    ///
+    /// # Errors
+    /// When the journal fails.
+    pub async fn drain(&mut self, limit: Duration) -> Result<i64, JournalError> {
+        let deadline = tokio::time::Instant::now() + limit;
+        let mut ended = Vec::new();
+        loop {
+            let output = self.tick(std::mem::take(&mut ended), true).await?;
+            let busy = self.in_flight.values().any(|count| *count > 0);
+            if !busy || tokio::time::Instant::now() >= deadline {
+                let unsettled = self.journal.write(messages::unsettled).await?;
+                if unsettled == 0 || tokio::time::Instant::now() >= deadline {
+                    return Ok(unsettled);
+                }
+            }
+            let pause = self.until(output.wake_at);
+            tokio::select! {
+                _ = self.finished.recv_many(&mut ended, 512) => {}
+                () = tokio::time::sleep(pause) => {}
+                () = tokio::time::sleep_until(deadline) => {}
+            }
+        }
+    }
+
+    /// One transaction and what follows from it.
+    async fn tick(&mut self, finished: Vec<Finished>, claim: bool) -> Result<tick::Output, JournalError> {
+        for ended in &finished {
+            if let Some(count) = self.in_flight.get_mut(&ended.claim.channel) {
+                *count = count.saturating_sub(1);
+            }
+        }
+        // A reload between claim and sending must not take the channel away.
+        let channels = self.delivering.borrow().channels.clone();
+        let known = self.channels.replace(channels.clone());
+        let reconfigured = known.is_none_or(|known| !Arc::ptr_eq(&known, &channels));
+        let input = self.input(finished, &channels, claim, reconfigured);
+        let mut output = self.journal.write(move |connection| tick::run(connection, &input)).await?;
+        for undelivered in output.undelivered.drain(..) {
+            last_resort::keep(self.spool.as_deref(), &undelivered);
+        }
+        self.bus.publish(output.events.drain(..));
+        for (claim, notification) in output.claims.drain(..) {
+            if let Some(channel) = channels.get(&claim.channel) {
+                self.send(channel.clone(), claim, notification);
+            }
+        }
+        Ok(output)
+    }
+
+    fn input(
+        &self,
+        finished: Vec<Finished>,
+        channels: &Channels,
+        claim: bool,
+        reconfigured: bool,
+    ) -> tick::Input {
+        let delivering = self.delivering.borrow();
+        let free = channels.iter().map(|(name, channel)| {
+            let busy = self.in_flight.get(name).copied().unwrap_or_default();
+            (name.clone(), if claim { channel.max_in_flight.saturating_sub(busy) } else { 0 })
+        });
+        tick::Input {
+            finished,
+            free: free.collect(),
+            now: events::millis(self.clock.now()),
+            reconfigured,
+            composer: Composer {
+                installation_id: self.installation_id.clone(),
+                installation: delivering.installation.clone(),
+                routes: delivering.routes.clone(),
+            },
+        }
+    }
+
+    /// Starts one try. It outlives a reload: it holds its own notifier.
+    fn send(&mut self, channel: Arc<Channel>, claim: Claim, notification: Notification) {
+        *self.in_flight.entry(claim.channel.clone()).or_default() += 1;
+        let finish = self.finish.clone();
+        tokio::spawn(async move {
+            let result = channel.try_once(&notification).await;
+            match &result {
+                Ok(receipt) => {
+                    tracing::info!(
+                        "delivered by {} ({}): {}",
+                        claim.channel,
+                        receipt.line,
+                        notification.title
+                    );
+                }
+                Err(error) => tracing::warn!("{} failed: {error}: {}", claim.channel, notification.title),
+            }
+            // The receiver is gone only when nobody needs the result any more.
+            let _ = finish.send(Finished { claim, result, dice: fastrand::f64() });
+        });
+    }
+
+    fn until(&self, wake_at: Option<i64>) -> Duration {
+        let wait = wake_at.map(|at| TimeDelta::milliseconds(at - events::millis(self.clock.now())));
+        wait.map_or(SWEEP, |wait| wait.to_std().unwrap_or_default()).min(SWEEP)
+    }
+
+    async fn wind_down(&mut self, mut ended: Vec<Finished>) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            if let Err(error) = self.tick(std::mem::take(&mut ended), false).await {
+                return tracing::error!("dispatch: {error}");
+            }
+            if self.in_flight.values().all(|count| *count == 0) {
+                return;
+            }
+            tokio::select! {
+                _ = self.finished.recv_many(&mut ended, 512) => {}
+                () = tokio::time::sleep_until(deadline) => {
+                    return tracing::warn!("stopping with deliveries under way: they are sent again at the next start");
+                }
+            }
+        }
+    }
+}

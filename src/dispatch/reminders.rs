@@ -1,0 +1,88 @@
+//! Saying again that it still goes on: per firing, further apart each time, across restarts.
+
+use std::time::Duration;
+
+use log_monitor_channels::{Event, EventKind, MessageKind};
+use rusqlite::Connection;
+
+use crate::config::Reminders;
+use crate::journal::events::{self, time};
+use crate::journal::incidents;
+use crate::journal::messages::{self, Message, NewMessage};
+
+/// Writes the reminders that are due, with their events.
+///
+/// # Errors
+/// As the database.
+pub fn write_due(connection: &Connection, now: i64) -> rusqlite::Result<Vec<Event>> {
+    let mut written = Vec::new();
+    for id in messages::reminders_due(connection, now)? {
+        written.extend(write(connection, &messages::get(connection, id)?, now)?);
+    }
+    Ok(written)
+}
+
+fn write(connection: &Connection, firing: &Message, now: i64) -> rusqlite::Result<Vec<Event>> {
+    let mut still = still_going_on(connection, firing)?;
+    let Some(policy) = firing.reminders.filter(|_| !still.is_empty()) else {
+        messages::set_reminder(connection, firing.id, None, firing.reminded)?;
+        return Ok(Vec::new());
+    };
+    for event in &mut still {
+        if event.kind == EventKind::AgentSilent {
+            event.kind = EventKind::AgentStillSilent;
+        }
+        event.at = time(now);
+        events::insert(connection, event)?;
+    }
+    let topic = still[0].kind;
+    let reminder = NewMessage {
+        route: firing.route.clone(),
+        kind: MessageKind::Reminder,
+        topic,
+        parent: Some(firing.id),
+        created: now,
+        send_at: now,
+        steps: firing.steps.clone(),
+        reminders: None,
+        note: None,
+        events: still.iter().map(|event| event.id).collect(),
+    };
+    messages::insert(connection, &reminder)?;
+    let reminded = firing.reminded + 1;
+    let next = now + wait(&policy, reminded).as_millis() as i64;
+    messages::set_reminder(connection, firing.id, Some(next), reminded)?;
+    Ok(still)
+}
+
+fn still_going_on(connection: &Connection, firing: &Message) -> rusqlite::Result<Vec<Event>> {
+    let mut open = Vec::new();
+    for event in events::of_message(connection, firing.id)? {
+        if event.incident.is_some_and(|incident| incidents::is_open(connection, incident).unwrap_or(true)) {
+            open.push(event);
+        }
+    }
+    Ok(open)
+}
+
+/// The wait after the `sent`-th reminder: `first` times `factor` for each, capped. Pure.
+#[must_use]
+pub fn wait(policy: &Reminders, sent: u32) -> Duration {
+    let factor = policy.factor.powi(i32::try_from(sent).unwrap_or(i32::MAX));
+    let seconds = policy.first.as_secs_f64() * factor;
+    if seconds < policy.max.as_secs_f64() { Duration::from_secs_f64(seconds) } else { policy.max }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_up_to_the_cap_and_never_overflow() {
+        let policy =
+            Reminders { first: Duration::from_secs(900), factor: 2.0, max: Duration::from_secs(7200) };
+        let minutes: Vec<u64> = (0..5).map(|sent| wait(&policy, sent).as_secs() / 60).collect();
+        assert_eq!(minutes, [15, 30, 60, 120, 120]);
+        assert_eq!(wait(&policy, u32::MAX), policy.max);
+    }
+}

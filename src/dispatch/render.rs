@@ -1,0 +1,221 @@
+//! Messages in words. Pure. The first line alone says who, what and since when; the body says what
+//! is known, why this message came this way, and what to check.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use log_monitor_channels::text::one_line;
+use log_monitor_channels::{Entity, Event, EventKind, MessageKind};
+
+use crate::config::duration::human;
+
+/// What is to be said beside the events themselves.
+#[derive(Debug, Clone)]
+pub struct Facts<'a> {
+    /// The message's part.
+    pub kind: MessageKind,
+    /// Which reminder it is, from 1.
+    pub reminder: u32,
+    /// For a resolution of a part of a group: what is still going on.
+    pub still_open: Vec<Event>,
+    /// Why the steps before this one were not enough.
+    pub fallback_reason: Option<&'a str>,
+    /// Channels of later steps that have it already.
+    pub told_already: Vec<String>,
+    /// A crash cut an earlier try off.
+    pub possible_duplicate: bool,
+    /// How many agents are listed before "+N more".
+    pub max_items: usize,
+}
+
+/// Title and body.
+#[must_use]
+pub fn message(events: &[Event], facts: &Facts<'_>) -> (String, String) {
+    let Some(first) = events.first() else {
+        return ("log-monitor: nothing to say".to_owned(), "This message has no events.".to_owned());
+    };
+    let mut body = String::new();
+    let title = if events.len() == 1 {
+        one(&mut body, first);
+        one_title(first, facts)
+    } else {
+        list(&mut body, events, facts.max_items);
+        many_title(events, first)
+    };
+    if !facts.still_open.is_empty() {
+        let _ = writeln!(body, "\nStill silent ({}):", facts.still_open.len());
+        list(&mut body, &facts.still_open, facts.max_items);
+    }
+    footnotes(&mut body, facts);
+    (title, body.trim_end().to_owned())
+}
+
+fn one_title(event: &Event, facts: &Facts<'_>) -> String {
+    let who = event.entity.as_ref().map_or_else(|| one_line(&event.scope, 80), name);
+    let long = since(event).map(human);
+    match (event.kind, long) {
+        (EventKind::AgentSilent, Some(long)) => format!("Silent: {who}, no logs for {long}"),
+        (EventKind::AgentSilent, None) => format!("Silent: {who} has never been seen logging"),
+        (EventKind::AgentStillSilent, Some(long)) => {
+            format!("Still silent: {who}, no logs for {long} (reminder {})", facts.reminder)
+        }
+        (EventKind::AgentStillSilent, None) => {
+            format!("Still silent: {who} has never been seen logging (reminder {})", facts.reminder)
+        }
+        (EventKind::AgentRecovered, Some(long)) => format!("Recovered: {who} logs again after {long}"),
+        (EventKind::AgentRecovered, None) => format!("Recovered: {who} logs for the first time"),
+        (EventKind::AgentUnwatched, _) => {
+            format!("No longer watched: {who} was taken off the list while silent")
+        }
+        (EventKind::SourceDown, _) if facts.kind == MessageKind::Reminder => {
+            format!("Source down: {who} still cannot be read (reminder {})", facts.reminder)
+        }
+        (EventKind::SourceDown, _) => format!("Source down: {who} cannot be read ({})", event.cause),
+        (EventKind::SourceUp, Some(long)) => format!("Source up: {who} can be read again after {long}"),
+        (EventKind::SourceUp, None) => format!("Source up: {who} can be read again"),
+        (EventKind::SetupFailed, _) => format!("Setup failed: {who}"),
+        (EventKind::ChannelUnhealthy, _) => format!("Channel unhealthy: {who} ({})", event.cause),
+        (EventKind::ChannelRecovered, _) => format!("Channel recovered: {who}"),
+        (EventKind::JournalFailed, _) => "Journal failed: log-monitor goes on from memory".to_owned(),
+        (EventKind::JournalRecovered, _) => "Journal recovered: on disk again".to_owned(),
+        (other, _) => format!("{other}: {who}"),
+    }
+}
+
+fn many_title(events: &[Event], first: &Event) -> String {
+    let count = events.len();
+    let scope = one_line(&first.scope, 80);
+    match first.kind {
+        EventKind::AgentSilent => format!("Silent: {count} agents of {scope}"),
+        EventKind::AgentStillSilent => format!("Still silent: {count} agents of {scope}"),
+        EventKind::AgentRecovered => format!("Recovered: {count} agents of {scope} log again"),
+        EventKind::AgentUnwatched => format!("No longer watched: {count} silent agents of {scope}"),
+        EventKind::SourceDown => format!("Source down: {count} sources cannot be read"),
+        EventKind::SourceUp => format!("Source up: {count} sources can be read again"),
+        EventKind::SetupFailed => format!("Setup failed: {count} problems"),
+        other => format!("{other}: {count}"),
+    }
+}
+
+/// `001 web-01`: the id as a word of its own, then the label.
+fn name(entity: &Entity) -> String {
+    one_line(&format!("{} {}", entity.id, entity.label), 120)
+}
+
+fn since(event: &Event) -> Option<Duration> {
+    event.since.and_then(|since| (event.at - since).to_std().ok())
+}
+
+fn one(body: &mut String, event: &Event) {
+    let _ = writeln!(body, "{}", event.detail);
+    if let Some(entity) = &event.entity {
+        let _ = writeln!(body, "\nAgent: {}", name(entity));
+        let last = event.since.map_or_else(|| "never".to_owned(), written);
+        let _ = writeln!(body, "Last log before: {last}");
+    } else if let Some(since) = event.since {
+        let _ = writeln!(body, "\nSince: {}", written(since));
+    }
+    if let Some(threshold) = event.threshold_seconds {
+        let _ = writeln!(body, "Allowed silence: {}", human(Duration::from_secs(threshold)));
+    }
+    let _ = writeln!(body, "Noticed: {}", written(event.at));
+    for (key, value) in &event.labels {
+        let _ = writeln!(body, "{}: {}", one_line(key, 40), one_line(value, 120));
+    }
+}
+
+fn list(body: &mut String, events: &[Event], max_items: usize) {
+    for event in events.iter().take(max_items) {
+        let who = event.entity.as_ref().map_or_else(|| one_line(&event.scope, 80), name);
+        let last = event
+            .since
+            .map_or_else(|| "never seen".to_owned(), |since| format!("last log {}", written(since)));
+        match event.entity {
+            Some(_) => {
+                let _ = writeln!(body, "- {who}, {last}");
+            }
+            None => {
+                let _ = writeln!(body, "- {who}: {}", event.detail);
+            }
+        }
+    }
+    if let Some(more) = events.len().checked_sub(max_items).filter(|more| *more > 0) {
+        let _ = writeln!(body, "+{more} more");
+    }
+}
+
+fn footnotes(body: &mut String, facts: &Facts<'_>) {
+    if let Some(reason) = facts.fallback_reason {
+        let _ = writeln!(body, "\nSent this way because {reason}.");
+    }
+    if !facts.told_already.is_empty() {
+        let _ = writeln!(body, "\nAlready told through {}.", facts.told_already.join(", "));
+    }
+    if facts.possible_duplicate {
+        let _ = writeln!(body, "\nPossible duplicate: log-monitor was interrupted while sending this.");
+    }
+}
+
+/// A time for people: `2026-11-23 02:13:05 UTC`.
+#[must_use]
+pub fn written(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dispatch::fixtures::agent_silent;
+
+    fn facts(kind: MessageKind) -> Facts<'static> {
+        Facts {
+            kind,
+            reminder: 0,
+            still_open: Vec::new(),
+            fallback_reason: None,
+            told_already: Vec::new(),
+            possible_duplicate: false,
+            max_items: 3,
+        }
+    }
+
+    #[test]
+    fn the_first_line_alone_says_who_what_and_since_when() {
+        let (title, body) = message(&[agent_silent("001", "web-01")], &facts(MessageKind::Firing));
+        assert_eq!(title, "Silent: 001 web-01, no logs for 16 min");
+        assert!(body.contains("Last log before: 2026-01-01 00:00:00 UTC"), "{body}");
+    }
+
+    #[test]
+    fn many_agents_are_counted_and_listed_up_to_a_cap() {
+        let events: Vec<Event> = (1..=5).map(|id| agent_silent(&format!("00{id}"), "web")).collect();
+        let (title, body) = message(&events, &facts(MessageKind::Firing));
+        assert_eq!(title, "Silent: 5 agents of default");
+        assert!(body.contains("- 003 web") && !body.contains("- 004") && body.contains("+2 more"), "{body}");
+    }
+
+    #[test]
+    fn a_fallback_says_why_and_a_duplicate_says_so() {
+        let facts = Facts {
+            fallback_reason: Some("soc failed: rate limited"),
+            possible_duplicate: true,
+            told_already: vec!["oncall".to_owned()],
+            ..facts(MessageKind::Firing)
+        };
+        let (_, body) = message(&[agent_silent("001", "web-01")], &facts);
+        assert!(body.contains("Sent this way because soc failed: rate limited."), "{body}");
+        assert!(
+            body.contains("Possible duplicate") && body.contains("Already told through oncall"),
+            "{body}"
+        );
+    }
+
+    #[test]
+    fn a_hostile_name_stays_on_one_line() {
+        let (title, body) =
+            message(&[agent_silent("001", "<!channel> @everyone\r\nBcc: x")], &facts(MessageKind::Firing));
+        assert!(!title.contains(['\r', '\n']), "{title}");
+        assert!(body.lines().all(|line| !line.starts_with("Bcc")), "{body}");
+    }
+}

@@ -1,0 +1,449 @@
+//! Delivery as a whole, on a real journal and a paused clock, with recorders in place of vendors.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use log_monitor_channels::testing::Recorder as Vendor;
+use log_monitor_channels::{DeliveryError, Event, EventKind, MessageKind, Notification, Reason};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::channel::{Channel, Channels};
+use super::fixtures::{agent_silent, route, start};
+use super::{Delivering, Dispatcher};
+use crate::bus::Bus;
+use crate::clock::{SharedClock, TokioClock};
+use crate::config::{Need, Route};
+use crate::journal::incidents::Subject;
+use crate::journal::{Journal, events};
+use crate::record::{Change, IncidentChange, Recorder};
+
+/// A dispatcher with its surroundings, which can be stopped, killed and started again.
+struct World {
+    journal: Journal,
+    clock: SharedClock,
+    routes: watch::Sender<Arc<Vec<Route>>>,
+    vendors: BTreeMap<String, Vendor>,
+    recorder: Recorder,
+    spool: Option<std::path::PathBuf>,
+    running: Option<(JoinHandle<()>, watch::Sender<bool>)>,
+}
+
+impl World {
+    async fn new(routes: Vec<Route>, channels: &[&str]) -> Self {
+        Self::on(Journal::in_memory().unwrap(), routes, channels).await
+    }
+
+    async fn on(journal: Journal, routes: Vec<Route>, channels: &[&str]) -> Self {
+        let clock: SharedClock = Arc::new(TokioClock::starting_at(start()));
+        let routes = watch::Sender::new(Arc::new(routes));
+        let recorder = Recorder {
+            journal: journal.clone(),
+            bus: Bus::default(),
+            clock: clock.clone(),
+            routes: routes.subscribe(),
+        };
+        let vendors = channels.iter().map(|name| ((*name).to_owned(), Vendor::new())).collect();
+        let mut world = Self { journal, clock, routes, vendors, recorder, spool: None, running: None };
+        world.start().await;
+        world
+    }
+
+    async fn start(&mut self) {
+        let build = |vendor: &Vendor| {
+            Arc::new(Channel { kind: "recorder", max_in_flight: 4, notifier: Box::new(vendor.clone()) })
+        };
+        let channels: Channels =
+            self.vendors.iter().map(|(name, vendor)| (name.clone(), build(vendor))).collect();
+        let delivering = Delivering {
+            routes: self.routes.borrow().clone(),
+            channels: Arc::new(channels),
+            installation: "here".into(),
+        };
+        let (_keep, receiver) = watch::channel(delivering);
+        let bus = self.recorder.bus.clone();
+        let dispatcher =
+            Dispatcher::new(self.journal.clone(), bus, self.clock.clone(), receiver, self.spool.clone())
+                .await
+                .unwrap();
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(async move {
+            let _keep = _keep;
+            dispatcher.run(stopped).await;
+        });
+        self.running = Some((task, stop));
+    }
+
+    /// As `kill -9`: whatever was under way is lost.
+    async fn kill(&mut self) {
+        if let Some((task, _)) = self.running.take() {
+            task.abort();
+            let _ = task.await;
+        }
+    }
+
+    fn now(&self) -> i64 {
+        events::millis(self.clock.now())
+    }
+
+    /// Agents that fell silent in one round. Returns their incidents.
+    async fn silent(&self, ids: &[&str]) -> Vec<i64> {
+        let changes = ids.iter().map(|id| {
+            let mut event = agent_silent(id, &format!("host-{id}"));
+            event.at = self.clock.now();
+            event.since = Some(self.clock.now() - TimeDelta::minutes(16));
+            Change::event(IncidentChange::Open(Subject::Agent), event)
+        });
+        let incidents = self.recorder.record(changes.collect()).await.unwrap();
+        settle().await;
+        incidents.into_iter().flatten().collect()
+    }
+
+    async fn recovered(&self, agents: &[(&str, i64)]) {
+        let changes = agents.iter().map(|(id, incident)| {
+            let mut event = agent_silent(id, &format!("host-{id}"));
+            event.kind = EventKind::AgentRecovered;
+            event.at = self.clock.now();
+            Change::event(IncidentChange::Close(*incident), event)
+        });
+        self.recorder.record(changes.collect()).await.unwrap();
+        settle().await;
+    }
+
+    fn got(&self, channel: &str) -> Vec<Notification> {
+        self.vendors[channel].received()
+    }
+
+    fn titles(&self, channel: &str) -> Vec<String> {
+        self.got(channel).into_iter().map(|notification| notification.title).collect()
+    }
+
+    fn fail(&self, channel: &str, error: Option<DeliveryError>) {
+        self.vendors[channel].fail_always(error);
+    }
+}
+
+/// Lets everything that can happen now happen.
+async fn settle() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+async fn minutes(count: u64) {
+    tokio::time::sleep(Duration::from_secs(count * 60)).await;
+    settle().await;
+}
+
+fn down() -> DeliveryError {
+    DeliveryError::transient(Reason::Network, "cannot connect")
+}
+
+fn revoked() -> DeliveryError {
+    DeliveryError::permanent_channel(Reason::Auth, "HTTP 403 Forbidden: invalid_token")
+}
+
+fn two_steps() -> Vec<Route> {
+    vec![route("catch_all", &[&["slack"], &["email"]])]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_the_first_channel_takes_goes_nowhere_else() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    world.silent(&["001"]).await;
+    minutes(30).await;
+    assert_eq!(world.titles("slack"), ["Silent: 001 host-001, no logs for 16 min"]);
+    assert_eq!(world.titles("email").len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn email_takes_over_when_slack_does_not_answer_in_time_and_says_why() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    world.fail("slack", Some(down()));
+    world.silent(&["001"]).await;
+    assert_eq!(world.titles("email").len(), 0, "slack has a minute");
+    minutes(1).await;
+    let mail = world.got("email").remove(0);
+    assert!(mail.body.contains("Sent this way because slack failed: cannot connect"), "{}", mail.body);
+
+    world.fail("slack", None);
+    minutes(1).await;
+    let record = world.got("slack").pop().unwrap();
+    assert!(record.body.contains("Already told through email"), "{}", record.body);
+    minutes(5).await;
+    assert_eq!(world.got("email").len(), 1, "what accepted is never sent the same again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revoked_token_falls_back_at_once_and_its_owner_is_told_once() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    world.fail("slack", Some(revoked()));
+    world.silent(&["001"]).await;
+    assert_eq!(world.got("slack").len(), 1, "a permanent error is not tried again");
+    let mut titles = world.titles("email");
+    titles.sort();
+    assert_eq!(titles, ["Channel unhealthy: slack (auth)", "Silent: 001 host-001, no logs for 16 min"]);
+    world.silent(&["002"]).await;
+    assert_eq!(world.titles("email").len(), 3, "no second note about slack");
+
+    world.fail("slack", None);
+    world.silent(&["003"]).await;
+    assert_eq!(world.titles("email").last().unwrap(), "Channel recovered: slack");
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_holds_the_whole_channel() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    let limited = DeliveryError::Transient {
+        reason: Reason::RateLimited,
+        detail: "rate limited".to_owned(),
+        retry_after: Some(Duration::from_secs(45)),
+    };
+    world.vendors["slack"].script([Err(limited)]);
+    world.silent(&["001"]).await;
+    world.silent(&["002"]).await;
+    tokio::time::sleep(Duration::from_secs(44)).await;
+    assert_eq!(world.got("slack").len(), 1);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(world.got("slack").len(), 3);
+    assert_eq!(world.got("email").len(), 0, "45 s is within the minute that slack has");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_message_is_sent_once_more_in_short_form() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    world.vendors["slack"].script([Err(DeliveryError::permanent_message(Reason::TooLarge, "too large"))]);
+    world.silent(&["001"]).await;
+    let forms: Vec<bool> = world.got("slack").iter().map(|notification| notification.short).collect();
+    assert_eq!(forms, [false, true]);
+    assert_eq!(world.got("email").len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_is_told_to_whoever_accepted_the_beginning() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    world.fail("slack", Some(revoked()));
+    let incidents = world.silent(&["001"]).await;
+    world.fail("slack", None);
+    world.routes.send_replace(Arc::new(vec![route("catch_all", &[&["slack"]])]));
+    world.recovered(&[("001", incidents[0])]).await;
+    let resolution = world.got("email").pop().unwrap();
+    assert_eq!(resolution.kind, MessageKind::Resolved);
+    assert!(resolution.title.starts_with("Recovered: 001 host-001"), "{}", resolution.title);
+    assert!(resolution.in_reply_to.is_some(), "it answers the firing");
+    assert!(world.got("slack").iter().all(|n| n.kind != MessageKind::Resolved));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_over_before_it_was_delivered_is_not_sent() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    world.fail("slack", Some(down()));
+    let incidents = world.silent(&["001"]).await;
+    world.recovered(&[("001", incidents[0])]).await;
+    let tries = world.got("slack").len();
+    world.fail("slack", None);
+    minutes(10).await;
+    assert_eq!((world.got("slack").len(), world.got("email").len()), (tries, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn reminders_come_further_apart_and_stop_with_the_recovery() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    let incidents = world.silent(&["001"]).await;
+    minutes(60).await;
+    assert_eq!(world.titles("slack")[1], "Still silent: 001 host-001, no logs for 1 h 16 min (reminder 1)");
+    minutes(119).await;
+    assert_eq!(world.got("slack").len(), 2);
+    minutes(1).await;
+    assert_eq!(world.got("slack").len(), 3);
+    world.recovered(&[("001", incidents[0])]).await;
+    minutes(60 * 48).await;
+    assert_eq!(world.got("slack").len(), 4, "the resolution, and no more reminders");
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_at_once_are_one_message_and_their_ends_answer_it() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    let ids: Vec<String> = (1..=50).map(|id| format!("{id:03}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let incidents = world.silent(&ids).await;
+    let message = world.got("slack").remove(0);
+    assert_eq!(message.title, "Silent: 50 agents of default");
+    assert!(message.body.contains("- 020 host-020") && message.body.contains("+30 more"), "{}", message.body);
+
+    let back: Vec<(&str, i64)> = ids.iter().copied().zip(incidents).collect();
+    world.recovered(&back[..49]).await;
+    let part = world.got("slack").pop().unwrap();
+    assert_eq!(part.title, "Recovered: 49 agents of default log again");
+    assert!(part.body.contains("Still silent (1):\n- 050 host-050"), "{}", part.body);
+    world.recovered(&back[49..]).await;
+    assert_eq!(world.got("slack").len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_agents_that_fall_one_after_the_other_are_a_handful_of_messages() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    for id in 0..1000 {
+        world.silent(&[&format!("{id:04}")]).await;
+        tokio::time::sleep(Duration::from_millis(60)).await;
+    }
+    minutes(3).await;
+    let messages = world.got("slack");
+    let agents: usize = messages.iter().map(|message| message.events.len()).sum();
+    assert_eq!(agents, 1000, "nobody is lost");
+    assert!(messages.len() <= 7, "{} messages", messages.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_reaches_nobody_is_kept_in_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(two_steps(), &["slack", "email"]).await;
+    world.kill().await;
+    world.spool = Some(folder.path().join("undelivered.jsonl"));
+    world.start().await;
+    world.fail("slack", Some(revoked()));
+    world.fail("email", Some(revoked()));
+    world.silent(&["001"]).await;
+    let kept = std::fs::read_to_string(world.spool.as_ref().unwrap()).unwrap();
+    let silent: Vec<&str> = kept.lines().filter(|line| line.contains("Silent: 001")).collect();
+    assert_eq!(silent.len(), 1, "{kept}");
+    assert!(silent[0].contains("slack failed") && silent[0].contains("email failed"), "{kept}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn need_all_sends_the_one_that_accepted_nothing_twice() {
+    let mut both = route("catch_all", &[&["slack", "email"], &["pager"]]);
+    both.steps[0].need = Need::All;
+    let world = World::new(vec![both], &["slack", "email", "pager"]).await;
+    world.fail("email", Some(down()));
+    world.silent(&["001"]).await;
+    minutes(10).await;
+    assert_eq!((world.got("slack").len(), world.got("pager").len()), (1, 1));
+    world.fail("email", None);
+    minutes(2).await;
+    assert_eq!((world.got("slack").len(), world.got("pager").len()), (1, 1));
+}
+
+async fn restart(path: &Path, world: World) -> World {
+    let (routes, vendors) = (world.routes.borrow().to_vec(), world.vendors.clone());
+    let mut next = World::on(Journal::open_inline(path).unwrap(), routes, &[]).await;
+    next.kill().await;
+    next.clock = world.clock.clone();
+    next.recorder.clock = world.clock.clone();
+    next.vendors = vendors;
+    drop(world);
+    next.start().await;
+    settle().await;
+    next
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_repeats_nothing_keeps_the_reminder_clock_and_owes_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let mut world = World::on(Journal::open_inline(&path).unwrap(), two_steps(), &["slack", "email"]).await;
+    let incidents = world.silent(&["001"]).await;
+    minutes(40).await;
+    world.kill().await;
+    let world = restart(&path, world).await;
+    assert_eq!(world.got("slack").len(), 1, "no second firing");
+    minutes(20).await;
+    assert!(world.titles("slack")[1].starts_with("Still silent"), "{:?}", world.titles("slack"));
+    world.recovered(&[("001", incidents[0])]).await;
+    assert!(world.titles("slack")[2].starts_with("Recovered"), "{:?}", world.titles("slack"));
+}
+
+/// Takes the message and dies before it can say so.
+struct Hangs(Vendor);
+
+#[log_monitor_channels::async_trait]
+impl log_monitor_channels::Notifier for Hangs {
+    async fn notify(
+        &self,
+        notification: &Notification,
+    ) -> Result<log_monitor_channels::Receipt, DeliveryError> {
+        let _ = self.0.notify(notification).await;
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_try_cut_off_by_a_crash_is_made_again_and_marked() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    let claimed = world.silent(&["001"]).await;
+    assert_eq!(claimed.len(), 1);
+    // Put the accepted delivery back to where a crash during the call would have left it.
+    world
+        .journal
+        .write(|connection| {
+            connection.execute("UPDATE delivery SET state = 'sending', receipt = NULL", [])?;
+            connection.execute("UPDATE attempt SET ended = NULL, outcome = NULL", [])
+        })
+        .await
+        .unwrap();
+    let first = world.got("slack").remove(0);
+    let mut world = world;
+    world.kill().await;
+    world.start().await;
+    settle().await;
+    let again = world.got("slack").pop().unwrap();
+    assert!(again.possible_duplicate && again.body.contains("Possible duplicate"), "{}", again.body);
+    assert_eq!(again.idempotency_key, first.idempotency_key);
+    assert_eq!(world.got("slack").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_taken_out_of_the_configuration_leaves_its_messages_to_the_catch_all() {
+    let mut world =
+        World::new(vec![route("all", &[&["old"]]), route("catch_all", &[&["slack"]])], &["old", "slack"])
+            .await;
+    world.fail("old", Some(down()));
+    world.silent(&["001"]).await;
+    world.kill().await;
+    world.vendors.remove("old");
+    world.routes.send_replace(Arc::new(vec![route("catch_all", &[&["slack"]])]));
+    world.start().await;
+    settle().await;
+    assert_eq!(world.titles("slack"), ["Silent: 001 host-001, no logs for 16 min"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_hanging_channel_delays_no_other() {
+    let mut world = World::new(vec![route("catch_all", &[&["slow", "slack"]])], &["slow", "slack"]).await;
+    world.kill().await;
+    let hangs = Hangs(world.vendors["slow"].clone());
+    let channel = |notifier| Arc::new(Channel { kind: "recorder", max_in_flight: 4, notifier });
+    let channels = Channels::from([
+        ("slow".to_owned(), channel(Box::new(hangs) as Box<dyn log_monitor_channels::Notifier>)),
+        ("slack".to_owned(), channel(Box::new(world.vendors["slack"].clone()))),
+    ]);
+    let (_keep, delivering) = watch::channel(Delivering {
+        routes: world.routes.borrow().clone(),
+        channels: Arc::new(channels),
+        installation: "here".into(),
+    });
+    let bus = world.recorder.bus.clone();
+    let dispatcher =
+        Dispatcher::new(world.journal.clone(), bus, world.clock.clone(), delivering, None).await.unwrap();
+    let (_stop, stopped) = watch::channel(false);
+    tokio::spawn(dispatcher.run(stopped));
+    for id in 0..5 {
+        world.silent(&[&format!("00{id}")]).await;
+    }
+    assert_eq!(world.got("slack").len(), 5);
+    assert_eq!(world.got("slow").len(), 4, "its own bound holds it");
+}
+
+/// The events of the journal tell the same story as the messages.
+#[tokio::test(start_paused = true)]
+async fn reminders_are_events_too() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    world.silent(&["001"]).await;
+    minutes(61).await;
+    let stored: Vec<Event> =
+        world.journal.write(|connection| events::after(connection, 0, 10)).await.unwrap();
+    let kinds: Vec<EventKind> = stored.iter().map(|event| event.kind).collect();
+    assert_eq!(kinds, [EventKind::AgentSilent, EventKind::AgentStillSilent]);
+    assert!(world.now() > events::millis(start()));
+}

@@ -1,0 +1,89 @@
+//! One transaction of the dispatcher: what ended is closed, what is due is written, what can be
+//! sent is claimed. Everything it decides it reads from the journal, so a lost hint costs time and
+//! never a message.
+
+use log_monitor_channels::{Event, Notification};
+use rusqlite::Connection;
+
+use super::compose::{self, Composer};
+use super::progress::{self, Findings, Finished};
+use super::reminders;
+use crate::journal::deliveries::{self, Claim};
+use crate::journal::{holds, messages};
+
+/// What a tick is given.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// Tries that have ended.
+    pub finished: Vec<Finished>,
+    /// Every configured channel, and how many more tries it may have under way.
+    pub free: Vec<(String, usize)>,
+    /// Now, in milliseconds.
+    pub now: i64,
+    /// The channels are others than at the last tick: somebody may wait for one that is gone.
+    pub reconfigured: bool,
+    /// How messages are put into words, and the routes in force.
+    pub composer: Composer,
+}
+
+/// What a tick found.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// What to send now.
+    pub claims: Vec<(Claim, Notification)>,
+    /// Events that were written.
+    pub events: Vec<Event>,
+    /// Messages that reached nobody, in words.
+    pub undelivered: Vec<Notification>,
+    /// When there is something to do again, in milliseconds.
+    pub wake_at: Option<i64>,
+}
+
+/// Runs a tick.
+///
+/// # Errors
+/// As the database.
+pub fn run(connection: &Connection, input: &Input) -> rusqlite::Result<Output> {
+    let routes = &*input.composer.routes;
+    let mut findings = Findings::default();
+    for finished in &input.finished {
+        progress::finish(connection, routes, finished, input.now, &mut findings)?;
+    }
+    if input.reconfigured {
+        let known: Vec<String> = input.free.iter().map(|(channel, _)| channel.clone()).collect();
+        progress::adopt_orphans(connection, routes, &known, input.now, &mut findings)?;
+    }
+    for due in messages::fallbacks_due(connection, input.now)? {
+        progress::advance(connection, messages::get(connection, due)?, input.now, true, &mut findings)?;
+    }
+    findings.events.extend(reminders::write_due(connection, input.now)?);
+    let (claims, wake_at) = claim(connection, input)?;
+    let compose = |id: &i64| compose::undelivered(connection, &input.composer, *id);
+    Ok(Output {
+        claims,
+        wake_at: [wake_at, messages::next_timer(connection)?].into_iter().flatten().min(),
+        undelivered: findings.exhausted.iter().map(compose).collect::<rusqlite::Result<_>>()?,
+        events: findings.events,
+    })
+}
+
+/// A claimed delivery with the words for it.
+type Ready = (Claim, Notification);
+
+/// Claims what every channel has room for; also when the next delivery will be due.
+fn claim(connection: &Connection, input: &Input) -> rusqlite::Result<(Vec<Ready>, Option<i64>)> {
+    let held = holds::all(connection, input.now)?;
+    let (mut ready, mut wake_at) = (Vec::new(), None::<i64>);
+    for (channel, free) in input.free.iter().filter(|(_, free)| *free > 0) {
+        let held_until = held.iter().find(|(name, _)| name == channel).map(|(_, until)| *until);
+        if held_until.is_none() {
+            for claim in deliveries::claim(connection, channel, *free, input.now)? {
+                let notification = compose::delivery(connection, &input.composer, &claim)?;
+                ready.push((claim, notification));
+            }
+        }
+        let due = deliveries::next_due(connection, channel)?.map(|due| due.max(held_until.unwrap_or(due)));
+        wake_at = [wake_at, due].into_iter().flatten().min();
+    }
+    Ok((ready, wake_at))
+}

@@ -1,0 +1,73 @@
+//! Events, append only.
+
+use chrono::{DateTime, Utc};
+use log_monitor_channels::Event;
+use rusqlite::{Connection, Row, params};
+
+/// Milliseconds of a time, as the database keeps it.
+#[must_use]
+pub fn millis(time: DateTime<Utc>) -> i64 {
+    time.timestamp_millis()
+}
+
+/// The time of so many milliseconds; the epoch for a number that is none.
+#[must_use]
+pub fn time(millis: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(millis).unwrap_or_default()
+}
+
+/// Appends an event and gives it its id.
+///
+/// # Errors
+/// As the database.
+pub fn insert(connection: &Connection, event: &mut Event) -> rusqlite::Result<()> {
+    let body = serde_json::to_string(event)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    let mut statement =
+        connection.prepare_cached("INSERT INTO event (incident, kind, at, body) VALUES (?1, ?2, ?3, ?4)")?;
+    event.id = statement.insert(params![event.incident, event.kind.name(), millis(event.at), body])?;
+    Ok(())
+}
+
+/// Every event after `id`, oldest first, at most `limit`.
+///
+/// # Errors
+/// As the database.
+pub fn after(connection: &Connection, id: i64, limit: usize) -> rusqlite::Result<Vec<Event>> {
+    connection
+        .prepare_cached("SELECT id, body FROM event WHERE id > ?1 ORDER BY id LIMIT ?2")?
+        .query_map(params![id, limit as i64], read)?
+        .collect()
+}
+
+/// The id of the newest event, 0 when there is none.
+///
+/// # Errors
+/// As the database.
+pub fn newest(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("SELECT COALESCE(MAX(id), 0) FROM event", [], |row| row.get(0))
+}
+
+/// The events of a message, oldest first.
+///
+/// # Errors
+/// As the database.
+pub fn of_message(connection: &Connection, message: i64) -> rusqlite::Result<Vec<Event>> {
+    connection
+        .prepare_cached(
+            "SELECT event.id, event.body FROM message_event JOIN event ON event.id = message_event.event
+             WHERE message_event.message = ?1 ORDER BY event.id",
+        )?
+        .query_map([message], read)?
+        .collect()
+}
+
+/// Reads `id, body`.
+fn read(row: &Row<'_>) -> rusqlite::Result<Event> {
+    let body: String = row.get(1)?;
+    let mut event: Event = serde_json::from_str(&body).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, error.into())
+    })?;
+    event.id = row.get(0)?;
+    Ok(event)
+}

@@ -1,0 +1,166 @@
+//! Incidents: from the first bad verdict to the end.
+
+use log_monitor_channels::Event;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::events::millis;
+
+/// What an incident is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// A watched entity.
+    Agent,
+    /// A source.
+    Source,
+    /// A channel.
+    Channel,
+    /// The journal itself.
+    Journal,
+}
+
+impl Subject {
+    /// As it stands in the database.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Source => "source",
+            Self::Channel => "channel",
+            Self::Journal => "journal",
+        }
+    }
+}
+
+/// Opens the incident that `event` begins.
+///
+/// # Errors
+/// As the database.
+pub fn open(connection: &Connection, subject: Subject, event: &Event) -> rusqlite::Result<i64> {
+    let (key, label) =
+        event.entity.as_ref().map_or(("", ""), |entity| (entity.id.as_str(), entity.label.as_str()));
+    connection
+        .prepare_cached(
+            "INSERT INTO incident (subject, scope, key, label, severity, cause, since, opened)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .insert(params![
+            subject.name(),
+            event.scope,
+            key,
+            label,
+            event.severity.name(),
+            event.cause,
+            event.since.map(millis),
+            millis(event.at),
+        ])
+}
+
+/// Closes an incident with the event that ended it.
+///
+/// # Errors
+/// As the database.
+pub fn close(connection: &Connection, incident: i64, event: &Event) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE incident SET closed = ?2, outcome = ?3 WHERE id = ?1 AND closed IS NULL")?
+        .execute(params![incident, millis(event.at), event.kind.name()])
+        .map(drop)
+}
+
+/// The open incident of a subject that has no entity (a source, a channel, the journal).
+///
+/// # Errors
+/// As the database.
+pub fn open_for(connection: &Connection, subject: Subject, scope: &str) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached(
+            "SELECT id FROM incident WHERE subject = ?1 AND scope = ?2 AND key = '' AND closed IS NULL",
+        )?
+        .query_row(params![subject.name(), scope], |row| row.get(0))
+        .optional()
+}
+
+/// The same with the time it was opened, in milliseconds.
+///
+/// # Errors
+/// As the database.
+pub fn open_since(
+    connection: &Connection,
+    subject: Subject,
+    scope: &str,
+) -> rusqlite::Result<Option<(i64, i64)>> {
+    connection
+        .prepare_cached(
+            "SELECT id, opened FROM incident WHERE subject = ?1 AND scope = ?2 AND key = '' AND closed IS NULL",
+        )?
+        .query_row(params![subject.name(), scope], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+}
+
+/// Whether it is still open.
+///
+/// # Errors
+/// As the database.
+pub fn is_open(connection: &Connection, incident: i64) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT closed IS NULL FROM incident WHERE id = ?1")?
+        .query_row([incident], |row| row.get(0))
+        .optional()
+        .map(Option::unwrap_or_default)
+}
+
+/// One incident, for lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncidentRow {
+    /// Its number.
+    pub id: i64,
+    /// `agent`, `source`, …
+    pub subject: String,
+    /// The watch, source or channel.
+    pub scope: String,
+    /// The entity, else empty.
+    pub key: String,
+    /// Its label.
+    pub label: String,
+    /// How bad.
+    pub severity: String,
+    /// Why, as a word.
+    pub cause: String,
+    /// The last log before it, in milliseconds.
+    pub since: Option<i64>,
+    /// In milliseconds.
+    pub opened: i64,
+    /// In milliseconds.
+    pub closed: Option<i64>,
+    /// The event that ended it.
+    pub outcome: Option<String>,
+}
+
+/// The newest incidents first; the open ones only unless `all`.
+///
+/// # Errors
+/// As the database.
+pub fn list(connection: &Connection, all: bool, limit: usize) -> rusqlite::Result<Vec<IncidentRow>> {
+    connection
+        .prepare(
+            "SELECT id, subject, scope, key, label, severity, cause, since, opened, closed, outcome FROM incident
+             WHERE ?1 OR closed IS NULL ORDER BY id DESC LIMIT ?2",
+        )?
+        .query_map(params![all, limit as i64], read)?
+        .collect()
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<IncidentRow> {
+    Ok(IncidentRow {
+        id: row.get(0)?,
+        subject: row.get(1)?,
+        scope: row.get(2)?,
+        key: row.get(3)?,
+        label: row.get(4)?,
+        severity: row.get(5)?,
+        cause: row.get(6)?,
+        since: row.get(7)?,
+        opened: row.get(8)?,
+        closed: row.get(9)?,
+        outcome: row.get(10)?,
+    })
+}

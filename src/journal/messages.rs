@@ -1,0 +1,384 @@
+//! Messages: what a route has to say, and how far it has come.
+
+use log_monitor_channels::{EventKind, MessageKind};
+use rusqlite::{Connection, Row, params};
+
+use crate::config::{Reminders, Step};
+
+/// A message to write.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewMessage {
+    /// The route's name.
+    pub route: String,
+    /// Its part.
+    pub kind: MessageKind,
+    /// The kind of its events.
+    pub topic: EventKind,
+    /// The firing that it answers.
+    pub parent: Option<i64>,
+    /// Now, in milliseconds.
+    pub created: i64,
+    /// When it may be sent, in milliseconds; until then it takes in more events.
+    pub send_at: i64,
+    /// Where to, in order. Never empty.
+    pub steps: Vec<Step>,
+    /// For a firing.
+    pub reminders: Option<Reminders>,
+    /// A sentence for the reader.
+    pub note: Option<String>,
+    /// What it is about.
+    pub events: Vec<i64>,
+}
+
+/// A message under way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// Its number.
+    pub id: i64,
+    /// The route's name.
+    pub route: String,
+    /// Its part.
+    pub kind: MessageKind,
+    /// The kind of its events.
+    pub topic: EventKind,
+    /// The firing that it answers.
+    pub parent: Option<i64>,
+    /// In milliseconds.
+    pub created: i64,
+    /// In milliseconds.
+    pub send_at: i64,
+    /// Where to, in order.
+    pub steps: Vec<Step>,
+    /// The step it is at, counted from 0.
+    pub step: usize,
+    /// For a firing.
+    pub reminders: Option<Reminders>,
+    /// How many reminders were written.
+    pub reminded: u32,
+    /// A sentence for the reader.
+    pub note: Option<String>,
+}
+
+const COLUMNS: &str =
+    "id, route, kind, topic, parent, created, send_at, steps, step, reminders, reminded, note";
+
+/// Writes a message, its events and the deliveries of its first step.
+///
+/// # Errors
+/// As the database.
+pub fn insert(connection: &Connection, new: &NewMessage) -> rusqlite::Result<i64> {
+    let reminder_at = new.reminders.map(|policy| new.send_at + millis(policy.first));
+    let id = connection
+        .prepare_cached(
+            "INSERT INTO message (route, kind, topic, parent, created, send_at, steps, fallback_at, reminders,
+                                  reminder_at, note)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )?
+        .insert(params![
+            new.route,
+            new.kind.name(),
+            new.topic.name(),
+            new.parent,
+            new.created,
+            new.send_at,
+            json(&new.steps)?,
+            fallback_at(&new.steps, 0, new.send_at),
+            new.reminders.as_ref().map(json).transpose()?,
+            reminder_at,
+            new.note,
+        ])?;
+    add_events(connection, id, &new.events)?;
+    super::deliveries::insert(connection, id, 0, &new.steps[0].to, new.send_at)?;
+    Ok(id)
+}
+
+/// Adds events to a message that is not sent yet.
+///
+/// # Errors
+/// As the database.
+pub fn add_events(connection: &Connection, message: i64, events: &[i64]) -> rusqlite::Result<()> {
+    let mut statement =
+        connection.prepare_cached("INSERT OR IGNORE INTO message_event (message, event) VALUES (?1, ?2)")?;
+    events.iter().try_for_each(|event| statement.execute(params![message, event]).map(drop))
+}
+
+/// The messages of a route and topic that are held back at `now` and so take in more, newest first.
+///
+/// # Errors
+/// As the database.
+pub fn held_back(
+    connection: &Connection,
+    route: &str,
+    topic: EventKind,
+    now: i64,
+) -> rusqlite::Result<Vec<Message>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM message
+             WHERE route = ?1 AND topic = ?2 AND send_at > ?3 AND outcome IS NULL ORDER BY send_at DESC"
+        ))?
+        .query_map(params![route, topic.name(), now], read)?
+        .collect()
+}
+
+/// When a message went or will go out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent {
+    /// In milliseconds.
+    pub at: i64,
+    /// It was held back, because many came before it.
+    pub held: bool,
+}
+
+/// The newest messages of a route and topic since `since`, newest first.
+///
+/// # Errors
+/// As the database.
+pub fn newest(
+    connection: &Connection,
+    route: &str,
+    topic: EventKind,
+    since: i64,
+    limit: u32,
+) -> rusqlite::Result<Vec<Sent>> {
+    connection
+        .prepare_cached(
+            "SELECT send_at, send_at > created FROM message WHERE route = ?1 AND topic = ?2 AND send_at > ?3
+             ORDER BY send_at DESC LIMIT ?4",
+        )?
+        .query_map(params![route, topic.name(), since, limit], |row| {
+            Ok(Sent { at: row.get(0)?, held: row.get(1)? })
+        })?
+        .collect()
+}
+
+/// One message.
+///
+/// # Errors
+/// As the database; also when there is none of that number.
+pub fn get(connection: &Connection, id: i64) -> rusqlite::Result<Message> {
+    connection.prepare_cached(&format!("SELECT {COLUMNS} FROM message WHERE id = ?1"))?.query_row([id], read)
+}
+
+/// The firings that an incident was in, oldest first.
+///
+/// # Errors
+/// As the database.
+pub fn firings_of(connection: &Connection, incident: i64) -> rusqlite::Result<Vec<Message>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT DISTINCT {} FROM event JOIN message_event ON message_event.event = event.id
+             JOIN message ON message.id = message_event.message
+             WHERE event.incident = ?1 AND message.kind = 'firing' ORDER BY message.id",
+            COLUMNS.split(", ").map(|column| format!("message.{column}")).collect::<Vec<_>>().join(", ")
+        ))?
+        .query_map([incident], read)?
+        .collect()
+}
+
+/// A firing and its reminders.
+///
+/// # Errors
+/// As the database.
+pub fn with_reminders(connection: &Connection, firing: i64) -> rusqlite::Result<Vec<i64>> {
+    connection
+        .prepare_cached(
+            "SELECT id FROM message WHERE id = ?1 OR (parent = ?1 AND kind = 'reminder') ORDER BY id",
+        )?
+        .query_map([firing], |row| row.get(0))?
+        .collect()
+}
+
+/// Which reminder of its firing a message is, from 1.
+///
+/// # Errors
+/// As the database.
+pub fn reminder_number(connection: &Connection, firing: i64, reminder: i64) -> rusqlite::Result<u32> {
+    connection
+        .prepare_cached("SELECT COUNT(*) FROM message WHERE parent = ?1 AND kind = 'reminder' AND id <= ?2")?
+        .query_row([firing, reminder], |row| row.get(0))
+}
+
+/// How many messages are neither settled nor given up.
+///
+/// # Errors
+/// As the database.
+pub fn unsettled(connection: &Connection) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached("SELECT COUNT(*) FROM message WHERE outcome IS NULL")?
+        .query_row([], |row| row.get(0))
+}
+
+/// The incidents of a message that are open (`true`) or closed (`false`).
+///
+/// # Errors
+/// As the database.
+pub fn incidents(connection: &Connection, message: i64, open: bool) -> rusqlite::Result<Vec<i64>> {
+    connection
+        .prepare_cached(
+            "SELECT DISTINCT incident.id FROM message_event JOIN event ON event.id = message_event.event
+             JOIN incident ON incident.id = event.incident
+             WHERE message_event.message = ?1 AND (incident.closed IS NULL) = ?2 ORDER BY incident.id",
+        )?
+        .query_map(params![message, open], |row| row.get(0))?
+        .collect()
+}
+
+/// The ends of a firing's incidents that `channel` has not been and will not be told of.
+///
+/// # Errors
+/// As the database.
+pub fn owed_endings(
+    connection: &Connection,
+    firing: i64,
+    channel: &str,
+) -> rusqlite::Result<Vec<(i64, EventKind)>> {
+    connection
+        .prepare_cached(
+            "SELECT DISTINCT ending.id, ending.kind FROM message_event
+             JOIN event ON event.id = message_event.event
+             JOIN incident ON incident.id = event.incident AND incident.closed IS NOT NULL
+             JOIN event AS ending ON ending.incident = incident.id AND ending.kind = incident.outcome
+             WHERE message_event.message = ?1 AND NOT EXISTS (
+                 SELECT 1 FROM message_event AS told
+                 JOIN message ON message.id = told.message AND message.kind = 'resolved'
+                 JOIN delivery ON delivery.message = message.id AND delivery.channel = ?2
+                 WHERE told.event = ending.id)
+             ORDER BY ending.id",
+        )?
+        .query_map(params![firing, channel], |row| {
+            let kind: String = row.get(1)?;
+            Ok((row.get(0)?, EventKind::from_name(&kind).unwrap_or(EventKind::AgentRecovered)))
+        })?
+        .collect()
+}
+
+/// Takes out of an unsent firing what is over already.
+///
+/// # Errors
+/// As the database.
+pub fn remove_closed(connection: &Connection, message: i64) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached(
+            "DELETE FROM message_event WHERE message = ?1 AND event IN
+             (SELECT event.id FROM event JOIN incident ON incident.id = event.incident
+              WHERE incident.closed IS NOT NULL)",
+        )?
+        .execute([message])
+}
+
+/// The messages whose next step is due at `now`.
+///
+/// # Errors
+/// As the database.
+pub fn fallbacks_due(connection: &Connection, now: i64) -> rusqlite::Result<Vec<i64>> {
+    connection
+        .prepare_cached("SELECT id FROM message WHERE fallback_at <= ?1 ORDER BY fallback_at LIMIT 500")?
+        .query_map([now], |row| row.get(0))?
+        .collect()
+}
+
+/// The firings whose next reminder is due at `now`.
+///
+/// # Errors
+/// As the database.
+pub fn reminders_due(connection: &Connection, now: i64) -> rusqlite::Result<Vec<i64>> {
+    connection
+        .prepare_cached("SELECT id FROM message WHERE reminder_at <= ?1 ORDER BY reminder_at LIMIT 500")?
+        .query_map([now], |row| row.get(0))?
+        .collect()
+}
+
+/// The earliest time at which a fallback or a reminder is due.
+///
+/// # Errors
+/// As the database.
+pub fn next_timer(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    let earliest = |column: &str| {
+        connection
+            .prepare_cached(&format!("SELECT MIN({column}) FROM message WHERE {column} IS NOT NULL"))?
+            .query_row([], |row| row.get::<_, Option<i64>>(0))
+    };
+    Ok([earliest("fallback_at")?, earliest("reminder_at")?].into_iter().flatten().min())
+}
+
+/// Goes on to a later step: writes its deliveries and sets its timer.
+///
+/// # Errors
+/// As the database.
+pub fn start_step(connection: &Connection, message: &Message, step: usize, now: i64) -> rusqlite::Result<()> {
+    super::deliveries::insert(connection, message.id, step, &message.steps[step].to, now)?;
+    connection
+        .prepare_cached("UPDATE message SET step = ?2, fallback_at = ?3 WHERE id = ?1")?
+        .execute(params![message.id, step as i64, fallback_at(&message.steps, step, now)])
+        .map(drop)
+}
+
+/// Stops the fallback timer, with the outcome where there is one.
+///
+/// # Errors
+/// As the database.
+pub fn settle(connection: &Connection, message: i64, outcome: Option<&str>) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE message SET fallback_at = NULL, outcome = COALESCE(?2, outcome) WHERE id = ?1",
+        )?
+        .execute(params![message, outcome])
+        .map(drop)
+}
+
+/// Sets when the next reminder is due; `None` when there is nothing left to remind of.
+///
+/// # Errors
+/// As the database.
+pub fn set_reminder(
+    connection: &Connection,
+    message: i64,
+    at: Option<i64>,
+    reminded: u32,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE message SET reminder_at = ?2, reminded = ?3 WHERE id = ?1")?
+        .execute(params![message, at, reminded])
+        .map(drop)
+}
+
+/// The last step has no timer: there is nothing to fall back to.
+fn fallback_at(steps: &[Step], step: usize, start: i64) -> Option<i64> {
+    (step + 1 < steps.len()).then(|| start + millis(steps[step].fallback_after))
+}
+
+fn millis(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
+fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> rusqlite::Result<T> {
+    serde_json::from_str(text).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, error.into())
+    })
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Message> {
+    let steps: String = row.get("steps")?;
+    let reminders: Option<String> = row.get("reminders")?;
+    let kind: String = row.get("kind")?;
+    let topic: String = row.get("topic")?;
+    Ok(Message {
+        id: row.get("id")?,
+        route: row.get("route")?,
+        kind: MessageKind::from_name(&kind).unwrap_or(MessageKind::Notice),
+        topic: EventKind::from_name(&topic).unwrap_or(EventKind::SetupFailed),
+        parent: row.get("parent")?,
+        created: row.get("created")?,
+        send_at: row.get("send_at")?,
+        steps: from_json(&steps)?,
+        step: row.get::<_, i64>("step")? as usize,
+        reminders: reminders.as_deref().map(from_json).transpose()?,
+        reminded: row.get("reminded")?,
+        note: row.get("note")?,
+    })
+}

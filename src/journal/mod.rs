@@ -1,0 +1,170 @@
+//! The journal: the embedded database that is the truth about what happened and what is owed.
+//!
+//! One `std` thread owns the only writing connection. It takes jobs from a bounded queue, runs all
+//! that wait in **one transaction** (so many deliveries cost one fsync) and answers each when the
+//! commit is on disk. When the disk fails, the thread goes on from a copy in memory, says so
+//! through [`Journal::health`], and returns to the file when it can: see [`writer`].
+//!
+//! What the rows mean is not known here. `docs/ARCHITECTURE.md` says how to read the file with
+//! `sqlite3`.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use tokio::sync::{oneshot, watch};
+
+pub mod deliveries;
+pub mod entities;
+pub mod events;
+pub mod holds;
+pub mod incidents;
+pub mod messages;
+pub mod meta;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use writer::{Job, Writer};
+
+/// A handle to the journal; clones share it.
+#[derive(Clone)]
+pub struct Journal {
+    access: Access,
+    health: watch::Receiver<Health>,
+}
+
+#[derive(Clone)]
+enum Access {
+    /// The real thing.
+    Thread(std::sync::mpsc::SyncSender<Job>),
+    /// Jobs run on the caller's thread: under a paused clock nothing may wait for another thread.
+    Inline(std::sync::Arc<std::sync::Mutex<Writer>>),
+}
+
+/// Whether what is committed is on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// It is.
+    OnDisk,
+    /// It is in memory only, because of this.
+    InMemory(String),
+}
+
+/// Why a job was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The database refused. Storage faults never show here: they move the journal to memory.
+    #[error("journal: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// A later version of log-monitor wrote the file.
+    #[error("journal has schema {found}, this log-monitor knows {known}: use the newer version")]
+    Newer {
+        /// In the file.
+        found: i64,
+        /// In this program.
+        known: i64,
+    },
+    /// The thread is gone, which happens only at shutdown.
+    #[error("journal is closed")]
+    Closed,
+}
+
+/// The most jobs that wait; more make their senders wait.
+const QUEUE: usize = 1024;
+
+impl Journal {
+    /// Opens or creates the journal at `path` and starts its thread. Where the file cannot be
+    /// written it works from memory, with what could be read of it, and [`health`](Self::health)
+    /// says so.
+    ///
+    /// # Errors
+    /// When a newer log-monitor wrote the file.
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
+        let (sender, health) = watch::channel(Health::OnDisk);
+        let writer = Writer::open(path.to_owned(), sender)?;
+        let (jobs, queue) = std::sync::mpsc::sync_channel(QUEUE);
+        std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || writer.run(&queue))
+            .expect("the system can start a thread");
+        Ok(Self { access: Access::Thread(jobs), health })
+    }
+
+    /// A journal in memory that answers at once, for tests and trials.
+    ///
+    /// # Errors
+    /// When the schema cannot be made, which would be a mistake in it.
+    pub fn in_memory() -> Result<Self, JournalError> {
+        let (sender, health) = watch::channel(Health::OnDisk);
+        let writer = Writer::in_memory(sender)?;
+        Ok(Self { access: Access::Inline(std::sync::Arc::new(std::sync::Mutex::new(writer))), health })
+    }
+
+    /// The journal at `path` on the caller's thread, for tests of restarts.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_inline(path: &Path) -> Result<Self, JournalError> {
+        let (sender, health) = watch::channel(Health::OnDisk);
+        let writer = Writer::open(path.to_owned(), sender)?;
+        Ok(Self { access: Access::Inline(std::sync::Arc::new(std::sync::Mutex::new(writer))), health })
+    }
+
+    /// Runs `job` in a transaction and returns when it is committed. The job may run twice (when
+    /// storage fails under it), so it must change nothing but the database.
+    ///
+    /// # Errors
+    /// What the job returned, in which case nothing of it stays.
+    pub async fn write<T, F>(&self, job: F) -> Result<T, JournalError>
+    where
+        T: Send + 'static,
+        F: Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = Job::new(job, reply);
+        match &self.access {
+            Access::Inline(writer) => {
+                writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner).commit(vec![job]);
+            }
+            Access::Thread(jobs) => self.enqueue(jobs, job).await?,
+        }
+        answer.await.map_err(|_| JournalError::Closed)?
+    }
+
+    /// A full queue is waited for off the async threads.
+    async fn enqueue(&self, jobs: &std::sync::mpsc::SyncSender<Job>, job: Job) -> Result<(), JournalError> {
+        use std::sync::mpsc::TrySendError;
+        match jobs.try_send(job) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Disconnected(_)) => Err(JournalError::Closed),
+            Err(TrySendError::Full(job)) => {
+                let jobs = jobs.clone();
+                let sent = tokio::task::spawn_blocking(move || jobs.send(job)).await;
+                sent.ok().and_then(Result::ok).ok_or(JournalError::Closed)
+            }
+        }
+    }
+
+    /// Whether commits reach the disk, now and as it changes.
+    #[must_use]
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.health.clone()
+    }
+}
+
+/// Opens the file for reading only, as the listing commands do beside a running daemon.
+///
+/// # Errors
+/// When there is no such file or it is no journal.
+pub fn open_read_only(path: &Path) -> Result<Connection, JournalError> {
+    let connection = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    Ok(connection)
+}
+
+/// The folder's file beside the journal that keeps what reached nobody.
+#[must_use]
+pub fn spool_path(journal: &Path) -> PathBuf {
+    journal.with_file_name("undelivered.jsonl")
+}

@@ -1,0 +1,287 @@
+//! The thread that writes: group commit, and going on from memory when the disk fails.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use rusqlite::backup::Backup;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use tokio::sync::{oneshot, watch};
+
+use super::{Health, JournalError, schema};
+
+/// The most jobs in one transaction, so that none waits long for the others.
+const BATCH: usize = 256;
+
+/// How often a journal in memory tries to get back to its file.
+const RETURN_EVERY: Duration = Duration::from_secs(30);
+
+/// Owns the only writing connection.
+pub struct Writer {
+    connection: Connection,
+    /// `None` for a journal that was never meant to be on disk.
+    path: Option<PathBuf>,
+    health: watch::Sender<Health>,
+    tried_return: Instant,
+}
+
+impl Writer {
+    /// Opens the file, or a copy of it in memory where it cannot be written.
+    pub fn open(path: PathBuf, health: watch::Sender<Health>) -> Result<Self, JournalError> {
+        let connection = match open_file(&path) {
+            Ok(connection) => connection,
+            Err(JournalError::Database(error)) => {
+                health.send_replace(Health::InMemory(describe(&path, &error)));
+                in_memory_from(&path)?
+            }
+            Err(other) => return Err(other),
+        };
+        Ok(Self { connection, path: Some(path), health, tried_return: Instant::now() })
+    }
+
+    /// A journal without a file.
+    pub fn in_memory(health: watch::Sender<Health>) -> Result<Self, JournalError> {
+        let connection = Connection::open_in_memory()?;
+        schema::prepare(&connection)?;
+        Ok(Self { connection, path: None, health, tried_return: Instant::now() })
+    }
+
+    /// Takes jobs until every sender is gone.
+    pub fn run(mut self, queue: &Receiver<Job>) {
+        loop {
+            match queue.recv_timeout(RETURN_EVERY) {
+                Ok(first) => {
+                    let waiting = std::iter::once(first).chain(queue.try_iter()).take(BATCH).collect();
+                    self.commit(waiting);
+                }
+                Err(RecvTimeoutError::Timeout) => self.return_to_file(),
+                Err(RecvTimeoutError::Disconnected) => break self.close(),
+            }
+        }
+    }
+
+    /// Runs the jobs in one transaction and answers them. A storage fault moves everything to
+    /// memory, where they run again.
+    pub fn commit(&mut self, mut jobs: Vec<Job>) {
+        if self.tried_return.elapsed() >= RETURN_EVERY {
+            self.return_to_file();
+        }
+        if let Err(error) = transact(&self.connection, &mut jobs) {
+            self.move_to_memory(&error);
+            if let Err(error) = transact(&self.connection, &mut jobs) {
+                jobs.iter_mut().for_each(|job| job.fail(&error));
+            }
+        }
+        jobs.into_iter().for_each(Job::answer);
+    }
+
+    fn move_to_memory(&mut self, error: &rusqlite::Error) {
+        let Some(path) = &self.path else { return };
+        let reason = describe(path, error);
+        tracing::error!("journal cannot be written, going on from memory: {reason}");
+        let copy = copy_to_memory(&self.connection).or_else(|_| in_memory_from(path));
+        match copy {
+            Ok(memory) => {
+                self.connection = memory;
+                self.tried_return = Instant::now();
+                self.health.send_replace(Health::InMemory(reason));
+            }
+            Err(error) => tracing::error!("journal cannot be copied to memory: {error}"),
+        }
+    }
+
+    /// Puts what is in memory back into the file, where that works again.
+    pub(super) fn return_to_file(&mut self) {
+        self.tried_return = Instant::now();
+        let Some(path) = &self.path else { return };
+        if *self.health.borrow() == Health::OnDisk {
+            return;
+        }
+        match restore(&self.connection, path) {
+            Ok(file) => {
+                self.connection = file;
+                self.health.send_replace(Health::OnDisk);
+                tracing::info!("journal is on disk again: {}", path.display());
+            }
+            Err(error) => tracing::warn!("journal is still in memory only: {error}"),
+        }
+    }
+
+    /// As a disk that was mounted read-only.
+    #[cfg(test)]
+    pub(super) fn forbid_writing(&self) {
+        self.connection.pragma_update(None, "query_only", true).expect("a pragma");
+    }
+
+    #[cfg(test)]
+    pub(super) fn commit_now(&mut self, job: impl Fn(&Connection) -> rusqlite::Result<()> + Send + 'static) {
+        let (reply, _) = oneshot::channel();
+        self.commit(vec![Job::new(job, reply)]);
+    }
+
+    fn close(self) {
+        if let Err((_, error)) = self.connection.close() {
+            tracing::error!("journal did not close cleanly: {error}");
+        }
+    }
+}
+
+fn open_file(path: &Path) -> Result<Connection, JournalError> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        // A folder that cannot be made shows as the open error below, with its path.
+        let _ = std::fs::create_dir_all(folder);
+    }
+    let connection = Connection::open(path)?;
+    schema::prepare(&connection)?;
+    // A file that can be read but not written must show now, not at the first incident.
+    connection.execute_batch("BEGIN IMMEDIATE; COMMIT")?;
+    Ok(connection)
+}
+
+fn in_memory_from(path: &Path) -> Result<Connection, JournalError> {
+    let read = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .map_err(JournalError::from)
+        .and_then(|file| copy_to_memory(&file));
+    match read {
+        Ok(memory) => Ok(memory),
+        Err(_) => {
+            let empty = Connection::open_in_memory()?;
+            schema::prepare(&empty)?;
+            Ok(empty)
+        }
+    }
+}
+
+fn copy_to_memory(from: &Connection) -> Result<Connection, JournalError> {
+    let mut memory = Connection::open_in_memory()?;
+    copy(from, &mut memory)?;
+    schema::prepare(&memory)?;
+    Ok(memory)
+}
+
+fn restore(memory: &Connection, path: &Path) -> Result<Connection, JournalError> {
+    set_aside_if_corrupt(path);
+    let mut file = Connection::open(path)?;
+    copy(memory, &mut file)?;
+    schema::prepare(&file)?;
+    Ok(file)
+}
+
+/// A broken file is kept for whoever wants to rescue something of it.
+fn set_aside_if_corrupt(path: &Path) {
+    let readable = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .and_then(|file| file.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0)));
+    let corrupt = match readable {
+        Ok(verdict) => verdict != "ok",
+        Err(error) => {
+            matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
+        }
+    };
+    if corrupt {
+        let aside = path.with_extension("corrupt");
+        match std::fs::rename(path, &aside) {
+            Ok(()) => tracing::error!("the broken journal is kept as {}", aside.display()),
+            Err(error) => tracing::error!("the broken journal cannot be set aside: {error}"),
+        }
+    }
+}
+
+fn copy(from: &Connection, to: &mut Connection) -> rusqlite::Result<()> {
+    Backup::new(from, to)?.run_to_completion(1024, Duration::ZERO, None)
+}
+
+fn describe(path: &Path, error: &rusqlite::Error) -> String {
+    format!("{}: {error}", path.display())
+}
+
+/// Runs every job in its own savepoint of one transaction. An `Err` is a storage fault: nothing
+/// was kept. A job's own mistake only undoes that job.
+fn transact(connection: &Connection, jobs: &mut [Job]) -> rusqlite::Result<()> {
+    let transaction = connection.unchecked_transaction()?;
+    for job in jobs {
+        connection.execute_batch("SAVEPOINT job")?;
+        match job.run(connection) {
+            Ok(()) => connection.execute_batch("RELEASE job")?,
+            Err(error) if is_storage_fault(&error) => return Err(error),
+            Err(error) => {
+                connection.execute_batch("ROLLBACK TO job; RELEASE job")?;
+                job.fail(&error);
+            }
+        }
+    }
+    transaction.commit()
+}
+
+fn is_storage_fault(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::DiskFull
+                | ErrorCode::ReadOnly
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::DatabaseCorrupt
+                | ErrorCode::NotADatabase
+                | ErrorCode::CannotOpen
+                | ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+        )
+    )
+}
+
+/// A unit of work and the way back to who asked for it.
+pub struct Job {
+    work: Box<dyn Work>,
+}
+
+impl Job {
+    /// A job whose result goes to `reply` once it is committed.
+    pub fn new<T: Send + 'static>(
+        run: impl Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        reply: oneshot::Sender<Result<T, JournalError>>,
+    ) -> Self {
+        Self { work: Box::new(Pending { run, reply, result: None }) }
+    }
+
+    fn run(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        self.work.run(connection)
+    }
+
+    fn fail(&mut self, error: &rusqlite::Error) {
+        self.work.fail(error);
+    }
+
+    fn answer(self) {
+        self.work.answer();
+    }
+}
+
+trait Work: Send {
+    fn run(&mut self, connection: &Connection) -> rusqlite::Result<()>;
+    fn fail(&mut self, error: &rusqlite::Error);
+    fn answer(self: Box<Self>);
+}
+
+struct Pending<T, F> {
+    run: F,
+    reply: oneshot::Sender<Result<T, JournalError>>,
+    result: Option<Result<T, JournalError>>,
+}
+
+impl<T: Send, F: Fn(&Connection) -> rusqlite::Result<T> + Send> Work for Pending<T, F> {
+    fn run(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        self.result = Some(Ok((self.run)(connection)?));
+        Ok(())
+    }
+
+    fn fail(&mut self, error: &rusqlite::Error) {
+        // `rusqlite::Error` cannot be cloned; its text and code are what anybody needs of it.
+        let code = error.sqlite_error().copied().unwrap_or(rusqlite::ffi::Error::new(1));
+        let copy = rusqlite::Error::SqliteFailure(code, Some(error.to_string()));
+        self.result = Some(Err(copy.into()));
+    }
+
+    fn answer(self: Box<Self>) {
+        // Nobody waits any more at shutdown; the work is committed all the same.
+        let _ = self.reply.send(self.result.unwrap_or(Err(JournalError::Closed)));
+    }
+}

@@ -1,0 +1,21 @@
+//! Watches for tests.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::config::{Agent, Watch};
+
+/// Watch `default` of these agents: 15 minutes and 1 minute of grace.
+pub fn watch(ids: &[&str]) -> Watch {
+    Watch {
+        name: "default".to_owned(),
+        source: "wazuh".to_owned(),
+        agent_file: "agents.csv".into(),
+        agents: ids.iter().map(|id| Agent { id: (*id).to_owned(), label: format!("host-{id}") }).collect(),
+        interval: Duration::from_secs(900),
+        grace: Duration::from_secs(60),
+        poll: Duration::from_secs(60),
+        intervals: BTreeMap::new(),
+        classes: Vec::new(),
+    }
+}

@@ -1,0 +1,316 @@
+//! All entities of one watch in memory: who was last seen when, and whose deadline is next. Pure;
+//! a quiet round touches each entity once and writes nothing.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+
+use super::verdict::{self, State, Transition};
+use crate::config::{Policy, Watch};
+use crate::journal::entities::EntityRow;
+use crate::source::Observation;
+
+/// The entities of a watch.
+#[derive(Debug, Default)]
+pub struct Fleet {
+    entities: Vec<Entity>,
+    index: HashMap<Box<str>, u32>,
+    policies: Vec<Policy>,
+    /// Deadlines, the earliest first. An entry may be early (the entity was seen since): it is put
+    /// back when it comes up. One entry for each entity that is not silent.
+    deadlines: BinaryHeap<Reverse<(i64, u32)>>,
+    /// Whether some entity was never judged.
+    newcomers: bool,
+}
+
+/// One entity.
+#[derive(Debug, Clone)]
+pub struct Entity {
+    /// Its key.
+    pub key: Box<str>,
+    /// The name people know it by.
+    pub label: Box<str>,
+    /// Newest life sign, in milliseconds.
+    pub last_seen: Option<i64>,
+    /// Where it stands.
+    pub state: State,
+    policy: u32,
+}
+
+/// An entity whose state changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// Its place in the fleet.
+    pub at: usize,
+    /// What changed.
+    pub transition: Transition,
+}
+
+impl Fleet {
+    /// The fleet of `watch`, with what the journal still knows of it. Also returns the rows of
+    /// entities that are no longer on the list.
+    #[must_use]
+    pub fn new(watch: &Watch, rows: Vec<EntityRow>) -> (Self, Vec<EntityRow>) {
+        let mut known: HashMap<String, EntityRow> =
+            rows.into_iter().map(|row| (row.key.clone(), row)).collect();
+        let mut fleet = Self::default();
+        for agent in &watch.agents {
+            let row = known.remove(&agent.id);
+            let policy = fleet.policy_index(watch.policy(agent));
+            fleet.push(Entity {
+                key: agent.id.as_str().into(),
+                label: agent.label.as_str().into(),
+                last_seen: row.as_ref().and_then(|row| row.last_seen),
+                state: row.map_or(State::New, |row| match row.incident {
+                    Some(incident) => State::Silent { incident, since: row.last_seen },
+                    None => State::Fresh,
+                }),
+                policy,
+            });
+        }
+        let mut gone: Vec<EntityRow> = known.into_values().collect();
+        gone.sort_by(|a, b| a.key.cmp(&b.key));
+        (fleet, gone)
+    }
+
+    /// A few policies serve thousands of entities.
+    fn policy_index(&mut self, policy: Policy) -> u32 {
+        let at = self.policies.iter().position(|known| *known == policy).unwrap_or_else(|| {
+            self.policies.push(policy);
+            self.policies.len() - 1
+        });
+        u32::try_from(at).unwrap_or(u32::MAX)
+    }
+
+    fn push(&mut self, entity: Entity) {
+        let at = u32::try_from(self.entities.len()).unwrap_or(u32::MAX);
+        self.index.insert(entity.key.clone(), at);
+        self.newcomers |= entity.state == State::New;
+        if !matches!(entity.state, State::Silent { .. }) {
+            self.deadlines.push(Reverse((deadline(&entity, &self.policies), at)));
+        }
+        self.entities.push(entity);
+    }
+
+    /// Every entity.
+    #[must_use]
+    pub fn entities(&self) -> &[Entity] {
+        &self.entities
+    }
+
+    /// What holds for an entity.
+    #[must_use]
+    pub fn policy(&self, entity: &Entity) -> &Policy {
+        &self.policies[entity.policy as usize]
+    }
+
+    /// The longest threshold of all, in milliseconds.
+    #[must_use]
+    pub fn longest_threshold(&self) -> i64 {
+        self.policies.iter().map(threshold).max().unwrap_or_default()
+    }
+
+    /// The longest threshold of some, in milliseconds.
+    #[must_use]
+    pub fn longest_threshold_of(&self, some: &[usize]) -> i64 {
+        some.iter().map(|at| threshold(self.policy(&self.entities[*at]))).max().unwrap_or_default()
+    }
+
+    /// Takes in what a source saw. Strangers are ignored, times from the future are cut to `now`.
+    pub fn observe(&mut self, newest: &[Observation], now: i64) {
+        for Observation { key, last_seen } in newest {
+            if let Some(at) = self.index.get(key) {
+                let entity = &mut self.entities[*at as usize];
+                entity.last_seen = entity.last_seen.max(Some((*last_seen).min(now)));
+            }
+        }
+    }
+
+    /// Takes the entities whose deadline is at or before `until` off the heap.
+    pub fn take_due(&mut self, until: i64) -> Vec<usize> {
+        let mut due = Vec::new();
+        while let Some(Reverse((early, at))) = self.deadlines.peek().copied() {
+            if early > until {
+                break;
+            }
+            self.deadlines.pop();
+            let real = deadline(&self.entities[at as usize], &self.policies);
+            if real > until {
+                self.deadlines.push(Reverse((real, at)));
+            } else {
+                due.push(at as usize);
+            }
+        }
+        due
+    }
+
+    /// Puts entities back on the heap, after a round that could not judge them.
+    pub fn put_back(&mut self, due: &[usize]) {
+        for at in due {
+            let early = deadline(&self.entities[*at], &self.policies);
+            self.deadlines.push(Reverse((early, u32::try_from(*at).unwrap_or(u32::MAX))));
+        }
+    }
+
+    /// The entities that are silent.
+    #[must_use]
+    pub fn silent(&self) -> Vec<usize> {
+        let silent = |entity: &Entity| matches!(entity.state, State::Silent { .. });
+        (0..self.entities.len()).filter(|at| silent(&self.entities[*at])).collect()
+    }
+
+    /// Judges entities at `now`. Changes no state: that waits until the journal has it.
+    #[must_use]
+    pub fn judge(&self, suspects: &[usize], now: i64) -> Vec<Changed> {
+        let change = |at: &usize| {
+            let entity = &self.entities[*at];
+            let verdict = verdict::judge(entity.last_seen, threshold(self.policy(entity)), now);
+            verdict::transition(entity.state, verdict).map(|transition| Changed { at: *at, transition })
+        };
+        suspects.iter().filter_map(change).collect()
+    }
+
+    /// After a round: the changed entities take their new state (silent ones with the incident that
+    /// the journal gave them), and whoever is not silent goes back on the heap.
+    pub fn settle(&mut self, suspects: &[usize], changed: &[(Changed, Option<i64>)]) {
+        for (Changed { at, transition }, incident) in changed {
+            let entity = &mut self.entities[*at];
+            entity.state = match (transition, incident) {
+                (Transition::FellSilent | Transition::FoundSilent, Some(incident)) => {
+                    State::Silent { incident: *incident, since: entity.last_seen }
+                }
+                _ => State::Fresh,
+            };
+        }
+        self.welcome_newcomers();
+        for at in suspects {
+            let entity = &self.entities[*at];
+            if entity.state == State::Fresh {
+                let next = deadline(entity, &self.policies);
+                self.deadlines.push(Reverse((next, u32::try_from(*at).unwrap_or(u32::MAX))));
+            }
+        }
+    }
+
+    /// After a good round whoever is new and not silent is logging.
+    fn welcome_newcomers(&mut self) {
+        if std::mem::take(&mut self.newcomers) {
+            let new = self.entities.iter_mut().filter(|entity| entity.state == State::New);
+            new.for_each(|entity| entity.state = State::Fresh);
+        }
+    }
+
+    /// The earliest time at which an entity may be due, in milliseconds.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<i64> {
+        self.deadlines.peek().map(|Reverse((early, _))| *early)
+    }
+
+    /// The rows for the journal's checkpoint.
+    #[must_use]
+    pub fn rows(&self) -> Vec<EntityRow> {
+        self.entities.iter().map(row).collect()
+    }
+}
+
+/// An entity as the journal keeps it.
+#[must_use]
+pub fn row(entity: &Entity) -> EntityRow {
+    EntityRow {
+        key: entity.key.to_string(),
+        label: entity.label.to_string(),
+        last_seen: entity.last_seen,
+        incident: match entity.state {
+            State::Silent { incident, .. } => Some(incident),
+            State::New | State::Fresh => None,
+        },
+    }
+}
+
+/// How long an entity may be quiet, in milliseconds.
+#[must_use]
+pub fn threshold(policy: &Policy) -> i64 {
+    let total = policy.interval.saturating_add(policy.grace);
+    i64::try_from(total.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
+/// When an entity is due; one that was never seen is due now.
+fn deadline(entity: &Entity, policies: &[Policy]) -> i64 {
+    entity
+        .last_seen
+        .map_or(i64::MIN, |seen| seen.saturating_add(threshold(&policies[entity.policy as usize])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::monitor::fixtures::watch;
+
+    const MINUTE: i64 = 60_000;
+
+    fn seen(key: &str, last_seen: i64) -> Observation {
+        Observation { key: key.into(), last_seen }
+    }
+
+    fn round(fleet: &mut Fleet, newest: &[Observation], now: i64) -> Vec<(String, Transition)> {
+        fleet.observe(newest, now);
+        let mut suspects = fleet.take_due(now);
+        suspects.extend(fleet.silent());
+        let changed = fleet.judge(&suspects, now);
+        let named = changed.iter().map(|c| (fleet.entities()[c.at].key.to_string(), c.transition)).collect();
+        let numbered: Vec<_> = changed.into_iter().enumerate().map(|(n, c)| (c, Some(n as i64))).collect();
+        fleet.settle(&suspects, &numbered);
+        named
+    }
+
+    #[test]
+    fn one_of_two_stops_is_told_once_and_comes_back() {
+        let (mut fleet, _) = Fleet::new(&watch(&["001", "002"]), Vec::new());
+        assert_eq!(round(&mut fleet, &[seen("001", 0), seen("002", 0)], 0), []);
+        for minute in 1..16 {
+            assert_eq!(round(&mut fleet, &[seen("002", minute * MINUTE)], minute * MINUTE), []);
+        }
+        let fell = round(&mut fleet, &[seen("002", 16 * MINUTE)], 16 * MINUTE);
+        assert_eq!(fell, [("001".to_owned(), Transition::FellSilent)]);
+        for minute in 17..117 {
+            assert_eq!(round(&mut fleet, &[seen("002", minute * MINUTE)], minute * MINUTE), []);
+        }
+        let back = round(&mut fleet, &[seen("001", 117 * MINUTE), seen("002", 117 * MINUTE)], 117 * MINUTE);
+        assert_eq!(back, [("001".to_owned(), Transition::Recovered { incident: 0, since: Some(0) })]);
+    }
+
+    #[test]
+    fn the_heap_holds_one_entry_for_each_entity_that_logs() {
+        let (mut fleet, _) = Fleet::new(&watch(&["001", "002", "003"]), Vec::new());
+        for minute in 0..500 {
+            round(&mut fleet, &[seen("001", minute * MINUTE), seen("002", minute * MINUTE)], minute * MINUTE);
+        }
+        assert_eq!(fleet.deadlines.len(), 2);
+        assert_eq!(fleet.silent(), [2]);
+    }
+
+    #[test]
+    fn a_time_from_the_future_keeps_nobody_alive_for_ever() {
+        let (mut fleet, _) = Fleet::new(&watch(&["001"]), Vec::new());
+        round(&mut fleet, &[seen("001", i64::MAX)], 0);
+        let fell = round(&mut fleet, &[], 16 * MINUTE);
+        assert_eq!(fell, [("001".to_owned(), Transition::FellSilent)]);
+    }
+
+    #[test]
+    fn the_journal_says_what_was_silent_and_who_is_gone() {
+        let row = |key: &str, incident| EntityRow {
+            key: key.to_owned(),
+            label: String::new(),
+            last_seen: Some(0),
+            incident,
+        };
+        let (mut fleet, gone) = Fleet::new(
+            &watch(&["001", "002"]),
+            vec![row("001", Some(9)), row("002", None), row("003", None)],
+        );
+        assert_eq!(gone.iter().map(|row| row.key.as_str()).collect::<Vec<_>>(), ["003"]);
+        let later = 20 * MINUTE;
+        let fell = round(&mut fleet, &[], later);
+        assert_eq!(fell, [("002".to_owned(), Transition::FellSilent)], "001 is silent already: nothing new");
+    }
+}

@@ -1,0 +1,124 @@
+//! The questions of one round, asked of a source. Everything or nothing: a round that is not
+//! answered in full judges nobody.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::fleet::Fleet;
+use super::verdict::State;
+use super::words::LOOK_BACK;
+use crate::journal::events::time;
+use crate::source::{Answer, Entities, Query, Source, SourceError};
+
+/// Each round looks this far behind the last good one: documents arrive late.
+const OVERLAP: TimeDelta = TimeDelta::minutes(2);
+
+/// Documents further ahead of our clock than this are not looked at.
+const AHEAD: TimeDelta = TimeDelta::minutes(5);
+
+/// Up to this many entities are named in a query; more are filtered here.
+const NAMED: usize = 1024;
+
+/// Pauses before asking again, when asking again may help.
+const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
+
+/// Asks for what is new since `good_until` (`None`: over the longest threshold), takes the entities
+/// that are due, and looks at them and at the silent ones over their whole threshold. Returns these
+/// suspects; the fleet knows the rest.
+///
+/// # Errors
+/// When the source did not answer in full. The fleet's deadlines are as before.
+pub async fn gather(
+    source: &dyn Source,
+    fleet: &mut Fleet,
+    good_until: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<Vec<usize>, SourceError> {
+    let whole = now - TimeDelta::milliseconds(fleet.longest_threshold());
+    let from = good_until.map_or(whole, |until| (until - OVERLAP).max(whole));
+    see(source, fleet, &[], from, now).await?;
+    let due = fleet.take_due(now.timestamp_millis());
+    let mut suspects = due.clone();
+    suspects.extend(fleet.silent());
+    match look_closer(source, fleet, &suspects, from, now).await {
+        Ok(()) => Ok(suspects),
+        Err(error) => {
+            fleet.put_back(&due);
+            Err(error)
+        }
+    }
+}
+
+/// Looks at suspects over their whole threshold, unless the round's window covered it.
+async fn look_closer(
+    source: &dyn Source,
+    fleet: &mut Fleet,
+    suspects: &[usize],
+    covered_from: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<(), SourceError> {
+    let from = now - TimeDelta::milliseconds(fleet.longest_threshold_of(suspects));
+    if !suspects.is_empty() && from < covered_from {
+        see(source, fleet, suspects, from, now).await?;
+    }
+    let strangers: Vec<usize> = suspects.iter().copied().filter(|at| is_unexplained(fleet, *at)).collect();
+    if !strangers.is_empty() {
+        let long_ago = now - TimeDelta::from_std(LOOK_BACK).unwrap_or_default();
+        // For the message only: when this fails, the message says less.
+        if let Err(error) = see(source, fleet, &strangers, long_ago, now).await {
+            tracing::warn!("cannot look up when {} agents were last seen: {error}", strangers.len());
+        }
+    }
+    Ok(())
+}
+
+/// New on the list and nowhere to be seen: somebody will ask when it last was.
+fn is_unexplained(fleet: &Fleet, at: usize) -> bool {
+    let entity = &fleet.entities()[at];
+    entity.state == State::New && entity.last_seen.is_none()
+}
+
+/// One question, for some entities or (none named) for the fleet.
+async fn see(
+    source: &dyn Source,
+    fleet: &mut Fleet,
+    some: &[usize],
+    from: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<(), SourceError> {
+    let size = fleet.entities().len();
+    let asked = if some.is_empty() { size } else { some.len() };
+    let keys: Vec<&str> = match (asked <= NAMED, some.is_empty()) {
+        (false, _) => Vec::new(),
+        (true, true) => fleet.entities().iter().map(|entity| &*entity.key).collect(),
+        (true, false) => some.iter().map(|at| &*fleet.entities()[*at].key).collect(),
+    };
+    let entities = if keys.is_empty() { Entities::All(size) } else { Entities::Only(&keys) };
+    let answer = ask(source, &Query { from, to: now + AHEAD, entities }).await?;
+    fleet.observe(&answer.newest, now.timestamp_millis());
+    Ok(())
+}
+
+/// Asks, and asks again where that may help.
+async fn ask(source: &dyn Source, query: &Query<'_>) -> Result<Answer, SourceError> {
+    let mut pauses = PAUSES.into_iter();
+    loop {
+        match source.newest(query).await {
+            Err(error) if error.reason.may_pass() => match pauses.next() {
+                Some(pause) => {
+                    tracing::debug!("asking again in {pause:?}: {error}");
+                    tokio::time::sleep(pause).await;
+                }
+                None => return Err(error),
+            },
+            answer => return answer,
+        }
+    }
+}
+
+/// The end of a good round's window, from which the next one goes on.
+#[must_use]
+pub fn window_end(now: i64) -> DateTime<Utc> {
+    time(now)
+}

@@ -1,0 +1,268 @@
+//! The monitor of one watch: rounds of questions to its source, verdicts, and what they change.
+//!
+//! A round is everything or nothing. Only when the source has answered in full are the entities
+//! that are due judged; their changes are written down in one transaction; only then does the fleet
+//! in memory take its new state. The monitor knows of no channel.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::watch as channel;
+
+pub mod clock_guard;
+#[cfg(test)]
+pub(crate) mod fixtures;
+pub mod fleet;
+pub mod gather;
+pub mod source_health;
+#[cfg(test)]
+mod tests;
+pub mod verdict;
+pub mod words;
+
+use crate::config::Watch;
+use crate::journal::entities::{self, EntityRow};
+use crate::journal::incidents::Subject;
+use crate::journal::{JournalError, events};
+use crate::record::{Change, EntityChange, IncidentChange, Recorder};
+use crate::source::{Source, SourceError};
+use clock_guard::ClockGuard;
+use fleet::{Changed, Fleet};
+use source_health::SourceHealth;
+use verdict::Transition;
+
+/// How often the last-seen times of healthy entities are written down.
+const CHECKPOINT: TimeDelta = TimeDelta::minutes(5);
+
+/// Deadlines this close together share a round.
+const SHARED: TimeDelta = TimeDelta::seconds(1);
+
+/// The next try after a refusal that asking again does not mend, such as a wrong password.
+const REFUSED: Duration = Duration::from_secs(30);
+
+/// What a reload replaces.
+#[derive(Clone)]
+pub struct Setup {
+    /// The watch.
+    pub watch: Watch,
+    /// Its source.
+    pub source: Arc<dyn Source>,
+}
+
+/// The monitor of one watch.
+pub struct Monitor {
+    setup: Setup,
+    recorder: Recorder,
+    health: Arc<SourceHealth>,
+    fleet: Fleet,
+    clock_guard: ClockGuard,
+    /// The end of the last good round's window; `None` before the first.
+    good_until: Option<DateTime<Utc>>,
+    saved: Option<DateTime<Utc>>,
+}
+
+impl Monitor {
+    /// A monitor that goes on from what the journal knows of the watch. Entities that were taken
+    /// off the list are let go, and whoever was told of their silence is told so.
+    ///
+    /// # Errors
+    /// When the journal fails.
+    pub async fn new(
+        setup: Setup,
+        recorder: Recorder,
+        health: Arc<SourceHealth>,
+    ) -> Result<Self, JournalError> {
+        let now = events::millis(recorder.clock.now());
+        let mut monitor = Self {
+            fleet: Fleet::default(),
+            clock_guard: ClockGuard::new(now),
+            good_until: None,
+            saved: None,
+            setup,
+            recorder,
+            health,
+        };
+        monitor.load().await?;
+        Ok(monitor)
+    }
+
+    /// Puts a new setup in force. Timers and incidents stay.
+    ///
+    /// # Errors
+    /// When the journal fails; the monitor then works on as before.
+    pub async fn replace(&mut self, setup: Setup) -> Result<(), JournalError> {
+        self.checkpoint().await?;
+        self.setup = setup;
+        self.load().await
+    }
+
+    async fn load(&mut self) -> Result<(), JournalError> {
+        let name = self.setup.watch.name.clone();
+        let rows =
+            self.recorder.journal.write(move |connection| entities::of_watch(connection, &name)).await?;
+        let (fleet, gone) = Fleet::new(&self.setup.watch, rows);
+        let_go(&self.recorder, &self.setup.watch.name, gone).await?;
+        self.fleet = fleet;
+        // Newcomers have no history: the next round looks over the whole threshold.
+        self.good_until = None;
+        Ok(())
+    }
+
+    /// Rounds until `stop` says so.
+    pub async fn run(mut self, mut setups: channel::Receiver<Setup>, mut stop: channel::Receiver<bool>) {
+        while !*stop.borrow() {
+            let wait = match self.round().await {
+                Ok(()) => self.until_next_round(),
+                Err(error) if error.reason.may_pass() => self.setup.watch.poll,
+                Err(_) => self.setup.watch.poll.max(REFUSED),
+            };
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                Ok(()) = setups.changed() => {
+                    let setup = setups.borrow_and_update().clone();
+                    if let Err(error) = self.replace(setup).await {
+                        tracing::error!("reload of watch {}: {error}", self.setup.watch.name);
+                    }
+                }
+                _ = stop.changed() => {}
+            }
+        }
+        if let Err(error) = self.checkpoint().await {
+            tracing::error!("checkpoint of watch {}: {error}", self.setup.watch.name);
+        }
+    }
+
+    /// The earliest deadline, or `poll` after this round, whichever is first.
+    fn until_next_round(&self) -> Duration {
+        let now = self.recorder.clock.now();
+        let deadline = self.fleet.next_deadline().map(|at| events::time(at) + SHARED - now);
+        let deadline = deadline.map(|wait| wait.to_std().unwrap_or_default());
+        deadline.unwrap_or(self.setup.watch.poll).min(self.setup.watch.poll).max(Duration::from_secs(1))
+    }
+
+    /// One round.
+    ///
+    /// # Errors
+    /// When the source did not answer in full: then nobody was judged, and the source's incident is
+    /// open.
+    pub async fn round(&mut self) -> Result<(), SourceError> {
+        let now = self.recorder.clock.now();
+        let result = self.look(now).await;
+        let told = match &result {
+            Ok(()) => {
+                self.health.good(&self.recorder, &self.setup.watch.source, &self.setup.watch.name).await
+            }
+            Err(error) => {
+                tracing::warn!("watch {}: {error}", self.setup.watch.name);
+                let (watch, entities) = (&self.setup.watch, self.fleet.entities().len());
+                self.health.failed(&self.recorder, &watch.source, &watch.name, error, entities).await
+            }
+        };
+        if let Err(error) = told {
+            tracing::error!("watch {}: {error}", self.setup.watch.name);
+        }
+        result
+    }
+
+    async fn look(&mut self, now: DateTime<Utc>) -> Result<(), SourceError> {
+        let millis = events::millis(now);
+        self.clock_guard.look(millis);
+        if self.fleet.entities().is_empty() {
+            return self.setup.source.probe().await;
+        }
+        let suspects = gather::gather(&*self.setup.source, &mut self.fleet, self.good_until, now).await?;
+        if let Err(error) = self.clock_guard.check(&self.fleet, &suspects, millis) {
+            self.fleet.put_back(&self.not_silent(&suspects));
+            return Err(error);
+        }
+        if let Err(error) = self.write_down(&suspects, millis).await {
+            // Nothing was written, so nothing has changed: the next round judges them again.
+            tracing::error!("watch {}: {error}", self.setup.watch.name);
+            self.fleet.put_back(&self.not_silent(&suspects));
+        }
+        self.good_until = Some(now);
+        self.checkpoint_if_due(now).await;
+        Ok(())
+    }
+
+    fn not_silent(&self, suspects: &[usize]) -> Vec<usize> {
+        let silent = |at: &usize| matches!(self.fleet.entities()[*at].state, verdict::State::Silent { .. });
+        suspects.iter().copied().filter(|at| !silent(at)).collect()
+    }
+
+    /// Judges the suspects and writes down what changed, in one transaction.
+    async fn write_down(&mut self, suspects: &[usize], now: i64) -> Result<(), JournalError> {
+        let changed = self.fleet.judge(suspects, now);
+        let incidents = match changed.is_empty() {
+            true => Vec::new(),
+            false => {
+                let changes = changed.iter().map(|changed| self.change(changed, now)).collect();
+                self.recorder.record(changes).await?
+            }
+        };
+        self.fleet.settle(suspects, &changed.into_iter().zip(incidents).collect::<Vec<_>>());
+        Ok(())
+    }
+
+    fn change(&self, changed: &Changed, now: i64) -> Change {
+        let entity = &self.fleet.entities()[changed.at];
+        let policy = self.fleet.policy(entity);
+        let incident = match changed.transition {
+            Transition::FellSilent | Transition::FoundSilent => IncidentChange::Open(Subject::Agent),
+            Transition::Recovered { incident, .. } => IncidentChange::Close(incident),
+        };
+        Change {
+            incident,
+            event: words::changed(&self.setup.watch.name, entity, policy, changed.transition, now),
+            entity: EntityChange::Save(fleet::row(entity)),
+        }
+    }
+
+    async fn checkpoint_if_due(&mut self, now: DateTime<Utc>) {
+        if self.saved.is_none_or(|saved| now - saved >= CHECKPOINT || now < saved) {
+            match self.checkpoint().await {
+                Ok(()) => self.saved = Some(now),
+                Err(error) => tracing::error!("checkpoint of watch {}: {error}", self.setup.watch.name),
+            }
+        }
+    }
+
+    /// Writes the last-seen times down. An entity that no round has judged yet has no row, so that
+    /// after a restart it still counts as new.
+    ///
+    /// # Errors
+    /// When the journal fails.
+    pub async fn checkpoint(&mut self) -> Result<(), JournalError> {
+        let judged = |entity: &&fleet::Entity| entity.state != verdict::State::New;
+        let rows: Vec<EntityRow> = self.fleet.entities().iter().filter(judged).map(fleet::row).collect();
+        let name = self.setup.watch.name.clone();
+        self.recorder.journal.write(move |connection| entities::save(connection, &name, &rows)).await
+    }
+}
+
+/// Closes the incidents of entities that are no longer watched and forgets them.
+///
+/// # Errors
+/// When the journal fails.
+pub async fn let_go(recorder: &Recorder, watch: &str, gone: Vec<EntityRow>) -> Result<(), JournalError> {
+    let now = events::millis(recorder.clock.now());
+    let (silent, healthy): (Vec<_>, Vec<_>) = gone.into_iter().partition(|row| row.incident.is_some());
+    let name = watch.to_owned();
+    recorder
+        .journal
+        .write(move |connection| {
+            healthy.iter().try_for_each(|row| entities::remove(connection, &name, &row.key))
+        })
+        .await?;
+    let change = |row: &EntityRow| Change {
+        incident: row.incident.map_or(IncidentChange::None, IncidentChange::Close),
+        event: words::unwatched(watch, row, now),
+        entity: EntityChange::Remove,
+    };
+    let changes: Vec<Change> = silent.iter().map(change).collect();
+    if !changes.is_empty() {
+        recorder.record(changes).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! One incident for a source that cannot be read, however many watches read it.
+
+use std::collections::{BTreeSet, HashMap};
+
+use tokio::sync::Mutex;
+
+use super::words;
+use crate::journal::incidents::{self, Subject};
+use crate::journal::{JournalError, events};
+use crate::record::{Change, IncidentChange, Recorder};
+use crate::source::SourceError;
+
+/// What is known of every source.
+#[derive(Debug, Default)]
+pub struct SourceHealth {
+    sources: Mutex<HashMap<String, Known>>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// The watches whose last round failed.
+    failing: BTreeSet<String>,
+    /// The open incident and when it was opened, in milliseconds.
+    incident: Option<(i64, i64)>,
+}
+
+impl SourceHealth {
+    /// A round of `watch` failed. Opens the source's incident unless it is open.
+    ///
+    /// # Errors
+    /// When it cannot be written down; the next failed round tries again.
+    pub async fn failed(
+        &self,
+        recorder: &Recorder,
+        source: &str,
+        watch: &str,
+        error: &SourceError,
+        entities: usize,
+    ) -> Result<(), JournalError> {
+        let mut sources = self.sources.lock().await;
+        let known = known(&mut sources, recorder, source).await?;
+        known.failing.insert(watch.to_owned());
+        if known.incident.is_none() {
+            let now = events::millis(recorder.clock.now());
+            let event = words::source_down(source, error, entities, now);
+            let change = Change::event(IncidentChange::Open(Subject::Source), event);
+            let opened = recorder.record(vec![change]).await?;
+            known.incident = opened.first().copied().flatten().map(|incident| (incident, now));
+        }
+        Ok(())
+    }
+
+    /// A round of `watch` was good. Closes the source's incident when no other watch fails on it.
+    ///
+    /// # Errors
+    /// When it cannot be written down; the next good round tries again.
+    pub async fn good(&self, recorder: &Recorder, source: &str, watch: &str) -> Result<(), JournalError> {
+        let mut sources = self.sources.lock().await;
+        let known = known(&mut sources, recorder, source).await?;
+        known.failing.remove(watch);
+        if let (true, Some((incident, since))) = (known.failing.is_empty(), known.incident) {
+            let event = words::source_up(source, Some(since), events::millis(recorder.clock.now()));
+            recorder.record(vec![Change::event(IncidentChange::Close(incident), event)]).await?;
+            known.incident = None;
+        }
+        Ok(())
+    }
+}
+
+/// A source's state; the journal says whether an earlier run left an incident open.
+async fn known<'a>(
+    sources: &'a mut HashMap<String, Known>,
+    recorder: &Recorder,
+    source: &str,
+) -> Result<&'a mut Known, JournalError> {
+    if !sources.contains_key(source) {
+        let name = source.to_owned();
+        let incident = recorder
+            .journal
+            .write(move |connection| incidents::open_since(connection, Subject::Source, &name))
+            .await?;
+        sources.insert(source.to_owned(), Known { failing: BTreeSet::new(), incident });
+    }
+    Ok(sources.entry(source.to_owned()).or_default())
+}

@@ -1,0 +1,302 @@
+//! Detection as a whole: a scripted source, a real journal, a paused clock.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use log_monitor_channels::{Event, EventKind};
+use tokio::sync::watch;
+
+use super::fixtures::watch as default_watch;
+use super::source_health::SourceHealth;
+use super::{Monitor, Setup};
+use crate::bus::Bus;
+use crate::clock::{Clock, TokioClock};
+use crate::config::Watch;
+use crate::dispatch::fixtures::{route, start};
+use crate::journal::{Journal, events};
+use crate::record::Recorder;
+use crate::source::{Answer, Entities, Observation, Query, Source, SourceError, SourceReason};
+
+/// An index in memory that obeys the window it is asked for, and fails on demand.
+#[derive(Default)]
+struct Index {
+    documents: Mutex<BTreeMap<String, Vec<i64>>>,
+    broken: Mutex<Option<SourceReason>>,
+    asked: Mutex<Vec<(DateTime<Utc>, Option<usize>)>>,
+}
+
+impl Index {
+    fn log(&self, key: &str, at: DateTime<Utc>) {
+        self.documents.lock().unwrap().entry(key.to_owned()).or_default().push(at.timestamp_millis());
+    }
+
+    fn break_with(&self, reason: Option<SourceReason>) {
+        *self.broken.lock().unwrap() = reason;
+    }
+}
+
+#[async_trait::async_trait]
+impl Source for Index {
+    async fn newest(&self, query: &Query<'_>) -> Result<Answer, SourceError> {
+        if let Some(reason) = *self.broken.lock().unwrap() {
+            return Err(SourceError::new(reason, "broken on purpose."));
+        }
+        let named = match query.entities {
+            Entities::All(_) => None,
+            Entities::Only(keys) => Some(keys),
+        };
+        self.asked.lock().unwrap().push((query.from, named.map(<[&str]>::len)));
+        let window = query.from.timestamp_millis()..=query.to.timestamp_millis();
+        let documents = self.documents.lock().unwrap();
+        let asked = documents.iter().filter(|(key, _)| named.is_none_or(|keys| keys.contains(&key.as_str())));
+        let newest = asked.filter_map(|(key, times)| {
+            let last_seen = times.iter().copied().filter(|at| window.contains(at)).max()?;
+            Some(Observation { key: key.as_str().into(), last_seen })
+        });
+        Ok(Answer { newest: newest.collect() })
+    }
+
+    async fn probe(&self) -> Result<(), SourceError> {
+        Ok(())
+    }
+}
+
+/// A wall clock that a test can set.
+struct Settable(TokioClock, Mutex<TimeDelta>);
+
+impl Clock for Settable {
+    fn now(&self) -> DateTime<Utc> {
+        self.0.now() + *self.1.lock().unwrap()
+    }
+}
+
+struct World {
+    index: Arc<Index>,
+    clock: Arc<Settable>,
+    recorder: Recorder,
+    monitor: Monitor,
+}
+
+impl World {
+    async fn new(ids: &[&str]) -> Self {
+        Self::with(default_watch(ids), Arc::default(), Journal::in_memory().unwrap()).await
+    }
+
+    async fn with(watched: Watch, index: Arc<Index>, journal: Journal) -> Self {
+        let clock = Arc::new(Settable(TokioClock::starting_at(start()), Mutex::default()));
+        let (_, routes) = watch::channel(Arc::new(vec![route("catch_all", &[&["log"]])]));
+        let recorder = Recorder { journal, bus: Bus::default(), clock: clock.clone(), routes };
+        let setup = Setup { watch: watched, source: index.clone() };
+        let monitor = Monitor::new(setup, recorder.clone(), Arc::new(SourceHealth::default())).await.unwrap();
+        Self { index, clock, recorder, monitor }
+    }
+
+    async fn restarted(self, ids: &[&str]) -> Self {
+        let journal = self.recorder.journal.clone();
+        let mut next = Self::with(default_watch(ids), self.index, journal).await;
+        next.clock = self.clock.clone();
+        next.recorder.clock = self.clock.clone();
+        next.monitor.recorder.clock = self.clock;
+        next
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// A minute in which these agents log, then a round.
+    async fn minute(&mut self, logging: &[&str]) {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        logging.iter().for_each(|key| self.index.log(key, self.now()));
+        let _ = self.monitor.round().await;
+    }
+
+    async fn minutes(&mut self, count: usize, logging: &[&str]) {
+        for _ in 0..count {
+            self.minute(logging).await;
+        }
+    }
+
+    async fn events(&self) -> Vec<Event> {
+        self.recorder.journal.write(|connection| events::after(connection, 0, 1000)).await.unwrap()
+    }
+
+    /// What happened, in short: `agent_silent 001`, `source_down wazuh`.
+    async fn story(&self) -> Vec<String> {
+        let said =
+            |event: Event| format!("{} {}", event.kind, event.entity.map_or(event.scope, |entity| entity.id));
+        self.events().await.into_iter().map(said).collect()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_ten_agents_one_stops_and_exactly_one_is_told() {
+    let ids = ["001", "002", "003", "004", "005", "006", "007", "008", "009", "010"];
+    let mut world = World::new(&ids).await;
+    world.minutes(30, &ids).await;
+    world.minutes(15, &ids[1..]).await;
+    assert_eq!(world.story().await, [""; 0], "14 minutes of silence are allowed, and one of grace");
+    world.minutes(100, &ids[1..]).await;
+    assert_eq!(world.story().await, ["agent_silent 001"]);
+    world.minutes(2, &ids).await;
+    assert_eq!(world.story().await, ["agent_silent 001", "agent_recovered 001"]);
+    let silence = world.events().await;
+    assert_eq!((silence[1].at - silence[1].since.unwrap()).num_minutes(), 116, "told with the whole silence");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_was_silent_before_the_first_start_is_reported_with_its_last_known_time() {
+    let mut world = World::new(&["001", "002", "003"]).await;
+    world.index.log("002", start() - TimeDelta::days(2));
+    world.minute(&["001"]).await;
+    let told = world.events().await;
+    let causes: Vec<(&str, &str)> =
+        told.iter().map(|event| (event.entity.as_ref().unwrap().id.as_str(), event.cause.as_str())).collect();
+    assert_eq!(causes, [("002", "silent_before_start"), ("003", "never_seen")]);
+    assert_eq!(told[0].since, Some(start() - TimeDelta::days(2)));
+    assert_eq!(told[1].since, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_no_silence_however_long_it_lasts() {
+    for reason in
+        [SourceReason::Auth, SourceReason::NoIndex, SourceReason::Incomplete, SourceReason::Malformed]
+    {
+        let mut world = World::new(&["001", "002"]).await;
+        world.minutes(5, &["001", "002"]).await;
+        world.index.break_with(Some(reason));
+        world.minutes(180, &["001", "002"]).await;
+        assert_eq!(world.story().await, ["source_down wazuh"], "{reason:?}");
+        world.index.break_with(None);
+        world.minutes(30, &["001"]).await;
+        assert_eq!(world.story().await, ["source_down wazuh", "source_up wazuh", "agent_silent 002"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_passes_within_the_round_is_not_told() {
+    struct Hiccup(Arc<Index>, Mutex<u32>);
+    #[async_trait::async_trait]
+    impl Source for Hiccup {
+        async fn newest(&self, query: &Query<'_>) -> Result<Answer, SourceError> {
+            let tries = {
+                let mut tries = self.1.lock().unwrap();
+                *tries += 1;
+                *tries
+            };
+            match tries % 2 {
+                1 => Err(SourceError::new(SourceReason::Overloaded, "HTTP 503.")),
+                _ => self.0.newest(query).await,
+            }
+        }
+        async fn probe(&self) -> Result<(), SourceError> {
+            Ok(())
+        }
+    }
+    let mut world = World::new(&["001"]).await;
+    let source = Arc::new(Hiccup(world.index.clone(), Mutex::default()));
+    world.monitor.replace(Setup { watch: default_watch(&["001"]), source }).await.unwrap();
+    world.minutes(20, &["001"]).await;
+    assert_eq!(world.story().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn documents_that_come_late_are_found_before_anybody_is_called_silent() {
+    let mut world = World::new(&["001"]).await;
+    world.minutes(5, &["001"]).await;
+    for _ in 0..60 {
+        // Ten minutes behind: the narrow window of a round never sees them.
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        world.index.log("001", world.now() - TimeDelta::minutes(10));
+        let _ = world.monitor.round().await;
+    }
+    assert_eq!(world.story().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quiet_round_asks_one_narrow_question() {
+    let mut world = World::new(&["001", "002"]).await;
+    world.minutes(10, &["001", "002"]).await;
+    world.index.asked.lock().unwrap().clear();
+    world.minutes(5, &["001", "002"]).await;
+    let asked = world.index.asked.lock().unwrap().clone();
+    assert_eq!(asked.len(), 5);
+    assert!(world.now() - asked[4].0 < TimeDelta::minutes(4), "since the last round and a little more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_tells_nothing_twice_and_notices_what_came_back_meanwhile() {
+    let mut world = World::new(&["001", "002"]).await;
+    world.minutes(2, &["001", "002"]).await;
+    world.minutes(20, &["001"]).await;
+    let mut world = world.restarted(&["001", "002"]).await;
+    world.minutes(20, &["001"]).await;
+    assert_eq!(world.story().await, ["agent_silent 002"]);
+    let mut world = world.restarted(&["001", "002"]).await;
+    world.minutes(1, &["001", "002"]).await;
+    assert_eq!(world.story().await, ["agent_silent 002", "agent_recovered 002"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn own_downtime_is_not_their_silence() {
+    let mut world = World::new(&["001"]).await;
+    world.minutes(5, &["001"]).await;
+    for _ in 0..180 {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        world.index.log("001", world.now());
+    }
+    let mut world = world.restarted(&["001"]).await;
+    world.minutes(1, &["001"]).await;
+    assert_eq!(world.story().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_takes_up_newcomers_and_lets_the_others_go() {
+    let mut world = World::new(&["001", "002"]).await;
+    world.minutes(2, &["001", "002"]).await;
+    world.minutes(20, &["001"]).await;
+    let setup = Setup { watch: default_watch(&["001", "003"]), source: world.index.clone() };
+    world.monitor.replace(setup).await.unwrap();
+    world.minutes(20, &["001", "003"]).await;
+    assert_eq!(world.story().await, ["agent_silent 002", "agent_unwatched 002"]);
+    world.minutes(20, &["001"]).await;
+    assert_eq!(world.story().await[2..], ["agent_silent 003"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_jumps_is_not_believed_until_the_documents_agree() {
+    let mut world = World::new(&["001", "002"]).await;
+    world.minutes(5, &["001", "002"]).await;
+    *world.clock.1.lock().unwrap() = TimeDelta::hours(1);
+    for _ in 0..10 {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        for key in ["001", "002"] {
+            world.index.log(key, world.now() - TimeDelta::hours(1));
+        }
+        let _ = world.monitor.round().await;
+    }
+    assert_eq!(world.story().await, ["source_down wazuh"]);
+    assert_eq!(world.events().await[0].cause, "clock");
+    *world.clock.1.lock().unwrap() = TimeDelta::zero();
+    world.minutes(10, &["001"]).await;
+    world.minutes(10, &["001"]).await;
+    assert_eq!(world.story().await, ["source_down wazuh", "source_up wazuh", "agent_silent 002"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_daemon_loop_finds_a_silence_within_seconds_of_its_deadline() {
+    let mut world = World::new(&["001"]).await;
+    world.index.log("001", world.now());
+    let _ = world.monitor.round().await;
+    let World { monitor, recorder, clock, .. } = world;
+    let mut bus = recorder.bus.hints();
+    let (_setup, setups) = watch::channel(monitor.setup.clone());
+    let (_stop, stopped) = watch::channel(false);
+    tokio::spawn(monitor.run(setups, stopped));
+    let event = bus.recv().await.unwrap();
+    assert_eq!(event.kind, EventKind::AgentSilent);
+    let late = clock.now() - (start() + TimeDelta::minutes(16));
+    assert!(late <= TimeDelta::seconds(2), "{late}");
+}

@@ -1,0 +1,97 @@
+//! Whether an entity is silent, and what that changes. Pure: `now` is an argument.
+
+/// What is known of one entity at one moment. Times are milliseconds since 1970, UTC.
+///
+/// Unknown is not a verdict: a round whose answers are not complete judges nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It logged within its threshold.
+    Fresh,
+    /// It did not.
+    Silent {
+        /// Its last known life sign; `None` = never seen.
+        since: Option<i64>,
+    },
+}
+
+/// Where an entity stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// No round has judged it yet.
+    New,
+    /// Logging.
+    Fresh,
+    /// Silent, with this incident open.
+    Silent {
+        /// The incident's number in the journal.
+        incident: i64,
+        /// Its last life sign before; `None` = never seen.
+        since: Option<i64>,
+    },
+}
+
+/// What changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transition {
+    /// It stopped logging while it was watched.
+    FellSilent,
+    /// It was silent when it was looked at for the first time.
+    FoundSilent,
+    /// It logs again.
+    Recovered {
+        /// The incident that this ends.
+        incident: i64,
+        /// The last life sign before it.
+        since: Option<i64>,
+    },
+}
+
+/// Silent after `interval + grace` without a life sign, all in milliseconds. A life sign from the
+/// future counts as one from now.
+#[must_use]
+pub fn judge(last_seen: Option<i64>, threshold: i64, now: i64) -> Verdict {
+    match last_seen {
+        Some(seen) if seen.saturating_add(threshold) > now => Verdict::Fresh,
+        since => Verdict::Silent { since },
+    }
+}
+
+/// What a verdict changes.
+#[must_use]
+pub const fn transition(state: State, verdict: Verdict) -> Option<Transition> {
+    match (state, verdict) {
+        (State::Fresh, Verdict::Silent { .. }) => Some(Transition::FellSilent),
+        (State::New, Verdict::Silent { .. }) => Some(Transition::FoundSilent),
+        (State::Silent { incident, since }, Verdict::Fresh) => {
+            Some(Transition::Recovered { incident, since })
+        }
+        (State::Fresh | State::New, Verdict::Fresh) | (State::Silent { .. }, Verdict::Silent { .. }) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_begins_exactly_when_interval_and_grace_have_passed() {
+        assert_eq!(judge(Some(1_000), 60_000, 60_999), Verdict::Fresh);
+        assert_eq!(judge(Some(1_000), 60_000, 61_000), Verdict::Silent { since: Some(1_000) });
+        assert_eq!(judge(None, 60_000, 0), Verdict::Silent { since: None });
+        assert_eq!(judge(Some(i64::MAX), i64::MAX, 0), Verdict::Fresh);
+    }
+
+    #[test]
+    fn only_a_change_is_a_transition() {
+        let silent = Verdict::Silent { since: None };
+        let down = State::Silent { incident: 7, since: Some(3) };
+        assert_eq!(transition(State::Fresh, silent), Some(Transition::FellSilent));
+        assert_eq!(transition(State::New, silent), Some(Transition::FoundSilent));
+        assert_eq!(
+            transition(down, Verdict::Fresh),
+            Some(Transition::Recovered { incident: 7, since: Some(3) })
+        );
+        assert_eq!(transition(down, silent), None);
+        assert_eq!(transition(State::Fresh, Verdict::Fresh), None);
+    }
+}

@@ -1,0 +1,138 @@
+//! Events about entities and sources, in words. Pure.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use log_monitor_channels::{Entity as Subject, Event, EventKind, Severity};
+
+use super::fleet::{self, Entity};
+use super::verdict::Transition;
+use crate::config::Policy;
+use crate::config::duration::human;
+use crate::journal::entities::EntityRow;
+use crate::journal::events::time;
+use crate::source::SourceError;
+
+/// How far back the last known time of a silent entity is looked for.
+pub const LOOK_BACK: Duration = Duration::from_secs(7 * 86400);
+
+const FIRST_CHECK: &str = "Check first: is the machine up, is its Wazuh agent running and connected, \
+                           and do other agents of the same manager still log?";
+
+/// The event of an entity's change.
+#[must_use]
+pub fn changed(watch: &str, entity: &Entity, policy: &Policy, transition: Transition, now: i64) -> Event {
+    let since = match transition {
+        Transition::Recovered { since, .. } => since,
+        Transition::FellSilent | Transition::FoundSilent => entity.last_seen,
+    };
+    let silent_for = since.map(|seen| span(now - seen));
+    let quiet = human(policy.interval);
+    let (kind, cause, detail) = match (transition, silent_for) {
+        (Transition::FellSilent, Some(long)) => (
+            EventKind::AgentSilent,
+            "no_documents",
+            format!("No logs for {long}; at most {quiet} without one is expected. {FIRST_CHECK}"),
+        ),
+        (Transition::FoundSilent, Some(long)) => (
+            EventKind::AgentSilent,
+            "silent_before_start",
+            format!("It was silent already when log-monitor first looked: no logs for {long}. {FIRST_CHECK}"),
+        ),
+        (Transition::FellSilent | Transition::FoundSilent, None) => (
+            EventKind::AgentSilent,
+            "never_seen",
+            format!(
+                "The source has no log of it in the last {}. Check first: is the id right, was the agent ever \
+                 enrolled, and is its manager the one that this indexer belongs to?",
+                human(LOOK_BACK)
+            ),
+        ),
+        (Transition::Recovered { .. }, _) => {
+            (EventKind::AgentRecovered, "documents", "It logs again.".to_owned())
+        }
+    };
+    Event {
+        id: 0,
+        incident: None,
+        kind,
+        at: time(now),
+        severity: policy.severity,
+        scope: watch.to_owned(),
+        entity: Some(Subject { id: entity.key.to_string(), label: entity.label.to_string() }),
+        since: since.map(time),
+        threshold_seconds: Some(u64::try_from(fleet::threshold(policy) / 1000).unwrap_or_default()),
+        cause: cause.to_owned(),
+        detail,
+        labels: policy.labels.clone(),
+    }
+}
+
+/// The event of an entity that was taken off the list while silent.
+#[must_use]
+pub fn unwatched(watch: &str, row: &EntityRow, now: i64) -> Event {
+    Event {
+        entity: Some(Subject { id: row.key.clone(), label: row.label.clone() }),
+        since: row.last_seen.map(time),
+        cause: "no_longer_watched".to_owned(),
+        detail: "It was taken off the agent list while it was silent, so its recovery will not be noticed."
+            .to_owned(),
+        ..about(watch, EventKind::AgentUnwatched, Severity::Info, now)
+    }
+}
+
+/// The event of a source that cannot be read.
+#[must_use]
+pub fn source_down(source: &str, error: &SourceError, entities: usize, now: i64) -> Event {
+    Event {
+        since: Some(time(now)),
+        cause: error.reason.name().to_owned(),
+        detail: format!(
+            "{} Until it can be read again nothing is known about its {entities} agents; that is no sign that \
+             they are silent.",
+            sentence(&error.detail)
+        ),
+        ..about(source, EventKind::SourceDown, Severity::High, now)
+    }
+}
+
+/// The event of a source that can be read again.
+#[must_use]
+pub fn source_up(source: &str, down_since: Option<i64>, now: i64) -> Event {
+    Event {
+        since: down_since.map(time),
+        cause: "answers".to_owned(),
+        detail: "It answers again. What fell silent meanwhile is told separately.".to_owned(),
+        ..about(source, EventKind::SourceUp, Severity::Info, now)
+    }
+}
+
+/// The bare event about something that is no entity.
+#[must_use]
+pub fn about(scope: &str, kind: EventKind, severity: Severity, now: i64) -> Event {
+    Event {
+        id: 0,
+        incident: None,
+        kind,
+        at: time(now),
+        severity,
+        scope: scope.to_owned(),
+        entity: None,
+        since: None,
+        threshold_seconds: None,
+        cause: String::new(),
+        detail: String::new(),
+        labels: BTreeMap::new(),
+    }
+}
+
+/// With a capital and a full stop: errors are written to read after "failed to".
+fn sentence(text: &str) -> String {
+    let mut letters = text.trim_end_matches('.').chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).chain(['.']).collect()
+}
+
+fn span(millis: i64) -> String {
+    human(Duration::from_millis(u64::try_from(millis).unwrap_or_default()))
+}

@@ -1,0 +1,129 @@
+//! Writing down what happened: state, incident, event and the deliveries they call for are **one
+//! transaction**; the bus hears of it only when that is on disk.
+
+use std::sync::Arc;
+
+use log_monitor_channels::Event;
+use rusqlite::Connection;
+use tokio::sync::watch;
+
+use crate::bus::Bus;
+use crate::clock::SharedClock;
+use crate::config::Route;
+use crate::dispatch::plan;
+use crate::journal::entities::{self, EntityRow};
+use crate::journal::incidents::{self, Subject};
+use crate::journal::{Journal, JournalError, events};
+
+/// One thing that changed.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// What it does to incidents.
+    pub incident: IncidentChange,
+    /// The fact itself. Its `id` and `incident` are filled in.
+    pub event: Event,
+    /// What becomes of the entity's row.
+    pub entity: EntityChange,
+}
+
+/// What a change does to incidents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IncidentChange {
+    /// Nothing.
+    None,
+    /// Opens one.
+    Open(Subject),
+    /// Closes this one.
+    Close(i64),
+}
+
+/// What a change does to a watched entity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EntityChange {
+    /// Nothing: it is not about an entity.
+    None,
+    /// The entity now stands like this (the incident is filled in when one is opened).
+    Save(EntityRow),
+    /// It is no longer watched.
+    Remove,
+}
+
+impl Change {
+    /// A fact about something that is no entity.
+    #[must_use]
+    pub const fn event(incident: IncidentChange, event: Event) -> Self {
+        Self { incident, event, entity: EntityChange::None }
+    }
+}
+
+/// Writes changes and tells the bus; clones share it.
+#[derive(Clone)]
+pub struct Recorder {
+    /// Where it writes.
+    pub journal: Journal,
+    /// Whom it tells.
+    pub bus: Bus,
+    /// What time it is.
+    pub clock: SharedClock,
+    /// The routes in force.
+    pub routes: watch::Receiver<Arc<Vec<Route>>>,
+}
+
+impl Recorder {
+    /// Writes all changes in one transaction, then publishes their events. Returns the incident of
+    /// each change, in order.
+    ///
+    /// # Errors
+    /// When nothing was written.
+    pub async fn record(&self, changes: Vec<Change>) -> Result<Vec<Option<i64>>, JournalError> {
+        let routes = self.routes.borrow().clone();
+        let now = events::millis(self.clock.now());
+        let written =
+            self.journal.write(move |connection| apply(connection, &routes, changes.clone(), now)).await?;
+        let incidents = written.iter().map(|event| event.incident).collect();
+        self.bus.publish(written);
+        Ok(incidents)
+    }
+}
+
+/// The transaction's body: also used by dispatch, whose own findings (a dead channel) are events
+/// like any other.
+///
+/// # Errors
+/// As the database.
+pub fn apply(
+    connection: &Connection,
+    routes: &[Route],
+    changes: Vec<Change>,
+    now: i64,
+) -> rusqlite::Result<Vec<Event>> {
+    let written =
+        changes.into_iter().map(|change| write(connection, change)).collect::<Result<Vec<_>, _>>()?;
+    plan::plan(connection, routes, &written, now)?;
+    Ok(written)
+}
+
+fn write(connection: &Connection, change: Change) -> rusqlite::Result<Event> {
+    let Change { incident, mut event, entity } = change;
+    event.incident = match incident {
+        IncidentChange::None => event.incident,
+        IncidentChange::Open(subject) => Some(incidents::open(connection, subject, &event)?),
+        IncidentChange::Close(id) => Some(id),
+    };
+    events::insert(connection, &mut event)?;
+    if let IncidentChange::Close(id) = incident {
+        incidents::close(connection, id, &event)?;
+    }
+    match entity {
+        EntityChange::None => {}
+        EntityChange::Save(mut row) => {
+            row.incident = matches!(incident, IncidentChange::Open(_)).then_some(event.incident).flatten();
+            entities::save(connection, &event.scope, &[row])?;
+        }
+        EntityChange::Remove => {
+            let key = event.entity.as_ref().map_or("", |entity| &entity.id);
+            entities::remove(connection, &event.scope, key)?;
+        }
+    }
+    Ok(event)
+}

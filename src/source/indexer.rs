@@ -1,1 +1,0 @@
-//! Source `indexer`: an OpenSearch or Elasticsearch that holds Wazuh documents.

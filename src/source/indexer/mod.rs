@@ -1,0 +1,39 @@
+//! Source `indexer`: an OpenSearch or Elasticsearch that holds Wazuh documents.
+//!
+//! One request per call: a `terms` aggregation by entity with the newest time of each. Only what
+//! Elasticsearch 7.10 and OpenSearch 1 to 3 have in common is used, and the version is never looked
+//! at: many sites let the indexer claim another one.
+//!
+//! * `config`: the keys of the table;
+//! * `query`: what is asked, as pure JSON;
+//! * `client`: one request over the wire, and what broke on the way;
+//! * `failure`: what a refusal of the server means;
+//! * `answer`: what an answer says;
+//! * `search`: puts them together, and pages where one answer would be too large.
+
+pub mod answer;
+mod client;
+mod config;
+mod failure;
+pub mod query;
+mod search;
+
+use log_monitor_channels::{BuildError, Problem};
+
+pub use config::IndexerConfig;
+pub use search::Indexer;
+
+use super::{Source, SourceContext, SourceKind};
+
+impl SourceKind for Indexer {
+    const KIND: &'static str = "indexer";
+    type Config = IndexerConfig;
+
+    fn validate(config: &IndexerConfig) -> Vec<Problem> {
+        config.problems()
+    }
+
+    fn build(config: IndexerConfig, _: &SourceContext) -> Result<Box<dyn Source>, BuildError> {
+        Ok(Box::new(Self::new(config)?))
+    }
+}

@@ -1,0 +1,184 @@
+//! The source itself: one list, or pages where a list would be too large.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use log_monitor_channels::BuildError;
+use reqwest::Method;
+use serde_json::Value;
+
+use super::answer::{self, Page, Wanted};
+use super::client::Wire;
+use super::config::IndexerConfig;
+use super::failure::{self, Failure, Subject};
+use super::query::{FILTER_PATH, Fields, MAX_AT_ONCE};
+use crate::clock::{Clock, SystemClock};
+use crate::source::{Answer, Entities, Observation, Query, Source, SourceError, SourceReason};
+
+/// How many entities a page holds at first; fewer when the server allows fewer.
+const PAGE: usize = 10_000;
+
+/// How many entities are read at most. Beyond that `entity_field` is no entity.
+const MAX_ENTITIES: usize = 1_000_000;
+
+/// What every search asks for. A failed shard must be an error, and so must a missing index:
+/// neither may pass for silence.
+const PARAMETERS: [(&str, &str); 3] = [
+    ("allow_partial_search_results", "false"),
+    ("ignore_unavailable", "false"),
+    ("filter_path", FILTER_PATH),
+];
+
+/// An OpenSearch or Elasticsearch that holds Wazuh documents.
+#[derive(Debug)]
+pub struct Indexer {
+    wire: Wire,
+    fields: Fields,
+    subject: Subject,
+    /// Whether the fields are known to exist. A misspelt field finds nothing, and that must not
+    /// look like a silent fleet.
+    fields_proven: AtomicBool,
+}
+
+impl Indexer {
+    /// Prepares everything, connects to nothing.
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be made.
+    pub fn new(config: IndexerConfig) -> Result<Self, BuildError> {
+        let fields = Fields::of(&config);
+        let subject = Subject {
+            username: config.username.clone(),
+            index: config.index.clone(),
+            fields: [("entity_field", fields.entity.clone()), ("time_field", fields.time.clone())],
+        };
+        Ok(Self { wire: Wire::new(config)?, fields, subject, fields_proven: AtomicBool::new(false) })
+    }
+
+    /// Everything in one list; `None` when it has no room for all of them.
+    async fn list(
+        &self,
+        query: &Query<'_>,
+        wanted: &Wanted<'_>,
+    ) -> Result<Option<Vec<Observation>>, SourceError> {
+        match self.search(&self.fields.list(query), wanted).await {
+            Ok(page) if page.left_out == 0 => Ok(Some(page.newest)),
+            Ok(_) | Err(Failure::TooManyBuckets { .. }) => Ok(None),
+            Err(Failure::Final(error)) => Err(error),
+        }
+    }
+
+    /// Page after page, each asking for what comes behind the one before.
+    async fn pages(&self, query: &Query<'_>, wanted: &Wanted<'_>) -> Result<Vec<Observation>, SourceError> {
+        let (mut newest, mut listed) = (Vec::new(), 0);
+        let (mut size, mut after) = (PAGE, None);
+        while listed <= MAX_ENTITIES {
+            match self.search(&self.fields.page(query, size, after.as_ref()), wanted).await {
+                Ok(page) => {
+                    newest.extend(page.newest);
+                    listed += page.listed;
+                    if page.after.is_none() || page.listed < size {
+                        return Ok(newest);
+                    }
+                    if page.after == after {
+                        return Err(self.error(SourceReason::Malformed, "repeats the same page for ever"));
+                    }
+                    after = page.after;
+                }
+                Err(Failure::TooManyBuckets { limit }) => size = self.smaller(size, limit)?,
+                Err(Failure::Final(error)) => return Err(error),
+            }
+        }
+        let field = &self.fields.entity;
+        let detail = format!("has more than {MAX_ENTITIES} values of `{field}`: check `entity_field`");
+        Err(self.error(SourceReason::Incomplete, detail))
+    }
+
+    fn smaller(&self, size: usize, limit: Option<usize>) -> Result<usize, SourceError> {
+        match limit.unwrap_or(size / 2).min(size / 2) {
+            0 => {
+                Err(self
+                    .error(SourceReason::Overloaded, "allows no buckets at all: see `search.max_buckets`"))
+            }
+            size => Ok(size),
+        }
+    }
+
+    async fn search(&self, body: &Value, wanted: &Wanted<'_>) -> Result<Page, Failure> {
+        let url = self.wire.url("_search", &PARAMETERS);
+        let reply = self.wire.send(Method::POST, url, Some(body)).await.map_err(Failure::Final)?;
+        let outcome = match reply.status {
+            200 => answer::read(&reply.body, wanted).map_err(Failure::Final),
+            status => Err(failure::meaning(status, &reply.body, &self.subject)),
+        };
+        outcome.map_err(|failure| match failure {
+            Failure::Final(error) => Failure::Final(self.wire.told(&error)),
+            too_many @ Failure::TooManyBuckets { .. } => too_many,
+        })
+    }
+
+    /// Whether the indices have the fields at all. Asked once, and only after nothing was found.
+    async fn prove_fields(&self) -> Result<(), SourceError> {
+        if self.fields_proven.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let names = format!("{},{}", self.fields.entity, self.fields.time);
+        let url = self.wire.url("_field_caps", &[("fields", &names), ("filter_path", "fields.*.*.type")]);
+        let reply = self.wire.send(Method::GET, url, None).await?;
+        // A user who may search and nothing else cannot be told.
+        if reply.status != 200 {
+            return Ok(());
+        }
+        let known = known_fields(&reply.body);
+        if let Some((key, field)) = self.subject.fields.iter().find(|(_, field)| !known.contains(field)) {
+            let detail = format!("knows no field `{field}` in `{}`: check `{key}`", self.subject.index);
+            return Err(self.error(SourceReason::Mapping, detail));
+        }
+        self.fields_proven.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn error(&self, reason: SourceReason, detail: impl Into<String>) -> SourceError {
+        self.wire.told(&SourceError::new(reason, detail))
+    }
+}
+
+/// The names under `fields` of a `_field_caps` answer.
+fn known_fields(body: &[u8]) -> BTreeSet<String> {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    body["fields"].as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default()
+}
+
+#[async_trait]
+impl Source for Indexer {
+    async fn newest(&self, query: &Query<'_>) -> Result<Answer, SourceError> {
+        let expected = match query.entities {
+            Entities::Only([]) => return Ok(Answer::default()),
+            Entities::Only(keys) => keys.len(),
+            Entities::All(expected) => expected,
+        };
+        let wanted = Wanted::by(query);
+        let list = if expected > MAX_AT_ONCE { None } else { self.list(query, &wanted).await? };
+        let newest = match list {
+            Some(list) => list,
+            None => self.pages(query, &wanted).await?,
+        };
+        if newest.is_empty() {
+            self.prove_fields().await?;
+        } else {
+            self.fields_proven.store(true, Ordering::Relaxed);
+        }
+        Ok(Answer { newest })
+    }
+
+    /// The real search over the last minute. A minimal reader may ask for nothing else: `GET /` and
+    /// the cluster's health are refused to it (OpenSearch 2.19 with its security plugin).
+    async fn probe(&self) -> Result<(), SourceError> {
+        let to = SystemClock.now();
+        let query = Query { from: to - TimeDelta::minutes(1), to, entities: Entities::All(1) };
+        self.newest(&query).await?;
+        self.prove_fields().await
+    }
+}

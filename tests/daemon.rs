@@ -1,0 +1,221 @@
+//! The real program in a directory as the Python script had it, against a simulated outside.
+
+mod support;
+
+use log_monitor_channels::testing::{Fault, Reply};
+use support::{HOOK, PASSWORD, SMTP_PASSWORD, World, all_bytes, eventually};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_original_directory_starts_with_run_and_nothing_else() {
+    let world = World::new().await;
+    world.log(&["001"]);
+    let daemon = world.daemon();
+    eventually("the silence of 002 on Slack", || !world.slack_texts().is_empty()).await;
+    assert_eq!(world.slack_texts(), ["Silent: 002 db-01 has never been seen logging"]);
+    world.log(&["002"]);
+    eventually("its recovery", || world.slack_texts().len() == 2).await;
+    assert!(world.slack_texts()[1].starts_with("Recovered: 002 db-01"), "{:?}", world.slack_texts());
+    assert!(world.subjects().is_empty(), "email is the fallback");
+    let asked = world.slack.received()[0].path.clone();
+    assert_eq!(asked, HOOK);
+    assert_eq!(daemon.stop().await, 0);
+    let log = world.read("log-files/log_monitoring.log");
+    let line = log.lines().find(|line| line.contains("agent_silent 002")).unwrap_or_else(|| panic!("{log}"));
+    assert!(chrono::NaiveDateTime::parse_from_str(&line[..19], "%Y/%m/%d %H:%M:%S").is_ok(), "{line}");
+    assert!(line[19..].starts_with(" App: WARNING - "), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slack_gone_means_email_and_the_mail_says_why() {
+    let world = World::new().await;
+    world.set_slack(Reply::new(404, format!("no_service at {HOOK}")));
+    world.log(&["001"]);
+    let _daemon = world.daemon();
+    eventually("two mails", || world.subjects().len() == 2).await;
+    let mut subjects = world.subjects();
+    subjects.sort();
+    assert_eq!(
+        subjects,
+        ["Channel unhealthy: slack (gone)", "Silent: 002 db-01 has never been seen logging"]
+    );
+    let mails = world.mail.received();
+    let silent = mails.iter().find(|mail| mail.header("Subject").unwrap().starts_with("Silent")).unwrap();
+    let text = silent.text().unwrap();
+    assert!(text.contains("Sent this way because slack failed: HTTP 404 Not Found"), "{text}");
+    assert_eq!(silent.to, ["soc@example.org", "oncall@example.org"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_9_loses_nothing_and_repeats_only_what_it_must() {
+    let world = World::new().await;
+    world.log(&["001"]);
+    world.set_slack(Reply::fault(Fault::Hang));
+    let daemon = world.daemon();
+    eventually("a try under way", || world.slack.count() == 1).await;
+    daemon.kill_9();
+
+    world.set_slack(Reply::new(200, "ok"));
+    let daemon = world.daemon();
+    eventually("the same message again", || world.slack.count() == 2).await;
+    let again = world.slack.received()[1].json();
+    assert!(again.to_string().contains("Possible duplicate"), "{again}");
+    eventually("its acceptance is written down", || {
+        let deliveries = std::process::Command::new(env!("CARGO_BIN_EXE_log-monitor"))
+            .args(["deliveries", "--json"])
+            .current_dir(world.folder.path())
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&deliveries.stdout).contains("\"state\": \"accepted\"")
+    })
+    .await;
+    daemon.kill_9();
+
+    let daemon = world.daemon();
+    world.log(&["002"]);
+    eventually("the recovery, after another kill", || world.slack.count() == 3).await;
+    assert!(world.slack_texts()[2].starts_with("Recovered: 002"), "{:?}", world.slack_texts());
+    assert_eq!(daemon.stop().await, 0);
+    assert_eq!(world.slack.count(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_agent_list_is_read_again_when_it_changes_and_a_bad_one_is_refused() {
+    let world = World::new().await;
+    world.log(&["001", "002"]);
+    let daemon = world.daemon();
+    eventually("the first rounds", || world.indexer.searches() > 2).await;
+    world.write("agents.csv", "001,web-01\n002,db-01\n003,new-01\n");
+    eventually("the newcomer", || world.slack_texts().iter().any(|text| text.contains("003 new-01"))).await;
+    world.write("agents.csv", "001,web-01\n002,db-01\n");
+    eventually("its leaving", || {
+        world.slack_texts().iter().any(|text| text.starts_with("No longer watched: 003"))
+    })
+    .await;
+    world.write("agents.csv", "# nobody\n");
+    daemon.signal("HUP");
+    eventually("the refusal", || world.slack_texts().iter().any(|text| text.starts_with("Setup failed")))
+        .await;
+    let before = world.indexer.searches();
+    eventually("the old list goes on", || world.indexer.searches() > before + 2).await;
+    assert_eq!(world.slack_texts().len(), 3, "{:?}", world.slack_texts());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_indexer_outage_is_one_message_and_no_silence() {
+    let world = World::new().await;
+    world.log(&["001", "002"]);
+    let _daemon = world.daemon();
+    eventually("the first rounds", || world.indexer.searches() > 2).await;
+    world.indexer.go_down();
+    eventually("the outage", || !world.slack_texts().is_empty()).await;
+    world.indexer.come_back().await.unwrap();
+    eventually("its end", || world.slack_texts().len() == 2).await;
+    let texts = world.slack_texts();
+    assert!(
+        texts[0].starts_with("Source down: wazuh") && texts[1].starts_with("Source up: wazuh"),
+        "{texts:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_in_any_output_log_journal_or_message() {
+    let world = World::new().await;
+    world.set_slack(Reply::new(403, format!("invalid_token for POST {HOOK}")));
+    world.log(&["001"]);
+    let daemon = world.daemon();
+    eventually("the mails", || world.subjects().len() == 2).await;
+    assert_eq!(daemon.stop().await, 0);
+    let printed = world.run(&["check-config", "--json"]).await;
+    let listed = world.run(&["deliveries", "--attempts"]).await;
+    let mut seen: Vec<(String, Vec<u8>)> = vec![
+        ("check-config".to_owned(), (printed.stdout + &printed.stderr).into_bytes()),
+        ("deliveries".to_owned(), (listed.stdout + &listed.stderr).into_bytes()),
+    ];
+    seen.extend(world.mail.received().into_iter().map(|mail| ("mail".to_owned(), mail.data.into_bytes())));
+    let files = all_bytes(world.folder.path()).into_iter();
+    seen.extend(
+        files
+            .filter(|(path, _)| !path.to_string_lossy().contains("env-files"))
+            .map(|(path, bytes)| (path.display().to_string(), bytes)),
+    );
+    assert!(seen.iter().any(|(name, _)| name.ends_with("log-monitor.db")), "the journal was looked at");
+    for (name, bytes) in seen {
+        for secret in [PASSWORD, SMTP_PASSWORD, "hook-of-the-slack", "B0SECRET"] {
+            let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!found, "{secret} is in {name}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn once_is_a_whole_round_with_its_messages_sent() {
+    let world = World::new().await;
+    world.log(&["001"]);
+    let ended = world.run(&["run", "--once"]).await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(world.slack_texts().len(), 1);
+    let ended = world.run(&["run", "--once"]).await;
+    assert_eq!((ended.code, world.slack_texts().len()), (0, 1), "the next one repeats nothing");
+    world.log(&["002"]);
+    world.run(&["run", "--once"]).await;
+    assert_eq!(world.slack_texts().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_is_a_nagios_plugin() {
+    let world = World::new().await;
+    world.log(&["001", "002"]);
+    let ended = world.run(&["check"]).await;
+    assert_eq!((ended.code, ended.stdout.lines().next().unwrap()), (0, "OK: 0 of 2 agents silent, 0 late"));
+
+    let world = World::new().await;
+    world.log(&["001"]);
+    let ended = world.run(&["check", "--json"]).await;
+    let report: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(ended.code, 2);
+    assert_eq!(report["agents"][1]["state"], "silent");
+
+    world.indexer.go_down();
+    let ended = world.run(&["check"]).await;
+    assert_eq!(ended.code, 3, "{ended:?}");
+    assert!(ended.stdout.starts_with("UNKNOWN: ") && ended.stdout.contains("source wazuh"), "{ended:?}");
+    assert!(world.slack_texts().is_empty() && !world.path("state").exists(), "it sends and writes nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_configuration_is_78_and_is_told_through_what_works() {
+    let world = World::new().await;
+    world.write("env-files/slack.env", "SLACK_TOKEN=xoxb-1\n");
+    world.write("env-files/log_counter.env", "WAZUH_URL=https://127.0.0.1:1\nUSRNAME=x\n");
+    let ended = world.run(&["run"]).await;
+    assert_eq!(ended.code, 78, "{ended:?}");
+    for missing in ["USERNAME", "PASSWORD", "AGENT_LIST_FILE"] {
+        let named = format!("missing `{missing}` in env-files/log_counter.env");
+        assert!(ended.stderr.contains(&named), "{named}:\n{}", ended.stderr);
+    }
+    assert!(ended.stderr.contains("SLACK_CHANNEL"), "{}", ended.stderr);
+    assert_eq!(world.subjects(), ["Setup failed: configuration"]);
+    let text = world.mail.received()[0].text().unwrap();
+    assert!(text.contains("missing `PASSWORD` in env-files/log_counter.env"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lists_show_what_happened() {
+    let world = World::new().await;
+    world.log(&["001"]);
+    world.run(&["run", "--once"]).await;
+    let agents = world.run(&["agents"]).await.stdout;
+    let row = |id: &str| agents.lines().find(|line| line.contains(id)).unwrap_or_default().to_owned();
+    assert!(row("001").contains("logging") && row("001").contains("10m + 1m"), "{agents}");
+    assert!(row("002").contains("silent") && row("002").contains("30m + 1m"), "{agents}");
+    let incidents = world.run(&["incidents", "--json"]).await.stdout;
+    let incidents: serde_json::Value = serde_json::from_str(&incidents).unwrap();
+    assert_eq!((&incidents[0]["agent"], &incidents[0]["cause"]), (&"002".into(), &"never_seen".into()));
+    let deliveries = world.run(&["deliveries"]).await.stdout;
+    assert!(deliveries.contains("slack") && deliveries.contains("accepted"), "{deliveries}");
+    let test = world.run(&["channels", "test", "slack"]).await;
+    assert_eq!(test.code, 0, "{test:?}");
+    assert!(world.slack_texts()[1].starts_with("[TEST] Silent: 001 example"), "{:?}", world.slack_texts());
+    assert_eq!(world.run(&["channels", "test", "nobody"]).await.code, 1);
+    assert_eq!(world.run(&["no-such-command"]).await.code, 2);
+}

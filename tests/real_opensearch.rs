@@ -1,0 +1,305 @@
+//! Source `indexer` against a real OpenSearch with TLS and users, started by
+//! `tests/real/opensearch.sh`. One test, since one server is shared by all cases.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::Command;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use log_monitor::simulation::{Document, SimulatedIndexer};
+use log_monitor::source::indexer::{Indexer, IndexerConfig};
+use log_monitor::source::{
+    Answer, Entities, Query, Source, SourceContext, SourceError, SourceKind, SourceReason,
+};
+use reqwest::{Certificate, Client, Method};
+use serde_json::{Value, json};
+
+const INDEX: &str = "wazuh-alerts-4.x-2026.01.01";
+
+/// A started server, and how to reach it.
+struct Server {
+    env: HashMap<String, String>,
+    admin: Client,
+    /// The folder to stop when the test is over; `None` = somebody else's server.
+    ours: Option<PathBuf>,
+}
+
+fn script(arguments: &[&str]) -> String {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/real/opensearch.sh");
+    let output = Command::new("sh").arg(path).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+impl Server {
+    /// Uses the one that was started into `LOG_MONITOR_TEST_OPENSEARCH`, or starts its own.
+    fn start() -> Self {
+        let given = std::env::var_os("LOG_MONITOR_TEST_OPENSEARCH").map(PathBuf::from);
+        let folder =
+            given.clone().unwrap_or_else(|| std::env::temp_dir().join("log-monitor-test-opensearch"));
+        let env = script(&["start", folder.to_str().unwrap()]);
+        let env: HashMap<_, _> = env
+            .lines()
+            .filter_map(|line| line.split_once('='))
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect();
+        let ca = Certificate::from_pem(&std::fs::read(&env["OPENSEARCH_CA"]).unwrap()).unwrap();
+        let admin = log_monitor_channels::http::client_builder().tls_certs_merge([ca]).build().unwrap();
+        Self { env, admin, ours: given.is_none().then_some(folder) }
+    }
+
+    /// Asks as the administrator, and insists on success.
+    async fn admin(&self, method: Method, path: &str, body: String) -> Value {
+        let request = self.admin.request(method, format!("{}{path}", self.env["OPENSEARCH_URL"]));
+        let request = request.basic_auth("admin", Some(&self.env["OPENSEARCH_ADMIN"]));
+        let response = request.header("content-type", "application/json").body(body).send().await.unwrap();
+        let status = response.status();
+        let answer: Value = response.json().await.unwrap();
+        assert!(status.is_success() && answer["errors"] != true, "{path}: {status} {answer}");
+        answer
+    }
+
+    async fn set_max_buckets(&self, limit: Value) {
+        let settings = json!({ "transient": { "search.max_buckets": limit } });
+        self.admin(Method::PUT, "/_cluster/settings", settings.to_string()).await;
+    }
+
+    /// The mappings of Wazuh's own template, as far as a source reads them, and empty indices.
+    async fn prepare(&self) {
+        self.admin(Method::DELETE, "/wazuh-*,secret-*", String::new()).await;
+        let keyword = json!({ "type": "keyword" });
+        let mappings = json!({ "date_detection": false, "properties": {
+            "timestamp": { "type": "date", "format": "date_optional_time||epoch_millis" },
+            "agent": { "properties": { "id": keyword, "name": keyword } },
+            "rule": { "properties": { "id": keyword, "groups": keyword } },
+            "predecoder": { "properties": { "hostname": keyword } },
+            "location": keyword,
+            "full_log": { "type": "text" },
+        } });
+        let template = json!({ "index_patterns": ["wazuh-alerts-4.x-*"], "order": 0, "mappings": mappings,
+                               "settings": { "number_of_shards": 3, "number_of_replicas": 0 } });
+        self.admin(Method::PUT, "/_template/wazuh", template.to_string()).await;
+        for index in [INDEX, "secret-1"] {
+            self.admin(Method::PUT, &format!("/{index}"), String::new()).await;
+        }
+        // What becomes of a field when the template is missing.
+        let text = json!({ "mappings": { "properties": {
+            "timestamp": { "type": "date" }, "agent": { "properties": { "id": { "type": "text" } } } } } });
+        self.admin(Method::PUT, "/wazuh-untemplated", text.to_string()).await;
+    }
+
+    /// Replaces what is in the index.
+    async fn index(&self, documents: &[Document]) {
+        self.admin(Method::DELETE, &format!("/{INDEX}"), String::new()).await;
+        let mut lines = String::new();
+        for document in documents {
+            lines += &format!("{}\n{}\n", json!({ "index": { "_index": INDEX } }), alert(document));
+        }
+        self.admin(Method::POST, "/_bulk?refresh=true", lines).await;
+    }
+
+    fn source(&self, keys: &str) -> Box<dyn Source> {
+        source(&format!(
+            "url = {:?}\nca_file = {:?}\n{keys}",
+            self.env["OPENSEARCH_URL"], self.env["OPENSEARCH_CA"]
+        ))
+    }
+
+    /// As the user with minimal rights.
+    fn reader(&self, keys: &str) -> Box<dyn Source> {
+        self.source(&format!("username = 'reader'\npassword = {:?}\n{keys}", self.env["OPENSEARCH_READER"]))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(folder) = &self.ours {
+            script(&["stop", folder.to_str().unwrap()]);
+        }
+    }
+}
+
+fn source(table: &str) -> Box<dyn Source> {
+    let config: IndexerConfig = toml::from_str(table).unwrap();
+    Indexer::build(config, &SourceContext { name: "wazuh".into() }).unwrap()
+}
+
+/// A document as Wazuh's manager writes it.
+fn alert(document: &Document) -> Value {
+    let at = DateTime::from_timestamp_millis(document.at).unwrap();
+    let mut alert = json!({
+        "timestamp": at.format("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string(),
+        "agent": { "id": document.agent, "name": document.name },
+        "manager": { "name": "manager" },
+        "rule": { "id": document.rule, "level": 3, "groups": document.groups },
+        "location": document.location,
+        "full_log": "session opened for user root",
+    });
+    if let Some(hostname) = &document.hostname {
+        alert["predecoder"] = json!({ "hostname": hostname });
+    }
+    alert
+}
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_767_268_800, 0).unwrap()
+}
+
+async fn ask(source: &dyn Source, entities: Entities<'_>) -> Result<Answer, SourceError> {
+    source.newest(&Query { from: now() - TimeDelta::minutes(10), to: now(), entities }).await
+}
+
+async fn reason(source: Box<dyn Source>) -> SourceReason {
+    let error = ask(&*source, Entities::All(10)).await.unwrap_err();
+    eprintln!("    {:?}: {error}", error.reason);
+    error.reason
+}
+
+fn keys(answer: &Answer) -> Vec<&str> {
+    answer.newest.iter().map(|seen| &*seen.key).collect()
+}
+
+#[tokio::test]
+#[ignore = "needs a real OpenSearch: see tests/README.md"]
+async fn the_source_reads_a_real_opensearch_and_understands_its_refusals() {
+    let server = Server::start();
+    server.prepare().await;
+    eprintln!("only what an agent sent itself within the window is a sign of life");
+    life_signs(&server).await;
+    eprintln!("a quiet window is a complete and empty answer");
+    quiet(&server).await;
+    eprintln!("every refusal has its meaning");
+    refusals(&server).await;
+    eprintln!("certificates");
+    certificates(&server).await;
+    eprintln!("more buckets than the server allows are read in pages");
+    pages(&server).await;
+    eprintln!("the simulated indexer answers as the real one does");
+    simulation(&server).await;
+}
+
+async fn life_signs(server: &Server) {
+    let minute = TimeDelta::minutes(1);
+    let rescan =
+        Document { location: "vulnerability-detector".into(), ..Document::log("005", now() - minute) };
+    let own = Document { groups: vec!["log_monitor".into()], ..Document::log("006", now()) };
+    let device = Document { hostname: Some("fw-1".into()), ..Document::log("000", now()) };
+    server
+        .index(&[
+            Document::log("001", now() - minute * 5),
+            Document::log("001", now() - minute),
+            Document::log("002", now() - TimeDelta::hours(1)),
+            Document::log("003", now() + TimeDelta::days(1)),
+            Document::disconnected("004", now() - minute),
+            rescan,
+            own,
+            device,
+        ])
+        .await;
+    let answer = ask(&*server.reader(""), Entities::All(10)).await.unwrap();
+    assert_eq!(keys(&answer), ["000", "001"]);
+    assert_eq!(answer.newest[1].last_seen, (now() - minute).timestamp_millis());
+    let trusting = server.reader("count_manager_documents = true");
+    assert_eq!(keys(&ask(&*trusting, Entities::Only(&["004", "005", "007"])).await.unwrap()), ["004", "005"]);
+    let devices = server.reader("entity_field = 'predecoder.hostname'");
+    assert_eq!(keys(&ask(&*devices, Entities::All(1)).await.unwrap()), ["fw-1"]);
+}
+
+async fn quiet(server: &Server) {
+    let source = server.reader("");
+    assert_eq!(ask(&*source, Entities::Only(&["002", "099"])).await, Ok(Answer::default()));
+    // The last minute of today's clock is long after every document.
+    source.probe().await.unwrap();
+}
+
+async fn refusals(server: &Server) {
+    let wrong = server.source("username = 'reader'\npassword = 'wrong'");
+    assert_eq!(reason(wrong).await, SourceReason::Auth);
+    assert_eq!(reason(server.source("")).await, SourceReason::Auth);
+    let nobody = format!("username = 'nobody'\npassword = {:?}", server.env["OPENSEARCH_NOBODY"]);
+    assert_eq!(reason(server.source(&nobody)).await, SourceReason::Rights);
+    for (index, expected) in [
+        ("secret-1", SourceReason::Rights),
+        ("secret-none", SourceReason::Rights),
+        ("secret-*", SourceReason::Rights),
+        ("wazuh-none-*", SourceReason::NoIndex),
+        ("none-*", SourceReason::NoIndex),
+        ("wazuh-none", SourceReason::NoIndex),
+        ("wazuh-untemplated", SourceReason::Mapping),
+    ] {
+        assert_eq!(reason(server.reader(&format!("index = '{index}'"))).await, expected, "{index}");
+    }
+    for wrong in [
+        "entity_field = 'full_log'",
+        "entity_field = 'agent.idd'",
+        "time_field = 'rule.id'",
+        "time_field = 'timestmap'",
+    ] {
+        assert_eq!(reason(server.reader(wrong)).await, SourceReason::Mapping, "{wrong}");
+    }
+    server.admin(Method::POST, &format!("/{INDEX}/_close"), String::new()).await;
+    let closed = server.reader(&format!("index = '{INDEX}'"));
+    assert_eq!(reason(closed).await, SourceReason::NoIndex);
+    server.admin(Method::POST, &format!("/{INDEX}/_open?wait_for_active_shards=all"), String::new()).await;
+}
+
+async fn certificates(server: &Server) {
+    let login = format!("username = 'reader'\npassword = {:?}", server.env["OPENSEARCH_READER"]);
+    let url = &server.env["OPENSEARCH_URL"];
+    let untrusted = source(&format!("url = {url:?}\n{login}"));
+    assert_eq!(reason(untrusted).await, SourceReason::Tls);
+    let named = url.replace("127.0.0.1", "localhost");
+    let other_name =
+        source(&format!("url = {named:?}\nca_file = {:?}\n{login}", server.env["OPENSEARCH_CA"]));
+    assert_eq!(reason(other_name).await, SourceReason::Tls);
+    let plain = source(&format!("url = {:?}\n{login}", url.replace("https", "http")));
+    assert_eq!(reason(plain).await, SourceReason::Network);
+}
+
+async fn pages(server: &Server) {
+    let names: Vec<String> = (0..120).map(|agent| format!("{agent:03}")).collect();
+    let documents: Vec<Document> = names.iter().map(|name| Document::log(name, now())).collect();
+    server.index(&documents).await;
+    server.set_max_buckets(json!(50)).await;
+    let answer = ask(&*server.reader(""), Entities::All(120)).await;
+    server.set_max_buckets(Value::Null).await;
+    assert_eq!(keys(&answer.unwrap()), names);
+    // Pages of full size, as for a fleet that is too large for a list.
+    assert_eq!(keys(&ask(&*server.reader(""), Entities::All(60_000)).await.unwrap()), names);
+}
+
+async fn simulation(server: &Server) {
+    let simulated = SimulatedIndexer::start(&[]).await.unwrap();
+    let documents = random_documents(500);
+    server.index(&documents).await;
+    documents.into_iter().for_each(|document| simulated.push(document));
+    for keys in
+        ["", "entity_field = 'location'", "entity_field = 'rule.groups'\ncount_manager_documents = true"]
+    {
+        let real = server.reader(keys);
+        let simulated = source(&format!("url = {:?}\n{keys}", simulated.url()));
+        for entities in [
+            Entities::All(10),
+            Entities::All(60_000),
+            Entities::Only(&["003", "007", "wazuh-monitord", "syslog", "none"]),
+        ] {
+            let expected = ask(&*real, entities).await.unwrap();
+            assert_eq!(ask(&*simulated, entities).await.unwrap(), expected, "{keys} {entities:?}");
+            assert!(!keys.is_empty() || !expected.newest.is_empty(), "nothing was compared");
+        }
+    }
+}
+
+/// Documents of a dozen agents around the window, some of them by the manager.
+fn random_documents(count: usize) -> Vec<Document> {
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut one = || {
+        let agent = format!("{:03}", random.u8(..12));
+        let at = now() + TimeDelta::milliseconds(random.i64(-1_200_000..600_000));
+        match random.u8(..4) {
+            0 => Document::disconnected(&agent, at),
+            _ => Document::log(&agent, at),
+        }
+    };
+    (0..count).map(|_| one()).collect()
+}

@@ -101,6 +101,17 @@ async fn the_agent_list_is_read_again_when_it_changes_and_a_bad_one_is_refused()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_second_one_on_the_same_journal_is_refused() {
+    let world = World::new().await;
+    world.log(&["001", "002"]);
+    let _daemon = world.daemon();
+    eventually("the first rounds", || world.indexer.searches() > 2).await;
+    let second = world.run(&["run", "--once"]).await;
+    assert_eq!(second.code, 1);
+    assert!(second.stderr.contains("another log-monitor works with the journal"), "{}", second.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_indexer_outage_is_one_message_and_no_silence() {
     let world = World::new().await;
     world.log(&["001", "002"]);

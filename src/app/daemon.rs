@@ -159,6 +159,7 @@ impl Daemon {
         for name in gone {
             if let Some(running) = self.monitors.remove(&name) {
                 running.stop().await;
+                self.health.forget(&name).await;
             }
         }
         for setup in setups {

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::Session;
 use super::exit::Exit;
-use super::table::{print, table};
+use super::table::{print, say, table};
 use crate::app::parts::Parts;
 use crate::config::Settings;
 use crate::dispatch::render::{self, Facts};
@@ -188,7 +188,7 @@ async fn test(settings: Settings, name: &str, event: &str, json: bool) -> Exit {
     if json {
         super::exit::print_json(&tested);
     } else if tested.accepted {
-        println!("accepted by {name}: {}", tested.answer);
+        say(format!("accepted by {name}: {}", tested.answer));
     } else {
         eprintln!("error: {name} did not accept: {}", tested.answer);
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Session;
 use super::exit::Exit;
-use super::table::{moment, print, table};
+use super::table::{moment, print, say, table};
 use crate::app::daemon::setups;
 use crate::app::parts::Parts;
 use crate::config::duration::written;
@@ -144,7 +144,7 @@ fn show(mut report: Report, exit: Exit) {
             one_line(&error.detail, 300)
         ));
     }
-    println!("{summary}");
+    say(summary);
     report
         .agents
         .sort_by_key(|agent| ["silent", "late", "ok"].iter().position(|state| *state == agent.state));

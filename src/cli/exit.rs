@@ -37,7 +37,7 @@ impl From<Exit> for ExitCode {
 pub fn print_json<T: Serialize + ?Sized>(data: &T) -> Exit {
     match serde_json::to_string_pretty(data) {
         Ok(text) => {
-            println!("{text}");
+            super::table::say(text);
             Exit::Ok
         }
         Err(error) => {

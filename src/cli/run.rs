@@ -8,8 +8,8 @@ use super::Session;
 use super::exit::Exit;
 use crate::app::daemon::{Base, Daemon, setups};
 use crate::app::parts::Parts;
-use crate::app::setup_failure;
 use crate::app::triggers::{Trigger, Triggers};
+use crate::app::{lock, setup_failure};
 use crate::clock::SystemClock;
 use crate::config::{Diagnostics, Settings};
 use crate::journal::{Journal, JournalError, spool_path};
@@ -57,6 +57,7 @@ async fn start(
     }
     log_warnings(warnings);
     let parts = Parts::build(settings)?;
+    let _lock = lock::take(&parts.journal)?;
     let journal = Journal::open(&parts.journal)?;
     match once {
         true => run_once(&parts, journal).await.map_err(Into::into),

@@ -1,5 +1,6 @@
 //! Aligned tables, and times as people read them.
 
+use std::io::Write;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -18,17 +19,22 @@ pub fn table(header: &[&str]) -> Table {
     table
 }
 
+/// Prints a line of data. Whoever stops reading early (`| head`) is no error of ours.
+pub fn say(line: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
 /// Prints a table, or a sentence when it has no rows.
 pub fn print(mut table: Table, nothing: &str) {
     if table.is_empty() {
-        println!("{nothing}");
+        say(nothing);
         return;
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
     for line in table.lines() {
-        println!("{}", line.trim_end());
+        say(line.trim_end());
     }
 }
 

@@ -435,6 +435,59 @@ async fn one_hanging_channel_delays_no_other() {
     assert_eq!(world.got("slow").len(), 4, "its own bound holds it");
 }
 
+/// Takes its time, then accepts.
+struct Slow(Vendor);
+
+#[log_monitor_channels::async_trait]
+impl log_monitor_channels::Notifier for Slow {
+    async fn notify(
+        &self,
+        notification: &Notification,
+    ) -> Result<log_monitor_channels::Receipt, DeliveryError> {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        self.0.notify(notification).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_firing_that_is_accepted_after_its_end_is_followed_by_the_end() {
+    let mut world = World::new(vec![route("catch_all", &[&["slow"]])], &["slow"]).await;
+    world.kill().await;
+    let slow = Slow(world.vendors["slow"].clone());
+    let channel = Channel { kind: "recorder", max_in_flight: 4, notifier: Box::new(slow) };
+    let (_keep, delivering) = watch::channel(Delivering {
+        routes: world.routes.borrow().clone(),
+        channels: Arc::new(Channels::from([("slow".to_owned(), Arc::new(channel))])),
+        installation: "here".into(),
+    });
+    let bus = world.recorder.bus.clone();
+    let dispatcher =
+        Dispatcher::new(world.journal.clone(), bus, world.clock.clone(), delivering, None).await.unwrap();
+    let (_stop, stopped) = watch::channel(false);
+    tokio::spawn(dispatcher.run(stopped));
+    let incidents = world.silent(&["001"]).await;
+    world.recovered(&[("001", incidents[0])]).await;
+    minutes(1).await;
+    let kinds: Vec<MessageKind> = world.got("slow").iter().map(|notification| notification.kind).collect();
+    assert_eq!(kinds, [MessageKind::Firing, MessageKind::Resolved]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_goes_back_adds_nothing_to_a_message_that_is_on_its_way() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    world.fail("slack", Some(down()));
+    world.silent(&["001"]).await;
+    let mut behind = world.recorder.clone();
+    behind.clock = Arc::new(TokioClock::starting_at(start() - TimeDelta::hours(1)));
+    let event = agent_silent("002", "host-002");
+    behind.record(vec![Change::event(IncidentChange::Open(Subject::Agent), event)]).await.unwrap();
+    world.fail("slack", None);
+    minutes(1).await;
+    let told: Vec<usize> = world.got("slack").iter().map(|notification| notification.events.len()).collect();
+    assert!(told.iter().all(|events| *events == 1), "{told:?}");
+    assert!(world.titles("slack").iter().any(|title| title.starts_with("Silent: 002")));
+}
+
 /// The events of the journal tell the same story as the messages.
 #[tokio::test(start_paused = true)]
 async fn reminders_are_events_too() {

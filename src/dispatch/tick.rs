@@ -49,6 +49,7 @@ pub fn run(connection: &Connection, input: &Input) -> rusqlite::Result<Output> {
     for finished in &input.finished {
         progress::finish(connection, routes, finished, input.now, &mut findings)?;
     }
+    deliveries::recover_expired(connection, input.now)?;
     if input.reconfigured {
         let known: Vec<String> = input.free.iter().map(|(channel, _)| channel.clone()).collect();
         progress::adopt_orphans(connection, routes, &known, input.now, &mut findings)?;

@@ -218,6 +218,19 @@ pub fn recover_interrupted(connection: &Connection, now: i64) -> rusqlite::Resul
     )
 }
 
+/// Gives back tries whose result never came, which happens only when it could not be written down.
+///
+/// # Errors
+/// As the database.
+pub fn recover_expired(connection: &Connection, now: i64) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached(
+            "UPDATE delivery SET state = 'waiting', lease_until = NULL, not_before = ?1, interrupted = 1
+             WHERE state = 'sending' AND lease_until <= ?1",
+        )?
+        .execute([now])
+}
+
 /// All deliveries of a message, in order.
 ///
 /// # Errors

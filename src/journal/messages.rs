@@ -102,7 +102,8 @@ pub fn add_events(connection: &Connection, message: i64, events: &[i64]) -> rusq
     events.iter().try_for_each(|event| statement.execute(params![message, event]).map(drop))
 }
 
-/// The messages of a route and topic that are held back at `now` and so take in more, newest first.
+/// The messages of a route and topic that are held back at `now`, newest first. They take in more,
+/// because nobody has been sent them yet.
 ///
 /// # Errors
 /// As the database.
@@ -115,7 +116,9 @@ pub fn held_back(
     connection
         .prepare_cached(&format!(
             "SELECT {COLUMNS} FROM message
-             WHERE route = ?1 AND topic = ?2 AND send_at > ?3 AND outcome IS NULL ORDER BY send_at DESC"
+             WHERE route = ?1 AND topic = ?2 AND send_at > ?3 AND send_at > created AND outcome IS NULL
+             AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = message.id AND attempts > 0)
+             ORDER BY send_at DESC"
         ))?
         .query_map(params![route, topic.name(), now], read)?
         .collect()

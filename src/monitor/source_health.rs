@@ -38,6 +38,7 @@ impl SourceHealth {
         entities: usize,
     ) -> Result<(), JournalError> {
         let mut sources = self.sources.lock().await;
+        forget(&mut sources, watch);
         let known = known(&mut sources, recorder, source).await?;
         known.failing.insert(watch.to_owned());
         if known.incident.is_none() {
@@ -50,14 +51,19 @@ impl SourceHealth {
         Ok(())
     }
 
+    /// A watch is gone: its failures stand in nobody's way any more.
+    pub async fn forget(&self, watch: &str) {
+        forget(&mut *self.sources.lock().await, watch);
+    }
+
     /// A round of `watch` was good. Closes the source's incident when no other watch fails on it.
     ///
     /// # Errors
     /// When it cannot be written down; the next good round tries again.
     pub async fn good(&self, recorder: &Recorder, source: &str, watch: &str) -> Result<(), JournalError> {
         let mut sources = self.sources.lock().await;
+        forget(&mut sources, watch);
         let known = known(&mut sources, recorder, source).await?;
-        known.failing.remove(watch);
         if let (true, Some((incident, since))) = (known.failing.is_empty(), known.incident) {
             let event = words::source_up(source, Some(since), events::millis(recorder.clock.now()));
             recorder.record(vec![Change::event(IncidentChange::Close(incident), event)]).await?;
@@ -65,6 +71,13 @@ impl SourceHealth {
         }
         Ok(())
     }
+}
+
+/// Before a round's result counts, the one before does not any more; it may be of another source.
+fn forget(sources: &mut HashMap<String, Known>, watch: &str) {
+    sources.values_mut().for_each(|known| {
+        known.failing.remove(watch);
+    });
 }
 
 /// A source's state; the journal says whether an earlier run left an incident open.

@@ -1,0 +1,58 @@
+//! What kind `slack` sends, judged by Slack's own SDK.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use log_monitor_channels::conformance::{hostile, oversize, sample};
+use log_monitor_channels::slack::message;
+use log_monitor_channels::{MessageKind, Notification};
+use serde_json::{Value, json};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Whether the SDK takes all of them, and what it says.
+fn judged(messages: &[Value]) -> (bool, String) {
+    let python = std::env::var_os("LOG_MONITOR_TEST_PYTHON")
+        .map_or_else(|| root().join("target/real-parts/venv/bin/python"), PathBuf::from);
+    let mut checker = Command::new(&python)
+        .arg(root().join("tests/real/slack_blocks.py"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{}: {error}: see tests/README.md", python.display()));
+    let mut stdin = checker.stdin.take().unwrap();
+    for message in messages {
+        writeln!(stdin, "{message}").unwrap();
+    }
+    drop(stdin);
+    let output = checker.wait_with_output().unwrap();
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(!said.contains("ModuleNotFoundError"), "slack_sdk is not installed: see tests/README.md");
+    (output.status.success(), said)
+}
+
+#[test]
+#[ignore = "needs slack_sdk: see tests/README.md"]
+fn the_sdk_takes_every_message_that_we_send() {
+    let resolved = Notification { kind: MessageKind::Resolved, attempt: 3, ..sample() };
+    let short = Notification { short: true, ..oversize() };
+    let escaped = Notification { title: "<".repeat(400), body: "&".repeat(50_000), ..sample() };
+    let all = [sample(), hostile(), oversize(), resolved, short, escaped];
+    let (fine, said) = judged(&all.iter().map(message).collect::<Vec<_>>());
+    assert!(fine, "{said}");
+}
+
+#[test]
+#[ignore = "needs slack_sdk: see tests/README.md"]
+fn the_judge_does_refuse_what_slack_would() {
+    let header = |length: usize| json!({ "type": "header", "text": { "type": "plain_text", "text": "x".repeat(length) } });
+    let (fine, said) = judged(&[json!({ "text": "x", "blocks": [header(151)] })]);
+    assert!(!fine, "a header of 151 characters: {said}");
+    let (fine, said) = judged(&[json!({ "text": "x", "blocks": [{ "type": "nonsense" }] })]);
+    assert!(!fine && said.contains("unknown type nonsense"), "{said}");
+}

@@ -77,9 +77,12 @@ impl Recorder {
     /// When nothing was written.
     pub async fn record(&self, changes: Vec<Change>) -> Result<Vec<Option<i64>>, JournalError> {
         let routes = self.routes.borrow().clone();
-        let now = events::millis(self.clock.now());
-        let written =
-            self.journal.write(move |connection| apply(connection, &routes, changes.clone(), now)).await?;
+        let clock = self.clock.clone();
+        // The time is taken when the transaction runs, so that messages are written in its order.
+        let work = move |connection: &Connection| {
+            apply(connection, &routes, changes.clone(), events::millis(clock.now()))
+        };
+        let written = self.journal.write(work).await?;
         let incidents = written.iter().map(|event| event.incident).collect();
         self.bus.publish(written);
         Ok(incidents)

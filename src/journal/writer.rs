@@ -199,9 +199,9 @@ fn describe(path: &Path, error: &rusqlite::Error) -> String {
 fn transact(connection: &Connection, jobs: &mut [Job]) -> rusqlite::Result<()> {
     let transaction = connection.unchecked_transaction()?;
     for job in jobs {
-        connection.execute_batch("SAVEPOINT job")?;
+        connection.prepare_cached("SAVEPOINT job")?.execute([])?;
         match job.run(connection) {
-            Ok(()) => connection.execute_batch("RELEASE job")?,
+            Ok(()) => connection.prepare_cached("RELEASE job")?.execute([]).map(drop)?,
             Err(error) if is_storage_fault(&error) => return Err(error),
             Err(error) => {
                 connection.execute_batch("ROLLBACK TO job; RELEASE job")?;

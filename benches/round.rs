@@ -3,17 +3,23 @@
 //! Every stage is measured alone, in CPU time of this thread, at three sizes of fleet. Its growth
 //! exponent must stay near 1: ten times the agents, ten times the work.
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use chrono::DateTime;
+use log_monitor::config::{Agent, Watch};
+use log_monitor::monitor::fleet::Fleet;
 use log_monitor::source::indexer::answer::{self, Wanted};
-use log_monitor::source::{Entities, Query};
+use log_monitor::source::{Entities, Observation, Query};
 
 const FLEETS: [usize; 3] = [1_000, 10_000, 100_000];
 
 /// All stages of a round of 10,000 agents together.
 const BUDGET: Duration = Duration::from_millis(15);
+
+/// Resident memory with 100,000 agents.
+const MEMORY_MIB: f64 = 64.0;
 
 /// What others need for a round of 10,000 agents, in CPU time of the client, measured against the
 /// same OpenSearch: one `_count` for each agent from Python, and ElastAlert 2 (flatline rule).
@@ -22,12 +28,17 @@ const OTHERS: [(&str, Duration); 2] =
 
 fn main() {
     println!("{:<18} {:>12} {:>12} {:>12}  growth", "stage", "1,000", "10,000", "100,000");
-    let stages = [stage("read the answer", reading)];
+    let stages = [stage("read the answer", reading), stage("judge the fleet", judging)];
     let round: Duration = stages.iter().map(|costs| costs[1]).sum();
     println!("\na round of 10,000 agents: {round:.2?} of {BUDGET:?}");
     for (who, cost) in OTHERS {
         println!("  {:>7.0} times less than {who}", cost.as_secs_f64() / round.as_secs_f64());
     }
+    let share = resident_mib() / MEMORY_MIB;
+    println!(
+        "resident at most {:.0} MiB with 100,000 agents: {share:.2} of {MEMORY_MIB:.0} MiB",
+        resident_mib()
+    );
 }
 
 /// Measures one stage for each size of fleet and prints its line. `prepare` makes what the stage
@@ -77,6 +88,59 @@ fn reading(agents: usize) -> impl FnMut() {
         assert_eq!(page.newest.len(), agents);
         black_box(page);
     }
+}
+
+/// What the monitor does with an answer: take the times in, take who is due off the heap, judge, put
+/// back. In every round one of a hundred has fallen silent, and one of a hundred is back.
+fn judging(agents: usize) -> impl FnMut() {
+    let newest: Vec<Observation> = (0..agents)
+        .map(|agent| Observation {
+            key: format!("{agent:03}").into(),
+            last_seen: NOW - (agent as i64 * 7919) % 600_000,
+        })
+        .collect();
+    let (mut fleet, _) = Fleet::new(&watch(agents), Vec::new());
+    let (mut now, mut round) = (NOW, 0);
+    move || {
+        (now, round) = (now + 60_000, round + 1);
+        let quiet = |agent: usize| agent % 100 == round % 2;
+        let seen: Vec<Observation> = newest
+            .iter()
+            .enumerate()
+            .filter(|(agent, _)| !quiet(*agent))
+            .map(|(_, seen)| Observation { key: seen.key.clone(), last_seen: now })
+            .collect();
+        fleet.observe(black_box(&seen), now);
+        let mut suspects = fleet.take_due(now);
+        suspects.extend(fleet.silent());
+        let changed = fleet.judge(&suspects, now);
+        let numbered: Vec<_> = changed.into_iter().map(|changed| (changed, Some(1))).collect();
+        fleet.settle(&suspects, black_box(&numbered));
+    }
+}
+
+/// All agents of one policy, 30 s and no grace: who misses a round is silent.
+fn watch(agents: usize) -> Watch {
+    let agent = |number| Agent { id: format!("{number:03}"), label: format!("host-{number:05}") };
+    Watch {
+        name: "default".to_owned(),
+        source: "wazuh".to_owned(),
+        agent_file: "agents.csv".into(),
+        agents: (0..agents).map(agent).collect(),
+        interval: Duration::from_secs(30),
+        grace: Duration::ZERO,
+        poll: Duration::from_secs(60),
+        intervals: BTreeMap::new(),
+        classes: Vec::new(),
+    }
+}
+
+/// Peak resident memory of this process, from /proc.
+fn resident_mib() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = peak.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
+    kib.unwrap_or(f64::NAN) / 1024.0
 }
 
 const NOW: i64 = 1_767_226_200_000;

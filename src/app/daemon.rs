@@ -14,7 +14,7 @@ use crate::clock::SharedClock;
 use crate::config::Route;
 use crate::dispatch::{Delivering, Dispatcher};
 use crate::journal::incidents::{self, Subject};
-use crate::journal::{Health, Journal, JournalError, entities, events};
+use crate::journal::{Health, Journal, JournalError, entities, events, prune};
 use crate::monitor::source_health::SourceHealth;
 use crate::monitor::{self, Monitor, Setup, words};
 use crate::record::{Change, IncidentChange, Recorder};
@@ -116,6 +116,7 @@ impl Daemon {
             helpers: vec![
                 tokio::spawn(log_events(recorder.clone(), newest)),
                 tokio::spawn(tell_journal_health(recorder.clone())),
+                tokio::spawn(forget_what_is_long_over(recorder.clone())),
             ],
             dispatcher: tokio::spawn(dispatcher.run(stopped)),
             recorder,
@@ -226,6 +227,20 @@ async fn let_go(recorder: &Recorder, parts: &Parts) -> Result<(), JournalError> 
     });
     let gone: Vec<Change> = gone.collect();
     if gone.is_empty() { Ok(()) } else { recorder.record(gone).await.map(drop) }
+}
+
+/// Once a day, and at the start.
+async fn forget_what_is_long_over(recorder: Recorder) {
+    let mut daily = tokio::time::interval(std::time::Duration::from_secs(86_400));
+    loop {
+        daily.tick().await;
+        let now = events::millis(recorder.clock.now());
+        match recorder.journal.write(move |connection| prune::prune(connection, now)).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!("{count} old messages are taken out of the journal"),
+            Err(error) => tracing::error!("{error}"),
+        }
+    }
 }
 
 /// The log is a consumer of the bus like any other: a line for each event.

@@ -20,6 +20,7 @@ pub mod holds;
 pub mod incidents;
 pub mod messages;
 pub mod meta;
+pub mod prune;
 mod schema;
 #[cfg(test)]
 mod tests;

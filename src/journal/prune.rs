@@ -1,0 +1,104 @@
+//! Forgetting what is long over, so that the journal does not grow for ever.
+
+use rusqlite::Connection;
+
+/// How long closed incidents and what was sent of them are kept, in milliseconds: 90 days.
+pub const KEEP: i64 = 90 * 86_400_000;
+
+/// Messages before the time `?1` that nothing hangs on any more.
+const OLD: &str = "SELECT id FROM message WHERE created < ?1 AND outcome IS NOT NULL AND reminder_at IS NULL
+    AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = message.id AND state IN ('pending', 'waiting', 'sending'))
+    AND NOT EXISTS (SELECT 1 FROM message_event JOIN event ON event.id = message_event.event
+                    JOIN incident ON incident.id = event.incident
+                    WHERE message_event.message = message.id AND incident.closed IS NULL)";
+
+/// Deletes what was over before `now - KEEP`. Returns how many messages that were.
+///
+/// # Errors
+/// As the database.
+pub fn prune(connection: &Connection, now: i64) -> rusqlite::Result<usize> {
+    let before = now - KEEP;
+    let delete = |sql: &str| connection.execute(sql, [before]);
+    delete(&format!(
+        "DELETE FROM attempt WHERE delivery IN (SELECT id FROM delivery WHERE message IN ({OLD}))"
+    ))?;
+    // From here on the deliveries are gone, which does not make a message less old.
+    connection
+        .execute_batch("CREATE TEMP TABLE IF NOT EXISTS old (id INTEGER PRIMARY KEY); DELETE FROM old")?;
+    delete(&format!("INSERT INTO old {OLD}"))?;
+    connection.execute_batch(
+        "DELETE FROM delivery WHERE message IN old;
+         DELETE FROM message_event WHERE message IN old;
+         DELETE FROM message WHERE id IN old;",
+    )?;
+    let pruned = connection.query_row("SELECT COUNT(*) FROM old", [], |row| row.get::<_, i64>(0))?;
+    delete(
+        "DELETE FROM event WHERE at < ?1
+         AND NOT EXISTS (SELECT 1 FROM message_event WHERE event = event.id)
+         AND NOT EXISTS (SELECT 1 FROM incident WHERE incident.id = event.incident AND closed IS NULL)",
+    )?;
+    delete(
+        "DELETE FROM incident WHERE closed < ?1 AND NOT EXISTS (SELECT 1 FROM event WHERE incident = incident.id)",
+    )?;
+    Ok(usize::try_from(pruned).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Need, Step};
+    use crate::dispatch::fixtures::{agent_silent, start};
+    use crate::journal::events::{self, millis};
+    use crate::journal::incidents::{self, Subject};
+    use crate::journal::messages::{self, NewMessage};
+    use log_monitor_channels::{EventKind, MessageKind};
+
+    fn silence(connection: &Connection, id: &str) -> rusqlite::Result<(i64, i64)> {
+        let mut event = agent_silent(id, "web");
+        event.incident = Some(incidents::open(connection, Subject::Agent, &event)?);
+        events::insert(connection, &mut event)?;
+        let message = messages::insert(
+            connection,
+            &NewMessage {
+                route: "all".to_owned(),
+                kind: MessageKind::Firing,
+                topic: EventKind::AgentSilent,
+                parent: None,
+                created: millis(start()),
+                send_at: millis(start()),
+                steps: vec![Step {
+                    to: vec!["soc".to_owned()],
+                    need: Need::Any,
+                    fallback_after: std::time::Duration::ZERO,
+                }],
+                reminders: None,
+                note: None,
+                events: vec![event.id],
+            },
+        )?;
+        connection.execute("UPDATE delivery SET state = 'accepted' WHERE message = ?1", [message])?;
+        messages::settle(connection, message, Some("accepted"))?;
+        Ok((event.incident.unwrap_or_default(), message))
+    }
+
+    #[tokio::test]
+    async fn what_is_long_over_is_forgotten_and_what_is_open_stays_for_ever() {
+        let journal = crate::journal::Journal::in_memory().unwrap();
+        let left = journal
+            .write(|connection| {
+                let (over, _) = silence(connection, "001")?;
+                silence(connection, "002")?;
+                incidents::close(connection, over, &agent_silent("001", "web"))?;
+                let year = millis(start()) + 365 * 86_400_000;
+                assert_eq!(prune(connection, millis(start()) + KEEP / 2)?, 0);
+                assert_eq!(prune(connection, year)?, 1);
+                let count = |table: &str| {
+                    connection
+                        .query_row(&format!("SELECT COUNT(*) FROM {table}"), [], |row| row.get::<_, i64>(0))
+                };
+                ["incident", "event", "message", "delivery", "message_event"].into_iter().map(count).collect()
+            })
+            .await;
+        assert_eq!(Result::<Vec<i64>, _>::unwrap(left), [1; 5]);
+    }
+}

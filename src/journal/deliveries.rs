@@ -336,11 +336,14 @@ pub fn fail(connection: &Connection, delivery: i64, reason: &str) -> rusqlite::R
 /// # Errors
 /// As the database.
 pub fn next_due(connection: &Connection, channel: &str) -> rusqlite::Result<Option<i64>> {
+    // Not MIN(): that would look at every row that waits.
     connection
         .prepare_cached(
-            "SELECT MIN(not_before) FROM delivery WHERE channel = ?1 AND state IN ('pending', 'waiting')",
+            "SELECT not_before FROM delivery WHERE channel = ?1 AND state IN ('pending', 'waiting')
+             ORDER BY not_before LIMIT 1",
         )?
         .query_row([channel], |row| row.get(0))
+        .optional()
 }
 
 /// How many deliveries may still be accepted.

@@ -67,11 +67,16 @@ async fn deliver() -> (Duration, usize) {
         Dispatcher::new(journal, bus, Arc::new(SystemClock), delivering, None).await.unwrap();
 
     let started = Instant::now();
-    let writers = tokio::spawn(write(recorder));
-    let deadline = Duration::from_secs(120);
-    while !writers.is_finished() || receiver.count() < DELIVERIES {
-        dispatcher.drain(deadline).await.unwrap();
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let running = tokio::spawn(dispatcher.run(stopped));
+    write(recorder).await;
+    while receiver.count() < DELIVERIES {
+        assert!(started.elapsed() < Duration::from_secs(120), "only {} arrived", receiver.count());
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
+    // It stops when every acceptance is written down.
+    stop.send_replace(true);
+    running.await.unwrap();
     (started.elapsed(), receiver.count())
 }
 

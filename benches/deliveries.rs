@@ -63,8 +63,7 @@ async fn deliver() -> (Duration, usize) {
         installation: "bench".into(),
     });
     let bus = recorder.bus.clone();
-    let mut dispatcher =
-        Dispatcher::new(journal, bus, Arc::new(SystemClock), delivering, None).await.unwrap();
+    let dispatcher = Dispatcher::new(journal, bus, Arc::new(SystemClock), delivering, None).await.unwrap();
 
     let started = Instant::now();
     let (stop, stopped) = tokio::sync::watch::channel(false);

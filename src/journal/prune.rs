@@ -5,8 +5,10 @@ use rusqlite::Connection;
 /// How long closed incidents and what was sent of them are kept, in milliseconds: 90 days.
 pub const KEEP: i64 = 90 * 86_400_000;
 
-/// Messages before the time `?1` that nothing hangs on any more.
+/// Messages before the time `?1` that nothing hangs on any more: no delivery, no open incident, and no
+/// message that answers it.
 const OLD: &str = "SELECT id FROM message WHERE created < ?1 AND outcome IS NOT NULL AND reminder_at IS NULL
+    AND NOT EXISTS (SELECT 1 FROM message AS answer WHERE answer.parent = message.id)
     AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = message.id AND state IN ('pending', 'waiting', 'sending'))
     AND NOT EXISTS (SELECT 1 FROM message_event JOIN event ON event.id = message_event.event
                     JOIN incident ON incident.id = event.incident
@@ -19,19 +21,14 @@ const OLD: &str = "SELECT id FROM message WHERE created < ?1 AND outcome IS NOT 
 pub fn prune(connection: &Connection, now: i64) -> rusqlite::Result<usize> {
     let before = now - KEEP;
     let delete = |sql: &str| connection.execute(sql, [before]);
-    delete(&format!(
-        "DELETE FROM attempt WHERE delivery IN (SELECT id FROM delivery WHERE message IN ({OLD}))"
-    ))?;
-    // From here on the deliveries are gone, which does not make a message less old.
-    connection
-        .execute_batch("CREATE TEMP TABLE IF NOT EXISTS old (id INTEGER PRIMARY KEY); DELETE FROM old")?;
-    delete(&format!("INSERT INTO old {OLD}"))?;
-    connection.execute_batch(
-        "DELETE FROM delivery WHERE message IN old;
-         DELETE FROM message_event WHERE message IN old;
-         DELETE FROM message WHERE id IN old;",
-    )?;
-    let pruned = connection.query_row("SELECT COUNT(*) FROM old", [], |row| row.get::<_, i64>(0))?;
+    // Answers go first, and then what they answered, which nothing hangs on any more.
+    let mut pruned = 0;
+    loop {
+        match prune_leaves(connection, before)? {
+            0 => break,
+            count => pruned += count,
+        }
+    }
     delete(
         "DELETE FROM event WHERE at < ?1
          AND NOT EXISTS (SELECT 1 FROM message_event WHERE event = event.id)
@@ -40,7 +37,19 @@ pub fn prune(connection: &Connection, now: i64) -> rusqlite::Result<usize> {
     delete(
         "DELETE FROM incident WHERE closed < ?1 AND NOT EXISTS (SELECT 1 FROM event WHERE incident = incident.id)",
     )?;
-    Ok(usize::try_from(pruned).unwrap_or_default())
+    Ok(pruned)
+}
+
+fn prune_leaves(connection: &Connection, before: i64) -> rusqlite::Result<usize> {
+    connection
+        .execute_batch("CREATE TEMP TABLE IF NOT EXISTS old (id INTEGER PRIMARY KEY); DELETE FROM old")?;
+    connection.execute(&format!("INSERT INTO old {OLD}"), [before])?;
+    connection.execute_batch(
+        "DELETE FROM attempt WHERE delivery IN (SELECT id FROM delivery WHERE message IN old);
+         DELETE FROM delivery WHERE message IN old;
+         DELETE FROM message_event WHERE message IN old;",
+    )?;
+    connection.execute("DELETE FROM message WHERE id IN old", [])
 }
 
 #[cfg(test)]
@@ -53,19 +62,21 @@ mod tests {
     use crate::journal::messages::{self, NewMessage};
     use log_monitor_channels::{EventKind, MessageKind};
 
-    fn silence(connection: &Connection, id: &str) -> rusqlite::Result<(i64, i64)> {
-        let mut event = agent_silent(id, "web");
-        event.incident = Some(incidents::open(connection, Subject::Agent, &event)?);
-        events::insert(connection, &mut event)?;
+    fn message(
+        connection: &Connection,
+        event: i64,
+        parent: Option<i64>,
+        created: i64,
+    ) -> rusqlite::Result<i64> {
         let message = messages::insert(
             connection,
             &NewMessage {
                 route: "all".to_owned(),
-                kind: MessageKind::Firing,
+                kind: if parent.is_some() { MessageKind::Resolved } else { MessageKind::Firing },
                 topic: EventKind::AgentSilent,
-                parent: None,
-                created: millis(start()),
-                send_at: millis(start()),
+                parent,
+                created,
+                send_at: created,
                 steps: vec![Step {
                     to: vec!["soc".to_owned()],
                     need: Need::Any,
@@ -73,12 +84,34 @@ mod tests {
                 }],
                 reminders: None,
                 note: None,
-                events: vec![event.id],
+                events: vec![event],
             },
         )?;
         connection.execute("UPDATE delivery SET state = 'accepted' WHERE message = ?1", [message])?;
         messages::settle(connection, message, Some("accepted"))?;
-        Ok((event.incident.unwrap_or_default(), message))
+        connection.execute(
+            "INSERT INTO attempt (delivery, n, started) SELECT id, 1, 0 FROM delivery WHERE message = ?1",
+            [message],
+        )?;
+        Ok(message)
+    }
+
+    /// An incident with its firing.
+    fn silence(connection: &Connection, id: &str) -> rusqlite::Result<(i64, i64)> {
+        let mut event = agent_silent(id, "web");
+        event.incident = Some(incidents::open(connection, Subject::Agent, &event)?);
+        events::insert(connection, &mut event)?;
+        Ok((event.incident.unwrap_or_default(), message(connection, event.id, None, millis(start()))?))
+    }
+
+    /// Its end with the resolution.
+    fn recovery(connection: &Connection, incident: i64, firing: i64, at: i64) -> rusqlite::Result<i64> {
+        let mut event = agent_silent("001", "web");
+        (event.kind, event.incident, event.at) =
+            (EventKind::AgentRecovered, Some(incident), events::time(at));
+        events::insert(connection, &mut event)?;
+        incidents::close(connection, incident, &event)?;
+        message(connection, event.id, Some(firing), at)
     }
 
     #[tokio::test]
@@ -86,19 +119,23 @@ mod tests {
         let journal = crate::journal::Journal::in_memory().unwrap();
         let left = journal
             .write(|connection| {
-                let (over, _) = silence(connection, "001")?;
+                let (over, firing) = silence(connection, "001")?;
                 silence(connection, "002")?;
-                incidents::close(connection, over, &agent_silent("001", "web"))?;
-                let year = millis(start()) + 365 * 86_400_000;
-                assert_eq!(prune(connection, millis(start()) + KEEP / 2)?, 0);
-                assert_eq!(prune(connection, year)?, 1);
+                let end = millis(start()) + KEEP / 2;
+                recovery(connection, over, firing, end)?;
+                let young = prune(connection, millis(start()) + KEEP + 1)?;
+                assert_eq!(young, 0, "the firing is old, but its resolution is not");
+                assert_eq!(prune(connection, end + KEEP + 1)?, 2);
                 let count = |table: &str| {
                     connection
                         .query_row(&format!("SELECT COUNT(*) FROM {table}"), [], |row| row.get::<_, i64>(0))
                 };
-                ["incident", "event", "message", "delivery", "message_event"].into_iter().map(count).collect()
+                ["incident", "event", "message", "delivery", "attempt", "message_event"]
+                    .into_iter()
+                    .map(count)
+                    .collect()
             })
             .await;
-        assert_eq!(Result::<Vec<i64>, _>::unwrap(left), [1; 5]);
+        assert_eq!(Result::<Vec<i64>, _>::unwrap(left), [1; 6]);
     }
 }

@@ -122,3 +122,28 @@ fn a_corrupt_file_is_set_aside_and_watching_goes_on() {
     assert_eq!(std::fs::read(folder.path().join("journal.corrupt")).unwrap()[0], b'x');
     assert_eq!(events::newest(&open_read_only(&path).unwrap()).unwrap(), 1);
 }
+
+#[test]
+fn a_file_that_could_not_be_read_is_kept_when_the_journal_returns() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    std::fs::create_dir(&path).unwrap();
+    let (health, seen) = tokio::sync::watch::channel(Health::OnDisk);
+    let mut writer = super::writer::Writer::open(path.clone(), health).unwrap();
+    assert!(matches!(*seen.borrow(), Health::InMemory(_)));
+    std::fs::remove_dir(&path).unwrap();
+    Connection::open(&path).unwrap().execute_batch("CREATE TABLE before (x)").unwrap();
+    writer.return_to_file();
+    assert_eq!(*seen.borrow(), Health::OnDisk);
+    let kept = open_read_only(&folder.path().join("journal.unread")).unwrap();
+    kept.query_row("SELECT COUNT(*) FROM before", [], |row| row.get::<_, i64>(0)).unwrap();
+}
+
+#[tokio::test]
+async fn a_job_that_panics_does_not_end_the_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(&folder.path().join("journal.db")).unwrap();
+    let broken = journal.write(|_| -> rusqlite::Result<()> { panic!("a mistake on purpose") }).await;
+    assert!(broken.is_err());
+    assert_eq!(journal.write(remember).await.unwrap(), 1);
+}

@@ -1,10 +1,12 @@
 //! The thread that writes: group commit, and going on from memory when the disk fails.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use rusqlite::backup::Backup;
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::ffi::SQLITE_BUSY;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::{oneshot, watch};
 
@@ -23,27 +25,29 @@ pub struct Writer {
     path: Option<PathBuf>,
     health: watch::Sender<Health>,
     tried_return: Instant,
+    /// What is in memory began without what the file holds, because that could not be read.
+    without_file: bool,
 }
 
 impl Writer {
     /// Opens the file, or a copy of it in memory where it cannot be written.
     pub fn open(path: PathBuf, health: watch::Sender<Health>) -> Result<Self, JournalError> {
-        let connection = match open_file(&path) {
-            Ok(connection) => connection,
+        let (connection, without_file) = match open_file(&path) {
+            Ok(connection) => (connection, false),
             Err(JournalError::Database(error)) => {
                 health.send_replace(Health::InMemory(describe(&path, &error)));
                 in_memory_from(&path)?
             }
             Err(other) => return Err(other),
         };
-        Ok(Self { connection, path: Some(path), health, tried_return: Instant::now() })
+        Ok(Self { connection, path: Some(path), health, tried_return: Instant::now(), without_file })
     }
 
     /// A journal without a file.
     pub fn in_memory(health: watch::Sender<Health>) -> Result<Self, JournalError> {
         let connection = Connection::open_in_memory()?;
         schema::prepare(&connection)?;
-        Ok(Self { connection, path: None, health, tried_return: Instant::now() })
+        Ok(Self { connection, path: None, health, tried_return: Instant::now(), without_file: false })
     }
 
     /// Takes jobs until every sender is gone.
@@ -52,7 +56,10 @@ impl Writer {
             match queue.recv_timeout(RETURN_EVERY) {
                 Ok(first) => {
                     let waiting = std::iter::once(first).chain(queue.try_iter()).take(BATCH).collect();
-                    self.commit(waiting);
+                    // A mistake in one job must not end the journal: its askers see `Closed`.
+                    if catch_unwind(AssertUnwindSafe(|| self.commit(waiting))).is_err() {
+                        tracing::error!("journal: a job panicked, and the jobs beside it are undone");
+                    }
                 }
                 Err(RecvTimeoutError::Timeout) => self.return_to_file(),
                 Err(RecvTimeoutError::Disconnected) => break self.close(),
@@ -79,10 +86,11 @@ impl Writer {
         let Some(path) = &self.path else { return };
         let reason = describe(path, error);
         tracing::error!("journal cannot be written, going on from memory: {reason}");
-        let copy = copy_to_memory(&self.connection).or_else(|_| in_memory_from(path));
-        match copy {
-            Ok(memory) => {
+        let copy = copy_to_memory(&self.connection).map(|memory| (memory, false));
+        match copy.or_else(|_| in_memory_from(path)) {
+            Ok((memory, without_file)) => {
                 self.connection = memory;
+                self.without_file = without_file;
                 self.tried_return = Instant::now();
                 self.health.send_replace(Health::InMemory(reason));
             }
@@ -97,9 +105,15 @@ impl Writer {
         if *self.health.borrow() == Health::OnDisk {
             return;
         }
+        set_aside_if_corrupt(path);
+        if self.without_file {
+            // It was never read, so what it holds is nowhere else.
+            set_aside(path, "unread");
+        }
         match restore(&self.connection, path) {
             Ok(file) => {
                 self.connection = file;
+                self.without_file = false;
                 self.health.send_replace(Health::OnDisk);
                 tracing::info!("journal is on disk again: {}", path.display());
             }
@@ -138,18 +152,28 @@ fn open_file(path: &Path) -> Result<Connection, JournalError> {
     Ok(connection)
 }
 
-fn in_memory_from(path: &Path) -> Result<Connection, JournalError> {
-    let read = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
-        .map_err(JournalError::from)
-        .and_then(|file| copy_to_memory(&file));
-    match read {
-        Ok(memory) => Ok(memory),
-        Err(_) => {
-            let empty = Connection::open_in_memory()?;
-            schema::prepare(&empty)?;
-            Ok(empty)
+/// What the file holds, in memory; else nothing, and `true`.
+fn in_memory_from(path: &Path) -> Result<(Connection, bool), JournalError> {
+    let ways: [fn(&Path) -> rusqlite::Result<Connection>; 2] = [open_read_only, open_unchanging];
+    for way in ways {
+        if let Ok(memory) = way(path).map_err(JournalError::from).and_then(|file| copy_to_memory(&file)) {
+            return Ok((memory, false));
         }
     }
+    let empty = Connection::open_in_memory()?;
+    schema::prepare(&empty)?;
+    Ok((empty, path.exists()))
+}
+
+fn open_read_only(path: &Path) -> rusqlite::Result<Connection> {
+    Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
+/// As on a read-only disk, where SQLite cannot make the files that go with a WAL.
+fn open_unchanging(path: &Path) -> rusqlite::Result<Connection> {
+    let escaped = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags)
 }
 
 fn copy_to_memory(from: &Connection) -> Result<Connection, JournalError> {
@@ -160,7 +184,6 @@ fn copy_to_memory(from: &Connection) -> Result<Connection, JournalError> {
 }
 
 fn restore(memory: &Connection, path: &Path) -> Result<Connection, JournalError> {
-    set_aside_if_corrupt(path);
     let mut file = Connection::open(path)?;
     copy(memory, &mut file)?;
     schema::prepare(&file)?;
@@ -178,16 +201,36 @@ fn set_aside_if_corrupt(path: &Path) {
         }
     };
     if corrupt {
-        let aside = path.with_extension("corrupt");
-        match std::fs::rename(path, &aside) {
-            Ok(()) => tracing::error!("the broken journal is kept as {}", aside.display()),
-            Err(error) => tracing::error!("the broken journal cannot be set aside: {error}"),
-        }
+        set_aside(path, "corrupt");
     }
 }
 
+fn set_aside(path: &Path, why: &str) {
+    let aside = path.with_extension(why);
+    match std::fs::rename(path, &aside) {
+        Ok(()) => {
+            for end in ["-wal", "-shm"] {
+                let beside = |path: &Path| PathBuf::from(format!("{}{end}", path.display()));
+                // There are none after a clean stop.
+                let _ = std::fs::rename(beside(path), beside(&aside));
+            }
+            tracing::error!("the journal as it was is kept as {}", aside.display());
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => tracing::error!("the journal as it was cannot be set aside: {error}"),
+    }
+}
+
+/// A file that somebody else holds is an error: waiting here would stop everything.
 fn copy(from: &Connection, to: &mut Connection) -> rusqlite::Result<()> {
-    Backup::new(from, to)?.run_to_completion(1024, Duration::ZERO, None)
+    let backup = Backup::new(from, to)?;
+    loop {
+        match backup.step(1024)? {
+            StepResult::Done => return Ok(()),
+            StepResult::More => {}
+            _ => return Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(SQLITE_BUSY), None)),
+        }
+    }
 }
 
 fn describe(path: &Path, error: &rusqlite::Error) -> String {

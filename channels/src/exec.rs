@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,19 +17,21 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
 
 use crate::duration::Span;
 use crate::error::{BuildError, DeliveryError, Reason};
 use crate::notification::{Notification, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::payload::Payload;
+use crate::secret::Secret;
 use crate::text::one_line;
 
 /// `EX_TEMPFAIL` of sysexits.h.
 const TRY_AGAIN: i32 = 75;
 
 /// The most of a program's output that is kept, in bytes.
-const MAX_OUTPUT: u64 = 16 * 1024;
+const MAX_OUTPUT: usize = 16 * 1024;
 
 /// The keys of an `exec` channel.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -36,12 +39,12 @@ const MAX_OUTPUT: u64 = 16 * 1024;
 pub struct ExecConfig {
     /// The program and its arguments. No shell is involved.
     pub command: Vec<String>,
-    /// How long it may take.
+    /// How long it may take, at most 30 s: a program that needs longer should go on by itself.
     #[serde(default = "usual_timeout")]
     pub timeout: Span,
     /// Variables of its environment, beside PATH, HOME and LANG.
     #[serde(default)]
-    pub env: BTreeMap<String, String>,
+    pub env: BTreeMap<String, Secret>,
 }
 
 const fn usual_timeout() -> Span {
@@ -65,8 +68,10 @@ impl ChannelKind for Exec {
         let program = config.command.first().is_none_or(String::is_empty);
         let program =
             program.then(|| Problem::at("command", "names no program").help("write [\"/path/to/program\"]"));
-        let zero = config.timeout.0.is_zero().then(|| Problem::at("timeout", "must be longer than nothing"));
-        program.into_iter().chain(zero).collect()
+        let allowed = !config.timeout.0.is_zero() && config.timeout.0 <= usual_timeout().0;
+        let timeout =
+            (!allowed).then(|| Problem::at("timeout", "must be longer than nothing and at most 30s"));
+        program.into_iter().chain(timeout).collect()
     }
 
     fn build(config: ExecConfig, _: &Context) -> Result<Box<dyn Notifier>, BuildError> {
@@ -75,32 +80,48 @@ impl ChannelKind for Exec {
 }
 
 impl Exec {
+    fn redact(&self, text: &str) -> String {
+        self.config.env.values().fold(text.to_owned(), |text, value| value.redact(&text))
+    }
+
     fn start(&self) -> Result<Group, DeliveryError> {
         let [program, arguments @ ..] = self.config.command.as_slice() else {
             return Err(DeliveryError::permanent_channel(Reason::Local, "`command` names no program"));
         };
         let mut command = Command::new(program);
-        command.args(arguments).env_clear().envs(&self.config.env);
+        command.args(arguments).env_clear();
+        command.envs(self.config.env.iter().map(|(name, value)| (name, value.expose())));
         for name in ["PATH", "HOME", "LANG"] {
             if let (false, Some(value)) = (self.config.env.contains_key(name), std::env::var_os(name)) {
                 command.env(name, value);
             }
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-        command.spawn().map(Group).map_err(|error| {
+        command.spawn().map(Group::of).map_err(|error| {
             DeliveryError::permanent_channel(Reason::Local, format!("the program cannot be started: {error}"))
         })
     }
 }
 
 /// A running program and whatever it starts. Dropping it kills the whole group.
-struct Group(Child);
+struct Group {
+    program: Child,
+    /// The group's number, which the program's own end does not take away.
+    number: Option<Pid>,
+}
+
+impl Group {
+    fn of(program: Child) -> Self {
+        let number = program.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
+        Self { program, number }
+    }
+}
 
 impl Drop for Group {
     fn drop(&mut self) {
-        if let Some(id) = self.0.id().and_then(|id| i32::try_from(id).ok()) {
+        if let Some(number) = self.number {
             // It may just have ended by itself, which is as good.
-            let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
+            let _ = killpg(number, Signal::SIGKILL);
         }
     }
 }
@@ -113,27 +134,49 @@ struct Ended {
 }
 
 impl Group {
-    async fn run(&mut self, input: &[u8]) -> std::io::Result<Ended> {
-        let stdin = self.0.stdin.take();
-        let (stdout, stderr) = (self.0.stdout.take(), self.0.stderr.take());
-        let feed = async {
-            if let Some(mut stdin) = stdin {
-                // A program need not read what it does not care for.
-                let _ = stdin.write_all(input).await;
-            }
-        };
-        let ((), stdout, stderr, status) = tokio::join!(feed, drain(stdout), drain(stderr), self.0.wait());
-        Ok(Ended { code: status?.code(), stdout, stderr })
+    /// Runs to the program's own end. What it leaves running in the background is left alone, and
+    /// although that may hold the pipes open, it is not waited for.
+    async fn run(&mut self, input: Vec<u8>) -> std::io::Result<Ended> {
+        let (stdout, stderr) = (Tail::of(self.program.stdout.take()), Tail::of(self.program.stderr.take()));
+        let feed = self.program.stdin.take().map(|mut stdin| {
+            // A program need not read what it does not care for.
+            tokio::spawn(async move { stdin.write_all(&input).await })
+        });
+        let status = self.program.wait().await?;
+        self.number = None;
+        feed.inspect(JoinHandle::abort);
+        Ok(Ended { code: status.code(), stdout: stdout.said().await, stderr: stderr.said().await })
     }
 }
 
-/// Reads to the end, so that the program never blocks on a full pipe, and keeps the beginning.
-async fn drain(pipe: Option<impl AsyncRead + Unpin>) -> String {
-    let Some(mut pipe) = pipe else { return String::new() };
-    let mut kept = Vec::new();
-    let _ = (&mut pipe).take(MAX_OUTPUT).read_to_end(&mut kept).await;
-    let _ = tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await;
-    String::from_utf8_lossy(&kept).into_owned()
+/// The beginning of what comes out of a pipe. All of it is read, so that the program never blocks.
+struct Tail {
+    kept: Arc<Mutex<Vec<u8>>>,
+    reading: JoinHandle<()>,
+}
+
+impl Tail {
+    fn of(pipe: Option<impl AsyncRead + Unpin + Send + 'static>) -> Self {
+        let kept = Arc::new(Mutex::new(Vec::new()));
+        let keep = kept.clone();
+        let reading = tokio::spawn(async move {
+            let (Some(mut pipe), mut chunk) = (pipe, vec![0; 4096]) else { return };
+            while let Ok(length @ 1..) = pipe.read(&mut chunk).await {
+                let mut kept = keep.lock().unwrap_or_else(PoisonError::into_inner);
+                let room = MAX_OUTPUT.saturating_sub(kept.len()).min(length);
+                kept.extend_from_slice(&chunk[..room]);
+            }
+        });
+        Self { kept, reading }
+    }
+
+    /// What was said until now; a moment is given to what is still in the pipe.
+    async fn said(mut self) -> String {
+        let _ = tokio::time::timeout(Duration::from_millis(500), &mut self.reading).await;
+        self.reading.abort();
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&kept).into_owned()
+    }
 }
 
 #[async_trait]
@@ -142,15 +185,15 @@ impl Notifier for Exec {
         let local = |error: String| DeliveryError::transient(Reason::Local, error);
         let input = Payload::of(notification).json().map_err(|error| local(error.to_string()))?;
         let mut group = self.start()?;
-        let ended = match tokio::time::timeout(self.config.timeout.0, group.run(&input)).await {
+        let ended = match tokio::time::timeout(self.config.timeout.0, group.run(input)).await {
             Err(_) => {
                 return Err(DeliveryError::transient(Reason::Timeout, "the program did not end in time"));
             }
             Ok(ended) => ended.map_err(|error| local(error.to_string()))?,
         };
-        let said = one_line(&ended.stderr, 200);
+        let said = one_line(&self.redact(&ended.stderr), 200);
         match ended.code {
-            Some(0) => Ok(Receipt::line(one_line(&format!("exit 0 {}", ended.stdout), 200))),
+            Some(0) => Ok(Receipt::line(one_line(&format!("exit 0 {}", self.redact(&ended.stdout)), 200))),
             Some(TRY_AGAIN) => Err(local(format!("exit {TRY_AGAIN}: {said}"))),
             Some(code) => {
                 Err(DeliveryError::permanent_message(Reason::Local, format!("exit {code}: {said}")))
@@ -221,6 +264,25 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("the child lives on");
+    }
+
+    #[tokio::test]
+    async fn what_a_program_leaves_in_the_background_does_not_delay_its_answer() {
+        let started = Instant::now();
+        let receipt = shell("echo taken; sleep 20 & exit 0").notify(&sample()).await.unwrap();
+        assert_eq!(receipt.line, "exit 0 taken");
+        assert!(started.elapsed() < Duration::from_secs(4), "within its own timeout of 5 s");
+    }
+
+    #[tokio::test]
+    async fn a_secret_of_the_environment_is_in_no_answer() {
+        let table = |script: &str| {
+            format!("command = [\"/bin/sh\", \"-c\", {script:?}]\nenv = {{ TOKEN = \"hunter2-token\" }}")
+        };
+        let receipt = build::<Exec>(&table("echo $TOKEN")).notify(&sample()).await.unwrap();
+        assert_eq!(receipt.line, "exit 0 ****");
+        let error = build::<Exec>(&table("echo $TOKEN >&2; exit 1")).notify(&sample()).await.unwrap_err();
+        assert_eq!(error.to_string(), "exit 1: ****");
     }
 
     #[tokio::test]

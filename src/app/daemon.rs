@@ -115,7 +115,7 @@ impl Daemon {
         let mut daemon = Self {
             helpers: vec![
                 tokio::spawn(log_events(recorder.clone(), newest)),
-                tokio::spawn(tell_journal_health(recorder.clone())),
+                tokio::spawn(watch_journal_health(recorder.clone())),
                 tokio::spawn(forget_what_is_long_over(recorder.clone())),
             ],
             dispatcher: tokio::spawn(dispatcher.run(stopped)),
@@ -269,21 +269,29 @@ async fn log_events(recorder: Recorder, cursor: i64) {
 }
 
 /// A journal that is not on disk is an incident like any other.
-async fn tell_journal_health(recorder: Recorder) {
+async fn watch_journal_health(recorder: Recorder) {
     let mut health = recorder.journal.health();
     loop {
-        let now = events::millis(recorder.clock.now());
-        let current = health.borrow_and_update().clone();
-        let told = match current {
-            Health::InMemory(reason) => tell_journal_failed(&recorder, &reason, now).await,
-            Health::OnDisk => tell_journal_recovered(&recorder, now).await,
-        };
-        if let Err(error) = told {
+        health.borrow_and_update();
+        if let Err(error) = tell_journal_health(&recorder).await {
             tracing::error!("journal health: {error}");
         }
         if health.changed().await.is_err() {
             return;
         }
+    }
+}
+
+/// Opens or closes the journal's own incident. Returns whether it is in memory only.
+///
+/// # Errors
+/// When the journal fails altogether.
+pub async fn tell_journal_health(recorder: &Recorder) -> Result<bool, JournalError> {
+    let now = events::millis(recorder.clock.now());
+    let current = recorder.journal.health().borrow().clone();
+    match current {
+        Health::InMemory(reason) => tell_journal_failed(recorder, &reason, now).await.map(|()| true),
+        Health::OnDisk => tell_journal_recovered(recorder, now).await.map(|()| false),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Session;
 use super::exit::Exit;
-use crate::app::daemon::{Base, Daemon, setups};
+use crate::app::daemon::{self, Base, Daemon, setups};
 use crate::app::parts::Parts;
 use crate::app::triggers::{Trigger, Triggers};
 use crate::app::{lock, setup_failure};
@@ -74,6 +74,8 @@ fn log_warnings(warnings: &Diagnostics) {
 async fn run_once(parts: &Parts, journal: Journal) -> Result<Exit, JournalError> {
     let spool = spool_path(&parts.journal);
     let mut base = Base::new(parts, journal, Arc::new(SystemClock), Some(spool)).await?;
+    // What is only in memory is forgotten at the end, so the next run may tell it again.
+    let in_memory = daemon::tell_journal_health(&base.recorder).await?;
     let health = Arc::default();
     let mut failed = false;
     for setup in setups(parts) {
@@ -83,9 +85,11 @@ async fn run_once(parts: &Parts, journal: Journal) -> Result<Exit, JournalError>
     }
     let unsettled = base.dispatcher.drain(ONCE_LIMIT).await?;
     if unsettled > 0 {
-        tracing::warn!("{unsettled} messages are not accepted yet: the next run goes on with them");
+        tracing::warn!(
+            "{unsettled} messages were accepted by nobody: the next run goes on with what is not given up"
+        );
     }
-    Ok(if failed || unsettled > 0 { Exit::Failed } else { Exit::Ok })
+    Ok(if failed || unsettled > 0 || in_memory { Exit::Failed } else { Exit::Ok })
 }
 
 async fn run_daemon(

@@ -135,20 +135,22 @@ impl Dispatcher {
         self.wind_down(ended).await;
     }
 
-    /// Delivers until every message is settled or `limit` has passed. Returns how many are not.
+    /// Delivers until every message is settled or `limit` has passed. Returns how many were not
+    /// accepted by anybody: under way still, or given up.
     ///
     /// # Errors
     /// When the journal fails.
     pub async fn drain(&mut self, limit: Duration) -> Result<i64, JournalError> {
         let deadline = tokio::time::Instant::now() + limit;
-        let mut ended = Vec::new();
+        let (mut ended, mut exhausted) = (Vec::new(), 0);
         loop {
             let output = self.tick(std::mem::take(&mut ended), true).await?;
+            exhausted += output.exhausted;
             let busy = self.in_flight.values().any(|count| *count > 0);
             if !busy || tokio::time::Instant::now() >= deadline {
                 let unsettled = self.journal.write(messages::unsettled).await?;
                 if unsettled == 0 || tokio::time::Instant::now() >= deadline {
-                    return Ok(unsettled);
+                    return Ok(unsettled + exhausted);
                 }
             }
             let pause = self.until(output.wake_at);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use log_monitor_channels::{DeliveryError, Event, EventKind, Receipt, Severity};
+use log_monitor_channels::{DeliveryError, Event, EventKind, MessageKind, Receipt, Severity};
 use rusqlite::Connection;
 
 use super::plan;
@@ -48,18 +48,31 @@ pub fn finish(
     findings: &mut Findings,
 ) -> rusqlite::Result<()> {
     let Finished { claim, result, dice } = finished;
-    let (ending, hold) = retry::ending(claim, result, now, *dice);
+    let (mut ending, hold) = retry::ending(claim, result, now, *dice);
+    let message = messages::get(connection, claim.message)?;
+    let over = ending.state != State::Accepted && is_over(connection, &message)?;
+    if over {
+        ending.state = State::Dropped;
+    }
     deliveries::finish(connection, claim, &ending, now)?;
     if let Some(hold) = hold {
         holds::set(connection, &claim.channel, now + hold.as_millis() as i64)?;
     }
-    let message = messages::get(connection, claim.message)?;
     if ending.state == State::Accepted {
         plan::settle_debt(connection, &message, &claim.channel, now)?;
     }
     let changes = channel_health(connection, &claim.channel, result, now)?;
     findings.events.extend(record::apply(connection, routes, changes, now)?);
+    if over {
+        return messages::settle(connection, message.id, Some("dropped"));
+    }
     advance(connection, message, now, false, findings)
+}
+
+/// It ended while a try of it was under way: nobody needs to hear of its beginning any more.
+fn is_over(connection: &Connection, message: &Message) -> rusqlite::Result<bool> {
+    let begins = matches!(message.kind, MessageKind::Firing | MessageKind::Reminder);
+    Ok(begins && messages::incidents(connection, message.id, true)?.is_empty())
 }
 
 /// Brings a message to where it should be: settled, waiting, or at a later step.

@@ -473,6 +473,33 @@ async fn a_firing_that_is_accepted_after_its_end_is_followed_by_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_firing_that_fails_after_its_end_goes_nowhere_else() {
+    let mut world = World::new(two_steps(), &["slack", "email"]).await;
+    world.kill().await;
+    world.fail("slack", Some(down()));
+    let channel = |notifier| Arc::new(Channel { kind: "recorder", max_in_flight: 4, notifier });
+    let slow = Box::new(Slow(world.vendors["slack"].clone())) as Box<dyn log_monitor_channels::Notifier>;
+    let channels = Channels::from([
+        ("slack".to_owned(), channel(slow)),
+        ("email".to_owned(), channel(Box::new(world.vendors["email"].clone()))),
+    ]);
+    let (_keep, delivering) = watch::channel(Delivering {
+        routes: world.routes.borrow().clone(),
+        channels: Arc::new(channels),
+        installation: "here".into(),
+    });
+    let bus = world.recorder.bus.clone();
+    let dispatcher =
+        Dispatcher::new(world.journal.clone(), bus, world.clock.clone(), delivering, None).await.unwrap();
+    let (_stop, stopped) = watch::channel(false);
+    tokio::spawn(dispatcher.run(stopped));
+    let incidents = world.silent(&["001"]).await;
+    world.recovered(&[("001", incidents[0])]).await;
+    minutes(10).await;
+    assert_eq!((world.got("slack").len(), world.got("email").len()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_clock_that_goes_back_adds_nothing_to_a_message_that_is_on_its_way() {
     let world = World::new(two_steps(), &["slack", "email"]).await;
     world.fail("slack", Some(down()));

@@ -35,6 +35,8 @@ pub struct Output {
     pub events: Vec<Event>,
     /// Messages that reached nobody, in words.
     pub undelivered: Vec<Notification>,
+    /// How many those were.
+    pub exhausted: i64,
     /// When there is something to do again, in milliseconds.
     pub wake_at: Option<i64>,
 }
@@ -63,6 +65,7 @@ pub fn run(connection: &Connection, input: &Input) -> rusqlite::Result<Output> {
     Ok(Output {
         claims,
         wake_at: [wake_at, messages::next_timer(connection)?].into_iter().flatten().min(),
+        exhausted: findings.exhausted.len() as i64,
         undelivered: findings.exhausted.iter().map(compose).collect::<rusqlite::Result<_>>()?,
         events: findings.events,
     })

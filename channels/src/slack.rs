@@ -108,7 +108,8 @@ impl Notifier for Slack {
                 let mut body = message(notification);
                 body["channel"] = json!(channel);
                 let firing = notification.in_reply_to.as_ref().map(|receipt| &receipt.reference["ts"]);
-                if let Some(ts) = firing.filter(|ts| ts.is_string()) {
+                // In short form without: it may be the thread that Slack does not take.
+                if let Some(ts) = firing.filter(|ts| ts.is_string() && !notification.short) {
                     body["thread_ts"] = ts.clone();
                     // The end should be seen by those who do not follow the thread.
                     body["reply_broadcast"] = json!(notification.kind == MessageKind::Resolved);

@@ -12,7 +12,7 @@ use super::parts::Parts;
 use crate::bus::Bus;
 use crate::clock::SharedClock;
 use crate::config::Route;
-use crate::dispatch::{Delivering, Dispatcher};
+use crate::dispatch::{Delivering, Dispatcher, render};
 use crate::journal::incidents::{self, Subject};
 use crate::journal::{Health, Journal, JournalError, entities, events, prune};
 use crate::monitor::source_health::SourceHealth;
@@ -138,7 +138,9 @@ impl Daemon {
         self.routes.send_replace(parts.routes.clone());
         self.delivering.send_replace(delivering(parts));
         self.watch(parts).await?;
-        let_go(&self.recorder, parts).await
+        let_go(&self.recorder, parts).await?;
+        self.health.reset().await;
+        Ok(())
     }
 
     /// Tells through the routes that something did not come up.
@@ -221,7 +223,7 @@ async fn let_go(recorder: &Recorder, parts: &Parts) -> Result<(), JournalError> 
         };
         let mut event =
             words::about(&incident.scope, kind, Severity::Info, events::millis(recorder.clock.now()));
-        "no_longer_configured".clone_into(&mut event.cause);
+        render::NO_LONGER_CONFIGURED.clone_into(&mut event.cause);
         event.detail = format!("{} is no longer configured.", incident.scope);
         (!known).then(|| Change::event(IncidentChange::Close(incident.id), event))
     });

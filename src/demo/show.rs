@@ -6,6 +6,12 @@ use anstyle::{AnsiColor, Style};
 use log_monitor_channels::testing::Mail;
 
 use super::stage::Stage;
+use crate::cli::table::say;
+
+/// As `println!`, to an audience that may leave early.
+macro_rules! tell {
+    ($($what:tt)*) => { say(format_args!($($what)*)) };
+}
 
 /// The narrator.
 pub struct Show {
@@ -21,7 +27,7 @@ impl Show {
 
     /// What the audience sees.
     pub fn intro(&self, agents: usize) {
-        println!(
+        tell!(
             "{}\n\nA simulated Wazuh indexer with {agents} agents, an endpoint that answers like Slack, and a small \
              mail server\nare running on this machine. log-monitor watches them with a threshold of 4 seconds. Its \
              route is:\nSlack first, email when Slack has not accepted within 5 s, the log as the last resort.",
@@ -32,7 +38,7 @@ impl Show {
     /// Begins an act.
     pub fn act(&self, number: u32, what: &str) {
         let head = format!("Act {number}.");
-        println!("\n{} {} {what}", self.time(), self.paint(Style::new().bold(), &head));
+        tell!("\n{} {} {what}", self.time(), self.paint(Style::new().bold(), &head));
     }
 
     /// Says whether something came as it should; returns that.
@@ -41,7 +47,7 @@ impl Show {
             true => self.paint(AnsiColor::Green.on_default(), "ok"),
             false => self.paint(AnsiColor::Red.on_default(), "MISSING"),
         };
-        println!("{} {mark}: {what}", self.time());
+        tell!("{} {mark}: {what}", self.time());
         so
     }
 
@@ -61,13 +67,13 @@ impl Show {
 
     fn message<'a>(&self, place: &str, lines: impl Iterator<Item = &'a str>) {
         let bar = self.paint(AnsiColor::Cyan.on_default(), "|");
-        println!("{} {}", self.time(), self.paint(AnsiColor::Cyan.on_default(), place));
-        lines.for_each(|line| println!("         {bar} {line}"));
+        tell!("{} {}", self.time(), self.paint(AnsiColor::Cyan.on_default(), place));
+        lines.for_each(|line| tell!("         {bar} {line}"));
     }
 
     /// What came of it all.
     pub fn summary(&self, stage: &Stage, complete: bool) {
-        println!(
+        tell!(
             "\n{} {}: {} messages on Slack ({} tries), {} mails, {} questions to the indexer.",
             self.time(),
             self.paint(Style::new().bold(), "Summary"),
@@ -76,7 +82,7 @@ impl Show {
             stage.mails().len(),
             stage.indexer.searches(),
         );
-        println!(
+        tell!(
             "{}",
             if complete {
                 "Every message came that should have, and no other.\n\nNext: put your own .env files or a \
@@ -90,7 +96,7 @@ impl Show {
     /// Where to look while everything keeps running.
     pub fn keeping(&self, stage: &Stage) {
         let folder = stage.folder().display();
-        println!(
+        tell!(
             "\nEverything keeps running until Ctrl-C. In another terminal:\n  log-monitor -c {folder}/log-monitor.toml \
              agents\n  log-monitor -c {folder}/log-monitor.toml incidents --all\n  log-monitor -c \
              {folder}/log-monitor.toml deliveries --attempts"

@@ -99,7 +99,8 @@ fn within_budget(newest: &[Sent], group: Group, now: i64) -> i64 {
     let interval = group.interval.as_millis() as i64;
     let full = newest.get(group.burst as usize - 1).map(|oldest| oldest.at + interval);
     let storm = newest.first().filter(|last| last.held).map(|last| last.at + interval);
-    [full, storm].into_iter().flatten().max().unwrap_or(now).max(now)
+    // What seems to be from later than an interval was sent before our clock was set back.
+    [full, storm].into_iter().flatten().max().unwrap_or(now).clamp(now, now + interval)
 }
 
 /// Sends the end of incidents to every channel that accepted their beginning, whatever the routes
@@ -223,4 +224,31 @@ fn write_resolution(
 /// A resolution has no fallback: it is for these channels and no other.
 fn to_all(channels: Vec<String>) -> Step {
     Step { to: channels, need: Need::All, fallback_after: std::time::Duration::ZERO }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    const GROUP: Group = Group { burst: 2, interval: Duration::from_secs(60), max_items: 20 };
+
+    fn at(at: i64, held: bool) -> Sent {
+        Sent { at, held }
+    }
+
+    #[test]
+    fn a_budget_is_spent_at_once_and_then_there_is_one_message_an_interval() {
+        let now = 100_000;
+        assert_eq!(within_budget(&[], GROUP, now), now);
+        assert_eq!(within_budget(&[at(90_000, false)], GROUP, now), now);
+        assert_eq!(within_budget(&[at(95_000, false), at(90_000, false)], GROUP, now), 150_000);
+        assert_eq!(within_budget(&[at(95_000, true)], GROUP, now), 155_000, "a storm that goes on");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_holds_nothing_longer_than_an_interval() {
+        let tomorrow = 86_400_000;
+        assert_eq!(within_budget(&[at(tomorrow, false), at(tomorrow, false)], GROUP, 100_000), 160_000);
+    }
 }

@@ -29,6 +29,9 @@ pub struct Facts<'a> {
     pub max_items: usize,
 }
 
+/// The cause of an end that is no recovery: the source or channel was taken out of the configuration.
+pub const NO_LONGER_CONFIGURED: &str = "no_longer_configured";
+
 /// Title and body.
 #[must_use]
 pub fn message(events: &[Event], facts: &Facts<'_>) -> (String, String) {
@@ -54,6 +57,9 @@ pub fn message(events: &[Event], facts: &Facts<'_>) -> (String, String) {
 fn one_title(event: &Event, facts: &Facts<'_>) -> String {
     let who = event.entity.as_ref().map_or_else(|| one_line(&event.scope, 80), name);
     let long = since(event).map(human);
+    if event.cause == NO_LONGER_CONFIGURED {
+        return format!("No longer configured: {who}");
+    }
     match (event.kind, long) {
         (EventKind::AgentSilent, Some(long)) => format!("Silent: {who}, no logs for {long}"),
         (EventKind::AgentSilent, None) => format!("Silent: {who} has never been seen logging"),
@@ -85,7 +91,8 @@ fn one_title(event: &Event, facts: &Facts<'_>) -> String {
 
 fn many_title(events: &[Event], first: &Event) -> String {
     let count = events.len();
-    let scope = one_line(&first.scope, 80);
+    let same = events.iter().all(|event| event.scope == first.scope);
+    let scope = if same { one_line(&first.scope, 80) } else { "several watches".to_owned() };
     match first.kind {
         EventKind::AgentSilent => format!("Silent: {count} agents of {scope}"),
         EventKind::AgentStillSilent => format!("Still silent: {count} agents of {scope}"),

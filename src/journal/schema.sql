@@ -16,7 +16,7 @@ CREATE TABLE entity (
 
 -- From the first silent verdict to recovery.
 CREATE TABLE incident (
-    id       INTEGER PRIMARY KEY,
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,
     subject  TEXT NOT NULL,                        -- agent, source, channel, journal, setup
     scope    TEXT NOT NULL,                        -- the watch, source or channel
     key      TEXT NOT NULL,                        -- the entity, else empty
@@ -31,8 +31,8 @@ CREATE TABLE incident (
 CREATE INDEX incident_open ON incident (subject, scope, key) WHERE closed IS NULL;
 
 -- Past facts, append only. The order of ids is the order of truth.
-CREATE TABLE event (
-    id       INTEGER PRIMARY KEY,
+CREATE TABLE event (                                -- ids are never used twice: keys hang on them
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,
     incident INTEGER REFERENCES incident (id),
     kind     TEXT NOT NULL,
     at       INTEGER NOT NULL,
@@ -42,7 +42,7 @@ CREATE INDEX event_incident ON event (incident);
 
 -- One message of a route. Its text is rendered from its events when it is sent.
 CREATE TABLE message (
-    id          INTEGER PRIMARY KEY,
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
     route       TEXT NOT NULL,
     kind        TEXT NOT NULL,                     -- firing, reminder, resolved, notice
     topic       TEXT NOT NULL,                     -- the kind of its events
@@ -73,7 +73,7 @@ CREATE INDEX message_event_event ON message_event (event);
 
 -- One message on one channel.
 CREATE TABLE delivery (
-    id          INTEGER PRIMARY KEY,
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
     message     INTEGER NOT NULL REFERENCES message (id),
     step        INTEGER NOT NULL,
     channel     TEXT NOT NULL,

@@ -56,6 +56,11 @@ impl SourceHealth {
         forget(&mut *self.sources.lock().await, watch);
     }
 
+    /// Forgets everything: the journal knows what is open. For a reload, which may take sources away.
+    pub async fn reset(&self) {
+        self.sources.lock().await.clear();
+    }
+
     /// A round of `watch` was good. Closes the source's incident when no other watch fails on it.
     ///
     /// # Errors

@@ -45,3 +45,29 @@ impl Clock for TokioClock {
         self.start + TimeDelta::from_std(self.origin.elapsed()).unwrap_or(TimeDelta::MAX)
     }
 }
+
+/// Differences up to this, in milliseconds, are drift and small corrections.
+const TOLERATED: i64 = 60_000;
+
+/// Notices when the wall clock is set, by the time that really passed.
+#[derive(Debug)]
+pub struct Jumps {
+    wall: i64,
+    passed: Instant,
+}
+
+impl Jumps {
+    /// Trusts the clock now, in milliseconds.
+    #[must_use]
+    pub fn new(now: i64) -> Self {
+        Self { wall: now, passed: Instant::now() }
+    }
+
+    /// By how much the clock was set since the last look, in milliseconds, if it was.
+    pub fn look(&mut self, now: i64) -> Option<i64> {
+        let passed = i64::try_from(self.passed.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let jump = now - self.wall - passed;
+        (self.wall, self.passed) = (now, Instant::now());
+        (jump.abs() > TOLERATED).then_some(jump)
+    }
+}

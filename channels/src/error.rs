@@ -66,8 +66,10 @@ impl DeliveryError {
 /// A closed set of reasons, so that they can be counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// No connection, or it broke.
+    /// No connection.
     Network,
+    /// The connection broke after something was sent: the vendor may have the message.
+    Broken,
     /// No answer in time.
     Timeout,
     /// Certificates or protocol of TLS.
@@ -91,11 +93,19 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Whether the vendor may have taken the message all the same, so that the next try may be a
+    /// duplicate.
+    #[must_use]
+    pub const fn may_have_arrived(self) -> bool {
+        matches!(self, Self::Timeout | Self::Broken)
+    }
+
     /// The contract name, such as `rate_limited`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Network => "network",
+            Self::Broken => "broken",
             Self::Timeout => "timeout",
             Self::Tls => "tls",
             Self::RateLimited => "rate_limited",

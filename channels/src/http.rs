@@ -76,14 +76,16 @@ pub async fn send(request: RequestBuilder, timeout: Duration) -> Result<Answer, 
 fn request_error(error: reqwest::Error) -> DeliveryError {
     let error = error.without_url();
     let cause = innermost(&error);
-    if error.is_timeout() {
+    if error.is_connect() && error.is_timeout() {
+        DeliveryError::transient(Reason::Network, "cannot connect in time")
+    } else if error.is_timeout() {
         DeliveryError::transient(Reason::Timeout, "no answer in time")
     } else if cause.contains("certificate") || cause.contains("TLS") {
         DeliveryError::transient(Reason::Tls, format!("TLS: {cause}"))
     } else if error.is_connect() {
         DeliveryError::transient(Reason::Network, format!("cannot connect: {cause}"))
     } else {
-        DeliveryError::transient(Reason::Network, format!("connection broke: {cause}"))
+        DeliveryError::transient(Reason::Broken, format!("connection broke: {cause}"))
     }
 }
 

@@ -67,7 +67,8 @@ pub struct Notification {
     pub events: Vec<Event>,
     /// 1 for the first try of this delivery.
     pub attempt: u32,
-    /// A crash interrupted an earlier try, so the vendor may have this message already.
+    /// An earlier try was cut off (by a crash, a timeout, a broken connection), so the vendor may have
+    /// this message already.
     pub possible_duplicate: bool,
     /// Why the channel before this one was not enough, such as
     /// `soc (slack) failed: rate limited`. The body says it too.

@@ -53,15 +53,7 @@ fn notification(problem: &str, fallback_reason: Option<&str>) -> Notification {
         labels: BTreeMap::new(),
         ..words::about("configuration", EventKind::SetupFailed, Severity::High, now.timestamp_millis())
     };
-    let facts = Facts {
-        kind: MessageKind::Notice,
-        reminder: 0,
-        still_open: Vec::new(),
-        fallback_reason,
-        told_already: Vec::new(),
-        possible_duplicate: false,
-        max_items: 20,
-    };
+    let facts = Facts { fallback_reason, ..Facts::of(MessageKind::Notice) };
     let (title, body) = render::message(std::slice::from_ref(&event), &facts);
     Notification {
         idempotency_key: format!("setup-{:016x}", fastrand::u64(..)),

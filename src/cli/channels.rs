@@ -215,15 +215,7 @@ fn sample(kind: EventKind, installation: &str) -> Notification {
         ..words::about("test", kind, Severity::Medium, now.timestamp_millis())
     };
     let message = if kind.closes() { MessageKind::Resolved } else { MessageKind::Firing };
-    let facts = Facts {
-        kind: message,
-        reminder: 1,
-        still_open: Vec::new(),
-        fallback_reason: None,
-        told_already: Vec::new(),
-        possible_duplicate: false,
-        max_items: 20,
-    };
+    let facts = Facts { reminder: 1, ..Facts::of(message) };
     let (title, body) = render::message(std::slice::from_ref(&event), &facts);
     Notification {
         idempotency_key: format!("test-{:016x}", fastrand::u64(..)),

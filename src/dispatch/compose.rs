@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use log_monitor_channels::{Event, MessageKind, Notification};
+use log_monitor_channels::{Event, EventKind, MessageKind, Notification};
 use rusqlite::Connection;
 
 use super::render::{self, Facts};
@@ -41,9 +41,13 @@ pub fn delivery(
     claim: &Claim,
 ) -> rusqlite::Result<Notification> {
     let message = messages::get(connection, claim.message)?;
-    let siblings = deliveries::of_message(connection, message.id)?;
+    // At its first step there is none before and none after.
+    let siblings = match message.step {
+        0 => Vec::new(),
+        _ => deliveries::of_message(connection, message.id)?,
+    };
     let mut notification =
-        notification(connection, composer, &message, &siblings, claim.step, claim.interrupted)?;
+        notification(connection, composer, &message, &siblings, claim.step, claim.uncertain)?;
     notification.idempotency_key = format!("{}-{}", composer.installation_id, claim.delivery);
     notification.attempt = claim.n;
     notification.short = claim.short;
@@ -73,7 +77,7 @@ fn notification(
     message: &Message,
     siblings: &[Delivery],
     step: usize,
-    interrupted: bool,
+    uncertain: bool,
 ) -> rusqlite::Result<Notification> {
     let events = events::of_message(connection, message.id)?;
     let fallback_reason = failed_before(siblings, step);
@@ -83,7 +87,8 @@ fn notification(
         still_open: still_open(connection, message)?,
         fallback_reason: fallback_reason.as_deref(),
         told_already: told_already(siblings, step),
-        possible_duplicate: interrupted,
+        silent_again: silent_again(connection, message, &events)?,
+        possible_duplicate: uncertain,
         max_items: composer.max_items(&message.route),
     };
     let (title, body) = render::message(&events, &facts);
@@ -98,7 +103,7 @@ fn notification(
         created_at: time(message.created),
         events,
         attempt: 1,
-        possible_duplicate: interrupted,
+        possible_duplicate: uncertain,
         fallback_reason,
         in_reply_to: None,
         short: false,
@@ -142,4 +147,22 @@ fn still_open(connection: &Connection, message: &Message) -> rusqlite::Result<Ve
         event.incident.is_some_and(|incident| incidents::is_open(connection, incident).unwrap_or(false))
     });
     Ok(open)
+}
+
+/// For a resolution that was held up: who has fallen silent again meanwhile.
+fn silent_again(
+    connection: &Connection,
+    message: &Message,
+    events: &[Event],
+) -> rusqlite::Result<Vec<Event>> {
+    let mut again = Vec::new();
+    if message.topic == EventKind::AgentRecovered {
+        for event in events {
+            let Some(entity) = &event.entity else { continue };
+            if let Some(since) = incidents::agent_silent_since(connection, &event.scope, &entity.id)? {
+                again.push(Event { since: Some(time(since)), ..event.clone() });
+            }
+        }
+    }
+    Ok(again)
 }

@@ -14,13 +14,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use log_monitor_channels::Notification;
+use log_monitor_channels::{DeliveryError, Notification, Receipt};
 use tokio::sync::{mpsc, watch};
 
 pub mod channel;
 pub mod compose;
 #[cfg(test)]
 pub(crate) mod fixtures;
+pub mod health;
 pub mod last_resort;
 pub mod plan;
 pub mod progress;
@@ -34,16 +35,19 @@ mod tests;
 pub mod tick;
 
 use crate::bus::Bus;
-use crate::clock::SharedClock;
+use crate::clock::{Jumps, SharedClock};
 use crate::config::Route;
 use crate::journal::deliveries::{self, Claim};
-use crate::journal::{Journal, JournalError, events, messages, meta};
+use crate::journal::{Journal, JournalError, events, messages, meta, timers};
 use channel::{Channel, Channels};
 use compose::Composer;
 use progress::Finished;
 
 /// The longest sleep: even without a hint and a timer the journal is looked at this often.
 const SWEEP: Duration = Duration::from_secs(10);
+
+/// The pause after a transaction that failed.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// How long tries under way may take to finish at shutdown.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -68,8 +72,9 @@ pub struct Dispatcher {
     installation_id: Arc<str>,
     spool: Option<PathBuf>,
     in_flight: HashMap<String, usize>,
-    /// The channels of the last tick.
-    channels: Option<Arc<Channels>>,
+    jumps: Jumps,
+    /// Results that are not written down yet.
+    ended: Vec<Finished>,
     finished: mpsc::UnboundedReceiver<Finished>,
     finish: mpsc::UnboundedSender<Finished>,
 }
@@ -90,6 +95,9 @@ impl Dispatcher {
         let now = events::millis(clock.now());
         let (installation_id, interrupted) = journal
             .write(move |connection| {
+                if let Some(back) = timers::set_back_by(connection, now)? {
+                    timers::shift(connection, back)?;
+                }
                 Ok((meta::installation_id(connection)?, deliveries::recover_interrupted(connection, now)?))
             })
             .await?;
@@ -105,7 +113,8 @@ impl Dispatcher {
             installation_id: installation_id.into(),
             spool,
             in_flight: HashMap::new(),
-            channels: None,
+            jumps: Jumps::new(now),
+            ended: Vec::new(),
             finished,
             finish,
         })
@@ -114,25 +123,23 @@ impl Dispatcher {
     /// Delivers until `stop` says so, then lets the tries under way finish.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut hints = self.bus.hints();
-        let mut ended = Vec::new();
         while !*stop.borrow() {
-            let wake_at = match self.tick(std::mem::take(&mut ended), true).await {
-                Ok(output) => output.wake_at,
+            let pause = match self.tick(true).await {
+                Ok(output) => self.until(output.wake_at),
                 Err(error) => {
                     tracing::error!("dispatch: {error}");
-                    None
+                    AGAIN
                 }
             };
-            let pause = self.until(wake_at);
             tokio::select! {
                 _ = hints.recv() => while hints.try_recv().is_ok() {},
-                _ = self.finished.recv_many(&mut ended, 512) => {}
+                _ = self.finished.recv_many(&mut self.ended, 512) => {}
                 _ = self.delivering.changed() => {}
                 () = tokio::time::sleep(pause) => {}
                 _ = stop.changed() => {}
             }
         }
-        self.wind_down(ended).await;
+        self.wind_down().await;
     }
 
     /// Delivers until every message is settled or `limit` has passed. Returns how many were not
@@ -142,9 +149,9 @@ impl Dispatcher {
     /// When the journal fails.
     pub async fn drain(&mut self, limit: Duration) -> Result<i64, JournalError> {
         let deadline = tokio::time::Instant::now() + limit;
-        let (mut ended, mut exhausted) = (Vec::new(), 0);
+        let mut exhausted = 0;
         loop {
-            let output = self.tick(std::mem::take(&mut ended), true).await?;
+            let output = self.tick(true).await?;
             exhausted += output.exhausted;
             let busy = self.in_flight.values().any(|count| *count > 0);
             if !busy || tokio::time::Instant::now() >= deadline {
@@ -155,26 +162,34 @@ impl Dispatcher {
             }
             let pause = self.until(output.wake_at);
             tokio::select! {
-                _ = self.finished.recv_many(&mut ended, 512) => {}
+                _ = self.finished.recv_many(&mut self.ended, 512) => {}
                 () = tokio::time::sleep(pause) => {}
                 () = tokio::time::sleep_until(deadline) => {}
             }
         }
     }
 
-    /// One transaction and what follows from it.
-    async fn tick(&mut self, finished: Vec<Finished>, claim: bool) -> Result<tick::Output, JournalError> {
-        for ended in &finished {
+    /// One transaction and what follows from it. Results that could not be written down are kept
+    /// for the next.
+    async fn tick(&mut self, claim: bool) -> Result<tick::Output, JournalError> {
+        self.follow_the_clock().await?;
+        // A reload between claim and sending must not take the channel away.
+        let channels = self.delivering.borrow().channels.clone();
+        let input = Arc::new(self.input(&channels, claim));
+        let given = input.clone();
+        let written = self.journal.write(move |connection| tick::run(connection, &given)).await;
+        let mut output = match written {
+            Ok(output) => output,
+            Err(error) => {
+                self.ended = input.finished.clone();
+                return Err(error);
+            }
+        };
+        for ended in &input.finished {
             if let Some(count) = self.in_flight.get_mut(&ended.claim.channel) {
                 *count = count.saturating_sub(1);
             }
         }
-        // A reload between claim and sending must not take the channel away.
-        let channels = self.delivering.borrow().channels.clone();
-        let known = self.channels.replace(channels.clone());
-        let reconfigured = known.is_none_or(|known| !Arc::ptr_eq(&known, &channels));
-        let input = self.input(finished, &channels, claim, reconfigured);
-        let mut output = self.journal.write(move |connection| tick::run(connection, &input)).await?;
         for undelivered in output.undelivered.drain(..) {
             last_resort::keep(self.spool.as_deref(), &undelivered);
         }
@@ -187,23 +202,25 @@ impl Dispatcher {
         Ok(output)
     }
 
-    fn input(
-        &self,
-        finished: Vec<Finished>,
-        channels: &Channels,
-        claim: bool,
-        reconfigured: bool,
-    ) -> tick::Input {
+    /// A clock that was set moves no timer.
+    async fn follow_the_clock(&mut self) -> Result<(), JournalError> {
+        let Some(jump) = self.jumps.look(events::millis(self.clock.now())) else { return Ok(()) };
+        tracing::warn!("this machine's clock was set: what was to be sent keeps its waits");
+        self.journal.write(move |connection| timers::shift(connection, jump)).await
+    }
+
+    fn input(&mut self, channels: &Channels, claim: bool) -> tick::Input {
         let delivering = self.delivering.borrow();
+        let finished = std::mem::take(&mut self.ended);
         let free = channels.iter().map(|(name, channel)| {
             let busy = self.in_flight.get(name).copied().unwrap_or_default();
-            (name.clone(), if claim { channel.max_in_flight.saturating_sub(busy) } else { 0 })
+            let done = finished.iter().filter(|ended| ended.claim.channel == *name).count();
+            (name.clone(), if claim { (channel.max_in_flight + done).saturating_sub(busy) } else { 0 })
         });
         tick::Input {
-            finished,
             free: free.collect(),
+            finished,
             now: events::millis(self.clock.now()),
-            reconfigured,
             composer: Composer {
                 installation_id: self.installation_id.clone(),
                 installation: delivering.installation.clone(),
@@ -218,17 +235,7 @@ impl Dispatcher {
         let finish = self.finish.clone();
         tokio::spawn(async move {
             let result = channel.try_once(&notification).await;
-            match &result {
-                Ok(receipt) => {
-                    tracing::info!(
-                        "delivered by {} ({}): {}",
-                        claim.channel,
-                        receipt.line,
-                        notification.title
-                    );
-                }
-                Err(error) => tracing::warn!("{} failed: {error}: {}", claim.channel, notification.title),
-            }
+            log_result(&claim, &result, &notification);
             // The receiver is gone only when nobody needs the result any more.
             let _ = finish.send(Finished { claim, result, dice: fastrand::f64() });
         });
@@ -239,21 +246,29 @@ impl Dispatcher {
         wait.map_or(SWEEP, |wait| wait.to_std().unwrap_or_default()).min(SWEEP)
     }
 
-    async fn wind_down(&mut self, mut ended: Vec<Finished>) {
+    async fn wind_down(&mut self) {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
-            if let Err(error) = self.tick(std::mem::take(&mut ended), false).await {
+            if let Err(error) = self.tick(false).await {
                 return tracing::error!("dispatch: {error}");
             }
             if self.in_flight.values().all(|count| *count == 0) {
                 return;
             }
             tokio::select! {
-                _ = self.finished.recv_many(&mut ended, 512) => {}
+                _ = self.finished.recv_many(&mut self.ended, 512) => {}
                 () = tokio::time::sleep_until(deadline) => {
                     return tracing::warn!("stopping with deliveries under way: they are sent again at the next start");
                 }
             }
         }
+    }
+}
+
+fn log_result(claim: &Claim, result: &Result<Receipt, DeliveryError>, notification: &Notification) {
+    let (channel, title) = (&claim.channel, &notification.title);
+    match result {
+        Ok(receipt) => tracing::info!("delivered by {channel} ({}): {title}", receipt.line),
+        Err(error) => tracing::warn!("{channel} failed: {error}: {title}"),
     }
 }

@@ -62,7 +62,6 @@ fn announce(
         send_at: send_at(connection, &route.name, topic, route.group, now)?,
         steps,
         reminders: firing.then_some(route.reminders),
-        note: None,
         events: ids,
     };
     messages::insert(connection, &message).map(drop)
@@ -133,6 +132,7 @@ fn resolve(connection: &Connection, routes: &[Route], endings: &[&Event], now: i
 /// What is over needs no firing any more. A try under way cannot be taken back; should it be
 /// accepted, the resolution follows it.
 fn take_back(connection: &Connection, firing: &Message, untold: bool) -> rusqlite::Result<()> {
+    messages::mark_ended(connection, firing.id)?;
     if !messages::incidents(connection, firing.id, true)?.is_empty() {
         // Others in it are still going on. Nobody has read it yet, so it can still be shortened.
         if untold && deliveries::is_untried(connection, firing.id)? {
@@ -186,6 +186,9 @@ pub fn settle_debt(
         },
         MessageKind::Resolved | MessageKind::Notice => return Ok(()),
     };
+    if !firing.ended {
+        return Ok(());
+    }
     let (endings, kinds): (Vec<i64>, Vec<EventKind>) =
         messages::owed_endings(connection, firing.id, channel)?.into_iter().unzip();
     match kinds.first() {
@@ -215,7 +218,6 @@ fn write_resolution(
         send_at,
         steps,
         reminders: None,
-        note: None,
         events,
     };
     messages::insert(connection, &message).map(drop)

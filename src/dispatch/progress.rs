@@ -1,20 +1,17 @@
-//! What follows from a try or from the passing of time: the next step, a debt, a dead channel.
+//! What follows from a try or from the passing of time: another try, the next step, a debt.
 
-use std::collections::BTreeMap;
-
-use log_monitor_channels::{DeliveryError, Event, EventKind, MessageKind, Receipt, Severity};
+use log_monitor_channels::{DeliveryError, Event, MessageKind, Receipt};
 use rusqlite::Connection;
 
+use super::health::Health;
 use super::plan;
 use super::retry;
 use super::steps::{self, Progress};
 use crate::config::Route;
+use crate::journal::channels;
 use crate::journal::deliveries::{self, Claim, Delivery, State};
-use crate::journal::events::time;
-use crate::journal::holds;
-use crate::journal::incidents::{self, Subject};
 use crate::journal::messages::{self, Message};
-use crate::record::{self, Change, IncidentChange};
+use crate::record;
 
 /// A try that has ended.
 #[derive(Debug, Clone)]
@@ -43,6 +40,7 @@ pub struct Findings {
 pub fn finish(
     connection: &Connection,
     routes: &[Route],
+    health: &mut Health,
     finished: &Finished,
     now: i64,
     findings: &mut Findings,
@@ -56,13 +54,14 @@ pub fn finish(
     }
     deliveries::finish(connection, claim, &ending, now)?;
     if let Some(hold) = hold {
-        holds::set(connection, &claim.channel, now + hold.as_millis() as i64)?;
+        channels::hold(connection, &claim.channel, now + hold.as_millis() as i64)?;
     }
     if ending.state == State::Accepted {
         plan::settle_debt(connection, &message, &claim.channel, now)?;
     }
-    let changes = channel_health(connection, &claim.channel, result, now)?;
-    findings.events.extend(record::apply(connection, routes, changes, now)?);
+    if let Some(change) = health.learn(connection, &claim.channel, result, now)? {
+        findings.events.extend(record::apply(connection, routes, vec![change], now)?);
+    }
     if over {
         return messages::settle(connection, message.id, Some("dropped"));
     }
@@ -72,7 +71,7 @@ pub fn finish(
 /// It ended while a try of it was under way: nobody needs to hear of its beginning any more.
 fn is_over(connection: &Connection, message: &Message) -> rusqlite::Result<bool> {
     let begins = matches!(message.kind, MessageKind::Firing | MessageKind::Reminder);
-    Ok(begins && messages::incidents(connection, message.id, true)?.is_empty())
+    Ok(begins && message.ended && messages::incidents(connection, message.id, true)?.is_empty())
 }
 
 /// Brings a message to where it should be: settled, waiting, or at a later step.
@@ -126,58 +125,19 @@ fn last_step_failed(
     }
 }
 
-/// A channel that refuses for good is told of once, and once more when it accepts again.
-fn channel_health(
-    connection: &Connection,
-    channel: &str,
-    result: &Result<Receipt, DeliveryError>,
-    now: i64,
-) -> rusqlite::Result<Vec<Change>> {
-    let open = incidents::open_for(connection, Subject::Channel, channel)?;
-    let event = |kind, severity, cause: &str, detail| Event {
-        id: 0,
-        incident: None,
-        kind,
-        at: time(now),
-        severity,
-        scope: channel.to_owned(),
-        entity: None,
-        since: None,
-        threshold_seconds: None,
-        cause: cause.to_owned(),
-        detail,
-        labels: BTreeMap::new(),
-    };
-    Ok(match (result, open) {
-        (Err(error @ DeliveryError::PermanentChannel { reason, .. }), None) => {
-            let detail = format!(
-                "Channel {channel} refuses every message: {error}. Until somebody repairs it, its messages go to the next step of their route."
-            );
-            let event = event(EventKind::ChannelUnhealthy, Severity::High, reason.name(), detail);
-            vec![Change::event(IncidentChange::Open(Subject::Channel), event)]
-        }
-        (Ok(_), Some(incident)) => {
-            let detail = format!("Channel {channel} accepts messages again.");
-            let event = event(EventKind::ChannelRecovered, Severity::Info, "accepted", detail);
-            vec![Change::event(IncidentChange::Close(incident), event)]
-        }
-        _ => Vec::new(),
-    })
-}
-
-/// Deliveries for a channel that is no longer configured go to the catch-all instead.
+/// What waits for a channel that is no longer configured goes to the catch-all instead.
 ///
 /// # Errors
 /// As the database.
-pub fn adopt_orphans(
+pub fn adopt(
     connection: &Connection,
     routes: &[Route],
-    channels: &[String],
+    channel: &str,
     now: i64,
     findings: &mut Findings,
 ) -> rusqlite::Result<()> {
     let Some(catch_all) = routes.last() else { return Ok(()) };
-    for (delivery, message, channel) in deliveries::orphans(connection, channels)? {
+    for (delivery, message) in deliveries::waiting_for(connection, channel)? {
         deliveries::fail(connection, delivery, &format!("channel {channel} is no longer configured"))?;
         let message = messages::get(connection, message)?;
         deliveries::insert(connection, message.id, message.step, &catch_all.steps[0].to, now)?;

@@ -45,7 +45,6 @@ fn write(connection: &Connection, firing: &Message, now: i64) -> rusqlite::Resul
         send_at: now,
         steps: firing.steps.clone(),
         reminders: None,
-        note: None,
         events: still.iter().map(|event| event.id).collect(),
     };
     messages::insert(connection, &reminder)?;

@@ -19,14 +19,33 @@ pub struct Facts<'a> {
     pub reminder: u32,
     /// For a resolution of a part of a group: what is still going on.
     pub still_open: Vec<Event>,
+    /// For a resolution that was held up: who has fallen silent again since.
+    pub silent_again: Vec<Event>,
     /// Why the steps before this one were not enough.
     pub fallback_reason: Option<&'a str>,
     /// Channels of later steps that have it already.
     pub told_already: Vec<String>,
-    /// A crash cut an earlier try off.
+    /// An earlier try was cut off before its answer came.
     pub possible_duplicate: bool,
     /// How many agents are listed before "+N more".
     pub max_items: usize,
+}
+
+impl Facts<'_> {
+    /// Nothing beside the events.
+    #[must_use]
+    pub const fn of(kind: MessageKind) -> Self {
+        Self {
+            kind,
+            reminder: 0,
+            still_open: Vec::new(),
+            silent_again: Vec::new(),
+            fallback_reason: None,
+            told_already: Vec::new(),
+            possible_duplicate: false,
+            max_items: 20,
+        }
+    }
 }
 
 /// The cause of an end that is no recovery: the source or channel was taken out of the configuration.
@@ -49,6 +68,11 @@ pub fn message(events: &[Event], facts: &Facts<'_>) -> (String, String) {
     if !facts.still_open.is_empty() {
         let _ = writeln!(body, "\nStill silent ({}):", facts.still_open.len());
         list(&mut body, &facts.still_open, facts.max_items);
+    }
+    if !facts.silent_again.is_empty() {
+        let _ =
+            writeln!(body, "\nThis message is late. Silent again since then ({}):", facts.silent_again.len());
+        list(&mut body, &facts.silent_again, facts.max_items);
     }
     footnotes(&mut body, facts);
     (title, body.trim_end().to_owned())
@@ -160,7 +184,7 @@ fn footnotes(body: &mut String, facts: &Facts<'_>) {
         let _ = writeln!(body, "\nAlready told through {}.", facts.told_already.join(", "));
     }
     if facts.possible_duplicate {
-        let _ = writeln!(body, "\nPossible duplicate: log-monitor was interrupted while sending this.");
+        let _ = writeln!(body, "\nPossible duplicate: an earlier try was cut off before its answer came.");
     }
 }
 
@@ -176,15 +200,7 @@ mod tests {
     use crate::dispatch::fixtures::agent_silent;
 
     fn facts(kind: MessageKind) -> Facts<'static> {
-        Facts {
-            kind,
-            reminder: 0,
-            still_open: Vec::new(),
-            fallback_reason: None,
-            told_already: Vec::new(),
-            possible_duplicate: false,
-            max_items: 3,
-        }
+        Facts { max_items: 3, ..Facts::of(kind) }
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub fn ending(
         reason: reason.to_owned(),
         not_before,
         short,
+        uncertain: false,
         receipt: None,
     };
     match result {
@@ -30,11 +31,12 @@ pub fn ending(
             let accepted = with(State::Accepted, "accepted", &receipt.line, None, false);
             (Ending { receipt: Some(receipt.clone()), ..accepted }, None)
         }
-        Err(DeliveryError::Transient { detail, retry_after, .. }) => {
+        Err(DeliveryError::Transient { reason, detail, retry_after }) => {
             let pause = backoff(claim.n, dice).max(retry_after.unwrap_or_default());
             let next = now + millis(pause);
             let state = if next < claim.deadline { State::Waiting } else { State::Failed };
-            (with(state, "transient", detail, Some(next), false), *retry_after)
+            let failed = with(state, "transient", detail, Some(next), false);
+            (Ending { uncertain: reason.may_have_arrived(), ..failed }, *retry_after)
         }
         Err(DeliveryError::PermanentMessage { detail, .. }) => {
             // The plain short form gets one chance; a message refused in that form is lost here.
@@ -67,13 +69,13 @@ mod tests {
     fn claim(n: u32, short: bool) -> Claim {
         Claim {
             delivery: 1,
-            attempt: 1,
             n,
+            tried: 0,
             message: 1,
             step: 0,
             channel: "soc".to_owned(),
             short,
-            interrupted: false,
+            uncertain: false,
             deadline: 1_000_000,
         }
     }

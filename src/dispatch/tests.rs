@@ -378,7 +378,7 @@ async fn a_try_cut_off_by_a_crash_is_made_again_and_marked() {
         .journal
         .write(|connection| {
             connection.execute("UPDATE delivery SET state = 'sending', receipt = NULL", [])?;
-            connection.execute("UPDATE attempt SET ended = NULL, outcome = NULL", [])
+            connection.execute("DELETE FROM attempt", [])
         })
         .await
         .unwrap();

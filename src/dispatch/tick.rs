@@ -6,10 +6,11 @@ use log_monitor_channels::{Event, Notification};
 use rusqlite::Connection;
 
 use super::compose::{self, Composer};
+use super::health::Health;
 use super::progress::{self, Findings, Finished};
 use super::reminders;
 use crate::journal::deliveries::{self, Claim};
-use crate::journal::{holds, messages};
+use crate::journal::{channels, messages};
 
 /// What a tick is given.
 #[derive(Debug, Clone)]
@@ -20,8 +21,6 @@ pub struct Input {
     pub free: Vec<(String, usize)>,
     /// Now, in milliseconds.
     pub now: i64,
-    /// The channels are others than at the last tick: somebody may wait for one that is gone.
-    pub reconfigured: bool,
     /// How messages are put into words, and the routes in force.
     pub composer: Composer,
 }
@@ -48,13 +47,11 @@ pub struct Output {
 pub fn run(connection: &Connection, input: &Input) -> rusqlite::Result<Output> {
     let routes = &*input.composer.routes;
     let mut findings = Findings::default();
-    for finished in &input.finished {
-        progress::finish(connection, routes, finished, input.now, &mut findings)?;
-    }
-    deliveries::recover_expired(connection, input.now)?;
-    if input.reconfigured {
-        let known: Vec<String> = input.free.iter().map(|(channel, _)| channel.clone()).collect();
-        progress::adopt_orphans(connection, routes, &known, input.now, &mut findings)?;
+    finish(connection, input, &mut findings)?;
+    for channel in deliveries::waiting_channels(connection)? {
+        if !input.free.iter().any(|(known, _)| *known == channel) {
+            progress::adopt(connection, routes, &channel, input.now, &mut findings)?;
+        }
     }
     for due in messages::fallbacks_due(connection, input.now)? {
         progress::advance(connection, messages::get(connection, due)?, input.now, true, &mut findings)?;
@@ -71,15 +68,27 @@ pub fn run(connection: &Connection, input: &Input) -> rusqlite::Result<Output> {
     })
 }
 
+fn finish(connection: &Connection, input: &Input, findings: &mut Findings) -> rusqlite::Result<()> {
+    if input.finished.is_empty() {
+        return Ok(());
+    }
+    let mut health = Health::read(connection)?;
+    let routes = &*input.composer.routes;
+    input
+        .finished
+        .iter()
+        .try_for_each(|ended| progress::finish(connection, routes, &mut health, ended, input.now, findings))
+}
+
 /// A claimed delivery with the words for it.
 type Ready = (Claim, Notification);
 
 /// Claims what every channel has room for; also when the next delivery will be due.
 fn claim(connection: &Connection, input: &Input) -> rusqlite::Result<(Vec<Ready>, Option<i64>)> {
-    let held = holds::all(connection, input.now)?;
+    let known = channels::all(connection)?;
     let (mut ready, mut wake_at) = (Vec::new(), None::<i64>);
     for (channel, free) in input.free.iter().filter(|(_, free)| *free > 0) {
-        let held_until = held.iter().find(|(name, _)| name == channel).map(|(_, until)| *until);
+        let held_until = known.get(channel).and_then(|known| known.held_until).filter(|at| *at > input.now);
         if held_until.is_none() {
             for claim in deliveries::claim(connection, channel, *free, input.now)? {
                 let notification = compose::delivery(connection, &input.composer, &claim)?;

@@ -6,9 +6,6 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 /// How long a delivery is tried, in milliseconds.
 pub const DEADLINE: i64 = 24 * 3600 * 1000;
 
-/// How long a try may be under way before it counts as lost, in milliseconds.
-const LEASE: i64 = 120 * 1000;
-
 /// Where a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -74,10 +71,10 @@ pub struct Delivery {
 pub struct Claim {
     /// The delivery.
     pub delivery: i64,
-    /// The row of this try.
-    pub attempt: i64,
     /// The number of this try, from 1.
     pub n: u32,
+    /// When it began, in milliseconds.
+    pub tried: i64,
     /// Its message.
     pub message: i64,
     /// The step of the message.
@@ -86,8 +83,8 @@ pub struct Claim {
     pub channel: String,
     /// Send the plain short form.
     pub short: bool,
-    /// A crash cut an earlier try off.
-    pub interrupted: bool,
+    /// An earlier try was cut off before its answer came.
+    pub uncertain: bool,
     /// When it is given up, in milliseconds.
     pub deadline: i64,
 }
@@ -115,42 +112,38 @@ pub fn insert(
     Ok(())
 }
 
-/// Claims up to `limit` due deliveries of a channel: marks them as sending and writes a row for the
-/// try, so that after a crash it is known that something may have been sent.
+/// Claims up to `limit` due deliveries of a channel and marks them as sending, so that after a crash
+/// it is known that something may have been sent.
 ///
 /// # Errors
 /// As the database.
 pub fn claim(connection: &Connection, channel: &str, limit: usize, now: i64) -> rusqlite::Result<Vec<Claim>> {
-    let mut claims: Vec<Claim> = connection
+    let claims: Vec<Claim> = connection
         .prepare_cached(
-            "SELECT id, message, step, channel, attempts + 1, short, interrupted, deadline FROM delivery
+            "SELECT id, message, step, channel, attempts + 1, short, uncertain, deadline FROM delivery
              WHERE channel = ?1 AND state IN ('pending', 'waiting') AND not_before <= ?2
              ORDER BY not_before, id LIMIT ?3",
         )?
-        .query_map(params![channel, now, limit as i64], read_claim)?
+        .query_map(params![channel, now, limit as i64], |row| read_claim(row, now))?
         .collect::<rusqlite::Result<_>>()?;
-    let mut mark = connection.prepare_cached(
-        "UPDATE delivery SET state = 'sending', lease_until = ?2, attempts = ?3 WHERE id = ?1",
-    )?;
-    let mut attempt =
-        connection.prepare_cached("INSERT INTO attempt (delivery, n, started) VALUES (?1, ?2, ?3)")?;
-    for claim in &mut claims {
-        mark.execute(params![claim.delivery, now + LEASE, claim.n])?;
-        claim.attempt = attempt.insert(params![claim.delivery, claim.n, now])?;
+    let mut mark = connection
+        .prepare_cached("UPDATE delivery SET state = 'sending', tried = ?2, attempts = ?3 WHERE id = ?1")?;
+    for claim in &claims {
+        mark.execute(params![claim.delivery, now, claim.n])?;
     }
     Ok(claims)
 }
 
-fn read_claim(row: &Row<'_>) -> rusqlite::Result<Claim> {
+fn read_claim(row: &Row<'_>, now: i64) -> rusqlite::Result<Claim> {
     Ok(Claim {
         delivery: row.get(0)?,
-        attempt: 0,
+        tried: now,
         message: row.get(1)?,
         step: row.get::<_, i64>(2)? as usize,
         channel: row.get(3)?,
         n: row.get(4)?,
         short: row.get(5)?,
-        interrupted: row.get(6)?,
+        uncertain: row.get(6)?,
         deadline: row.get(7)?,
     })
 }
@@ -168,6 +161,8 @@ pub struct Ending {
     pub not_before: Option<i64>,
     /// The next try is in the short form.
     pub short: bool,
+    /// The vendor may have taken it all the same.
+    pub uncertain: bool,
     /// What the vendor answered.
     pub receipt: Option<Receipt>,
 }
@@ -179,14 +174,16 @@ pub struct Ending {
 /// As the database.
 pub fn finish(connection: &Connection, claim: &Claim, ending: &Ending, now: i64) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("UPDATE attempt SET ended = ?2, outcome = ?3, reason = ?4 WHERE id = ?1")?
-        .execute(params![claim.attempt, now, ending.outcome, ending.reason])?;
+        .prepare_cached(
+            "INSERT INTO attempt (delivery, n, started, ended, outcome, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![claim.delivery, claim.n, claim.tried, now, ending.outcome, ending.reason])?;
     let receipt = ending.receipt.as_ref().map(|receipt| serde_json::to_string(receipt).unwrap_or_default());
     let reason = (ending.state != State::Accepted).then_some(&ending.reason);
     connection
         .prepare_cached(
-            "UPDATE delivery SET state = ?2, lease_until = NULL, reason = ?3, receipt = ?4,
-                    not_before = COALESCE(?5, not_before), short = short OR ?6
+            "UPDATE delivery SET state = ?2, reason = ?3, receipt = ?4,
+                    not_before = COALESCE(?5, not_before), short = short OR ?6, uncertain = uncertain OR ?7
              WHERE id = ?1 AND (state = 'sending' OR ?2 = 'accepted')",
         )?
         .execute(params![
@@ -195,7 +192,8 @@ pub fn finish(connection: &Connection, claim: &Claim, ending: &Ending, now: i64)
             reason,
             receipt,
             ending.not_before,
-            ending.short
+            ending.short,
+            ending.uncertain
         ])
         .map(drop)
 }
@@ -207,28 +205,15 @@ pub fn finish(connection: &Connection, claim: &Claim, ending: &Ending, now: i64)
 /// As the database.
 pub fn recover_interrupted(connection: &Connection, now: i64) -> rusqlite::Result<usize> {
     connection.execute(
-        "UPDATE attempt SET ended = ?1, outcome = 'interrupted', reason = 'log-monitor stopped during this try'
-         WHERE ended IS NULL",
+        "INSERT INTO attempt (delivery, n, started, ended, outcome, reason)
+         SELECT id, attempts, tried, ?1, 'interrupted', 'log-monitor stopped during this try'
+         FROM delivery WHERE state = 'sending'",
         [now],
     )?;
     connection.execute(
-        "UPDATE delivery SET state = 'waiting', lease_until = NULL, not_before = ?1, interrupted = 1
-         WHERE state = 'sending'",
+        "UPDATE delivery SET state = 'waiting', not_before = ?1, uncertain = 1 WHERE state = 'sending'",
         [now],
     )
-}
-
-/// Gives back tries whose result never came, which happens only when it could not be written down.
-///
-/// # Errors
-/// As the database.
-pub fn recover_expired(connection: &Connection, now: i64) -> rusqlite::Result<usize> {
-    connection
-        .prepare_cached(
-            "UPDATE delivery SET state = 'waiting', lease_until = NULL, not_before = ?1, interrupted = 1
-             WHERE state = 'sending' AND lease_until <= ?1",
-        )?
-        .execute([now])
 }
 
 /// All deliveries of a message, in order.
@@ -305,18 +290,36 @@ pub fn drop_unsent(connection: &Connection, message: i64, reason: &str) -> rusql
         .execute(params![message, reason])
 }
 
-/// Deliveries that wait for a channel which is not in `channels`.
+/// The channels that something waits for: from one to the next through the index, however much that
+/// is.
 ///
 /// # Errors
 /// As the database.
-pub fn orphans(connection: &Connection, channels: &[String]) -> rusqlite::Result<Vec<(i64, i64, String)>> {
-    let known = serde_json::to_string(channels).unwrap_or_default();
+pub fn waiting_channels(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     connection
         .prepare_cached(
-            "SELECT id, message, channel FROM delivery WHERE state IN ('pending', 'waiting')
-             AND channel NOT IN (SELECT value FROM json_each(?1))",
+            "WITH RECURSIVE waiting (channel) AS (
+                 SELECT MIN(channel) FROM delivery WHERE state IN ('pending', 'waiting')
+                 UNION ALL
+                 SELECT (SELECT MIN(channel) FROM delivery
+                         WHERE state IN ('pending', 'waiting') AND delivery.channel > waiting.channel)
+                 FROM waiting WHERE channel IS NOT NULL)
+             SELECT channel FROM waiting WHERE channel IS NOT NULL",
         )?
-        .query_map([known], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .query_map([], |row| row.get(0))?
+        .collect()
+}
+
+/// What waits for a channel: the delivery and its message.
+///
+/// # Errors
+/// As the database.
+pub fn waiting_for(connection: &Connection, channel: &str) -> rusqlite::Result<Vec<(i64, i64)>> {
+    connection
+        .prepare_cached(
+            "SELECT id, message FROM delivery WHERE channel = ?1 AND state IN ('pending', 'waiting')",
+        )?
+        .query_map([channel], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect()
 }
 

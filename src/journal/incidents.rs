@@ -1,5 +1,7 @@
 //! Incidents: from the first bad verdict to the end.
 
+use std::collections::BTreeMap;
+
 use log_monitor_channels::Event;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -66,20 +68,33 @@ pub fn close(connection: &Connection, incident: i64, event: &Event) -> rusqlite:
         .map(drop)
 }
 
-/// The open incident of a subject that has no entity (a source, a channel, the journal).
+/// The open incidents of a subject that has no entities, by scope.
 ///
 /// # Errors
 /// As the database.
-pub fn open_for(connection: &Connection, subject: Subject, scope: &str) -> rusqlite::Result<Option<i64>> {
+pub fn open_of(connection: &Connection, subject: Subject) -> rusqlite::Result<BTreeMap<String, i64>> {
+    connection
+        .prepare_cached("SELECT scope, id FROM incident WHERE subject = ?1 AND closed IS NULL")?
+        .query_map([subject.name()], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
+/// The last log of an agent that is silent, or when that was noticed, in milliseconds.
+///
+/// # Errors
+/// As the database.
+pub fn agent_silent_since(connection: &Connection, watch: &str, key: &str) -> rusqlite::Result<Option<i64>> {
     connection
         .prepare_cached(
-            "SELECT id FROM incident WHERE subject = ?1 AND scope = ?2 AND key = '' AND closed IS NULL",
+            "SELECT COALESCE(since, opened) FROM incident WHERE subject = 'agent' AND scope = ?1 AND key = ?2 AND closed IS NULL
+             ORDER BY id DESC LIMIT 1",
         )?
-        .query_row(params![subject.name(), scope], |row| row.get(0))
+        .query_row(params![watch, key], |row| row.get(0))
         .optional()
 }
 
-/// The same with the time it was opened, in milliseconds.
+/// The open incident of a subject that has no entity (a source, the journal), and when it was opened,
+/// in milliseconds.
 ///
 /// # Errors
 /// As the database.

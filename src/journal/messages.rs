@@ -24,8 +24,6 @@ pub struct NewMessage {
     pub steps: Vec<Step>,
     /// For a firing.
     pub reminders: Option<Reminders>,
-    /// A sentence for the reader.
-    pub note: Option<String>,
     /// What it is about.
     pub events: Vec<i64>,
 }
@@ -55,12 +53,12 @@ pub struct Message {
     pub reminders: Option<Reminders>,
     /// How many reminders were written.
     pub reminded: u32,
-    /// A sentence for the reader.
-    pub note: Option<String>,
+    /// Some incident of this firing is over.
+    pub ended: bool,
 }
 
 const COLUMNS: &str =
-    "id, route, kind, topic, parent, created, send_at, steps, step, reminders, reminded, note";
+    "id, route, kind, topic, parent, created, send_at, steps, step, reminders, reminded, ended";
 
 /// Writes a message, its events and the deliveries of its first step.
 ///
@@ -71,8 +69,8 @@ pub fn insert(connection: &Connection, new: &NewMessage) -> rusqlite::Result<i64
     let id = connection
         .prepare_cached(
             "INSERT INTO message (route, kind, topic, parent, created, send_at, steps, fallback_at, reminders,
-                                  reminder_at, note)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                                  reminder_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .insert(params![
             new.route,
@@ -85,7 +83,6 @@ pub fn insert(connection: &Connection, new: &NewMessage) -> rusqlite::Result<i64
             fallback_at(&new.steps, 0, new.send_at),
             new.reminders.as_ref().map(json).transpose()?,
             reminder_at,
-            new.note,
         ])?;
     add_events(connection, id, &new.events)?;
     super::deliveries::insert(connection, id, 0, &new.steps[0].to, new.send_at)?;
@@ -256,6 +253,17 @@ pub fn owed_endings(
         .collect()
 }
 
+/// Notes that an incident of a firing, and so of its reminders, is over.
+///
+/// # Errors
+/// As the database.
+pub fn mark_ended(connection: &Connection, firing: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE message SET ended = 1 WHERE id = ?1 OR (parent = ?1 AND kind = 'reminder')")?
+        .execute([firing])
+        .map(drop)
+}
+
 /// Takes out of an unsent firing what is over already.
 ///
 /// # Errors
@@ -317,14 +325,16 @@ pub fn start_step(connection: &Connection, message: &Message, step: usize, now: 
         .map(drop)
 }
 
-/// Stops the fallback timer, with the outcome where there is one.
+/// Stops the fallback timer, with the outcome where there is one. Accepted stays accepted.
 ///
 /// # Errors
 /// As the database.
 pub fn settle(connection: &Connection, message: i64, outcome: Option<&str>) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "UPDATE message SET fallback_at = NULL, outcome = COALESCE(?2, outcome) WHERE id = ?1",
+            "UPDATE message SET fallback_at = NULL,
+                    outcome = CASE outcome WHEN 'accepted' THEN outcome ELSE COALESCE(?2, outcome) END
+             WHERE id = ?1",
         )?
         .execute(params![message, outcome])
         .map(drop)
@@ -382,6 +392,6 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Message> {
         step: row.get::<_, i64>("step")? as usize,
         reminders: reminders.as_deref().map(from_json).transpose()?,
         reminded: row.get("reminded")?,
-        note: row.get("note")?,
+        ended: row.get("ended")?,
     })
 }

@@ -9,14 +9,15 @@
 //! `sqlite3`.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 
+pub mod channels;
 pub mod deliveries;
 pub mod entities;
 pub mod events;
-pub mod holds;
 pub mod incidents;
 pub mod messages;
 pub mod meta;
@@ -24,6 +25,7 @@ pub mod prune;
 mod schema;
 #[cfg(test)]
 mod tests;
+pub mod timers;
 mod writer;
 
 use writer::{Job, Writer};
@@ -37,10 +39,10 @@ pub struct Journal {
 
 #[derive(Clone)]
 enum Access {
-    /// The real thing.
-    Thread(std::sync::mpsc::SyncSender<Job>),
+    /// The real thing: a queue, and the room in it, for which one waits without holding a thread.
+    Thread(std::sync::mpsc::Sender<Job>, Arc<Semaphore>),
     /// Jobs run on the caller's thread: under a paused clock nothing may wait for another thread.
-    Inline(std::sync::Arc<std::sync::Mutex<Writer>>),
+    Inline(Arc<Mutex<Writer>>),
 }
 
 /// Whether what is committed is on disk.
@@ -84,12 +86,12 @@ impl Journal {
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let (sender, health) = watch::channel(Health::OnDisk);
         let writer = Writer::open(path.to_owned(), sender)?;
-        let (jobs, queue) = std::sync::mpsc::sync_channel(QUEUE);
+        let (jobs, queue) = std::sync::mpsc::channel();
         std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || writer.run(&queue))
             .expect("the system can start a thread");
-        Ok(Self { access: Access::Thread(jobs), health })
+        Ok(Self { access: Access::Thread(jobs, Arc::new(Semaphore::new(QUEUE))), health })
     }
 
     /// A journal in memory that answers at once, for tests and trials.
@@ -99,7 +101,7 @@ impl Journal {
     pub fn in_memory() -> Result<Self, JournalError> {
         let (sender, health) = watch::channel(Health::OnDisk);
         let writer = Writer::in_memory(sender)?;
-        Ok(Self { access: Access::Inline(std::sync::Arc::new(std::sync::Mutex::new(writer))), health })
+        Ok(Self { access: Access::Inline(Arc::new(Mutex::new(writer))), health })
     }
 
     /// The journal at `path` on the caller's thread, for tests of restarts.
@@ -109,11 +111,11 @@ impl Journal {
     pub fn open_inline(path: &Path) -> Result<Self, JournalError> {
         let (sender, health) = watch::channel(Health::OnDisk);
         let writer = Writer::open(path.to_owned(), sender)?;
-        Ok(Self { access: Access::Inline(std::sync::Arc::new(std::sync::Mutex::new(writer))), health })
+        Ok(Self { access: Access::Inline(Arc::new(Mutex::new(writer))), health })
     }
 
     /// Runs `job` in a transaction and returns when it is committed. The job may run twice (when
-    /// storage fails under it), so it must change nothing but the database.
+    /// storage or a job beside it fails), so it must change nothing but the database.
     ///
     /// # Errors
     /// What the job returned, in which case nothing of it stays.
@@ -126,25 +128,14 @@ impl Journal {
         let job = Job::new(job, reply);
         match &self.access {
             Access::Inline(writer) => {
-                writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner).commit(vec![job]);
+                writer.lock().unwrap_or_else(PoisonError::into_inner).commit(vec![job]);
             }
-            Access::Thread(jobs) => self.enqueue(jobs, job).await?,
+            Access::Thread(jobs, room) => {
+                let place = room.clone().acquire_owned().await.map_err(|_| JournalError::Closed)?;
+                jobs.send(job.holding(place)).map_err(|_| JournalError::Closed)?;
+            }
         }
         answer.await.map_err(|_| JournalError::Closed)?
-    }
-
-    /// A full queue is waited for off the async threads.
-    async fn enqueue(&self, jobs: &std::sync::mpsc::SyncSender<Job>, job: Job) -> Result<(), JournalError> {
-        use std::sync::mpsc::TrySendError;
-        match jobs.try_send(job) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Disconnected(_)) => Err(JournalError::Closed),
-            Err(TrySendError::Full(job)) => {
-                let jobs = jobs.clone();
-                let sent = tokio::task::spawn_blocking(move || jobs.send(job)).await;
-                sent.ok().and_then(Result::ok).ok_or(JournalError::Closed)
-            }
-        }
     }
 
     /// Whether commits reach the disk, now and as it changes.

@@ -83,14 +83,14 @@ mod tests {
                     fallback_after: std::time::Duration::ZERO,
                 }],
                 reminders: None,
-                note: None,
                 events: vec![event],
             },
         )?;
         connection.execute("UPDATE delivery SET state = 'accepted' WHERE message = ?1", [message])?;
         messages::settle(connection, message, Some("accepted"))?;
         connection.execute(
-            "INSERT INTO attempt (delivery, n, started) SELECT id, 1, 0 FROM delivery WHERE message = ?1",
+            "INSERT INTO attempt (delivery, n, started, ended, outcome, reason)
+             SELECT id, 1, 0, 0, 'accepted', '' FROM delivery WHERE message = ?1",
             [message],
         )?;
         Ok(message)

@@ -55,7 +55,7 @@ CREATE TABLE message (
     reminders   TEXT,                              -- JSON policy
     reminder_at INTEGER,
     reminded    INTEGER NOT NULL DEFAULT 0,
-    note        TEXT,
+    ended       INTEGER NOT NULL DEFAULT 0,        -- some incident of this firing is over
     outcome     TEXT                               -- accepted, exhausted, dropped; NULL = under way
 ) STRICT;
 CREATE INDEX message_route ON message (route, topic, send_at);
@@ -80,10 +80,10 @@ CREATE TABLE delivery (
     state       TEXT NOT NULL,                     -- pending, sending, waiting, accepted, failed, dropped
     not_before  INTEGER NOT NULL,
     deadline    INTEGER NOT NULL,
-    lease_until INTEGER,                           -- only while sending
+    tried       INTEGER,                           -- when the last try began
     attempts    INTEGER NOT NULL DEFAULT 0,
     short       INTEGER NOT NULL DEFAULT 0,        -- send the plain short form
-    interrupted INTEGER NOT NULL DEFAULT 0,        -- a crash cut a try off: possible duplicate
+    uncertain   INTEGER NOT NULL DEFAULT 0,        -- a try was cut off: possible duplicate
     reason      TEXT,                              -- why it waits, failed or was dropped
     receipt     TEXT                               -- JSON, once accepted
 ) STRICT;
@@ -91,20 +91,21 @@ CREATE INDEX delivery_due ON delivery (channel, not_before, id) WHERE state IN (
 CREATE INDEX delivery_sending ON delivery (id) WHERE state = 'sending';
 CREATE INDEX delivery_message ON delivery (message);
 
--- One try, written before the call and closed after it.
+-- One try that has ended. One under way is the `sending` of its delivery.
 CREATE TABLE attempt (
     id       INTEGER PRIMARY KEY,
     delivery INTEGER NOT NULL REFERENCES delivery (id),
     n        INTEGER NOT NULL,
     started  INTEGER NOT NULL,
-    ended    INTEGER,
-    outcome  TEXT,                                 -- accepted, transient, permanent_message, permanent_channel, interrupted
-    reason   TEXT                                  -- what the vendor said
+    ended    INTEGER NOT NULL,
+    outcome  TEXT NOT NULL,                        -- accepted, transient, permanent_message, permanent_channel, interrupted
+    reason   TEXT NOT NULL                         -- what the vendor said
 ) STRICT;
 CREATE INDEX attempt_delivery ON attempt (delivery);
 
 -- What is known of a channel beyond the configuration.
 CREATE TABLE channel (
-    name       TEXT PRIMARY KEY,
-    held_until INTEGER                             -- a Retry-After
+    name          TEXT PRIMARY KEY,
+    held_until    INTEGER,                         -- a Retry-After
+    failing_since INTEGER                          -- every try has failed since
 ) STRICT, WITHOUT ROWID;

@@ -134,11 +134,19 @@ fn breakdown(stage: Stage, error: &smtp::Error) -> DeliveryError {
         }
         // lettre's words for the end of the connection where an answer should be.
         _ if cause == "incomplete response" => {
-            E::transient(Reason::Network, "the server closed the connection")
+            E::transient(lost_at(stage), "the server closed the connection")
         }
         _ if error.is_response() => E::transient(Reason::UnexpectedAnswer, "the answer was not SMTP"),
         Stage::Connect => E::transient(Reason::Network, format!("cannot connect: {cause}")),
-        _ => E::transient(Reason::Network, format!("the connection broke: {cause}")),
+        _ => E::transient(lost_at(stage), format!("the connection broke: {cause}")),
+    }
+}
+
+/// Only a connection lost after the text was sent leaves it open whether the server took it.
+const fn lost_at(stage: Stage) -> Reason {
+    match stage {
+        Stage::Message => Reason::Broken,
+        _ => Reason::Network,
     }
 }
 

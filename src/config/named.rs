@@ -53,6 +53,8 @@ pub fn family<'t, T>(
         if name.is_empty() || name.chars().any(char::is_control) || name.chars().count() > MAX_NAME {
             let message = format!("a name has 1 to {MAX_NAME} characters, and no control characters");
             reading.findings.error(At::Place(key.span()), message);
+            // Nobody reads it, so nobody else hides what it holds.
+            secrets::hide(&mut reading.findings, &node);
             continue;
         }
         if let Some(table) = table_of(reading, &path, Some(node)) {

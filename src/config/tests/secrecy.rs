@@ -28,6 +28,7 @@ fn secrets_in_toml_are_hidden_even_by_the_mistakes_around_them() {
         "[channels.s]\nkind = \"slack\"\ntoken = \"S\"\nchannel = \"#c\"\n",
         "[channels]\ns = { kind = \"slack\", token = \"S\", chanel = \"#c\" }\n",
         "[channels]\ns = { kind = \"slak\", token = \"S\" }\n",
+        "[channels]\n\"\" = { kind = \"slack\", token = \"S\" }\n",
         "[channels]\ns = { token = \"S\" }\n",
         "[channels]\ns = { kind = \"slack\", tokn = \"S\" }\n",
         "[channels.s]\nkind = \"slack\"\ntoken = [\"S\"]\n",

@@ -80,7 +80,7 @@ pub async fn run(session: &Session<'_>, args: &Args) -> Exit {
 async fn look(setup: &Setup, report: &mut Report) {
     let (mut fleet, _) = Fleet::new(&setup.watch, Vec::new());
     let now = Utc::now();
-    match gather::gather(&*setup.source, &mut fleet, None, now).await {
+    match gather::gather(&*setup.source, &mut fleet, None, now, now).await {
         Ok(_) => {
             let shown = fleet.entities().iter().map(|entity| shown(&setup.watch.name, &fleet, entity, now));
             report.agents.extend(shown);

@@ -125,6 +125,24 @@ impl Fleet {
         }
     }
 
+    /// The newest life signs of entities that logged after `since`.
+    #[must_use]
+    pub fn fresh_since(&self, since: i64) -> Vec<i64> {
+        self.entities.iter().filter_map(|entity| entity.last_seen).filter(|seen| *seen > since).collect()
+    }
+
+    /// Puts another clock in force: nothing is newer than its `now`, and deadlines are counted anew.
+    pub fn set_clock(&mut self, now: i64) {
+        self.deadlines.clear();
+        for (at, entity) in self.entities.iter_mut().enumerate() {
+            entity.last_seen = entity.last_seen.map(|seen| seen.min(now));
+            if !matches!(entity.state, State::Silent { .. }) {
+                let at = u32::try_from(at).unwrap_or(u32::MAX);
+                self.deadlines.push(Reverse((deadline(entity, &self.policies), at)));
+            }
+        }
+    }
+
     /// Takes the entities whose deadline is at or before `until` off the heap.
     pub fn take_due(&mut self, until: i64) -> Vec<usize> {
         let mut due = Vec::new();

@@ -8,7 +8,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::fleet::Fleet;
 use super::verdict::State;
 use super::words::LOOK_BACK;
-use crate::journal::events::time;
 use crate::source::{Answer, Entities, Query, Source, SourceError};
 
 /// Each round looks this far behind the last good one: documents arrive late.
@@ -25,7 +24,8 @@ const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
 
 /// Asks for what is new since `good_until` (`None`: over the longest threshold), takes the entities
 /// that are due, and looks at them and at the silent ones over their whole threshold. Returns these
-/// suspects; the fleet knows the rest.
+/// suspects; the fleet knows the rest. Documents count up to `horizon`: `now`, or what another clock
+/// calls now.
 ///
 /// # Errors
 /// When the source did not answer in full. The fleet's deadlines are as before.
@@ -34,14 +34,15 @@ pub async fn gather(
     fleet: &mut Fleet,
     good_until: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
+    horizon: DateTime<Utc>,
 ) -> Result<Vec<usize>, SourceError> {
     let whole = now - TimeDelta::milliseconds(fleet.longest_threshold());
     let from = good_until.map_or(whole, |until| (until - OVERLAP).max(whole));
-    see(source, fleet, &[], from, now).await?;
+    see(source, fleet, &[], from, horizon).await?;
     let due = fleet.take_due(now.timestamp_millis());
     let mut suspects = due.clone();
     suspects.extend(fleet.silent());
-    match look_closer(source, fleet, &suspects, from, now).await {
+    match look_closer(source, fleet, &suspects, from, now, horizon).await {
         Ok(()) => Ok(suspects),
         Err(error) => {
             fleet.put_back(&due);
@@ -57,16 +58,17 @@ async fn look_closer(
     suspects: &[usize],
     covered_from: DateTime<Utc>,
     now: DateTime<Utc>,
+    horizon: DateTime<Utc>,
 ) -> Result<(), SourceError> {
     let from = now - TimeDelta::milliseconds(fleet.longest_threshold_of(suspects));
     if !suspects.is_empty() && from < covered_from {
-        see(source, fleet, suspects, from, now).await?;
+        see(source, fleet, suspects, from, horizon).await?;
     }
     let strangers: Vec<usize> = suspects.iter().copied().filter(|at| is_unexplained(fleet, *at)).collect();
     if !strangers.is_empty() {
         let long_ago = now - TimeDelta::from_std(LOOK_BACK).unwrap_or_default();
         // For the message only: when this fails, the message says less.
-        if let Err(error) = see(source, fleet, &strangers, long_ago, now).await {
+        if let Err(error) = see(source, fleet, &strangers, long_ago, horizon).await {
             tracing::warn!("cannot look up when {} agents were last seen: {error}", strangers.len());
         }
     }
@@ -85,7 +87,7 @@ async fn see(
     fleet: &mut Fleet,
     some: &[usize],
     from: DateTime<Utc>,
-    now: DateTime<Utc>,
+    horizon: DateTime<Utc>,
 ) -> Result<(), SourceError> {
     let size = fleet.entities().len();
     let asked = if some.is_empty() { size } else { some.len() };
@@ -95,8 +97,8 @@ async fn see(
         (true, false) => some.iter().map(|at| &*fleet.entities()[*at].key).collect(),
     };
     let entities = if keys.is_empty() { Entities::All(size) } else { Entities::Only(&keys) };
-    let answer = ask(source, &Query { from, to: now + AHEAD, entities }).await?;
-    fleet.observe(&answer.newest, now.timestamp_millis());
+    let answer = ask(source, &Query { from, to: horizon + AHEAD, entities }).await?;
+    fleet.observe(&answer.newest, horizon.timestamp_millis());
     Ok(())
 }
 
@@ -115,10 +117,4 @@ async fn ask(source: &dyn Source, query: &Query<'_>) -> Result<Answer, SourceErr
             answer => return answer,
         }
     }
-}
-
-/// The end of a good round's window, from which the next one goes on.
-#[must_use]
-pub fn window_end(now: i64) -> DateTime<Utc> {
-    time(now)
 }

@@ -109,23 +109,29 @@ impl Monitor {
         Ok(())
     }
 
-    /// Rounds until `stop` says so.
+    /// Rounds until `stop` says so. A question that hangs holds up neither a stop nor a reload.
     pub async fn run(mut self, mut setups: channel::Receiver<Setup>, mut stop: channel::Receiver<bool>) {
         while !*stop.borrow() {
-            let wait = match self.round().await {
-                Ok(()) => self.until_next_round(),
-                Err(error) if error.reason.may_pass() => self.setup.watch.poll,
-                Err(_) => self.setup.watch.poll.max(REFUSED),
+            let asked = tokio::select! {
+                asked = self.ask() => Some(asked),
+                Ok(()) = setups.changed() => None,
+                _ = stop.changed() => None,
             };
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                Ok(()) = setups.changed() => {
-                    let setup = setups.borrow_and_update().clone();
-                    if let Err(error) = self.replace(setup).await {
-                        tracing::error!("reload of watch {}: {error}", self.setup.watch.name);
-                    }
+            if let Some((now, answered)) = asked {
+                let wait = match self.conclude(now, answered).await {
+                    Ok(()) => self.until_next_round(),
+                    Err(error) if error.reason.may_pass() => self.setup.watch.poll,
+                    Err(_) => self.setup.watch.poll.max(REFUSED),
+                };
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => continue,
+                    Ok(()) = setups.changed() => {}
+                    _ = stop.changed() => {}
                 }
-                _ = stop.changed() => {}
+            }
+            if !*stop.borrow() {
+                let setup = setups.borrow_and_update().clone();
+                self.take_up(setup).await;
             }
         }
         if let Err(error) = self.checkpoint().await {
@@ -133,9 +139,15 @@ impl Monitor {
         }
     }
 
+    async fn take_up(&mut self, setup: Setup) {
+        if let Err(error) = self.replace(setup).await {
+            tracing::error!("reload of watch {}: {error}", self.setup.watch.name);
+        }
+    }
+
     /// The earliest deadline, or `poll` after this round, whichever is first.
     fn until_next_round(&self) -> Duration {
-        let now = self.recorder.clock.now();
+        let now = events::time(self.clock_guard.believed(events::millis(self.recorder.clock.now())));
         let deadline = self.fleet.next_deadline().map(|at| events::time(at) + SHARED - now);
         let deadline = deadline.map(|wait| wait.to_std().unwrap_or_default());
         deadline.unwrap_or(self.setup.watch.poll).min(self.setup.watch.poll).max(Duration::from_secs(1))
@@ -147,36 +159,48 @@ impl Monitor {
     /// When the source did not answer in full: then nobody was judged, and the source's incident is
     /// open.
     pub async fn round(&mut self) -> Result<(), SourceError> {
-        let now = self.recorder.clock.now();
-        let result = self.look(now).await;
-        let told = match &result {
-            Ok(()) => {
-                self.health.good(&self.recorder, &self.setup.watch.source, &self.setup.watch.name).await
-            }
+        let (now, answered) = self.ask().await;
+        self.conclude(now, answered).await
+    }
+
+    /// Asks the source; who must be judged, and at what time. Changes nothing but what the fleet was
+    /// seen doing, so it can be cut off before a reload or a stop.
+    async fn ask(&mut self) -> (DateTime<Utc>, Result<Vec<usize>, SourceError>) {
+        let wall = self.recorder.clock.now();
+        let now = events::time(self.clock_guard.judging_time(events::millis(wall)));
+        if self.fleet.entities().is_empty() {
+            return (now, self.setup.source.probe().await.map(|()| Vec::new()));
+        }
+        let horizon = wall.max(now);
+        let source = self.setup.source.clone();
+        let answered = gather::gather(&*source, &mut self.fleet, self.good_until, now, horizon).await;
+        (now, answered)
+    }
+
+    /// Judges what was answered, and notes how the source is.
+    async fn conclude(
+        &mut self,
+        now: DateTime<Utc>,
+        answered: Result<Vec<usize>, SourceError>,
+    ) -> Result<(), SourceError> {
+        let (watch, entities) = (&self.setup.watch, self.fleet.entities().len());
+        let told = match &answered {
+            Ok(_) => self.health.good(&self.recorder, &watch.source, &watch.name).await,
             Err(error) => {
-                tracing::warn!("watch {}: {error}", self.setup.watch.name);
-                let (watch, entities) = (&self.setup.watch, self.fleet.entities().len());
+                tracing::warn!("watch {}: {error}", watch.name);
                 self.health.failed(&self.recorder, &watch.source, &watch.name, error, entities).await
             }
         };
         if let Err(error) = told {
-            tracing::error!("watch {}: {error}", self.setup.watch.name);
+            tracing::error!("watch {}: {error}", watch.name);
         }
-        result
-    }
-
-    async fn look(&mut self, now: DateTime<Utc>) -> Result<(), SourceError> {
-        let millis = events::millis(now);
-        self.clock_guard.look(millis);
-        if self.fleet.entities().is_empty() {
-            return self.setup.source.probe().await;
+        let suspects = answered?;
+        if self.clock_guard.doubts() && self.follows_the_clock() {
+            // By the new time: the next round looks over the whole threshold first.
+            self.good_until = None;
+            return Ok(());
         }
-        let suspects = gather::gather(&*self.setup.source, &mut self.fleet, self.good_until, now).await?;
-        if let Err(error) = self.clock_guard.check(&self.fleet, &suspects, millis) {
-            self.fleet.put_back(&self.not_silent(&suspects));
-            return Err(error);
-        }
-        if let Err(error) = self.write_down(&suspects, millis).await {
+        if let Err(error) = self.write_down(&suspects, events::millis(now)).await {
             // Nothing was written, so nothing has changed: the next round judges them again.
             tracing::error!("watch {}: {error}", self.setup.watch.name);
             self.fleet.put_back(&self.not_silent(&suspects));
@@ -184,6 +208,18 @@ impl Monitor {
         self.good_until = Some(now);
         self.checkpoint_if_due(now).await;
         Ok(())
+    }
+
+    /// Whether the documents of the last rounds follow the clock as it was set; then it is in force.
+    fn follows_the_clock(&mut self) -> bool {
+        let wall = events::millis(self.recorder.clock.now());
+        let believed = self.clock_guard.believed(wall);
+        let recent = wall.min(believed) - self.setup.watch.poll.as_millis() as i64 * 2;
+        let convinced = self.clock_guard.convinced(&self.fleet.fresh_since(recent), wall);
+        if convinced {
+            self.fleet.set_clock(wall);
+        }
+        convinced
     }
 
     fn not_silent(&self, suspects: &[usize]) -> Vec<usize> {

@@ -81,11 +81,11 @@ struct World {
 
 impl World {
     async fn new(ids: &[&str]) -> Self {
-        Self::with(default_watch(ids), Arc::default(), Journal::in_memory().unwrap()).await
+        let clock = Arc::new(Settable(TokioClock::starting_at(start()), Mutex::default()));
+        Self::with(default_watch(ids), Arc::default(), Journal::in_memory().unwrap(), clock).await
     }
 
-    async fn with(watched: Watch, index: Arc<Index>, journal: Journal) -> Self {
-        let clock = Arc::new(Settable(TokioClock::starting_at(start()), Mutex::default()));
+    async fn with(watched: Watch, index: Arc<Index>, journal: Journal, clock: Arc<Settable>) -> Self {
         let (_, routes) = watch::channel(Arc::new(vec![route("catch_all", &[&["log"]])]));
         let recorder = Recorder { journal, bus: Bus::default(), clock: clock.clone(), routes };
         let setup = Setup { watch: watched, source: index.clone() };
@@ -95,11 +95,7 @@ impl World {
 
     async fn restarted(self, ids: &[&str]) -> Self {
         let journal = self.recorder.journal.clone();
-        let mut next = Self::with(default_watch(ids), self.index, journal).await;
-        next.clock = self.clock.clone();
-        next.recorder.clock = self.clock.clone();
-        next.monitor.recorder.clock = self.clock;
-        next
+        Self::with(default_watch(ids), self.index, journal, self.clock).await
     }
 
     fn now(&self) -> DateTime<Utc> {
@@ -265,24 +261,47 @@ async fn a_reload_takes_up_newcomers_and_lets_the_others_go() {
     assert_eq!(world.story().await[2..], ["agent_silent 003"]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_clock_that_jumps_is_not_believed_until_the_documents_agree() {
+/// The machine's clock is set by so much; the agents keep to the true time.
+async fn with_the_clock_set_by(hours: i64) {
     let mut world = World::new(&["001", "002"]).await;
     world.minutes(5, &["001", "002"]).await;
-    *world.clock.1.lock().unwrap() = TimeDelta::hours(1);
-    for _ in 0..10 {
+    *world.clock.1.lock().unwrap() = TimeDelta::hours(hours);
+    let minute = async |world: &mut World, logging: &[&str]| {
         tokio::time::sleep(Duration::from_secs(60)).await;
-        for key in ["001", "002"] {
-            world.index.log(key, world.now() - TimeDelta::hours(1));
+        for key in logging {
+            world.index.log(key, world.now() - TimeDelta::hours(hours));
         }
         let _ = world.monitor.round().await;
+    };
+    for _ in 0..30 {
+        minute(&mut world, &["001", "002"]).await;
     }
-    assert_eq!(world.story().await, ["source_down wazuh"]);
-    assert_eq!(world.events().await[0].cause, "clock");
+    assert_eq!(world.story().await, [""; 0], "set by {hours} h");
+    for _ in 0..20 {
+        minute(&mut world, &["001"]).await;
+    }
+    assert_eq!(world.story().await, ["agent_silent 002"], "found all the same, set by {hours} h");
+    // Somebody sets it right again.
     *world.clock.1.lock().unwrap() = TimeDelta::zero();
-    world.minutes(10, &["001"]).await;
-    world.minutes(10, &["001"]).await;
-    assert_eq!(world.story().await, ["source_down wazuh", "source_up wazuh", "agent_silent 002"]);
+    world.minutes(10, &["001", "002"]).await;
+    assert_eq!(world.story().await, ["agent_silent 002", "agent_recovered 002"], "set by {hours} h");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_jumps_accuses_nobody_and_hides_nobody() {
+    with_the_clock_set_by(1).await;
+    with_the_clock_set_by(-1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_wrong_and_is_set_right_is_followed_by_the_documents() {
+    let mut world = World::new(&["001", "002"]).await;
+    world.minutes(5, &["001", "002"]).await;
+    // As after a suspension: the time is right, and the agents log in it.
+    *world.clock.1.lock().unwrap() = TimeDelta::hours(3);
+    world.minutes(5, &["001", "002"]).await;
+    world.minutes(20, &["001"]).await;
+    assert_eq!(world.story().await, ["agent_silent 002"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -101,8 +101,6 @@ pub enum SourceReason {
     Overloaded,
     /// Not what the server documents: an HTML page, cut-off JSON, too large.
     Malformed,
-    /// Our own clock and the documents contradict each other.
-    Clock,
 }
 
 impl SourceReason {
@@ -120,7 +118,6 @@ impl SourceReason {
             Self::Incomplete => "incomplete",
             Self::Overloaded => "overloaded",
             Self::Malformed => "malformed",
-            Self::Clock => "clock",
         }
     }
 

@@ -120,10 +120,10 @@ impl Dispatcher {
         })
     }
 
-    /// Delivers until `stop` says so, then lets the tries under way finish.
+    /// Delivers until `stop` says so or nobody is left to say it, then lets the tries under way finish.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut hints = self.bus.hints();
-        while !*stop.borrow() {
+        while !*stop.borrow() && stop.has_changed().is_ok() {
             let pause = match self.tick(true).await {
                 Ok(output) => self.until(output.wake_at),
                 Err(error) => {

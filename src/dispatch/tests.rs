@@ -527,3 +527,110 @@ async fn reminders_are_events_too() {
     assert_eq!(kinds, [EventKind::AgentSilent, EventKind::AgentStillSilent]);
     assert!(world.now() > events::millis(start()));
 }
+
+/// A clock that can be set while the dispatcher runs.
+struct Settable(TokioClock, std::sync::Mutex<TimeDelta>);
+
+impl crate::clock::Clock for Settable {
+    fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.0.now() + *self.1.lock().unwrap()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_moves_no_timer() {
+    for hours in [-30, 30] {
+        let mut world = World::new(two_steps(), &["slack", "email"]).await;
+        world.kill().await;
+        let clock = Arc::new(Settable(TokioClock::starting_at(start()), std::sync::Mutex::default()));
+        world.clock = clock.clone();
+        world.recorder.clock = clock.clone();
+        world.start().await;
+        world.fail("slack", Some(down()));
+        world.silent(&["001"]).await;
+        *clock.1.lock().unwrap() = TimeDelta::hours(hours);
+        minutes(2).await;
+        assert_eq!(world.got("email").len(), 1, "the fallback came in time, {hours} h");
+        assert!(world.got("slack").len() > 4, "slack is still tried, {hours} h");
+        world.fail("slack", None);
+        minutes(56).await;
+        let reminders = |world: &World| {
+            world.titles("slack").iter().filter(|title| title.starts_with("Still silent")).count()
+        };
+        assert_eq!(reminders(&world), 0, "{hours} h");
+        minutes(3).await;
+        assert_eq!(reminders(&world), 1, "{hours} h");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_only_fails_for_a_quarter_of_an_hour_is_told_once_through_the_others() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    world.fail("slack", Some(down()));
+    world.silent(&["001"]).await;
+    minutes(14).await;
+    assert_eq!(world.got("email").len(), 1);
+    minutes(40).await;
+    let unhealthy = |title: &&String| title.starts_with("Channel unhealthy: slack (network)");
+    assert_eq!(world.titles("email").iter().filter(unhealthy).count(), 1);
+    world.fail("slack", None);
+    minutes(2).await;
+    assert_eq!(world.titles("email").last().unwrap(), "Channel recovered: slack");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_try_without_an_answer_makes_the_next_a_possible_duplicate() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    let lost = |reason| Err(DeliveryError::transient(reason, "lost"));
+    world.vendors["slack"].script([lost(Reason::Network), lost(Reason::Timeout)]);
+    world.silent(&["001"]).await;
+    minutes(1).await;
+    let doubts: Vec<bool> = world.got("slack").iter().map(|n| n.possible_duplicate).collect();
+    assert_eq!(doubts, [false, false, true]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recovery_that_comes_late_says_who_is_silent_again() {
+    let world = World::new(vec![route("catch_all", &[&["slack"]])], &["slack"]).await;
+    let incidents = world.silent(&["001"]).await;
+    world.fail("slack", Some(down()));
+    world.recovered(&[("001", incidents[0])]).await;
+    world.silent(&["001"]).await;
+    world.fail("slack", None);
+    minutes(2).await;
+    let late = world.got("slack").into_iter().rfind(|n| n.kind == MessageKind::Resolved).unwrap();
+    assert!(late.body.contains("Silent again since then (1):\n- 001 host-001"), "{}", late.body);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_owed_to_a_channel_that_is_gone_goes_to_the_catch_all() {
+    let mut world =
+        World::new(vec![route("all", &[&["old"]]), route("catch_all", &[&["slack"]])], &["old", "slack"])
+            .await;
+    let incidents = world.silent(&["001"]).await;
+    assert_eq!(world.got("old").len(), 1);
+    world.kill().await;
+    world.vendors.remove("old");
+    world.routes.send_replace(Arc::new(vec![route("catch_all", &[&["slack"]])]));
+    world.start().await;
+    world.recovered(&[("001", incidents[0])]).await;
+    assert!(world.titles("slack").last().unwrap().starts_with("Recovered"), "{:?}", world.titles("slack"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_written_down_is_written_at_the_next_try_and_not_sent_again() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    // A trigger stands for any mistake inside the transaction.
+    let forbid = "CREATE TRIGGER forbidden BEFORE INSERT ON attempt BEGIN SELECT RAISE(ABORT, 'no'); END";
+    world.journal.write(move |connection| connection.execute_batch(forbid)).await.unwrap();
+    world.silent(&["001"]).await;
+    minutes(5).await;
+    assert_eq!(world.got("slack").len(), 1);
+    world.journal.write(|connection| connection.execute_batch("DROP TRIGGER forbidden")).await.unwrap();
+    minutes(5).await;
+    assert_eq!((world.got("slack").len(), world.got("email").len()), (1, 0));
+    let state = world.journal.write(|connection| {
+        connection.query_row("SELECT state FROM delivery", [], |row| row.get::<_, String>(0))
+    });
+    assert_eq!(state.await.unwrap(), "accepted");
+}

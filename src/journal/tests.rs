@@ -147,3 +147,27 @@ async fn a_job_that_panics_does_not_end_the_journal() {
     assert!(broken.is_err());
     assert_eq!(journal.write(remember).await.unwrap(), 1);
 }
+
+#[tokio::test]
+async fn a_job_that_fails_undoes_itself_and_not_the_jobs_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(&folder.path().join("journal.db")).unwrap();
+    // While the first holds the thread, the others gather and share a transaction.
+    let slow = journal.write(|connection| {
+        connection.query_row(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) SELECT COUNT(*) FROM n",
+            [],
+            |row| row.get::<_, i64>(0),
+        )
+    });
+    let mistaken = journal.write(|connection| {
+        remember(connection)?;
+        connection.execute("INSERT INTO nowhere VALUES (1)", [])
+    });
+    let (slow, before, mistaken, after) =
+        tokio::join!(slow, journal.write(remember), mistaken, journal.write(remember));
+    assert_eq!((slow.unwrap(), before.unwrap()), (300_000, 1));
+    assert!(mistaken.is_err());
+    assert_eq!(after.unwrap(), 2, "the mistaken job's event is gone, and its number with it");
+    assert_eq!(*journal.health().borrow(), Health::OnDisk);
+}

@@ -109,9 +109,9 @@ impl Monitor {
         Ok(())
     }
 
-    /// Rounds until `stop` says so. A question that hangs holds up neither a stop nor a reload.
+    /// Rounds until `stop` says so or nobody is left to say it. A question that hangs holds up neither a stop nor a reload.
     pub async fn run(mut self, mut setups: channel::Receiver<Setup>, mut stop: channel::Receiver<bool>) {
-        while !*stop.borrow() {
+        while !*stop.borrow() && stop.has_changed().is_ok() {
             let asked = tokio::select! {
                 asked = self.ask() => Some(asked),
                 Ok(()) = setups.changed() => None,

@@ -211,6 +211,18 @@ async fn a_refused_configuration_is_78_and_is_told_through_what_works() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_journal_of_a_later_version_is_left_alone_and_that_is_told() {
+    let world = World::new().await;
+    std::fs::create_dir_all(world.path("state")).unwrap();
+    let later = rusqlite::Connection::open(world.path("state/log-monitor.db")).unwrap();
+    later.pragma_update(None, "user_version", 99).unwrap();
+    let ended = world.run(&["run"]).await;
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(ended.stderr.contains("use the newer version"), "{}", ended.stderr);
+    assert!(world.slack_texts()[0].starts_with("Setup failed: journal"), "{:?}", world.slack_texts());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_lists_show_what_happened() {
     let world = World::new().await;
     world.log(&["001"]);

@@ -8,7 +8,7 @@ use log_monitor_channels::{Event, EventKind, MessageKind, Notification, Severity
 
 use crate::config::ChannelTable;
 use crate::config::diagnostics::Diagnostics;
-use crate::dispatch::channel::build_all;
+use crate::dispatch::channel::{Channels, build_all};
 use crate::dispatch::render::{self, Facts};
 use crate::monitor::words;
 
@@ -19,15 +19,26 @@ pub fn in_words(diagnostics: &Diagnostics) -> String {
     errors.map(|(_, line)| line).collect::<Vec<_>>().join("\n")
 }
 
-/// Tells the problem through the first channel that takes it.
-pub async fn tell(channels: Vec<ChannelTable>, problem: &str) {
+/// Tells that the configuration was refused through the first channel that can be built and takes it.
+pub async fn tell_refused(channels: Vec<ChannelTable>, diagnostics: &Diagnostics) {
     let Ok(http) = log_monitor_channels::http::client() else { return };
     let order: Vec<String> = channels.iter().map(|table| table.name.clone()).collect();
     let (built, _) = build_all(channels, &http, &installation());
+    tell(
+        &order,
+        &built,
+        "configuration",
+        &format!("Its configuration was refused:\n{}", in_words(diagnostics)),
+    )
+    .await;
+}
+
+/// Tells the problem with `what` through the first channel, in this order, that takes it.
+pub async fn tell(order: &[String], built: &Channels, what: &str, problem: &str) {
     let mut before = None;
     for name in order {
-        let Some(channel) = built.get(&name) else { continue };
-        match channel.try_once(&notification(problem, before.as_deref())).await {
+        let Some(channel) = built.get(name) else { continue };
+        match channel.try_once(&notification(what, problem, before.as_deref())).await {
             Ok(receipt) => {
                 return tracing::warn!("told through {name} that the setup failed ({})", receipt.line);
             }
@@ -43,15 +54,13 @@ fn installation() -> String {
     hostname::get().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn notification(problem: &str, fallback_reason: Option<&str>) -> Notification {
+fn notification(what: &str, problem: &str, fallback_reason: Option<&str>) -> Notification {
     let now = Utc::now();
     let event = Event {
-        cause: "configuration".to_owned(),
-        detail: format!(
-            "log-monitor did not start, so nothing is watched. Its configuration was refused:\n{problem}"
-        ),
+        cause: what.to_owned(),
+        detail: format!("log-monitor did not start, so nothing is watched. {problem}"),
         labels: BTreeMap::new(),
-        ..words::about("configuration", EventKind::SetupFailed, Severity::High, now.timestamp_millis())
+        ..words::about(what, EventKind::SetupFailed, Severity::High, now.timestamp_millis())
     };
     let facts = Facts { fallback_reason, ..Facts::of(MessageKind::Notice) };
     let (title, body) = render::message(std::slice::from_ref(&event), &facts);

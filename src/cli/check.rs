@@ -118,9 +118,11 @@ fn count(report: &Report, state: &str) -> usize {
     report.agents.iter().filter(|agent| agent.state == state).count()
 }
 
-/// Silence that is certain outweighs what is not known; that outweighs lateness.
+/// Silence that is certain outweighs what is not known; that outweighs lateness. An empty list is
+/// nothing known.
 fn verdict(report: &Report) -> Exit {
     match (count(report, "silent"), report.errors.len(), count(report, "late")) {
+        (0, 0, 0) if report.agents.is_empty() => Exit::Unknown,
         (0, 0, 0) => Exit::Ok,
         (0, 0, _) => Exit::Warning,
         (0, _, _) => Exit::Unknown,

@@ -30,8 +30,7 @@ pub async fn run(session: &Session<'_>, args: &Args) -> Exit {
     let loaded = session.load();
     let Some(settings) = loaded.settings else {
         eprint!("{}", loaded.diagnostics.render(session.color_on_stderr()));
-        let problems = setup_failure::in_words(&loaded.diagnostics);
-        setup_failure::tell(loaded.usable_channels, &problems).await;
+        setup_failure::tell_refused(loaded.usable_channels, &loaded.diagnostics).await;
         return Exit::Config;
     };
     match start(session, settings, &loaded.diagnostics, args.once).await {
@@ -58,11 +57,23 @@ async fn start(
     log_warnings(warnings);
     let parts = Parts::build(settings)?;
     let _lock = lock::take(&parts.journal)?;
-    let journal = Journal::open(&parts.journal)?;
+    let journal = match Journal::open(&parts.journal) {
+        Ok(journal) => journal,
+        Err(error) => {
+            setup_failure::tell(&order(&parts), &parts.channels, "journal", &format!("{error}.")).await;
+            return Err(error.into());
+        }
+    };
     match once {
         true => run_once(&parts, journal).await.map_err(Into::into),
         false => run_daemon(session, &parts, journal).await,
     }
+}
+
+/// The channels in the order in which the catch-all falls back.
+fn order(parts: &Parts) -> Vec<String> {
+    let steps = parts.routes.last().into_iter().flat_map(|route| &route.steps);
+    steps.flat_map(|step| step.to.iter().cloned()).collect()
 }
 
 fn log_warnings(warnings: &Diagnostics) {

@@ -6,6 +6,7 @@ use log_monitor_channels::{Event, EventKind, MessageKind};
 use rusqlite::Connection;
 
 use crate::config::Reminders;
+use crate::journal::deliveries;
 use crate::journal::events::{self, time};
 use crate::journal::incidents;
 use crate::journal::messages::{self, Message, NewMessage};
@@ -47,11 +48,23 @@ fn write(connection: &Connection, firing: &Message, now: i64) -> rusqlite::Resul
         reminders: None,
         events: still.iter().map(|event| event.id).collect(),
     };
+    give_way(connection, firing.id)?;
     messages::insert(connection, &reminder)?;
     let reminded = firing.reminded + 1;
     let next = now + wait(&policy, reminded).as_millis() as i64;
     messages::set_reminder(connection, firing.id, Some(next), reminded)?;
     Ok(still)
+}
+
+/// Earlier reminders that still wait somewhere: whoever comes back after a night wants one, not ten.
+fn give_way(connection: &Connection, firing: i64) -> rusqlite::Result<()> {
+    for earlier in messages::with_reminders(connection, firing)? {
+        if earlier != firing && deliveries::drop_unsent(connection, earlier, "a newer reminder follows")? > 0
+        {
+            messages::settle(connection, earlier, Some("dropped"))?;
+        }
+    }
+    Ok(())
 }
 
 fn still_going_on(connection: &Connection, firing: &Message) -> rusqlite::Result<Vec<Event>> {

@@ -354,6 +354,19 @@ async fn a_restart_repeats_nothing_keeps_the_reminder_clock_and_owes_the_end() {
     assert!(world.titles("slack")[2].starts_with("Recovered"), "{:?}", world.titles("slack"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_was_down_for_a_day_gets_the_firing_and_one_reminder() {
+    let world = World::new(vec![route("catch_all", &[&["slack"]])], &["slack"]).await;
+    world.fail("slack", Some(down()));
+    world.silent(&["001"]).await;
+    minutes(60 * 20).await;
+    let before = world.got("slack").len();
+    world.fail("slack", None);
+    minutes(2).await;
+    let kinds: Vec<MessageKind> = world.got("slack").split_off(before).iter().map(|n| n.kind).collect();
+    assert_eq!(kinds, [MessageKind::Firing, MessageKind::Reminder]);
+}
+
 /// Takes the message and dies before it can say so.
 struct Hangs(Vendor);
 

@@ -3,6 +3,10 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
+use std::hash::BuildHasher;
+
+use compact_str::CompactString;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::verdict::{self, State, Transition};
 use crate::config::{Policy, Watch};
@@ -13,7 +17,10 @@ use crate::source::Observation;
 #[derive(Debug, Default)]
 pub struct Fleet {
     entities: Vec<Entity>,
-    index: HashMap<Box<str>, u32>,
+    /// Places by key. It holds no keys of its own: with 100,000 of them, what a look-up costs is the
+    /// memory that it touches.
+    index: HashTable<u32>,
+    hasher: DefaultHashBuilder,
     policies: Vec<Policy>,
     /// Deadlines, the earliest first. An entry may be early (the entity was seen since): it is put
     /// back when it comes up. One entry for each entity that is not silent.
@@ -26,7 +33,7 @@ pub struct Fleet {
 #[derive(Debug, Clone)]
 pub struct Entity {
     /// Its key.
-    pub key: Box<str>,
+    pub key: CompactString,
     /// The name people know it by.
     pub label: Box<str>,
     /// Newest life sign, in milliseconds.
@@ -83,7 +90,9 @@ impl Fleet {
 
     fn push(&mut self, entity: Entity) {
         let at = u32::try_from(self.entities.len()).unwrap_or(u32::MAX);
-        self.index.insert(entity.key.clone(), at);
+        let (entities, hasher) = (&self.entities, &self.hasher);
+        let hash = |at: &u32| hasher.hash_one(entities[*at as usize].key.as_str());
+        self.index.insert_unique(hasher.hash_one(entity.key.as_str()), at, hash);
         self.newcomers |= entity.state == State::New;
         if !matches!(entity.state, State::Silent { .. }) {
             self.deadlines.push(Reverse((deadline(&entity, &self.policies), at)));
@@ -115,11 +124,16 @@ impl Fleet {
         some.iter().map(|at| threshold(self.policy(&self.entities[*at]))).max().unwrap_or_default()
     }
 
+    fn place(&self, key: &str) -> Option<usize> {
+        let same = |at: &u32| self.entities[*at as usize].key == key;
+        self.index.find(self.hasher.hash_one(key), same).map(|at| *at as usize)
+    }
+
     /// Takes in what a source saw. Strangers are ignored, times from the future are cut to `now`.
     pub fn observe(&mut self, newest: &[Observation], now: i64) {
         for Observation { key, last_seen } in newest {
-            if let Some(at) = self.index.get(key) {
-                let entity = &mut self.entities[*at as usize];
+            if let Some(at) = self.place(key) {
+                let entity = &mut self.entities[at];
                 entity.last_seen = entity.last_seen.max(Some((*last_seen).min(now)));
             }
         }

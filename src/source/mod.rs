@@ -3,6 +3,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use compact_str::CompactString;
 
 pub mod ca_file;
 pub mod indexer;
@@ -63,7 +64,7 @@ pub struct Answer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observation {
     /// The entity's key, such as the agent id `001`. Hostile input.
-    pub key: Box<str>,
+    pub key: CompactString,
     /// Milliseconds since 1970, UTC, by the clock of the Wazuh manager.
     pub last_seen: i64,
 }

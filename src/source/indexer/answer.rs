@@ -1,6 +1,7 @@
 //! What an answer of the server says, as a pure reading of its bytes. Borrowed and linear: a list
 //! of 10,000 agents is read in a few milliseconds.
 
+use compact_str::CompactString;
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
@@ -35,7 +36,8 @@ impl<'a> Wanted<'a> {
         let newest = bucket.last.and_then(|last| last.value)?;
         let wanted = key.len() <= MAX_KEY && self.keys.as_ref().is_none_or(|keys| keys.contains(&*key));
         // A document with several times may have one beyond the window.
-        wanted.then(|| Observation { key: Box::from(&*key), last_seen: (newest as i64).min(self.to) })
+        wanted
+            .then(|| Observation { key: CompactString::from(&*key), last_seen: (newest as i64).min(self.to) })
     }
 }
 

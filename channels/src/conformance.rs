@@ -1,5 +1,5 @@
 //! The suite that every kind passes, and the pieces to test one with. A kind outside this crate runs
-//! it from its own tests:
+//! it from its own tests; one that speaks HTTP says little more than how its vendor says yes:
 //!
 //! ```no_run
 //! # async fn run<Bell: log_monitor_channels::ChannelKind>() {
@@ -17,216 +17,196 @@
 //! # }
 //! ```
 //!
-//! A rule that is broken panics with a sentence that names it.
+//! For any other kind, write its [`FarEnd`] and call [`conforms`]. A rule that is broken panics with
+//! a sentence that names it.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+mod http;
+mod messages;
+
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
 use serde::de::Deserialize;
 
 use crate::error::DeliveryError;
-use crate::event::{Entity, Event, EventKind, Severity};
-use crate::notification::{MessageKind, Notification};
+use crate::notification::{Notification, Receipt};
 use crate::notifier::{ChannelKind, Context, Notifier};
-use crate::testing::{Fault, HttpServer, Reply, Request};
 
-/// What an HTTP kind says of itself.
-pub struct HttpSuite<'a> {
-    /// Its table, as TOML, for a server at this base address.
-    pub config: &'a dyn Fn(&str) -> String,
-    /// Texts of that table that must never show.
-    pub secrets: &'a [&'a str],
-    /// How the vendor says yes.
-    pub accepts: Reply,
-    /// Where a request carries the idempotency key, if the vendor takes one.
-    pub idempotency: Option<&'a dyn Fn(&Request) -> String>,
-    /// Whether a request holds nothing that the vendor would act on; else, what.
-    pub harmless: &'a dyn Fn(&Request) -> Result<(), String>,
+pub use http::{HttpSuite, http};
+pub use messages::{hostile, oversize, sample};
+
+/// How long one try may take in the suite.
+pub const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The other side of a channel, played by its test: it answers as it is told to, and remembers what
+/// arrived.
+pub trait FarEnd {
+    /// Takes every message from now on.
+    fn accept(&self);
+
+    /// Every way in which it can fail, with what that means. A far end that can fail at all has a
+    /// scene for each kind of error.
+    fn scenes(&self) -> Vec<Scene<'_>>;
+
+    /// What arrived since this was last asked, oldest first.
+    fn arrived(&self) -> Vec<Arrival>;
 }
 
-/// The classes of failure, as the suite expects them.
+/// One way in which a far end can behave.
+pub struct Scene<'a> {
+    /// For the sentence that names a broken rule: `HTTP 503`.
+    pub name: String,
+    /// What a try must come to then.
+    pub expect: Expect,
+    /// Makes the far end behave so.
+    pub set: Box<dyn Fn() + 'a>,
+}
+
+/// What a try must come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Class {
+pub enum Expect {
+    /// An error worth another try.
     Transient,
-    Message,
-    Channel,
+    /// An error worth another try, not before this many seconds (five less are forgiven: a date is
+    /// in whole seconds, and some have passed).
+    RetryAfter(u64),
+    /// This message will never be taken.
+    PermanentMessage,
+    /// No message will be taken until somebody mends the channel.
+    PermanentChannel,
+    /// Any end: whether it counts as taken is the vendor's contract.
+    AnEnd,
 }
 
-const STATUSES: [(u16, Class); 12] = [
-    (301, Class::Channel),
-    (400, Class::Message),
-    (401, Class::Channel),
-    (403, Class::Channel),
-    (404, Class::Channel),
-    (408, Class::Transient),
-    (410, Class::Channel),
-    (413, Class::Message),
-    (422, Class::Message),
-    (425, Class::Transient),
-    (500, Class::Transient),
-    (503, Class::Transient),
-];
+/// One message (or one call of several that make up a message) as it arrived.
+#[derive(Debug, Clone, Default)]
+pub struct Arrival {
+    /// In bytes.
+    pub size: usize,
+    /// The idempotency key that it carried, where there is a place for one.
+    pub key: Option<String>,
+    /// What in it would make the vendor do more than show a text.
+    pub harm: Option<String>,
+}
 
-/// Runs every rule against a kind that speaks HTTP.
+/// Runs every rule against kind `K`, whose table (`config`, as TOML) leads to `far_end`; `secrets`
+/// are texts of that table that must never show.
 ///
 /// # Panics
 /// When a rule is broken.
-pub async fn http<K: ChannelKind>(suite: &HttpSuite<'_>) {
-    let stage = Stage::<K>::new(suite).await;
-    stage.success().await;
-    stage.statuses().await;
-    stage.rate_limit().await;
-    stage.broken_answers().await;
-    stage.hostile_texts().await;
-    stage.oversize_texts().await;
-    stage.same_key_each_time().await;
+pub async fn conforms<K: ChannelKind>(far_end: &impl FarEnd, config: &str, secrets: &[&str]) {
+    let notifier = build_with::<K>(config, &context(TIMEOUT));
+    let rules = Rules { kind: K::KIND, far_end, notifier, secrets };
+    rules.success().await;
+    rules.failures().await;
+    rules.hostile_texts().await;
+    rules.oversize_texts(K::capabilities().max_body).await;
+    rules.same_key_each_time(K::capabilities().idempotent).await;
 }
 
-struct Stage<'a, K> {
-    suite: &'a HttpSuite<'a>,
-    server: HttpServer,
-    reply: Arc<Mutex<Reply>>,
+struct Rules<'a, F> {
+    kind: &'static str,
+    far_end: &'a F,
     notifier: Box<dyn Notifier>,
-    kind: std::marker::PhantomData<K>,
+    secrets: &'a [&'a str],
 }
 
-impl<'a, K: ChannelKind> Stage<'a, K> {
-    async fn new(suite: &'a HttpSuite<'a>) -> Self {
-        let reply = Arc::new(Mutex::new(suite.accepts.clone()));
-        let answer = reply.clone();
-        let server =
-            HttpServer::start(move |_| answer.lock().unwrap_or_else(PoisonError::into_inner).clone())
-                .await
-                .expect("a loopback port");
-        let notifier = build_with::<K>(&(suite.config)(&server.url("")), &context(Duration::from_secs(2)));
-        Self { suite, server, reply, notifier, kind: std::marker::PhantomData }
-    }
-
-    async fn answered(&self, reply: Reply) -> Result<crate::Receipt, DeliveryError> {
-        *self.reply.lock().unwrap_or_else(PoisonError::into_inner) = reply;
-        let result = self.notifier.notify(&sample()).await;
-        if let Err(error) = &result {
-            assert_no_secret(error, self.suite.secrets);
+impl<F: FarEnd> Rules<'_, F> {
+    /// One try, which must end and tell no secret.
+    async fn attempt(&self, notification: &Notification, when: &str) -> Result<Receipt, DeliveryError> {
+        let attempt = tokio::time::timeout(TIMEOUT * 4, self.notifier.notify(notification));
+        let result = attempt.await.unwrap_or_else(|_| panic!("{}: no end at {when}", self.kind));
+        match &result {
+            Ok(receipt) => assert_tells_none(&format!("{receipt:?}"), self.secrets),
+            Err(error) => assert_no_secret(error, self.secrets),
         }
         result
     }
 
-    async fn expect(&self, reply: Reply, class: Class, rule: &str) {
-        match self.answered(reply).await {
-            Ok(_) => panic!("{}: {rule} counted as accepted", K::KIND),
-            Err(error) => assert_eq!(class_of(&error), class, "{}: {rule} gave {error:?}", K::KIND),
-        }
+    /// Sends to a far end that takes it.
+    async fn sent(&self, notification: &Notification, what: &str) -> (Receipt, Vec<Arrival>) {
+        self.far_end.accept();
+        self.far_end.arrived();
+        let result = self.attempt(notification, what).await;
+        let receipt = result.unwrap_or_else(|error| panic!("{}: {what} gave {error:?}", self.kind));
+        let arrived = self.far_end.arrived();
+        assert!(!arrived.is_empty(), "{}: {what} counts as accepted, and nothing arrived", self.kind);
+        (receipt, arrived)
     }
 
     async fn success(&self) {
-        let receipt = self.answered(self.suite.accepts.clone()).await;
-        let receipt =
-            receipt.unwrap_or_else(|error| panic!("{}: the vendor said yes, it says {error}", K::KIND));
+        let (receipt, _) = self.sent(&sample(), "an everyday message").await;
         let size = receipt.reference.to_string().len();
-        assert!(size <= 1024, "{}: a receipt of {size} bytes, at most 1 KiB is kept", K::KIND);
-        assert!(!receipt.line.contains('\n'), "{}: the receipt's line is more than one", K::KIND);
+        assert!(size <= 1024, "{}: a receipt of {size} bytes, at most 1 KiB is kept", self.kind);
+        assert!(!receipt.line.contains('\n'), "{}: the receipt's line is more than one", self.kind);
     }
 
-    async fn statuses(&self) {
-        // A vendor's error page likes to repeat what it was asked for.
-        let page = format!("<html>no: {}</html>", self.suite.secrets.join(" "));
-        for (status, class) in STATUSES {
-            self.expect(Reply::new(status, page.clone()), class, &format!("HTTP {status}")).await;
+    async fn failures(&self) {
+        let scenes = self.far_end.scenes();
+        for expect in [Expect::Transient, Expect::PermanentMessage, Expect::PermanentChannel] {
+            let played = scenes.is_empty() || scenes.iter().any(|scene| scene.expect == expect);
+            assert!(played, "{}: its far end has no scene for {expect:?}", self.kind);
         }
-    }
-
-    async fn rate_limit(&self) {
-        let date = (Utc::now() + TimeDelta::seconds(30)).format("%a, %d %b %Y %H:%M:%S GMT").to_string();
-        for value in ["30", date.as_str()] {
-            let limited = self.answered(Reply::new(429, "slow down").header("retry-after", value)).await;
-            match limited {
-                Err(DeliveryError::Transient { retry_after: Some(wait), .. }) => {
-                    let seconds = wait.as_secs();
-                    assert!(
-                        (25..=30).contains(&seconds),
-                        "{}: Retry-After {value} read as {seconds} s",
-                        K::KIND
-                    );
-                }
-                other => panic!("{}: 429 with Retry-After {value} gave {other:?}", K::KIND),
+        for scene in scenes {
+            (scene.set)();
+            let result = self.attempt(&sample(), &scene.name).await;
+            if let Err(instead) = check(scene.expect, &result) {
+                panic!("{}: {} {instead}", self.kind, scene.name);
             }
         }
-    }
-
-    async fn broken_answers(&self) {
-        self.expect(Reply::fault(Fault::Reset), Class::Transient, "a reset connection").await;
-        self.expect(Reply::fault(Fault::Hang), Class::Transient, "no answer").await;
-        let drip = Reply::new(200, "x".repeat(60)).but(Fault::Drip);
-        self.expect(drip, Class::Transient, "an answer of a byte a second").await;
-        // These must end; whether they count as accepted is the vendor's contract.
-        let _ = self.answered(self.suite.accepts.clone().but(Fault::Truncate)).await;
-        let _ = self.answered(Reply::new(200, "x".repeat(1000)).but(Fault::Flood(50_000_000))).await;
-    }
-
-    async fn sent(&self, notification: &Notification) -> Vec<Request> {
-        *self.reply.lock().unwrap_or_else(PoisonError::into_inner) = self.suite.accepts.clone();
-        let before = self.server.count();
-        let result = self.notifier.notify(notification).await;
-        assert!(
-            result.is_ok(),
-            "{}: {result:?} for {}",
-            K::KIND,
-            notification.title.chars().take(60).collect::<String>()
-        );
-        self.server.received().split_off(before)
     }
 
     async fn hostile_texts(&self) {
         for short in [false, true] {
-            for request in self.sent(&Notification { short, ..hostile() }).await {
-                for (name, value) in &request.headers {
-                    let clean = !value.as_bytes().iter().any(u8::is_ascii_control);
-                    assert!(clean, "{}: a line break in header {name}", K::KIND);
-                }
-                assert!(!request.headers.contains_key("bcc"), "{}: a header was injected", K::KIND);
-                if let Err(act) = (self.suite.harmless)(&request) {
-                    panic!("{}: a hostile name reaches the vendor: {act}", K::KIND);
-                }
+            let (_, arrived) = self.sent(&Notification { short, ..hostile() }, "a hostile name").await;
+            if let Some(harm) = arrived.into_iter().find_map(|arrival| arrival.harm) {
+                panic!("{}: a hostile name reaches the vendor: {harm}", self.kind);
             }
         }
     }
 
-    async fn oversize_texts(&self) {
-        let requests = self.sent(&oversize()).await;
-        let size: usize = requests.iter().map(|request| request.body.len()).sum();
-        if let Some(max) = K::capabilities().max_body {
-            assert!(
-                size < max * 8 + 65_536,
-                "{}: {size} bytes sent, {max} characters are the limit",
-                K::KIND
-            );
+    async fn oversize_texts(&self, max: Option<usize>) {
+        let (_, arrived) = self.sent(&oversize(), "far too much text").await;
+        let size: usize = arrived.iter().map(|arrival| arrival.size).sum();
+        if let Some(max) = max {
+            let fits = size < max * 8 + 65_536;
+            assert!(fits, "{}: {size} bytes sent, {max} characters are the limit", self.kind);
         }
     }
 
-    async fn same_key_each_time(&self) {
-        assert_eq!(
-            K::capabilities().idempotent,
-            self.suite.idempotency.is_some(),
-            "{}: say in both places whether the vendor takes an idempotency key",
-            K::KIND
-        );
-        let Some(key) = self.suite.idempotency else { return };
-        let keys = |requests: Vec<Request>| requests.iter().map(key).collect::<Vec<_>>();
-        let first = keys(self.sent(&sample()).await);
+    async fn same_key_each_time(&self, idempotent: bool) {
+        let first = self.keys(&sample()).await;
+        if first.iter().all(Option::is_none) {
+            assert!(!idempotent, "{}: says that it is idempotent, and sends no key", self.kind);
+            return;
+        }
         let again = Notification { attempt: 2, possible_duplicate: true, ..sample() };
-        assert_eq!(first, keys(self.sent(&again).await), "{}: the key changed with the try", K::KIND);
+        assert_eq!(first, self.keys(&again).await, "{}: the key changed with the try", self.kind);
         let other = Notification { idempotency_key: "other-2".to_owned(), ..sample() };
-        assert_ne!(first, keys(self.sent(&other).await), "{}: two messages share a key", K::KIND);
+        assert_ne!(first, self.keys(&other).await, "{}: two messages share a key", self.kind);
+    }
+
+    async fn keys(&self, notification: &Notification) -> Vec<Option<String>> {
+        let (_, arrived) = self.sent(notification, "an everyday message").await;
+        arrived.into_iter().map(|arrival| arrival.key).collect()
     }
 }
 
-const fn class_of(error: &DeliveryError) -> Class {
-    match error {
-        DeliveryError::Transient { .. } => Class::Transient,
-        DeliveryError::PermanentMessage { .. } => Class::Message,
-        DeliveryError::PermanentChannel { .. } => Class::Channel,
+/// Whether a try came to what was expected; else, what it came to instead.
+fn check(expect: Expect, result: &Result<Receipt, DeliveryError>) -> Result<(), String> {
+    let as_expected = match (expect, result) {
+        (Expect::AnEnd, _)
+        | (Expect::Transient, Err(DeliveryError::Transient { .. }))
+        | (Expect::PermanentMessage, Err(DeliveryError::PermanentMessage { .. }))
+        | (Expect::PermanentChannel, Err(DeliveryError::PermanentChannel { .. })) => true,
+        (Expect::RetryAfter(wanted), Err(DeliveryError::Transient { retry_after: Some(wait), .. })) => {
+            (wanted.saturating_sub(5)..=wanted).contains(&wait.as_secs())
+        }
+        _ => false,
+    };
+    match result {
+        _ if as_expected => Ok(()),
+        Ok(_) => Err(format!("counted as accepted, not as {expect:?}")),
+        Err(error) => Err(format!("gave {error:?}, not {expect:?}")),
     }
 }
 
@@ -235,9 +215,12 @@ const fn class_of(error: &DeliveryError) -> Class {
 /// # Panics
 /// When there is one.
 pub fn assert_no_secret(error: &DeliveryError, secrets: &[&str]) {
-    let shown = format!("{error} {error:?}");
+    assert_tells_none(&format!("{error} {error:?}"), secrets);
+}
+
+fn assert_tells_none(shown: &str, secrets: &[&str]) {
     for secret in secrets {
-        assert!(!shown.contains(secret), "a secret is in the error: {shown}");
+        assert!(!shown.contains(secret), "a secret shows: {shown}");
     }
 }
 
@@ -275,63 +258,4 @@ pub fn context(timeout: Duration) -> Context {
         installation: "test".to_owned(),
         timeout,
     }
-}
-
-/// A message as it comes every day: agent `007 db-03` fell silent.
-#[must_use]
-pub fn sample() -> Notification {
-    let at = DateTime::from_timestamp(1_767_225_600, 0).unwrap_or_default();
-    let event = Event {
-        id: 42,
-        incident: Some(7),
-        kind: EventKind::AgentSilent,
-        at,
-        severity: Severity::Medium,
-        scope: "default".to_owned(),
-        entity: Some(Entity { id: "007".to_owned(), label: "db-03".to_owned() }),
-        since: Some(at - TimeDelta::minutes(16)),
-        threshold_seconds: Some(960),
-        cause: "no_documents".to_owned(),
-        detail: "No logs for 16 min.".to_owned(),
-        labels: BTreeMap::from([("site".to_owned(), "MIL".to_owned())]),
-    };
-    Notification {
-        idempotency_key: "0123456789abcdef-1".to_owned(),
-        kind: MessageKind::Firing,
-        test: false,
-        severity: Severity::Medium,
-        title: "Silent: 007 db-03, no logs for 16 min".to_owned(),
-        body: "No logs for 16 min.\n\nAgent: 007 db-03".to_owned(),
-        installation: "test".to_owned(),
-        created_at: at,
-        events: vec![event],
-        attempt: 1,
-        possible_duplicate: false,
-        fallback_reason: None,
-        in_reply_to: None,
-        short: false,
-    }
-}
-
-/// The same about an agent that somebody named with intent.
-#[must_use]
-pub fn hostile() -> Notification {
-    const NAME: &str = "<!channel> <@U1> <https://evil.example|click> @everyone *b* _i_ `c` \r\nBcc: x@evil.example\u{0}\u{202e}<script>&";
-    let mut notification = sample();
-    notification.title = format!("Silent: 007 {NAME}");
-    notification.body = format!("Agent: {NAME}\n{NAME}");
-    notification.fallback_reason = Some(NAME.to_owned());
-    notification.installation = NAME.to_owned();
-    for event in &mut notification.events {
-        event.entity = Some(Entity { id: NAME.to_owned(), label: NAME.to_owned() });
-        event.labels.insert(NAME.to_owned(), NAME.to_owned());
-        event.detail = NAME.to_owned();
-    }
-    notification
-}
-
-/// The same with far more text than any vendor takes.
-#[must_use]
-pub fn oversize() -> Notification {
-    Notification { title: "long ".repeat(1000), body: "a line of text\n".repeat(20_000), ..sample() }
 }

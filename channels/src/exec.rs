@@ -5,19 +5,16 @@
 //! The program gets a group of its own, which is killed when the time is up, and an environment of
 //! `PATH`, `HOME`, `LANG` and what `env` says: the daemon's secrets do not leak into it.
 
+mod process;
+
 use std::collections::BTreeMap;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, Command};
-use tokio::task::JoinHandle;
+use tokio::process::Command;
 
 use crate::duration::Span;
 use crate::error::{BuildError, DeliveryError, Reason};
@@ -26,12 +23,10 @@ use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::payload::Payload;
 use crate::secret::Secret;
 use crate::text::one_line;
+use process::Group;
 
 /// `EX_TEMPFAIL` of sysexits.h.
 const TRY_AGAIN: i32 = 75;
-
-/// The most of a program's output that is kept, in bytes.
-const MAX_OUTPUT: usize = 16 * 1024;
 
 /// The keys of an `exec` channel.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -103,82 +98,6 @@ impl Exec {
     }
 }
 
-/// A running program and whatever it starts. Dropping it kills the whole group.
-struct Group {
-    program: Child,
-    /// The group's number, which the program's own end does not take away.
-    number: Option<Pid>,
-}
-
-impl Group {
-    fn of(program: Child) -> Self {
-        let number = program.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
-        Self { program, number }
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(number) = self.number {
-            // It may just have ended by itself, which is as good.
-            let _ = killpg(number, Signal::SIGKILL);
-        }
-    }
-}
-
-/// How a program ended.
-struct Ended {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-impl Group {
-    /// Runs to the program's own end. What it leaves running in the background is left alone, and
-    /// although that may hold the pipes open, it is not waited for.
-    async fn run(&mut self, input: Vec<u8>) -> std::io::Result<Ended> {
-        let (stdout, stderr) = (Tail::of(self.program.stdout.take()), Tail::of(self.program.stderr.take()));
-        let feed = self.program.stdin.take().map(|mut stdin| {
-            // A program need not read what it does not care for.
-            tokio::spawn(async move { stdin.write_all(&input).await })
-        });
-        let status = self.program.wait().await?;
-        self.number = None;
-        feed.inspect(JoinHandle::abort);
-        Ok(Ended { code: status.code(), stdout: stdout.said().await, stderr: stderr.said().await })
-    }
-}
-
-/// The beginning of what comes out of a pipe. All of it is read, so that the program never blocks.
-struct Tail {
-    kept: Arc<Mutex<Vec<u8>>>,
-    reading: JoinHandle<()>,
-}
-
-impl Tail {
-    fn of(pipe: Option<impl AsyncRead + Unpin + Send + 'static>) -> Self {
-        let kept = Arc::new(Mutex::new(Vec::new()));
-        let keep = kept.clone();
-        let reading = tokio::spawn(async move {
-            let (Some(mut pipe), mut chunk) = (pipe, vec![0; 4096]) else { return };
-            while let Ok(length @ 1..) = pipe.read(&mut chunk).await {
-                let mut kept = keep.lock().unwrap_or_else(PoisonError::into_inner);
-                let room = MAX_OUTPUT.saturating_sub(kept.len()).min(length);
-                kept.extend_from_slice(&chunk[..room]);
-            }
-        });
-        Self { kept, reading }
-    }
-
-    /// What was said until now; a moment is given to what is still in the pipe.
-    async fn said(mut self) -> String {
-        let _ = tokio::time::timeout(Duration::from_millis(500), &mut self.reading).await;
-        self.reading.abort();
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&kept).into_owned()
-    }
-}
-
 #[async_trait]
 impl Notifier for Exec {
     async fn notify(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
@@ -208,10 +127,79 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::conformance::{build, hostile, oversize, sample};
+    use crate::conformance::{Arrival, Expect, FarEnd, Scene, build, conforms, hostile, oversize, sample};
 
     fn shell(script: &str) -> Box<dyn Notifier> {
         build::<Exec>(&format!("command = [\"/bin/sh\", \"-c\", {script:?}]\ntimeout = \"5s\""))
+    }
+
+    /// A folder with a program that is another one in each scene, and with what it was given.
+    struct Desk(tempfile::TempDir);
+
+    impl Desk {
+        fn path(&self, name: &str) -> String {
+            self.0.path().join(name).display().to_string()
+        }
+
+        fn hire(&self, script: &str) {
+            let _ = std::os::unix::fs::symlink("/bin/sh", self.path("shell"));
+            std::fs::write(self.path("script"), script).unwrap();
+        }
+
+        fn scene(&self, expect: Expect, script: &'static str) -> Scene<'_> {
+            Scene { name: script.to_owned(), expect, set: Box::new(move || self.hire(script)) }
+        }
+    }
+
+    impl FarEnd for Desk {
+        fn accept(&self) {
+            self.hire(&format!("cat > {0}/$$.new && mv {0}/$$.new {0}/$$.json", self.path("")));
+        }
+
+        fn scenes(&self) -> Vec<Scene<'_>> {
+            use Expect::{AnEnd, PermanentChannel, PermanentMessage, Transient};
+            let leave = Box::new(|| std::fs::remove_file(self.path("shell")).unwrap());
+            vec![
+                self.scene(Transient, "echo \"later, $TOKEN\" >&2; exit 75"),
+                self.scene(Transient, "kill -9 $$"),
+                self.scene(Transient, "sleep 60"),
+                self.scene(PermanentMessage, "echo \"no, $TOKEN\" >&2; exit 1"),
+                self.scene(PermanentMessage, "cat; echo \"$TOKEN\"; exit 3"),
+                self.scene(AnEnd, "echo \"$TOKEN\"; head -c 50000000 /dev/zero"),
+                Scene { name: "no program".to_owned(), expect: PermanentChannel, set: leave },
+            ]
+        }
+
+        fn arrived(&self) -> Vec<Arrival> {
+            let files = std::fs::read_dir(self.0.path()).unwrap().map(|entry| entry.unwrap().path());
+            let received = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+            received.map(|path| arrival(&path)).collect()
+        }
+    }
+
+    fn arrival(path: &std::path::Path) -> Arrival {
+        let input = std::fs::read(path).unwrap();
+        std::fs::remove_file(path).unwrap();
+        match serde_json::from_slice::<serde_json::Value>(&input) {
+            Ok(message) => {
+                let key = message["idempotency_key"].as_str().map(str::to_owned);
+                Arrival { size: input.len(), key, harm: None }
+            }
+            Err(error) => {
+                Arrival { harm: Some(format!("not one JSON value: {error}")), ..Arrival::default() }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn it_conforms() {
+        let desk = Desk(tempfile::tempdir().unwrap());
+        let config = format!(
+            "command = [{:?}, {:?}]\ntimeout = \"2s\"\nenv = {{ TOKEN = \"hunter2-token\" }}",
+            desk.path("shell"),
+            desk.path("script")
+        );
+        conforms::<Exec>(&desk, &config, &["hunter2-token"]).await;
     }
 
     #[tokio::test]

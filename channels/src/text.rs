@@ -11,6 +11,14 @@ pub fn one_line(text: &str, max: usize) -> String {
     shorten(&words, max)
 }
 
+/// The same lines, none of which holds a control character, or a mark that reverses or hides text.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    let lines = text.lines().map(|line| line.chars().filter(|c| !is_invisible(*c)));
+    let shown = |c: char| if c.is_control() { ' ' } else { c };
+    lines.map(|line| line.map(shown).collect::<String>()).collect::<Vec<_>>().join("\n")
+}
+
 const fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

@@ -119,7 +119,7 @@ impl HttpServer {
     /// # Errors
     /// When no port can be opened.
     pub async fn start(handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> std::io::Result<Self> {
-        Self::listen("127.0.0.1:0", handler).await
+        Self::serve("127.0.0.1:0", Arc::new(handler), Some(Mutex::default())).await
     }
 
     /// The same, but keeps only the number of requests: for very many of them.
@@ -129,10 +129,10 @@ impl HttpServer {
     pub async fn counting(
         handler: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
-        Self::serve("127.0.0.1:0", Arc::new(handler), None).await
+        Self::listen("127.0.0.1:0", handler).await
     }
 
-    /// Listens on `address`, to come back where it was after an outage.
+    /// The same on `address`, to come back there after an outage.
     ///
     /// # Errors
     /// When the port cannot be opened.
@@ -140,7 +140,7 @@ impl HttpServer {
         address: &str,
         handler: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
-        Self::serve(address, Arc::new(handler), Some(Mutex::default())).await
+        Self::serve(address, Arc::new(handler), None).await
     }
 
     async fn serve(
@@ -173,6 +173,14 @@ impl HttpServer {
     pub fn received(&self) -> Vec<Request> {
         let kept = self.record.requests.as_ref();
         kept.map(|kept| kept.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap_or_default()
+    }
+
+    /// Every request since the last call of this, which are forgotten.
+    #[must_use]
+    pub fn take_received(&self) -> Vec<Request> {
+        let kept = self.record.requests.as_ref();
+        kept.map(|kept| std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner)))
+            .unwrap_or_default()
     }
 
     /// How many requests there were.

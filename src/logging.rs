@@ -155,7 +155,8 @@ fn line(time: &str, metadata: &tracing::Metadata<'_>, message: &str) -> String {
         tracing::Level::TRACE => "DEBUG",
         level => level.as_str(),
     };
-    format!("{time} {name}: {level} - {}\n", message.trim_end().replace('\n', "\n    "))
+    let message = log_monitor_channels::text::plain(message.trim_end()).replace('\n', "\n    ");
+    format!("{time} {name}: {level} - {message}\n")
 }
 
 /// `Monitor` for `log_monitor::monitor::gather`, `Channels` for anything of that crate.
@@ -199,12 +200,12 @@ mod tests {
         log.configure(&LogSettings { file: Some(path.clone()), level: Level::Warn }).unwrap();
         let subscriber = tracing_subscriber::registry().with(FileLayer(log));
         tracing::subscriber::with_default(subscriber, || {
-            tracing::warn!("first\nsecond");
+            tracing::warn!("first\nsec\u{1b}ond");
             tracing::info!("not this");
         });
         let text = std::fs::read_to_string(path).unwrap();
         let (time, rest) = text.split_at(19);
         assert!(chrono::NaiveDateTime::parse_from_str(time, "%Y/%m/%d %H:%M:%S").is_ok(), "{text}");
-        assert_eq!(rest, " Logging: WARNING - first\n    second\n");
+        assert_eq!(rest, " Logging: WARNING - first\n    sec ond\n");
     }
 }

@@ -208,6 +208,13 @@ async fn a_refused_configuration_is_78_and_is_told_through_what_works() {
     assert_eq!(world.subjects(), ["Setup failed: configuration"]);
     let text = world.mail.received()[0].text().unwrap();
     assert!(text.contains("missing `PASSWORD` in env-files/log_counter.env"), "{text}");
+
+    // A service manager that starts it over and over makes no storm; what is new is told.
+    world.run(&["run"]).await;
+    assert_eq!(world.subjects().len(), 1);
+    world.write("env-files/log_counter.env", "WAZUH_URL=https://127.0.0.1:1\nUSERNAME=x\n");
+    world.run(&["run"]).await;
+    assert_eq!(world.subjects().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

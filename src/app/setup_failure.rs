@@ -2,15 +2,26 @@
 //! no valid configuration: every channel that can be built is tried in order until one accepts.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::Utc;
 use log_monitor_channels::{Event, EventKind, MessageKind, Notification, Severity};
 
-use crate::config::ChannelTable;
-use crate::config::diagnostics::Diagnostics;
+use crate::config::{Diagnostics, Loaded};
 use crate::dispatch::channel::{Channels, build_all};
 use crate::dispatch::render::{self, Facts};
 use crate::monitor::words;
+
+/// What log-monitor could not start for.
+pub struct SetupFailure<'a> {
+    /// `configuration` or `journal`.
+    pub what: &'static str,
+    /// In words free of secrets.
+    pub problem: String,
+    /// The journal's file; what was told is remembered beside it.
+    pub journal: &'a Path,
+}
 
 /// Every error in one line each, `FILE:LINE:COLUMN: what`. Free of secrets.
 #[must_use]
@@ -20,34 +31,72 @@ pub fn in_words(diagnostics: &Diagnostics) -> String {
 }
 
 /// Tells that the configuration was refused through the first channel that can be built and takes it.
-pub async fn tell_refused(channels: Vec<ChannelTable>, diagnostics: &Diagnostics) {
+pub async fn tell_refused(loaded: Loaded) {
     let Ok(http) = log_monitor_channels::http::client() else { return };
-    let order: Vec<String> = channels.iter().map(|table| table.name.clone()).collect();
-    let (built, _) = build_all(channels, &http, &installation());
-    tell(
-        &order,
-        &built,
-        "configuration",
-        &format!("Its configuration was refused:\n{}", in_words(diagnostics)),
-    )
-    .await;
+    let order: Vec<String> = loaded.usable_channels.iter().map(|table| table.name.clone()).collect();
+    let (built, _) = build_all(loaded.usable_channels, &http, &installation());
+    let problem = format!("Its configuration was refused:\n{}", in_words(&loaded.diagnostics));
+    SetupFailure { what: "configuration", problem, journal: &loaded.journal }.tell(&order, &built).await;
 }
 
-/// Tells the problem with `what` through the first channel, in this order, that takes it.
-pub async fn tell(order: &[String], built: &Channels, what: &str, problem: &str) {
-    let mut before = None;
-    for name in order {
-        let Some(channel) = built.get(name) else { continue };
-        match channel.try_once(&notification(what, problem, before.as_deref())).await {
-            Ok(receipt) => {
-                return tracing::warn!("told through {name} that the setup failed ({})", receipt.line);
-            }
-            Err(error) => {
-                tracing::warn!("cannot tell through {name} that the setup failed: {error}");
-                before = Some(format!("{name} failed: {error}"));
+impl SetupFailure<'_> {
+    /// Tells it through the first channel, in this order, that takes it. Whoever starts log-monitor
+    /// again and again (a service manager, a container) is not a reason to tell it as often.
+    pub async fn tell(&self, order: &[String], built: &Channels) {
+        let told = Told::beside(self.journal);
+        if told.lately(&self.problem) {
+            return tracing::warn!("told not long ago that the setup failed for this; not told again");
+        }
+        let mut before = None;
+        for name in order {
+            let Some(channel) = built.get(name) else { continue };
+            match channel.try_once(&notification(self.what, &self.problem, before.as_deref())).await {
+                Ok(receipt) => {
+                    told.remember(&self.problem);
+                    return tracing::warn!("told through {name} that the setup failed ({})", receipt.line);
+                }
+                Err(error) => {
+                    tracing::warn!("cannot tell through {name} that the setup failed: {error}");
+                    before = Some(format!("{name} failed: {error}"));
+                }
             }
         }
     }
+}
+
+/// When the same failed setup is told again. Alertmanager repeats after 4 h as well.
+const AGAIN: Duration = Duration::from_secs(4 * 3600);
+
+/// What was told last, in a file whose age says when.
+struct Told(PathBuf);
+
+impl Told {
+    fn beside(journal: &Path) -> Self {
+        Self(journal.with_file_name("setup-failed.txt"))
+    }
+
+    fn lately(&self, problem: &str) -> bool {
+        let age = std::fs::metadata(&self.0).and_then(|file| file.modified()).map(|at| at.elapsed());
+        // A file from the future was written before the clock was set back: its age is unknown.
+        matches!(age, Ok(Ok(age)) if age < AGAIN)
+            && std::fs::read(&self.0).is_ok_and(|told| told == problem.as_bytes())
+    }
+
+    fn remember(&self, problem: &str) {
+        let folder = self.0.parent().unwrap_or(Path::new(""));
+        if let Err(error) = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&self.0, problem)) {
+            tracing::warn!(
+                "cannot write {}, so a failed setup is told at each start: {error}",
+                self.0.display()
+            );
+        }
+    }
+}
+
+/// The setup is in order: the next failure is news, whatever it is.
+pub fn forget(journal: &Path) {
+    // Mostly there is nothing to forget.
+    let _ = std::fs::remove_file(Told::beside(journal).0);
 }
 
 fn installation() -> String {

@@ -128,4 +128,14 @@ mod tests {
         assert!(files.changed());
         assert!(!files.changed());
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn everything_is_read_again_every_hour() {
+        let mut triggers = Triggers::new(Vec::new()).unwrap();
+        for hours in 1..=3 {
+            let started = Instant::now();
+            assert_eq!(triggers.next().await, Trigger::Reload("hourly"));
+            assert_eq!(started.elapsed(), HOUR, "after {hours} h");
+        }
+    }
 }

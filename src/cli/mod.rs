@@ -110,17 +110,18 @@ impl Session<'_> {
     /// Reads the configuration.
     #[must_use]
     pub fn load(&self) -> Loaded {
+        config::load(&self.inputs(), self.app.channels(), self.app.sources())
+    }
+
+    /// Where the configuration is looked for.
+    #[must_use]
+    pub fn inputs(&self) -> Inputs {
         let state = self.global.state.as_ref().map(|path| Flag {
             name: "--state".to_owned(),
             path: "journal.path".to_owned(),
             value: path.display().to_string(),
         });
-        let inputs = Inputs::of_process(
-            self.global.config.clone(),
-            self.global.env_dir.clone(),
-            Vec::from_iter(state),
-        );
-        config::load(&inputs, self.app.channels(), self.app.sources())
+        Inputs::of_process(self.global.config.clone(), self.global.env_dir.clone(), Vec::from_iter(state))
     }
 
     /// Reads the configuration. Warnings are for `run` and `check-config`; here they would only
@@ -146,12 +147,6 @@ impl Session<'_> {
     #[must_use]
     pub fn color_on_stdout(&self) -> bool {
         self.color(std::io::stdout().is_terminal())
-    }
-
-    /// The directory with the `.env` files.
-    #[must_use]
-    pub fn env_dir(&self) -> &std::path::Path {
-        &self.global.env_dir
     }
 
     fn color(&self, terminal: bool) -> bool {

@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::Session;
 use super::exit::Exit;
 use crate::app::daemon::{self, Base, Daemon, setups};
+use crate::app::lock;
 use crate::app::parts::Parts;
+use crate::app::setup_failure::{self, SetupFailure};
 use crate::app::triggers::{Trigger, Triggers};
-use crate::app::{lock, setup_failure};
 use crate::clock::SystemClock;
 use crate::config::{Diagnostics, Settings};
 use crate::journal::{Journal, JournalError, spool_path};
@@ -27,10 +28,10 @@ pub struct Args {
 
 /// Runs the daemon or one round.
 pub async fn run(session: &Session<'_>, args: &Args) -> Exit {
-    let loaded = session.load();
-    let Some(settings) = loaded.settings else {
+    let mut loaded = session.load();
+    let Some(settings) = loaded.settings.take() else {
         eprint!("{}", loaded.diagnostics.render(session.color_on_stderr()));
-        setup_failure::tell_refused(loaded.usable_channels, &loaded.diagnostics).await;
+        setup_failure::tell_refused(loaded).await;
         return Exit::Config;
     };
     match start(session, settings, &loaded.diagnostics, args.once).await {
@@ -60,10 +61,13 @@ async fn start(
     let journal = match Journal::open(&parts.journal) {
         Ok(journal) => journal,
         Err(error) => {
-            setup_failure::tell(&order(&parts), &parts.channels, "journal", &format!("{error}.")).await;
+            let failure =
+                SetupFailure { what: "journal", problem: format!("{error}."), journal: &parts.journal };
+            failure.tell(&order(&parts), &parts.channels).await;
             return Err(error.into());
         }
     };
+    setup_failure::forget(&parts.journal);
     match once {
         true => run_once(&parts, journal).await.map_err(Into::into),
         false => run_daemon(session, &parts, journal).await,
@@ -171,10 +175,13 @@ fn prepare(settings: Settings) -> Result<Parts, String> {
     Parts::build(settings).map_err(|error| error.to_string())
 }
 
-/// The files whose change is a reason to read everything again: the agent lists and the intervals.
+/// The files whose change is a reason to read everything again: those of the configuration, and the
+/// agent lists.
 fn files(session: &Session<'_>, parts: &Parts) -> Vec<PathBuf> {
+    let inputs = session.inputs();
     let lists = parts.watches.iter().map(|watch| watch.agent_file.clone());
-    let mut files: Vec<PathBuf> = lists.chain([session.env_dir().join("log_counter.env")]).collect();
+    let own = inputs.env_files().into_iter().chain([inputs.file().to_owned()]);
+    let mut files: Vec<PathBuf> = lists.chain(own).collect();
     files.sort();
     files.dedup();
     files

@@ -65,6 +65,12 @@ impl Inputs {
     pub fn file(&self) -> &Path {
         self.config.as_deref().unwrap_or(Path::new(DEFAULT_FILE))
     }
+
+    /// The original `.env` files, each of which may be missing.
+    #[must_use]
+    pub fn env_files(&self) -> [PathBuf; 3] {
+        original::FILES.map(|file| self.env_dir.join(file))
+    }
 }
 
 /// Every text of a configuration.
@@ -79,9 +85,11 @@ pub struct Texts {
 pub fn read(inputs: &Inputs, map: &mut SourceMap, findings: &mut Findings) -> Texts {
     let required = inputs.config.is_some();
     let toml = read_file(inputs.file(), Form::Toml, required, map, findings);
-    let files = original::FILES.map(|file| inputs.env_dir.join(file));
-    let env_files =
-        files.iter().filter_map(|file| read_file(file, Form::Lines, false, map, findings)).collect();
+    let env_files = inputs
+        .env_files()
+        .iter()
+        .filter_map(|file| read_file(file, Form::Lines, false, map, findings))
+        .collect();
     let mut overrides = Vec::new();
     let mut variables: Vec<_> = inputs.variables.iter().collect();
     variables.sort();

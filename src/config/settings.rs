@@ -40,6 +40,8 @@ pub struct Loaded {
     pub usable_channels: Vec<ChannelTable>,
     /// The name of this installation.
     pub installation: String,
+    /// The journal's file, as far as it is known.
+    pub journal: PathBuf,
 }
 
 /// Reads a configuration, of kinds that the registries know.
@@ -67,11 +69,9 @@ pub fn load(inputs: &Inputs, channels: &Registry, sources: &SourceRegistry) -> L
         if broken { (findings.hiding_what(found), Vec::new()) } else { (found, resolved) };
     let failed = findings.errors() > 0;
     let diagnostics = findings.finish(map);
-    if failed {
-        let usable_channels = parts.channels;
-        return Loaded { settings: None, diagnostics, resolved, usable_channels, installation };
-    }
-    Loaded { settings: Some(parts), diagnostics, resolved, usable_channels: Vec::new(), installation }
+    let journal = parts.journal.clone();
+    let (settings, usable_channels) = if failed { (None, parts.channels) } else { (Some(parts), Vec::new()) };
+    Loaded { settings, diagnostics, resolved, usable_channels, installation, journal }
 }
 
 struct Assembly<'a, 'm> {

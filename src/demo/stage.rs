@@ -97,7 +97,7 @@ impl Stage {
 
     /// How often Slack was asked.
     pub fn slack_tries(&self) -> usize {
-        self.slack.received().len()
+        self.slack.count()
     }
 
     /// What is in the mailbox.
@@ -130,7 +130,7 @@ async fn slack(
     mode: Arc<AtomicU8>,
     accepted: Arc<Mutex<Vec<serde_json::Value>>>,
 ) -> std::io::Result<HttpServer> {
-    HttpServer::start(move |request| {
+    HttpServer::counting(move |request| {
         let limits = Slack::RateLimits as u8;
         if mode.compare_exchange(limits, Slack::Fails as u8, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
             return Reply::new(429, "rate_limited").header("retry-after", "2");

@@ -7,7 +7,7 @@ use super::health::Health;
 use super::plan;
 use super::retry;
 use super::steps::{self, Progress};
-use crate::config::Route;
+use crate::config::{Need, Route};
 use crate::journal::channels;
 use crate::journal::deliveries::{self, Claim, Delivery, State};
 use crate::journal::messages::{self, Message};
@@ -92,7 +92,8 @@ pub fn advance(
             .filter(|delivery| delivery.step == message.step)
             .map(|delivery| delivery.state)
             .collect();
-        match steps::judge(message.steps[message.step].need, &at_step, overdue) {
+        let need = message.steps.get(message.step).map_or(Need::Any, |step| step.need);
+        match steps::judge(need, &at_step, overdue) {
             Progress::Accepted => return messages::settle(connection, message.id, Some("accepted")),
             Progress::Wait => return Ok(()),
             Progress::Next if message.step + 1 < message.steps.len() => {

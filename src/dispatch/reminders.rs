@@ -25,7 +25,7 @@ pub fn write_due(connection: &Connection, now: i64) -> rusqlite::Result<Vec<Even
 
 fn write(connection: &Connection, firing: &Message, now: i64) -> rusqlite::Result<Vec<Event>> {
     let mut still = still_going_on(connection, firing)?;
-    let Some(policy) = firing.reminders.filter(|_| !still.is_empty()) else {
+    let Some(policy) = firing.reminders.filter(|_| !still.is_empty() && !firing.steps.is_empty()) else {
         messages::set_reminder(connection, firing.id, None, firing.reminded)?;
         return Ok(Vec::new());
     };

@@ -411,6 +411,27 @@ async fn a_try_cut_off_by_a_crash_is_made_again_and_marked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_damaged_record_holds_up_nothing_and_is_told_with_what_is_left_of_it() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    world.fail("slack", Some(down()));
+    world.silent(&["001"]).await;
+    world
+        .journal
+        .write(|connection| {
+            connection.execute("UPDATE event SET body = '{'", [])?;
+            connection.execute("UPDATE message SET steps = '[{', reminders = '?'", [])
+        })
+        .await
+        .unwrap();
+    world.silent(&["002"]).await;
+    world.fail("slack", None);
+    minutes(2).await;
+    let told = world.got("slack");
+    let about = |text: &str| told.iter().any(|n| n.title.starts_with("Silent") && n.body.contains(text));
+    assert!(about("record of this event is damaged") && about("host-002"), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_channel_taken_out_of_the_configuration_leaves_its_messages_to_the_catch_all() {
     let mut world =
         World::new(vec![route("all", &[&["old"]]), route("catch_all", &[&["slack"]])], &["old", "slack"])

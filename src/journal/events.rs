@@ -1,7 +1,9 @@
 //! Events, append only.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
-use log_monitor_channels::Event;
+use log_monitor_channels::{Event, EventKind, Severity};
 use rusqlite::{Connection, Row, params};
 
 /// Milliseconds of a time, as the database keeps it.
@@ -35,7 +37,7 @@ pub fn insert(connection: &Connection, event: &mut Event) -> rusqlite::Result<()
 /// As the database.
 pub fn after(connection: &Connection, id: i64, limit: usize) -> rusqlite::Result<Vec<Event>> {
     connection
-        .prepare_cached("SELECT id, body FROM event WHERE id > ?1 ORDER BY id LIMIT ?2")?
+        .prepare_cached("SELECT id, body, incident, kind, at FROM event WHERE id > ?1 ORDER BY id LIMIT ?2")?
         .query_map(params![id, limit as i64], read)?
         .collect()
 }
@@ -55,19 +57,40 @@ pub fn newest(connection: &Connection) -> rusqlite::Result<i64> {
 pub fn of_message(connection: &Connection, message: i64) -> rusqlite::Result<Vec<Event>> {
     connection
         .prepare_cached(
-            "SELECT event.id, event.body FROM message_event JOIN event ON event.id = message_event.event
+            "SELECT event.id, event.body, event.incident, event.kind, event.at FROM message_event JOIN event ON event.id = message_event.event
              WHERE message_event.message = ?1 ORDER BY event.id",
         )?
         .query_map([message], read)?
         .collect()
 }
 
-/// Reads `id, body`.
+/// Reads `id, body, incident, kind, at`. A damaged body must not stop everything else: what the other
+/// columns say is told all the same.
 fn read(row: &Row<'_>) -> rusqlite::Result<Event> {
-    let body: String = row.get(1)?;
-    let mut event: Event = serde_json::from_str(&body).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, error.into())
-    })?;
+    let body = row.get_ref(1)?.as_str().ok().and_then(|body| serde_json::from_str(body).ok());
+    let mut event: Event = match body {
+        Some(event) => event,
+        None => damaged(row)?,
+    };
     event.id = row.get(0)?;
     Ok(event)
+}
+
+fn damaged(row: &Row<'_>) -> rusqlite::Result<Event> {
+    let kind: String = row.get(3)?;
+    Ok(Event {
+        id: 0,
+        incident: row.get(2)?,
+        kind: EventKind::from_name(&kind).unwrap_or(EventKind::JournalFailed),
+        at: time(row.get(4)?),
+        severity: Severity::High,
+        scope: "journal".to_owned(),
+        entity: None,
+        since: None,
+        threshold_seconds: None,
+        cause: "damaged".to_owned(),
+        detail: "The journal's record of this event is damaged; `log-monitor incidents` may know more."
+            .to_owned(),
+        labels: BTreeMap::new(),
+    })
 }

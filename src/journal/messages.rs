@@ -45,7 +45,7 @@ pub struct Message {
     pub created: i64,
     /// In milliseconds.
     pub send_at: i64,
-    /// Where to, in order.
+    /// Where to, in order. Empty when the journal's record of it is damaged.
     pub steps: Vec<Step>,
     /// The step it is at, counted from 0.
     pub step: usize,
@@ -369,15 +369,12 @@ fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
     serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
-fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> rusqlite::Result<T> {
-    serde_json::from_str(text).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, error.into())
-    })
+/// `None` for what is damaged too: it must not stop everything else.
+fn from_json<T: serde::de::DeserializeOwned>(text: Option<String>) -> Option<T> {
+    serde_json::from_str(&text?).ok()
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Message> {
-    let steps: String = row.get("steps")?;
-    let reminders: Option<String> = row.get("reminders")?;
     let kind: String = row.get("kind")?;
     let topic: String = row.get("topic")?;
     Ok(Message {
@@ -388,9 +385,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Message> {
         parent: row.get("parent")?,
         created: row.get("created")?,
         send_at: row.get("send_at")?,
-        steps: from_json(&steps)?,
+        steps: from_json(row.get("steps")?).unwrap_or_default(),
         step: row.get::<_, i64>("step")? as usize,
-        reminders: reminders.as_deref().map(from_json).transpose()?,
+        reminders: from_json(row.get("reminders")?),
         reminded: row.get("reminded")?,
         ended: row.get("ended")?,
     })

@@ -42,7 +42,8 @@ fn the_sdk_takes_every_message_that_we_send() {
     let resolved = Notification { kind: MessageKind::Resolved, attempt: 3, ..sample() };
     let short = Notification { short: true, ..oversize() };
     let escaped = Notification { title: "<".repeat(400), body: "&".repeat(50_000), ..sample() };
-    let all = [sample(), hostile(), oversize(), resolved, short, escaped];
+    let test = Notification { test: true, ..sample() };
+    let all = [sample(), hostile(), oversize(), resolved, short, escaped, test];
     let (fine, said) = judged(&all.iter().map(message).collect::<Vec<_>>());
     assert!(fine, "{said}");
 }
@@ -55,4 +56,8 @@ fn the_judge_does_refuse_what_slack_would() {
     assert!(!fine, "a header of 151 characters: {said}");
     let (fine, said) = judged(&[json!({ "text": "x", "blocks": [{ "type": "nonsense" }] })]);
     assert!(!fine && said.contains("unknown type nonsense"), "{said}");
+    let (fine, said) = judged(&[json!({ "blocks": [header(3)] })]);
+    assert!(!fine && said.contains("no text"), "{said}");
+    let (fine, said) = judged(&[json!({ "text": "x", "blocks": vec![header(3); 51] })]);
+    assert!(!fine && said.contains("51 blocks"), "{said}");
 }

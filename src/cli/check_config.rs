@@ -81,7 +81,13 @@ pub async fn run(
 fn text(values: &str, settings: Option<&Settings>) -> String {
     let rest = settings.map(|settings| {
         let (watches, routes) = (report::watches(settings), report::routes(settings));
-        format!("\nWhat is watched\n{watches}\nWhere messages go\n{routes}")
+        let spool = crate::journal::spool_path(&settings.journal);
+        format!(
+            "\nWhat is watched\n{watches}\nWhere messages go\n{routes}\n  \
+             Every event is in the log at once, too. What no channel takes within a day is logged as\n  \
+             REACHED NOBODY and kept in {}.\n",
+            spool.display()
+        )
     });
     format!("Values and where they come from\n{values}{}", rest.unwrap_or_default())
 }

@@ -175,7 +175,7 @@ pub fn merge<'m>(
     let before = findings.errors();
     let toml = texts.toml.map(|id| parse(id, map, findings)).unwrap_or_default();
     let broken = findings.errors() > before;
-    let mut tree = original::layer(map, &texts.env_files, &toml, names, findings);
+    let (mut tree, told) = original::layer(map, &texts.env_files, &toml, names, findings);
     tree::merge(&mut tree, toml);
     for (path, id) in &texts.overrides {
         let value = DeValue::String(Cow::Borrowed(map.text(*id)));
@@ -183,7 +183,8 @@ pub fn merge<'m>(
         let named = named_place(map, *id);
         tree::put(&mut tree, &path, &named, Spanned::new(map.content(*id), value));
     }
-    let missing = if broken { Vec::new() } else { original::missing(map, &tree, names, findings) };
+    let mut missing = if broken { Vec::new() } else { original::missing(map, &tree, names, findings) };
+    missing.extend(told);
     Merged { tree, broken, missing }
 }
 

@@ -153,8 +153,8 @@ pub fn channels<'t>(
         }
         let read = reading.table(&path, &kind.schema(), own.rest, |value| kind.decode(value));
         let decoded = read.value?;
-        reading.problems(&read.table, decoded.validate(), reading.findings.errors() == before);
-        if reading.findings.errors() == before {
+        reading.problems(&path, &read.table, decoded.validate(), reading.findings.errors() == before);
+        if reading.is_sound(&path, before) {
             let trial = kind.decode(as_value(&read.table)).ok()?;
             let http = client.get_or_init(http::client);
             let built = context(name, installation, http).and_then(|context| trial.build(&context).map(drop));
@@ -162,7 +162,7 @@ pub fn channels<'t>(
         }
         let max_in_flight = own.max_in_flight.map_or(default, NonZeroUsize::get);
         let table = ChannelTable { name: name.to_owned(), kind: kind.name(), max_in_flight, decoded };
-        (reading.findings.errors() == before).then_some(table)
+        reading.is_sound(&path, before).then_some(table)
     })
 }
 
@@ -190,14 +190,14 @@ pub fn sources<'t>(
         let kind = registry.get(own.kind?.get_ref())?;
         let read = reading.table(&path, &kind.schema(), own.rest, |value| kind.decode(value));
         let decoded = read.value?;
-        reading.problems(&read.table, decoded.validate(), reading.findings.errors() == before);
-        if reading.findings.errors() == before {
+        reading.problems(&path, &read.table, decoded.validate(), reading.findings.errors() == before);
+        if reading.is_sound(&path, before) {
             let trial = kind.decode(as_value(&read.table)).ok()?;
             let built = trial.build(&SourceContext { name: name.to_owned() }).map(drop);
             not_built(reading, &read.table, built);
         }
         let table = SourceTable { name: name.to_owned(), kind: kind.name(), decoded };
-        (reading.findings.errors() == before).then_some(table)
+        reading.is_sound(&path, before).then_some(table)
     })
 }
 

@@ -90,21 +90,23 @@ pub fn required_names() -> impl Iterator<Item = &'static str> {
     KEYS.iter().filter(|key| key.required && key.file == FILES[0]).map(|key| key.name)
 }
 
-/// The layer that the files make. `toml` is the layer above, which may have a part of a table.
+/// The layer that the files make, and the dotted paths of keys whose lack is told. `toml` is the layer
+/// above, which may have a part of a table.
 pub fn layer<'m>(
     map: &'m SourceMap,
     files: &[TextId],
     toml: &DeTable<'_>,
     names: &Names,
     findings: &mut Findings,
-) -> DeTable<'m> {
-    let mut building = Building { map, findings, names, layer: DeTable::new(), seen: BTreeMap::new() };
+) -> (DeTable<'m>, Vec<String>) {
+    let mut building =
+        Building { map, findings, names, layer: DeTable::new(), seen: BTreeMap::new(), told: Vec::new() };
     for &file in files {
         building.file(file);
     }
     building.slack(toml);
     building.tables(toml);
-    building.layer
+    (building.layer, building.told)
 }
 
 /// Tells every required key that no layer has, for the tables that the files made.
@@ -131,6 +133,7 @@ struct Building<'m, 'f> {
     names: &'f Names,
     layer: DeTable<'m>,
     seen: BTreeMap<&'static str, Place>,
+    told: Vec<String>,
 }
 
 impl<'m> Building<'m, '_> {
@@ -266,7 +269,9 @@ impl<'m> Building<'m, '_> {
         } else if bot {
             self.drop_slack(&["webhook_url"], "SLACK_WEBHOOK_URL", "a bot token and its channel are there");
         } else {
-            let name = if have("token") { "SLACK_CHANNEL" } else { "SLACK_TOKEN" };
+            let (name, key) =
+                if have("token") { ("SLACK_CHANNEL", "channel") } else { ("SLACK_TOKEN", "token") };
+            self.told.push(format!("channels.slack.{key}"));
             let file = self.names["channels.slack.token"].1.clone();
             self.findings
                 .error(At::Line(file.clone(), None), format!("missing `{name}` in {file}"))

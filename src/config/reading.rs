@@ -174,12 +174,24 @@ impl<'m> Reading<'m> {
         self.findings.error(At::Place(place.clone()), format!("{name}{message}")).maybe_help(help);
     }
 
+    /// Whether nothing is wrong with the table at `path`; `before` errors there were before it was read.
+    pub fn is_sound(&self, path: &str, before: usize) -> bool {
+        self.findings.errors() == before && self.missing_below(path).next().is_none()
+    }
+
+    /// The keys of the table at `path` whose lack has been told.
+    fn missing_below<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a str> {
+        self.told.iter().filter_map(move |told| told.strip_prefix(path)?.strip_prefix('.'))
+    }
+
     /// What a kind's `validate` found, at the keys it names. When something was wrong already
     /// (`clean` is false), what it says of keys that are not there may only follow from that.
-    pub fn problems(&mut self, table: &Table<'_>, problems: Vec<Problem>, clean: bool) {
+    pub fn problems(&mut self, path: &str, table: &Table<'_>, problems: Vec<Problem>, clean: bool) {
+        let missing: Vec<String> = self.missing_below(path).map(|key| format!("`{key}`")).collect();
         for problem in problems {
             let value = problem.key.and_then(|key| table.get_ref().get(key));
-            if value.is_none() && !clean {
+            let told = missing.iter().any(|key| problem.message.contains(key));
+            if told || value.is_none() && !clean {
                 continue;
             }
             let at = At::Place(value.map_or_else(|| table.span(), Spanned::span));

@@ -8,14 +8,22 @@ set -euo pipefail
 
 usage() { echo "usage: exim.sh start DIR PORT | stop DIR" >&2; exit 2; }
 [ $# -ge 2 ] || usage
-dir=$2
+dir=$(realpath -m "$2")
 exim=$(command -v exim4 || echo /usr/sbin/exim4)
 
+# The recorded process, if it is still exim with this folder's configuration: numbers are used again.
+running() {
+  [ -f "$dir/pid" ] && tr '\0' ' ' <"/proc/$(cat "$dir/pid")/cmdline" 2>/dev/null | grep -qF "$dir/exim.conf"
+}
+
 stop() {
-  if [ -f "$dir/pid" ]; then
-    kill "$(cat "$dir/pid")" 2>/dev/null || true
-    rm -f "$dir/pid"
-  fi
+  if running; then kill "$(cat "$dir/pid")"; fi
+  for _ in $(seq 100); do
+    running || break
+    sleep 0.1
+  done
+  ! running || { echo "exim.sh: process $(cat "$dir/pid") does not end" >&2; exit 1; }
+  rm -f "$dir/pid"
 }
 
 certificates() {

@@ -304,7 +304,7 @@ mod tests {
              |\n  \
              = help: did you mean `channel`?\n\n\
              warning: unknown key `SLACK_TOKN`\n\
-             --> env-files/slack.env:1\n\n\
+             --> env-files/slack.env:1:1\n\n\
              1 error, 1 warning\n"
         );
     }

@@ -128,7 +128,7 @@ impl SourceMap {
     pub fn origin(&self, place: &Place) -> Option<Origin> {
         let text = self.find(place)?;
         let line = self.line(place).filter(|_| text.form != Form::Named);
-        let column = line.as_ref().filter(|_| text.form == Form::Toml).map(|line| {
+        let column = line.as_ref().map(|line| {
             let upto = (place.start - line.start).min(line.text.len());
             String::from_utf8_lossy(&line.text.as_bytes()[..upto]).chars().count() + 1
         });
@@ -156,7 +156,7 @@ mod tests {
             let start = map.base(id) + offset;
             map.origin(&(start..start + 1)).unwrap().to_string()
         };
-        assert_eq!(at(env, 5), "env-files/slack.env:2");
+        assert_eq!(at(env, 5), "env-files/slack.env:2:1");
         assert_eq!(at(toml, 0), "a.toml:1:1");
         assert_eq!(at(toml, 6 + 4 + 3), "a.toml:2:6");
         assert_eq!(at(flag, 2), "--state");

@@ -34,12 +34,12 @@ fn each_layer_wins_over_the_one_below_and_keeps_the_rest() {
     let at = |path| resolved(&loaded, path);
     let text = |value: &str, origin: &str| (value.to_owned(), origin.to_owned());
     assert_eq!(at("sources.wazuh.username"), text("\"from-env\"", "LOG_MONITOR__SOURCES__WAZUH__USERNAME"));
-    assert_eq!(at("sources.wazuh.url"), text("\"https://indexer:9200\"", "log_counter.env:1"));
-    assert_eq!(at("sources.wazuh.password"), text("****", "log_counter.env:3"));
+    assert_eq!(at("sources.wazuh.url"), text("\"https://indexer:9200\"", "log_counter.env:1:1"));
+    assert_eq!(at("sources.wazuh.password"), text("****", "log_counter.env:3:1"));
     assert_eq!(at("watches.default.grace"), text("\"2m\"", "m.toml:4:1"));
     assert_eq!(at("sources.wazuh.index"), text("\"wazuh-alerts-*\"", "default"));
     assert_eq!(at("log.file"), text("\"x.log\"", "m.toml:6:1"));
-    assert_eq!(at("log.level"), text("\"error\"", "log_counter.env:6"));
+    assert_eq!(at("log.level"), text("\"error\"", "log_counter.env:6:1"));
     assert_eq!(at("journal.path"), text("\"s.db\"", "--state"));
 }
 

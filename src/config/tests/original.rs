@@ -79,20 +79,23 @@ fn slips_in_env_files_are_warnings_at_their_line_and_the_rest_is_used() {
     let settings = loaded.settings.as_ref().unwrap_or_else(|| panic!("{}", place.shown(&loaded)));
     assert_eq!(settings.watches[0].intervals["001"], Duration::from_secs(600));
     assert_eq!((settings.watches[0].intervals.len(), settings.log.level), (2, Level::Info));
-    let env = |line: u32, rest: &str| format!("warning: env-files/log_counter.env:{line}: {rest}");
+    let env = |at: &str, rest: &str| format!("warning: env-files/log_counter.env:{at}: {rest}");
     let lines = place.lines(&loaded);
     assert_eq!(
         lines[..6],
         [
-            env(5, "there is no agent `2` for this interval (did you mean `002`?)"),
-            env(5, "AGENT_CHECK_INTERVALS: `002:x` is left out (write ID:MINUTES, such as 001:10,002:30)"),
-            env(5, "AGENT_CHECK_INTERVALS: `:5` is left out (write ID:MINUTES, such as 001:10,002:30)"),
+            env("5:1", "there is no agent `2` for this interval (did you mean `002`?)"),
             env(
-                6,
+                "5:23",
+                "AGENT_CHECK_INTERVALS: `002:x` is left out (write ID:MINUTES, such as 001:10,002:30)"
+            ),
+            env("5:23", "AGENT_CHECK_INTERVALS: `:5` is left out (write ID:MINUTES, such as 001:10,002:30)"),
+            env(
+                "6:15",
                 "`LOGGING_LEVEL`: `7` is no level; 3 is used (0 = nothing, 1 = errors, 2 = and warnings, 3 = and what happened)"
             ),
-            env(7, "unknown key `DEFAULT_CHECK_INTERVALL` (did you mean `DEFAULT_CHECK_INTERVAL`?)"),
-            env(8, "line left out: there is no `=` in this line"),
+            env("7:1", "unknown key `DEFAULT_CHECK_INTERVALL` (did you mean `DEFAULT_CHECK_INTERVAL`?)"),
+            env("8:1", "line left out: there is no `=` in this line"),
         ]
     );
 }
@@ -109,10 +112,10 @@ fn values_that_cannot_be_used_are_errors_at_their_line() {
     let errors: Vec<_> = place.lines(&loaded).into_iter().filter(|line| line.starts_with("error")).collect();
     assert_eq!(errors.len(), 4, "{errors:#?}");
     for (at, needle) in [
-        "log_counter.env:1: `url`",
-        "log_counter.env:4: cannot read the agent file no.csv",
-        "log_counter.env:5: `DEFAULT_CHECK_INTERVAL`",
-        "smtp.env:4: `SMTP_PORT`",
+        "log_counter.env:1:11: `url`",
+        "log_counter.env:4:17: cannot read the agent file no.csv",
+        "log_counter.env:5:24: `DEFAULT_CHECK_INTERVAL`",
+        "smtp.env:4:11: `SMTP_PORT`",
     ]
     .into_iter()
     .enumerate()

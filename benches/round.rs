@@ -8,8 +8,11 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use chrono::DateTime;
-use log_monitor::config::{Agent, Watch};
-use log_monitor::monitor::fleet::Fleet;
+use log_monitor::config::{Agent, Pipeline, Watch};
+use log_monitor::journal::entities::{Part, Silence};
+use log_monitor::monitor::fleet::{Changed, Fleet, Outcome};
+use log_monitor::monitor::pipeline::{self, Fate};
+use log_monitor::monitor::verdict::Transition;
 use log_monitor::source::indexer::answer::{self, Wanted};
 use log_monitor::source::{Entities, Observation, Query};
 
@@ -119,9 +122,20 @@ fn judging(agents: usize) -> impl FnMut() {
         suspects.extend(fleet.silent());
         let changed = fleet.judge(&suspects, now);
         assert!(round < 20 || changed.len() == 2 * hundredth);
-        let numbered: Vec<_> = changed.into_iter().map(|changed| (changed, Some(1))).collect();
-        fleet.settle(&suspects, black_box(&numbered));
+        let sorted = pipeline::sort(&fleet, &changed, &BTreeMap::new(), &Pipeline::default(), now);
+        let outcomes: Vec<_> =
+            changed.iter().zip(&sorted.fates).map(|(one, fate)| outcome(one, fate, now)).collect();
+        fleet.settle(&suspects, black_box(&outcomes));
     }
+}
+
+fn outcome(changed: &Changed, fate: &Fate, now: i64) -> (usize, Outcome) {
+    assert_eq!(*fate, Fate::Told, "a hundredth of a fleet is no stall");
+    let outcome = match changed.transition {
+        Transition::Recovered { .. } => Outcome::Fresh,
+        _ => Outcome::Silent(Silence { incident: 1, opened: now, part: Part::Alone }),
+    };
+    (changed.at, outcome)
 }
 
 /// All agents of one policy, the default one.
@@ -137,6 +151,7 @@ fn watch(agents: usize) -> Watch {
         poll: Duration::from_secs(60),
         intervals: BTreeMap::new(),
         classes: Vec::new(),
+        pipeline: Pipeline::default(),
     }
 }
 

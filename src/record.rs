@@ -11,7 +11,7 @@ use crate::bus::Bus;
 use crate::clock::SharedClock;
 use crate::config::Route;
 use crate::dispatch::plan;
-use crate::journal::entities::{self, EntityRow};
+use crate::journal::entities::{self, EntityRow, Part, Silence};
 use crate::journal::incidents::{self, Subject};
 use crate::journal::{Journal, JournalError, events};
 
@@ -24,6 +24,17 @@ pub struct Change {
     pub event: Event,
     /// What becomes of the entity's row.
     pub entity: EntityChange,
+    /// The incident that explains it, and with which it is told.
+    pub part_of: Option<Whole>,
+}
+
+/// An incident that others are part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whole {
+    /// That one.
+    Incident(i64),
+    /// The one that this change, counted from 0 in the same list and earlier in it, opens.
+    OpenedBy(usize),
 }
 
 /// What a change does to incidents.
@@ -35,6 +46,8 @@ pub enum IncidentChange {
     Open(Subject),
     /// Closes this one.
     Close(i64),
+    /// Leaves this one open; from now on it is told by itself.
+    Detach(i64),
 }
 
 /// What a change does to a watched entity.
@@ -52,7 +65,7 @@ impl Change {
     /// A fact about something that is no entity.
     #[must_use]
     pub const fn event(incident: IncidentChange, event: Event) -> Self {
-        Self { incident, event, entity: EntityChange::None }
+        Self { incident, event, entity: EntityChange::None, part_of: None }
     }
 }
 
@@ -100,27 +113,41 @@ pub fn apply(
     changes: Vec<Change>,
     now: i64,
 ) -> rusqlite::Result<Vec<Event>> {
-    let written =
-        changes.into_iter().map(|change| write(connection, change)).collect::<Result<Vec<_>, _>>()?;
+    let mut written: Vec<Event> = Vec::with_capacity(changes.len());
+    for mut change in changes {
+        change.event.part_of = match change.part_of {
+            None => None,
+            Some(Whole::Incident(incident)) => Some(incident),
+            Some(Whole::OpenedBy(at)) => written.get(at).and_then(|event| event.incident),
+        };
+        written.push(write(connection, change)?);
+    }
     plan::plan(connection, routes, &written, now)?;
     Ok(written)
 }
 
 fn write(connection: &Connection, change: Change) -> rusqlite::Result<Event> {
-    let Change { incident, mut event, entity } = change;
+    let Change { incident, mut event, entity, .. } = change;
     event.incident = match incident {
         IncidentChange::None => event.incident,
         IncidentChange::Open(subject) => Some(incidents::open(connection, subject, &event)?),
-        IncidentChange::Close(id) => Some(id),
+        IncidentChange::Close(id) | IncidentChange::Detach(id) => Some(id),
     };
     events::insert(connection, &mut event)?;
-    if let IncidentChange::Close(id) = incident {
-        incidents::close(connection, id, &event)?;
+    match incident {
+        IncidentChange::Close(id) => incidents::close(connection, id, &event)?,
+        IncidentChange::Detach(id) => incidents::detach(connection, id)?,
+        IncidentChange::None | IncidentChange::Open(_) => {}
     }
     match entity {
         EntityChange::None => {}
         EntityChange::Save(mut row) => {
-            row.incident = matches!(incident, IncidentChange::Open(_)).then_some(event.incident).flatten();
+            let incident = event.incident.filter(|_| !matches!(incident, IncidentChange::Close(_)));
+            row.silence = incident.map(|incident| Silence {
+                incident,
+                opened: events::millis(event.at),
+                part: Part::Alone,
+            });
             entities::save(connection, &event.scope, &[row])?;
         }
         EntityChange::Remove => {

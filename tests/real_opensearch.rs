@@ -1,7 +1,7 @@
 //! Source `indexer` against a real OpenSearch with TLS and users, started by
 //! `tests/real/opensearch.sh`. One test, since one server is shared by all cases.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -73,6 +73,7 @@ impl Server {
             "agent": { "properties": { "id": keyword, "name": keyword } },
             "rule": { "properties": { "id": keyword, "groups": keyword } },
             "predecoder": { "properties": { "hostname": keyword } },
+            "cluster": { "properties": { "node": keyword } },
             "location": keyword,
             "full_log": { "type": "text" },
         } });
@@ -137,6 +138,9 @@ fn alert(document: &Document) -> Value {
     });
     if let Some(hostname) = &document.hostname {
         alert["predecoder"] = json!({ "hostname": hostname });
+    }
+    if let Some(node) = &document.node {
+        alert["cluster"] = json!({ "name": "wazuh", "node": node });
     }
     alert
 }
@@ -288,6 +292,11 @@ async fn simulation(server: &Server) {
             assert!(!keys.is_empty() || !expected.newest.is_empty(), "nothing was compared");
         }
     }
+    let window = Query { from: now() - TimeDelta::minutes(10), to: now(), entities: Entities::All(10) };
+    let expected = server.reader("").nodes(&window).await.unwrap();
+    let homes: BTreeSet<&str> = expected.iter().map(|member| member.node.as_str()).collect();
+    assert_eq!(homes, BTreeSet::from(["node01", "node02"]), "each agent where it was heard of last");
+    assert_eq!(source(&format!("url = {:?}", simulated.url())).nodes(&window).await, Ok(expected));
 }
 
 /// Documents of a dozen agents around the window, some of them by the manager.
@@ -296,9 +305,10 @@ fn random_documents(count: usize) -> Vec<Document> {
     let mut one = || {
         let agent = format!("{:03}", random.u8(..12));
         let at = now() + TimeDelta::milliseconds(random.i64(-1_200_000..600_000));
+        let node = Some(format!("node0{}", random.u8(1..=2)));
         match random.u8(..4) {
             0 => Document::disconnected(&agent, at),
-            _ => Document::log(&agent, at),
+            _ => Document { node, ..Document::log(&agent, at) },
         }
     };
     (0..count).map(|_| one()).collect()

@@ -22,6 +22,10 @@ pub enum EventKind {
     SourceDown,
     /// The source answers again.
     SourceUp,
+    /// Many entities with something in common fell silent at once: the way their logs take is broken.
+    PipelineStalled,
+    /// Logs come that way again.
+    PipelineRecovered,
     /// Something did not come up: a channel, an agent list, a reload.
     SetupFailed,
     /// A channel refuses for good, or a message reached nobody.
@@ -36,13 +40,15 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind, for lists, validation and did-you-mean.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::AgentSilent,
         Self::AgentStillSilent,
         Self::AgentRecovered,
         Self::AgentUnwatched,
         Self::SourceDown,
         Self::SourceUp,
+        Self::PipelineStalled,
+        Self::PipelineRecovered,
         Self::SetupFailed,
         Self::ChannelUnhealthy,
         Self::ChannelRecovered,
@@ -60,6 +66,8 @@ impl EventKind {
             Self::AgentUnwatched => "agent_unwatched",
             Self::SourceDown => "source_down",
             Self::SourceUp => "source_up",
+            Self::PipelineStalled => "pipeline_stalled",
+            Self::PipelineRecovered => "pipeline_recovered",
             Self::SetupFailed => "setup_failed",
             Self::ChannelUnhealthy => "channel_unhealthy",
             Self::ChannelRecovered => "channel_recovered",
@@ -82,6 +90,7 @@ impl EventKind {
             Self::AgentRecovered
                 | Self::AgentUnwatched
                 | Self::SourceUp
+                | Self::PipelineRecovered
                 | Self::ChannelRecovered
                 | Self::JournalRecovered
         )
@@ -150,6 +159,9 @@ pub struct Event {
     pub id: i64,
     /// The incident it belongs to, where there is one.
     pub incident: Option<i64>,
+    /// The incident that explains it, such as that of a stalled pipeline: it is told with that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_of: Option<i64>,
     /// What happened.
     pub kind: EventKind,
     /// When it was noticed.

@@ -218,6 +218,7 @@ async fn let_go(recorder: &Recorder, parts: &Parts) -> Result<(), JournalError> 
     let gone = open.into_iter().filter_map(|incident| {
         let (kind, known) = match incident.subject.as_str() {
             "source" => (EventKind::SourceUp, parts.sources.contains_key(&incident.scope)),
+            "pipeline" => (EventKind::PipelineRecovered, watches.contains(&incident.scope)),
             "channel" => (EventKind::ChannelRecovered, parts.channels.contains_key(&incident.scope)),
             _ => return None,
         };

@@ -74,7 +74,7 @@ fn rows(path: &Path, watch: &str) -> Result<HashMap<String, EntityRow>, JournalE
 fn shown(watch: &Watch, agent: &Agent, row: Option<&EntityRow>) -> Shown {
     let policy = watch.policy(agent);
     let last_seen = row.and_then(|row| row.last_seen).map(time);
-    let incident = row.and_then(|row| row.incident);
+    let incident = row.and_then(|row| row.silence).map(|silence| silence.incident);
     let state = match (row, incident) {
         (None, _) => "new",
         (Some(_), Some(_)) => "silent",

@@ -72,6 +72,25 @@ pub struct Watch {
     pub intervals: BTreeMap<String, Duration>,
     /// First match wins.
     pub classes: Vec<Class>,
+    /// When many silences are one stall of the pipeline.
+    pub pipeline: Pipeline,
+}
+
+/// When many silences count as one stall of the pipeline.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pipeline {
+    /// At least so many agents of a watch, a node or a label …
+    pub count: usize,
+    /// … and this part of them, above 0 and up to 1 …
+    pub share: f64,
+    /// … within this time.
+    pub window: Duration,
+}
+
+impl Default for Pipeline {
+    fn default() -> Self {
+        Self { count: 5, share: 0.5, window: Duration::from_secs(600) }
+    }
 }
 
 /// One line of an agent file.

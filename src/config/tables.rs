@@ -62,6 +62,23 @@ pub struct Watch {
     /// Policies for some of the agents; the first that matches holds.
     #[serde(default)]
     pub classes: Vec<Class>,
+    /// When agents that fall silent together are one stall of the pipeline, told once.
+    #[serde(default)]
+    pub pipeline: Pipeline,
+}
+
+/// When many silences are one stall of the pipeline.
+#[derive(Debug, serde::Serialize, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Pipeline {
+    /// At least so many agents of the watch, of a node, or with the same label …
+    #[serde(deserialize_with = "several")]
+    pub count: usize,
+    /// … and this part of them …
+    #[serde(deserialize_with = "share")]
+    pub share: f64,
+    /// … within this time.
+    pub window: Positive,
 }
 
 /// A `[[watches.NAME.classes]]` table.
@@ -273,6 +290,19 @@ impl From<&Reminders> for model::Reminders {
     }
 }
 
+impl From<Pipeline> for model::Pipeline {
+    fn from(table: Pipeline) -> Self {
+        Self { count: table.count, share: table.share, window: table.window.0 }
+    }
+}
+
+impl Default for Pipeline {
+    fn default() -> Self {
+        let model::Pipeline { count, share, window } = model::Pipeline::default();
+        Self { count, share, window: Positive(window) }
+    }
+}
+
 impl Default for Reminders {
     fn default() -> Self {
         let model::Reminders { first, factor, max } = model::Reminders::default();
@@ -295,6 +325,21 @@ impl Default for Group {
             max_items: NonZeroUsize::new(max_items).unwrap_or(NonZeroUsize::MIN),
         }
     }
+}
+
+fn several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    match usize::deserialize(deserializer)? {
+        count @ 2.. => Ok(count),
+        _ => Err(de::Error::custom("must be at least 2: one agent is no pipeline")),
+    }
+}
+
+fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let share = f64::deserialize(deserializer)?;
+    if share > 0.0 && share <= 1.0 {
+        return Ok(share);
+    }
+    Err(de::Error::custom("the share must be above 0 and at most 1"))
 }
 
 fn factor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {

@@ -59,6 +59,7 @@ fn watch(
         poll: POLL.1,
         intervals: table.intervals.iter().map(|(id, time)| (id.get_ref().clone(), time.0)).collect(),
         classes,
+        pipeline: table.pipeline.into(),
     };
     watch.poll = table.poll.map_or_else(|| default_poll(&watch), |poll| poll.0);
     Some(watch)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::show::Show;
-use super::stage::{AGENTS, Slack, Stage, agent};
+use super::stage::{AGENTS, Slack, Stage, agent, node};
 use super::{Error, until};
 
 /// The longest wait for a message.
@@ -24,6 +24,7 @@ pub async fn play(stage: &mut Stage, show: &Show) -> Result<bool, Error> {
     complete &= one_stops(stage, show).await;
     complete &= slack_fails(stage, show).await;
     complete &= they_come_back(stage, show).await;
+    complete &= node_stops(stage, show).await;
     complete &= indexer_goes_down(stage, show).await?;
     show.summary(stage, complete);
     Ok(complete)
@@ -72,9 +73,27 @@ async fn they_come_back(stage: &Stage, show: &Show) -> bool {
     )
 }
 
-async fn indexer_goes_down(stage: &mut Stage, show: &Show) -> Result<bool, Error> {
+async fn node_stops(stage: &Stage, show: &Show) -> bool {
+    let half: Vec<usize> = (1..=AGENTS).filter(|number| node(&agent(*number).0) == "node02").collect();
     show.act(
         4,
+        &format!("node02 of the cluster stops forwarding, and {} agents go quiet with it.", half.len()),
+    );
+    let slack = stage.slack_messages().len();
+    stage.silence(half.iter().copied());
+    let told = until(PATIENCE, || slack_said(stage, "Pipeline stalled: node=node02")).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let one = stage.slack_messages().len() - slack == 1;
+    stage.revive(half);
+    let over = until(PATIENCE, || slack_said(stage, "Pipeline recovered: node=node02")).await;
+    show.slack_since(stage, slack);
+    show.checked("One message says which node; not one for each agent", told && one)
+        && show.checked("and one when they are back", over)
+}
+
+async fn indexer_goes_down(stage: &mut Stage, show: &Show) -> Result<bool, Error> {
+    show.act(
+        5,
         "The indexer goes down for 12 s. Nothing is known then about any agent: that is not silence.",
     );
     let (slack, mails) = (stage.slack_messages().len(), stage.mails().len());

@@ -18,7 +18,7 @@ use crate::app::parts::Parts;
 use crate::clock::SystemClock;
 use crate::config::{self, Inputs};
 use crate::journal::{Journal, spool_path};
-use crate::simulation::SimulatedIndexer;
+use crate::simulation::{Document, SimulatedIndexer};
 
 /// How many agents there are.
 pub const AGENTS: usize = 36;
@@ -53,6 +53,11 @@ pub struct Stage {
 pub fn agent(number: usize) -> (String, String) {
     let role = ["web", "db", "fw", "mail", "file", "vpn"][number % 6];
     (format!("{number:03}"), format!("{role}-{:02}", number / 6 + 1))
+}
+
+/// The node of the cluster that an agent sends through: odd and even ones.
+pub fn node(id: &str) -> &'static str {
+    if id.ends_with(['1', '3', '5', '7', '9']) { "node01" } else { "node02" }
 }
 
 impl Stage {
@@ -121,7 +126,9 @@ impl Stage {
 async fn beat(indexer: Arc<SimulatedIndexer>, logging: Arc<Mutex<BTreeSet<String>>>) {
     loop {
         let alive = logging.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        alive.iter().for_each(|id| indexer.log(id, Utc::now()));
+        for id in &alive {
+            indexer.push(Document { node: Some(node(id).to_owned()), ..Document::log(id, Utc::now()) });
+        }
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
 }

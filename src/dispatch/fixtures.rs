@@ -19,6 +19,7 @@ pub fn agent_silent(id: &str, label: &str) -> Event {
     Event {
         id: 0,
         incident: None,
+        part_of: None,
         kind: EventKind::AgentSilent,
         at: start() + TimeDelta::minutes(16),
         severity: Severity::Medium,

@@ -123,6 +123,7 @@ fn change(channel: &str, incident: IncidentChange, cause: &str, detail: String, 
     let event = Event {
         id: 0,
         incident: None,
+        part_of: None,
         kind: if opens { EventKind::ChannelUnhealthy } else { EventKind::ChannelRecovered },
         at: time(now),
         severity: if opens { Severity::High } else { Severity::Info },

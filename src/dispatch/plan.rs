@@ -16,7 +16,8 @@ use crate::journal::messages::{self, Message, NewMessage, Sent};
 pub fn plan(connection: &Connection, routes: &[Route], events: &[Event], now: i64) -> rusqlite::Result<()> {
     let (endings, beginnings): (Vec<&Event>, Vec<&Event>) =
         events.iter().partition(|event| event.kind.closes());
-    for (route, topic, events) in by_route(routes, &beginnings) {
+    let by_themselves: Vec<&Event> = beginnings.into_iter().filter(|event| event.part_of.is_none()).collect();
+    for (route, topic, events) in by_route(routes, &by_themselves) {
         announce(connection, route, topic, &events, now)?;
     }
     resolve(connection, routes, &endings, now)

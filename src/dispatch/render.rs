@@ -79,7 +79,7 @@ pub fn message(events: &[Event], facts: &Facts<'_>) -> (String, String) {
 }
 
 fn one_title(event: &Event, facts: &Facts<'_>) -> String {
-    let who = event.entity.as_ref().map_or_else(|| one_line(&event.scope, 80), name);
+    let who = who(event);
     let long = since(event).map(human);
     if event.cause == NO_LONGER_CONFIGURED {
         return format!("No longer configured: {who}");
@@ -104,6 +104,15 @@ fn one_title(event: &Event, facts: &Facts<'_>) -> String {
         (EventKind::SourceDown, _) => format!("Source down: {who} cannot be read ({})", event.cause),
         (EventKind::SourceUp, Some(long)) => format!("Source up: {who} can be read again after {long}"),
         (EventKind::SourceUp, None) => format!("Source up: {who} can be read again"),
+        (EventKind::PipelineStalled, long) => {
+            let (again, number) = match facts.kind {
+                MessageKind::Reminder => ("still ", format!(" (reminder {})", facts.reminder)),
+                _ => ("", String::new()),
+            };
+            let long = long.map_or_else(String::new, |long| format!(", newest log {long} old"));
+            format!("Pipeline {again}stalled: {who}{long}{number}")
+        }
+        (EventKind::PipelineRecovered, _) => format!("Pipeline recovered: {who} logs again"),
         (EventKind::SetupFailed, _) => format!("Setup failed: {who}"),
         (EventKind::ChannelUnhealthy, _) => format!("Channel unhealthy: {who} ({})", event.cause),
         (EventKind::ChannelRecovered, _) => format!("Channel recovered: {who}"),
@@ -124,6 +133,8 @@ fn many_title(events: &[Event], first: &Event) -> String {
         EventKind::AgentUnwatched => format!("No longer watched: {count} silent agents of {scope}"),
         EventKind::SourceDown => format!("Source down: {count} sources cannot be read"),
         EventKind::SourceUp => format!("Source up: {count} sources can be read again"),
+        EventKind::PipelineStalled => format!("Pipeline stalled: {count} groups of agents"),
+        EventKind::PipelineRecovered => format!("Pipeline recovered: {count} groups of agents log again"),
         EventKind::SetupFailed => format!("Setup failed: {count} problems"),
         other => format!("{other}: {count}"),
     }
@@ -134,13 +145,23 @@ fn name(entity: &Entity) -> String {
     one_line(&format!("{} {}", entity.id, entity.label), 120)
 }
 
+/// The agent, what stalled agents share, or the watch, source or channel.
+fn who(event: &Event) -> String {
+    event.entity.as_ref().map_or_else(|| one_line(&event.scope, 80), name)
+}
+
+/// Whether its entity is an agent, and not what agents share.
+const fn is_about_agent(event: &Event) -> bool {
+    !matches!(event.kind, EventKind::PipelineStalled | EventKind::PipelineRecovered)
+}
+
 fn since(event: &Event) -> Option<Duration> {
     event.since.and_then(|since| (event.at - since).to_std().ok())
 }
 
 fn one(body: &mut String, event: &Event) {
     let _ = writeln!(body, "{}", event.detail);
-    if let Some(entity) = &event.entity {
+    if let Some(entity) = event.entity.as_ref().filter(|_| is_about_agent(event)) {
         let _ = writeln!(body, "\nAgent: {}", name(entity));
         let last = event.since.map_or_else(|| "never".to_owned(), written);
         let _ = writeln!(body, "Last log before: {last}");
@@ -158,15 +179,15 @@ fn one(body: &mut String, event: &Event) {
 
 fn list(body: &mut String, events: &[Event], max_items: usize) {
     for event in events.iter().take(max_items) {
-        let who = event.entity.as_ref().map_or_else(|| one_line(&event.scope, 80), name);
+        let who = who(event);
         let last = event
             .since
             .map_or_else(|| "never seen".to_owned(), |since| format!("last log {}", written(since)));
         match event.entity {
-            Some(_) => {
+            Some(_) if is_about_agent(event) => {
                 let _ = writeln!(body, "- {who}, {last}");
             }
-            None => {
+            _ => {
                 let _ = writeln!(body, "- {who}: {}", event.detail);
             }
         }

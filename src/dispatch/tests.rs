@@ -19,7 +19,7 @@ use crate::clock::{SharedClock, TokioClock};
 use crate::config::{Need, Route};
 use crate::journal::incidents::Subject;
 use crate::journal::{Journal, events};
-use crate::record::{Change, IncidentChange, Recorder};
+use crate::record::{Change, IncidentChange, Recorder, Whole};
 
 /// A dispatcher with its surroundings, which can be stopped, killed and started again.
 struct World {
@@ -369,6 +369,40 @@ async fn a_channel_that_was_down_for_a_day_gets_the_firing_and_one_reminder() {
         assert_eq!(after.iter().filter(|notification| notification.kind == kind).count(), 1, "{kind:?}");
     }
     assert_eq!(after.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_part_of_a_stall_is_told_with_it_and_by_itself_only_when_it_is_left_over() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    let event = |kind, id: &str| Event { kind, at: world.clock.now(), ..agent_silent(id, id) };
+    let stall = Change::event(
+        IncidentChange::Open(Subject::Pipeline),
+        event(EventKind::PipelineStalled, "node=node02"),
+    );
+    let part = |id| Change {
+        part_of: Some(Whole::OpenedBy(0)),
+        ..Change::event(IncidentChange::Open(Subject::Agent), event(EventKind::AgentSilent, id))
+    };
+    let opened = world.recorder.record(vec![stall, part("001"), part("002")]).await.unwrap();
+    settle().await;
+    assert_eq!(world.titles("slack").len(), 1, "{:?}", world.titles("slack"));
+    assert!(world.titles("slack")[0].starts_with("Pipeline stalled: node=node02"));
+
+    let [stall, one, two] = opened[..] else { panic!("three incidents") };
+    let over = Change::event(
+        IncidentChange::Close(stall.unwrap()),
+        event(EventKind::PipelineRecovered, "node=node02"),
+    );
+    world.recorder.record(vec![over]).await.unwrap();
+    world.recovered(&[("001", one.unwrap())]).await;
+    assert_eq!(world.titles("slack").len(), 2, "the part ends without a word: {:?}", world.titles("slack"));
+
+    let left = Change::event(IncidentChange::Detach(two.unwrap()), event(EventKind::AgentSilent, "002"));
+    world.recorder.record(vec![left]).await.unwrap();
+    settle().await;
+    assert!(world.titles("slack")[2].starts_with("Silent: 002"), "{:?}", world.titles("slack"));
+    world.recovered(&[("002", two.unwrap())]).await;
+    assert!(world.titles("slack")[3].starts_with("Recovered: 002"), "{:?}", world.titles("slack"));
 }
 
 /// Takes the message and dies before it can say so.

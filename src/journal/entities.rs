@@ -1,6 +1,28 @@
 //! What is watched, as far as it must survive a restart.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
+
+/// The open incident of an entity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Silence {
+    /// Its number.
+    pub incident: i64,
+    /// When it was opened, in milliseconds.
+    pub opened: i64,
+    /// Whether it is told by itself.
+    pub part: Part,
+}
+
+/// Whether a silence is told by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// It is.
+    Alone,
+    /// It is explained by this incident, which is open.
+    Of(i64),
+    /// It was; that incident is over since then, in milliseconds.
+    FreeSince(i64),
+}
 
 /// One entity's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +34,7 @@ pub struct EntityRow {
     /// Newest life sign, in milliseconds. A checkpoint: it may be some minutes behind.
     pub last_seen: Option<i64>,
     /// The open incident: the entity is silent.
-    pub incident: Option<i64>,
+    pub silence: Option<Silence>,
 }
 
 /// Every entity of a watch.
@@ -21,16 +43,31 @@ pub struct EntityRow {
 /// As the database.
 pub fn of_watch(connection: &Connection, watch: &str) -> rusqlite::Result<Vec<EntityRow>> {
     connection
-        .prepare_cached("SELECT key, label, last_seen, incident FROM entity WHERE watch = ?1 ORDER BY key")?
+        .prepare_cached(
+            "SELECT entity.key, entity.label, entity.last_seen, incident.id, incident.opened, parent.id, parent.closed
+             FROM entity LEFT JOIN incident ON incident.id = entity.incident
+             LEFT JOIN incident AS parent ON parent.id = incident.part_of
+             WHERE entity.watch = ?1 ORDER BY entity.key",
+        )?
         .query_map([watch], |row| {
             Ok(EntityRow {
                 key: row.get(0)?,
                 label: row.get(1)?,
                 last_seen: row.get(2)?,
-                incident: row.get(3)?,
+                silence: silence(row)?,
             })
         })?
         .collect()
+}
+
+fn silence(row: &Row<'_>) -> rusqlite::Result<Option<Silence>> {
+    let Some(incident) = row.get(3)? else { return Ok(None) };
+    let part = match (row.get(5)?, row.get(6)?) {
+        (None, _) => Part::Alone,
+        (Some(parent), None) => Part::Of(parent),
+        (Some(_), Some(closed)) => Part::FreeSince(closed),
+    };
+    Ok(Some(Silence { incident, opened: row.get(4)?, part }))
 }
 
 /// Writes rows, new or known.
@@ -44,7 +81,8 @@ pub fn save(connection: &Connection, watch: &str, rows: &[EntityRow]) -> rusqlit
          SET label = excluded.label, last_seen = excluded.last_seen, incident = excluded.incident",
     )?;
     for row in rows {
-        statement.execute(params![watch, row.key, row.label, row.last_seen, row.incident])?;
+        let incident = row.silence.map(|silence| silence.incident);
+        statement.execute(params![watch, row.key, row.label, row.last_seen, incident])?;
     }
     Ok(())
 }

@@ -81,6 +81,7 @@ fn damaged(row: &Row<'_>) -> rusqlite::Result<Event> {
     Ok(Event {
         id: 0,
         incident: row.get(2)?,
+        part_of: None,
         kind: EventKind::from_name(&kind).unwrap_or(EventKind::JournalFailed),
         at: time(row.get(4)?),
         severity: Severity::High,

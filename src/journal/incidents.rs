@@ -12,6 +12,8 @@ use super::events::millis;
 pub enum Subject {
     /// A watched entity.
     Agent,
+    /// What many entities have in common, and fell silent with.
+    Pipeline,
     /// A source.
     Source,
     /// A channel.
@@ -26,6 +28,7 @@ impl Subject {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Agent => "agent",
+            Self::Pipeline => "pipeline",
             Self::Source => "source",
             Self::Channel => "channel",
             Self::Journal => "journal",
@@ -42,8 +45,8 @@ pub fn open(connection: &Connection, subject: Subject, event: &Event) -> rusqlit
         event.entity.as_ref().map_or(("", ""), |entity| (entity.id.as_str(), entity.label.as_str()));
     connection
         .prepare_cached(
-            "INSERT INTO incident (subject, scope, key, label, severity, cause, since, opened)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO incident (subject, scope, key, label, severity, cause, since, opened, part_of)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .insert(params![
             subject.name(),
@@ -54,7 +57,43 @@ pub fn open(connection: &Connection, subject: Subject, event: &Event) -> rusqlit
             event.cause,
             event.since.map(millis),
             millis(event.at),
+            event.part_of,
         ])
+}
+
+/// It is no longer told with another incident, but by itself.
+///
+/// # Errors
+/// As the database.
+pub fn detach(connection: &Connection, incident: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE incident SET part_of = NULL WHERE id = ?1")?
+        .execute([incident])
+        .map(drop)
+}
+
+/// An open incident of a pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stall {
+    /// Its number.
+    pub incident: i64,
+    /// In milliseconds.
+    pub opened: i64,
+}
+
+/// The open incidents of a watch's pipeline, by what their entities share.
+///
+/// # Errors
+/// As the database.
+pub fn open_stalls(connection: &Connection, watch: &str) -> rusqlite::Result<Vec<(String, Stall)>> {
+    connection
+        .prepare_cached(
+            "SELECT key, id, opened FROM incident WHERE subject = 'pipeline' AND scope = ?1 AND closed IS NULL ORDER BY id",
+        )?
+        .query_map([watch], |row| {
+            Ok((row.get(0)?, Stall { incident: row.get(1)?, opened: row.get(2)? }))
+        })?
+        .collect()
 }
 
 /// Closes an incident with the event that ended it.
@@ -140,6 +179,8 @@ pub struct IncidentRow {
     pub severity: String,
     /// Why, as a word.
     pub cause: String,
+    /// The incident that explains it.
+    pub part_of: Option<i64>,
     /// The last log before it, in milliseconds.
     pub since: Option<i64>,
     /// In milliseconds.
@@ -157,7 +198,7 @@ pub struct IncidentRow {
 pub fn list(connection: &Connection, all: bool, limit: usize) -> rusqlite::Result<Vec<IncidentRow>> {
     connection
         .prepare(
-            "SELECT id, subject, scope, key, label, severity, cause, since, opened, closed, outcome FROM incident
+            "SELECT id, subject, scope, key, label, severity, cause, since, opened, closed, outcome, part_of FROM incident
              WHERE ?1 OR closed IS NULL ORDER BY id DESC LIMIT ?2",
         )?
         .query_map(params![all, limit as i64], read)?
@@ -177,5 +218,6 @@ fn read(row: &Row<'_>) -> rusqlite::Result<IncidentRow> {
         opened: row.get(8)?,
         closed: row.get(9)?,
         outcome: row.get(10)?,
+        part_of: row.get(11)?,
     })
 }

@@ -17,17 +17,20 @@ CREATE TABLE entity (
 -- From the first silent verdict to recovery.
 CREATE TABLE incident (
     id       INTEGER PRIMARY KEY AUTOINCREMENT,
-    subject  TEXT NOT NULL,                        -- agent, source, channel, journal, setup
+    subject  TEXT NOT NULL,                        -- agent, pipeline, source, channel, journal
     scope    TEXT NOT NULL,                        -- the watch, source or channel
-    key      TEXT NOT NULL,                        -- the entity, else empty
+    key      TEXT NOT NULL,                        -- the entity; of a pipeline what its entities share, such
+                                                   -- as node=node02; else empty
     label    TEXT NOT NULL,
     severity TEXT NOT NULL,
     cause    TEXT NOT NULL,
     since    INTEGER,                              -- last log before; NULL = never seen
     opened   INTEGER NOT NULL,
     closed   INTEGER,
+    part_of  INTEGER REFERENCES incident (id),     -- the one that explains it and with which it is told
     outcome  TEXT                                  -- why it was closed: the event's kind
 ) STRICT;
+CREATE INDEX incident_part ON incident (part_of) WHERE part_of IS NOT NULL;
 CREATE INDEX incident_open ON incident (subject, scope, key) WHERE closed IS NULL;
 
 -- Past facts, append only. The order of ids is the order of truth.

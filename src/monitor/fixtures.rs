@@ -17,5 +17,6 @@ pub fn watch(ids: &[&str]) -> Watch {
         poll: Duration::from_secs(60),
         intervals: BTreeMap::new(),
         classes: Vec::new(),
+        pipeline: crate::config::Pipeline::default(),
     }
 }

@@ -10,8 +10,8 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::verdict::{self, State, Transition};
 use crate::config::{Policy, Watch};
-use crate::journal::entities::EntityRow;
-use crate::source::Observation;
+use crate::journal::entities::{EntityRow, Part, Silence};
+use crate::source::{Membership, Observation};
 
 /// The entities of a watch.
 #[derive(Debug, Default)]
@@ -22,6 +22,8 @@ pub struct Fleet {
     index: HashTable<u32>,
     hasher: DefaultHashBuilder,
     policies: Vec<Policy>,
+    /// Names of nodes; the first stands for "not known".
+    nodes: Vec<CompactString>,
     /// Deadlines, the earliest first. An entry may be early (the entity was seen since): it is put
     /// back when it comes up. One entry for each entity that is not silent.
     deadlines: BinaryHeap<Reverse<(i64, u32)>>,
@@ -41,6 +43,18 @@ pub struct Entity {
     /// Where it stands.
     pub state: State,
     policy: u32,
+    node: u32,
+}
+
+/// What becomes of an entity that was judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is silent, with this incident.
+    Silent(Silence),
+    /// It is logging.
+    Fresh,
+    /// Too early to tell: look again then, in milliseconds.
+    Later(i64),
 }
 
 /// An entity whose state changed.
@@ -59,7 +73,7 @@ impl Fleet {
     pub fn new(watch: &Watch, rows: Vec<EntityRow>) -> (Self, Vec<EntityRow>) {
         let mut known: HashMap<String, EntityRow> =
             rows.into_iter().map(|row| (row.key.clone(), row)).collect();
-        let mut fleet = Self::default();
+        let mut fleet = Self { nodes: vec![CompactString::default()], ..Self::default() };
         for agent in &watch.agents {
             let row = known.remove(&agent.id);
             let policy = fleet.policy_index(watch.policy(agent));
@@ -67,11 +81,12 @@ impl Fleet {
                 key: agent.id.as_str().into(),
                 label: agent.label.as_str().into(),
                 last_seen: row.as_ref().and_then(|row| row.last_seen),
-                state: row.map_or(State::New, |row| match row.incident {
-                    Some(incident) => State::Silent { incident, since: row.last_seen },
+                state: row.map_or(State::New, |row| match row.silence {
+                    Some(silence) => State::Silent { silence, since: row.last_seen },
                     None => State::Fresh,
                 }),
                 policy,
+                node: 0,
             });
         }
         let mut gone: Vec<EntityRow> = known.into_values().collect();
@@ -110,6 +125,42 @@ impl Fleet {
     #[must_use]
     pub fn policy(&self, entity: &Entity) -> &Policy {
         &self.policies[entity.policy as usize]
+    }
+
+    /// The node that an entity sends through, where it is known.
+    #[must_use]
+    pub fn node(&self, entity: &Entity) -> Option<&str> {
+        Some(self.nodes.get(entity.node as usize)?.as_str()).filter(|node| !node.is_empty())
+    }
+
+    /// How many combinations of policy and node there are.
+    #[must_use]
+    pub fn kinds(&self) -> usize {
+        self.policies.len() * self.nodes.len()
+    }
+
+    /// Which combination of policy and node an entity has, below [`kinds`](Self::kinds).
+    #[must_use]
+    pub fn kind(&self, entity: &Entity) -> usize {
+        entity.policy as usize * self.nodes.len() + entity.node as usize
+    }
+
+    /// Whether the source has told any node.
+    #[must_use]
+    pub const fn knows_nodes(&self) -> bool {
+        self.nodes.len() > 1
+    }
+
+    /// Takes in who sends through which node. Who is not among them stays where it was.
+    pub fn take_homes(&mut self, homes: &[Membership]) {
+        for Membership { key, node } in homes {
+            let Some(at) = self.place(key) else { continue };
+            let known = self.nodes.iter().position(|known| known == node).unwrap_or_else(|| {
+                self.nodes.push(node.clone());
+                self.nodes.len() - 1
+            });
+            self.entities[at].node = u32::try_from(known).unwrap_or_default();
+        }
     }
 
     /// The longest threshold of all, in milliseconds.
@@ -196,29 +247,47 @@ impl Fleet {
         let change = |at: &usize| {
             let entity = &self.entities[*at];
             let verdict = verdict::judge(entity.last_seen, threshold(self.policy(entity)), now);
-            verdict::transition(entity.state, verdict).map(|transition| Changed { at: *at, transition })
+            let threshold = threshold(self.policy(entity));
+            verdict::transition(entity.state, verdict, threshold, now)
+                .map(|transition| Changed { at: *at, transition })
         };
         suspects.iter().filter_map(change).collect()
     }
 
     /// After a round: the changed entities take their new state (silent ones with the incident that
     /// the journal gave them), and whoever is not silent goes back on the heap.
-    pub fn settle(&mut self, suspects: &[usize], changed: &[(Changed, Option<i64>)]) {
-        for (Changed { at, transition }, incident) in changed {
+    pub fn settle(&mut self, suspects: &[usize], changed: &[(usize, Outcome)]) {
+        let mut later = HashMap::new();
+        for (at, outcome) in changed {
             let entity = &mut self.entities[*at];
-            entity.state = match (transition, incident) {
-                (Transition::FellSilent | Transition::FoundSilent, Some(incident)) => {
-                    State::Silent { incident: *incident, since: entity.last_seen }
+            match (*outcome, entity.state) {
+                (Outcome::Silent(silence), State::Silent { since, .. }) => {
+                    entity.state = State::Silent { silence, since };
                 }
-                _ => State::Fresh,
-            };
+                (Outcome::Silent(silence), _) => {
+                    entity.state = State::Silent { silence, since: entity.last_seen };
+                }
+                (Outcome::Fresh, _) => entity.state = State::Fresh,
+                (Outcome::Later(look), _) => drop(later.insert(*at, look)),
+            }
         }
         self.welcome_newcomers();
         for at in suspects {
             let entity = &self.entities[*at];
             if entity.state == State::Fresh {
-                let next = deadline(entity, &self.policies);
+                let next = later.get(at).copied().unwrap_or_else(|| deadline(entity, &self.policies));
                 self.deadlines.push(Reverse((next, u32::try_from(*at).unwrap_or(u32::MAX))));
+            }
+        }
+    }
+
+    /// Whoever fell silent as a part of `incident` is on its own since `now`.
+    pub fn set_free(&mut self, incident: i64, now: i64) {
+        for entity in &mut self.entities {
+            if let State::Silent { silence, .. } = &mut entity.state
+                && silence.part == Part::Of(incident)
+            {
+                silence.part = Part::FreeSince(now);
             }
         }
     }
@@ -251,8 +320,8 @@ pub fn row(entity: &Entity) -> EntityRow {
         key: entity.key.to_string(),
         label: entity.label.to_string(),
         last_seen: entity.last_seen,
-        incident: match entity.state {
-            State::Silent { incident, .. } => Some(incident),
+        silence: match entity.state {
+            State::Silent { silence, .. } => Some(silence),
             State::New | State::Fresh => None,
         },
     }
@@ -283,14 +352,21 @@ mod tests {
         Observation { key: key.into(), last_seen }
     }
 
+    const fn alone(incident: i64) -> Silence {
+        Silence { incident, opened: 0, part: Part::Alone }
+    }
+
     fn round(fleet: &mut Fleet, newest: &[Observation], now: i64) -> Vec<(String, Transition)> {
         fleet.observe(newest, now);
         let mut suspects = fleet.take_due(now);
         suspects.extend(fleet.silent());
         let changed = fleet.judge(&suspects, now);
         let named = changed.iter().map(|c| (fleet.entities()[c.at].key.to_string(), c.transition)).collect();
-        let numbered: Vec<_> = changed.into_iter().enumerate().map(|(n, c)| (c, Some(n as i64))).collect();
-        fleet.settle(&suspects, &numbered);
+        let outcome = |(n, changed): (usize, Changed)| match changed.transition {
+            Transition::Recovered { .. } => (changed.at, Outcome::Fresh),
+            _ => (changed.at, Outcome::Silent(alone(n as i64))),
+        };
+        fleet.settle(&suspects, &changed.into_iter().enumerate().map(outcome).collect::<Vec<_>>());
         named
     }
 
@@ -330,11 +406,11 @@ mod tests {
 
     #[test]
     fn the_journal_says_what_was_silent_and_who_is_gone() {
-        let row = |key: &str, incident| EntityRow {
+        let row = |key: &str, incident: Option<i64>| EntityRow {
             key: key.to_owned(),
             label: String::new(),
             last_seen: Some(0),
-            incident,
+            silence: incident.map(alone),
         };
         let (mut fleet, gone) = Fleet::new(
             &watch(&["001", "002"]),

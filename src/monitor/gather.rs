@@ -51,6 +51,17 @@ pub async fn gather(
     }
 }
 
+/// Asks who sends through which node. That only helps to explain silences, so a failure is no
+/// failure of the round.
+pub async fn homes(source: &dyn Source, fleet: &mut Fleet, now: DateTime<Utc>) {
+    let window = TimeDelta::milliseconds(fleet.longest_threshold()).max(TimeDelta::hours(1));
+    let entities = Entities::All(fleet.entities().len());
+    match source.nodes(&Query { from: now - window, to: now + AHEAD, entities }).await {
+        Ok(homes) => fleet.take_homes(&homes),
+        Err(error) => tracing::warn!("cannot look up which nodes the agents send through: {error}"),
+    }
+}
+
 /// Looks at suspects over their whole threshold, unless the round's window covered it.
 async fn look_closer(
     source: &dyn Source,

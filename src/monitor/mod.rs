@@ -4,6 +4,7 @@
 //! that are due judged; their changes are written down in one transaction; only then does the fleet
 //! in memory take its new state. The monitor knows of no channel.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ pub mod clock_guard;
 pub(crate) mod fixtures;
 pub mod fleet;
 pub mod gather;
+pub mod pipeline;
+mod round;
 pub mod source_health;
 #[cfg(test)]
 mod tests;
@@ -23,12 +26,14 @@ pub mod words;
 
 use crate::config::Watch;
 use crate::journal::entities::{self, EntityRow};
-use crate::journal::incidents::Subject;
+use crate::journal::incidents::{self, Stall};
 use crate::journal::{JournalError, events};
 use crate::record::{Change, EntityChange, IncidentChange, Recorder};
 use crate::source::{Source, SourceError};
 use clock_guard::ClockGuard;
-use fleet::{Changed, Fleet};
+use fleet::Fleet;
+use pipeline::{Common, Sorted};
+use round::Round;
 use source_health::SourceHealth;
 use verdict::Transition;
 
@@ -40,6 +45,9 @@ const SHARED: TimeDelta = TimeDelta::seconds(1);
 
 /// The next try after a refusal that asking again does not mend, such as a wrong password.
 const REFUSED: Duration = Duration::from_secs(30);
+
+/// How often the source is asked who sends through which node.
+const HOMES: TimeDelta = TimeDelta::hours(1);
 
 /// What a reload replaces.
 #[derive(Clone)]
@@ -57,6 +65,10 @@ pub struct Monitor {
     health: Arc<SourceHealth>,
     fleet: Fleet,
     clock_guard: ClockGuard,
+    /// The open incidents of the pipeline, by what their entities share.
+    stalls: BTreeMap<Common, Stall>,
+    /// When the source was asked last who sends through which node.
+    homes_asked: Option<DateTime<Utc>>,
     /// The end of the last good round's window; `None` before the first.
     good_until: Option<DateTime<Utc>>,
     saved: Option<DateTime<Utc>>,
@@ -77,6 +89,8 @@ impl Monitor {
         let mut monitor = Self {
             fleet: Fleet::default(),
             clock_guard: ClockGuard::new(now),
+            stalls: BTreeMap::new(),
+            homes_asked: None,
             good_until: None,
             saved: None,
             setup,
@@ -99,8 +113,15 @@ impl Monitor {
 
     async fn load(&mut self) -> Result<(), JournalError> {
         let name = self.setup.watch.name.clone();
-        let rows =
-            self.recorder.journal.write(move |connection| entities::of_watch(connection, &name)).await?;
+        let (rows, stalls) = self
+            .recorder
+            .journal
+            .write(move |connection| {
+                Ok((entities::of_watch(connection, &name)?, incidents::open_stalls(connection, &name)?))
+            })
+            .await?;
+        self.stalls = stalls.into_iter().map(|(key, stall)| (Common::from_key(&key), stall)).collect();
+        self.homes_asked = None;
         let (fleet, gone) = Fleet::new(&self.setup.watch, rows);
         let_go(&self.recorder, &self.setup.watch.name, gone).await?;
         self.fleet = fleet;
@@ -174,6 +195,10 @@ impl Monitor {
         let horizon = wall.max(now);
         let source = self.setup.source.clone();
         let answered = gather::gather(&*source, &mut self.fleet, self.good_until, now, horizon).await;
+        if answered.is_ok() && self.homes_asked.is_none_or(|asked| now - asked >= HOMES || now < asked) {
+            gather::homes(&*source, &mut self.fleet, now).await;
+            self.homes_asked = Some(now);
+        }
         (now, answered)
     }
 
@@ -230,28 +255,31 @@ impl Monitor {
     /// Judges the suspects and writes down what changed, in one transaction.
     async fn write_down(&mut self, suspects: &[usize], now: i64) -> Result<(), JournalError> {
         let changed = self.fleet.judge(suspects, now);
-        let incidents = match changed.is_empty() {
-            true => Vec::new(),
-            false => {
-                let changes = changed.iter().map(|changed| self.change(changed, now)).collect();
-                self.recorder.record(changes).await?
-            }
+        let fell = changed.iter().any(|changed| !matches!(changed.transition, Transition::Recovered { .. }));
+        let sorted = match fell || !self.stalls.is_empty() {
+            true => pipeline::sort(&self.fleet, &changed, &self.stalls, &self.setup.watch.pipeline, now),
+            false => Sorted::all_told(changed.len()),
         };
-        self.fleet.settle(suspects, &changed.into_iter().zip(incidents).collect::<Vec<_>>());
+        let round = Round { setup: &self.setup, fleet: &self.fleet, stalls: &self.stalls, now };
+        let changes = round.changes(&changed, &sorted);
+        let incidents = match changes.is_empty() {
+            true => Vec::new(),
+            false => self.recorder.record(changes).await?,
+        };
+        let outcomes = round.outcomes(&changed, &sorted, &incidents);
+        self.fleet.settle(suspects, &outcomes);
+        self.take_stalls(&sorted, &incidents, now);
         Ok(())
     }
 
-    fn change(&self, changed: &Changed, now: i64) -> Change {
-        let entity = &self.fleet.entities()[changed.at];
-        let policy = self.fleet.policy(entity);
-        let incident = match changed.transition {
-            Transition::FellSilent | Transition::FoundSilent => IncidentChange::Open(Subject::Agent),
-            Transition::Recovered { incident, .. } => IncidentChange::Close(incident),
-        };
-        Change {
-            incident,
-            event: words::changed(&self.setup.watch.name, entity, policy, changed.transition, now),
-            entity: EntityChange::Save(fleet::row(entity)),
+    fn take_stalls(&mut self, sorted: &Sorted, incidents: &[Option<i64>], now: i64) {
+        for (common, _) in &sorted.over {
+            if let Some(stall) = self.stalls.remove(common) {
+                self.fleet.set_free(stall.incident, now);
+            }
+        }
+        for ((common, _), incident) in sorted.stalled.iter().zip(incidents) {
+            self.stalls.extend(incident.map(|incident| (common.clone(), Stall { incident, opened: now })));
         }
     }
 
@@ -283,7 +311,7 @@ impl Monitor {
 /// When the journal fails.
 pub async fn let_go(recorder: &Recorder, watch: &str, gone: Vec<EntityRow>) -> Result<(), JournalError> {
     let now = events::millis(recorder.clock.now());
-    let (silent, healthy): (Vec<_>, Vec<_>) = gone.into_iter().partition(|row| row.incident.is_some());
+    let (silent, healthy): (Vec<_>, Vec<_>) = gone.into_iter().partition(|row| row.silence.is_some());
     let name = watch.to_owned();
     recorder
         .journal
@@ -292,9 +320,10 @@ pub async fn let_go(recorder: &Recorder, watch: &str, gone: Vec<EntityRow>) -> R
         })
         .await?;
     let change = |row: &EntityRow| Change {
-        incident: row.incident.map_or(IncidentChange::None, IncidentChange::Close),
+        incident: row.silence.map_or(IncidentChange::None, |silence| IncidentChange::Close(silence.incident)),
         event: words::unwatched(watch, row, now),
         entity: EntityChange::Remove,
+        part_of: None,
     };
     let changes: Vec<Change> = silent.iter().map(change).collect();
     if !changes.is_empty() {

@@ -1,5 +1,7 @@
 //! Detection as a whole: a scripted source, a real journal, a paused clock.
 
+mod stalls;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,16 +15,18 @@ use super::source_health::SourceHealth;
 use super::{Monitor, Setup};
 use crate::bus::Bus;
 use crate::clock::{Clock, TokioClock};
-use crate::config::Watch;
+use crate::config::matcher::Matcher;
+use crate::config::{Class, Watch};
 use crate::dispatch::fixtures::{route, start};
 use crate::journal::{Journal, events};
 use crate::record::Recorder;
-use crate::source::{Answer, Entities, Observation, Query, Source, SourceError, SourceReason};
+use crate::source::{Answer, Entities, Membership, Observation, Query, Source, SourceError, SourceReason};
 
 /// An index in memory that obeys the window it is asked for, and fails on demand.
 #[derive(Default)]
 struct Index {
     documents: Mutex<BTreeMap<String, Vec<i64>>>,
+    nodes: Mutex<BTreeMap<String, &'static str>>,
     broken: Mutex<Option<SourceReason>>,
     asked: Mutex<Vec<(DateTime<Utc>, Option<usize>)>>,
 }
@@ -56,6 +60,11 @@ impl Source for Index {
             Some(Observation { key: key.as_str().into(), last_seen })
         });
         Ok(Answer { newest: newest.collect() })
+    }
+
+    async fn nodes(&self, _: &Query<'_>) -> Result<Vec<Membership>, SourceError> {
+        let nodes = self.nodes.lock().unwrap();
+        Ok(nodes.iter().map(|(key, node)| Membership { key: key.into(), node: (*node).into() }).collect())
     }
 
     async fn probe(&self) -> Result<(), SourceError> {

@@ -1,5 +1,7 @@
 //! Whether an entity is silent, and what that changes. Pure: `now` is an argument.
 
+use crate::journal::entities::{Part, Silence};
+
 /// What is known of one entity at one moment. Times are milliseconds since 1970, UTC.
 ///
 /// Unknown is not a verdict: a round whose answers are not complete judges nobody.
@@ -21,10 +23,10 @@ pub enum State {
     New,
     /// Logging.
     Fresh,
-    /// Silent, with this incident open.
+    /// Silent, with an incident open.
     Silent {
-        /// The incident's number in the journal.
-        incident: i64,
+        /// The incident.
+        silence: Silence,
         /// Its last life sign before; `None` = never seen.
         since: Option<i64>,
     },
@@ -37,6 +39,11 @@ pub enum Transition {
     FellSilent,
     /// It was silent when it was looked at for the first time.
     FoundSilent,
+    /// It fell silent with others, and has not come back with them.
+    StillSilent {
+        /// The open incident.
+        incident: i64,
+    },
     /// It logs again.
     Recovered {
         /// The incident that this ends.
@@ -56,14 +63,19 @@ pub fn judge(last_seen: Option<i64>, threshold: i64, now: i64) -> Verdict {
     }
 }
 
-/// What a verdict changes.
+/// What a verdict changes. Whoever fell silent with others has its `threshold` anew when they are
+/// back.
 #[must_use]
-pub const fn transition(state: State, verdict: Verdict) -> Option<Transition> {
+pub const fn transition(state: State, verdict: Verdict, threshold: i64, now: i64) -> Option<Transition> {
     match (state, verdict) {
+        (
+            State::Silent { silence: Silence { incident, part: Part::FreeSince(at), .. }, .. },
+            Verdict::Silent { .. },
+        ) if at.saturating_add(threshold) <= now => Some(Transition::StillSilent { incident }),
         (State::Fresh, Verdict::Silent { .. }) => Some(Transition::FellSilent),
         (State::New, Verdict::Silent { .. }) => Some(Transition::FoundSilent),
-        (State::Silent { incident, since }, Verdict::Fresh) => {
-            Some(Transition::Recovered { incident, since })
+        (State::Silent { silence, since }, Verdict::Fresh) => {
+            Some(Transition::Recovered { incident: silence.incident, since })
         }
         (State::Fresh | State::New, Verdict::Fresh) | (State::Silent { .. }, Verdict::Silent { .. }) => None,
     }
@@ -84,14 +96,20 @@ mod tests {
     #[test]
     fn only_a_change_is_a_transition() {
         let silent = Verdict::Silent { since: None };
-        let down = State::Silent { incident: 7, since: Some(3) };
-        assert_eq!(transition(State::Fresh, silent), Some(Transition::FellSilent));
-        assert_eq!(transition(State::New, silent), Some(Transition::FoundSilent));
+        let changes = |state, verdict| transition(state, verdict, 60, 1_000);
+        let down = |part| State::Silent { silence: Silence { incident: 7, opened: 5, part }, since: Some(3) };
+        assert_eq!(changes(State::Fresh, silent), Some(Transition::FellSilent));
+        assert_eq!(changes(State::New, silent), Some(Transition::FoundSilent));
         assert_eq!(
-            transition(down, Verdict::Fresh),
+            changes(down(Part::Alone), Verdict::Fresh),
             Some(Transition::Recovered { incident: 7, since: Some(3) })
         );
-        assert_eq!(transition(down, silent), None);
-        assert_eq!(transition(State::Fresh, Verdict::Fresh), None);
+        assert_eq!(changes(down(Part::Alone), silent), None);
+        assert_eq!(changes(State::Fresh, Verdict::Fresh), None);
+        // With others: its own threshold of 60 begins anew when they are back.
+        assert_eq!(changes(down(Part::Of(9)), silent), None);
+        assert_eq!(changes(down(Part::FreeSince(941)), silent), None);
+        let left = Some(Transition::StillSilent { incident: 7 });
+        assert_eq!(changes(down(Part::FreeSince(940)), silent), left);
     }
 }

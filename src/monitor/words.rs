@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use log_monitor_channels::text::one_line;
 use log_monitor_channels::{Entity as Subject, Event, EventKind, Severity};
 
-use super::fleet::{self, Entity};
+use super::fleet::{self, Entity, Fleet};
+use super::pipeline::{Common, Tally};
 use super::verdict::Transition;
 use crate::config::Policy;
 use crate::config::duration::human;
@@ -19,12 +21,18 @@ pub const LOOK_BACK: Duration = Duration::from_secs(7 * 86400);
 const FIRST_CHECK: &str = "Check first: is the machine up, is its Wazuh agent running and connected, \
                            and do other agents of the same manager still log?";
 
+/// How many entities are named in a list.
+const NAMED: usize = 10;
+
+const WAY: &str = "So it is hardly the agents, but the way of their logs: check first the manager (and its \
+                   Filebeat), the network between, and the indexer's disk.";
+
 /// The event of an entity's change.
 #[must_use]
 pub fn changed(watch: &str, entity: &Entity, policy: &Policy, transition: Transition, now: i64) -> Event {
     let since = match transition {
         Transition::Recovered { since, .. } => since,
-        Transition::FellSilent | Transition::FoundSilent => entity.last_seen,
+        Transition::FellSilent | Transition::FoundSilent | Transition::StillSilent { .. } => entity.last_seen,
     };
     let silent_for = since.map(|seen| span(now - seen));
     let quiet = human(policy.interval);
@@ -39,7 +47,14 @@ pub fn changed(watch: &str, entity: &Entity, policy: &Policy, transition: Transi
             "silent_before_start",
             format!("It was silent already when log-monitor first looked: no logs for {long}. {FIRST_CHECK}"),
         ),
-        (Transition::FellSilent | Transition::FoundSilent, None) => (
+        (Transition::StillSilent { .. }, Some(long)) => (
+            EventKind::AgentSilent,
+            "silent_after_stall",
+            format!(
+                "It fell silent with others, which log again; it does not: no logs for {long}. {FIRST_CHECK}"
+            ),
+        ),
+        (Transition::FellSilent | Transition::FoundSilent | Transition::StillSilent { .. }, None) => (
             EventKind::AgentSilent,
             "never_seen",
             format!(
@@ -55,6 +70,7 @@ pub fn changed(watch: &str, entity: &Entity, policy: &Policy, transition: Transi
     Event {
         id: 0,
         incident: None,
+        part_of: None,
         kind,
         at: time(now),
         severity: policy.severity,
@@ -78,6 +94,94 @@ pub fn unwatched(watch: &str, row: &EntityRow, now: i64) -> Event {
         detail: "It was taken off the agent list while it was silent, so its recovery will not be noticed."
             .to_owned(),
         ..about(watch, EventKind::AgentUnwatched, Severity::Info, now)
+    }
+}
+
+/// The names of some entities, as a list for people: `001 web-01, 002 db-01 and 39 more`.
+#[must_use]
+pub fn names(fleet: &Fleet, places: &[usize]) -> String {
+    let name = |at: &usize| {
+        let entity = &fleet.entities()[*at];
+        one_line(&format!("{} {}", entity.key, entity.label), 80)
+    };
+    let listed: Vec<String> = places.iter().take(NAMED).map(name).collect();
+    match places.len() - listed.len() {
+        0 => listed.join(", "),
+        more => format!("{} and {more} more", listed.join(", ")),
+    }
+}
+
+/// The event of many entities that fell silent at once: `names` are those that were due first.
+#[must_use]
+pub fn stalled(watch: &str, common: &Common, tally: &Tally, names: &str, now: i64) -> Event {
+    let quiet =
+        tally.newest.map(|newest| now - newest).filter(|quiet| *quiet >= tally.limit.unwrap_or(i64::MAX));
+    let who = who(watch, common);
+    let detail = match quiet {
+        Some(quiet) => format!(
+            "None of the {} agents of {who} has logged for {}. {WAY} They are not told one by one; the first to \
+             be overdue: {names}.",
+            tally.watched,
+            span(quiet)
+        ),
+        None => format!(
+            "{} of the {} agents of {who} fell silent at about the same time. {WAY} They are not told one by one: \
+             {names}.",
+            tally.lost, tally.watched
+        ),
+    };
+    Event {
+        since: tally.newest.map(time),
+        cause: quiet.map_or("many_at_once", |_| "no_documents").to_owned(),
+        entity: entity_of(common, tally),
+        labels: labels_of(common),
+        detail,
+        ..about(watch, EventKind::PipelineStalled, Severity::High, now)
+    }
+}
+
+/// The event of their coming back; `left` names those that have not yet.
+#[must_use]
+pub fn flows_again(watch: &str, common: &Common, tally: &Tally, left: &str, now: i64) -> Event {
+    let rest = match left {
+        "" if tally.watched == 0 => "Nobody is left who shares it.".to_owned(),
+        "" => "Everybody is back.".to_owned(),
+        left => format!("Not back yet, and told if it stays so: {left}."),
+    };
+    Event {
+        cause: "documents".to_owned(),
+        entity: entity_of(common, tally),
+        labels: labels_of(common),
+        detail: format!(
+            "{} of the {} agents of {} log again. {rest}",
+            tally.watched - tally.lost,
+            tally.watched,
+            who(watch, common)
+        ),
+        ..about(watch, EventKind::PipelineRecovered, Severity::Info, now)
+    }
+}
+
+/// `node02`, `site=MIL`, or the watch.
+fn who(watch: &str, common: &Common) -> String {
+    match common {
+        Common::Watch => format!("watch {}", one_line(watch, 80)),
+        Common::Node(name) => format!("node {}", one_line(name, 80)),
+        Common::Label(..) => one_line(&common.to_string(), 80),
+    }
+}
+
+/// What they share stands where the name of an agent would.
+fn entity_of(common: &Common, tally: &Tally) -> Option<Subject> {
+    let label = format!("({} agents)", tally.watched);
+    (*common != Common::Watch).then(|| Subject { id: common.to_string(), label })
+}
+
+fn labels_of(common: &Common) -> BTreeMap<String, String> {
+    match common {
+        Common::Watch => BTreeMap::new(),
+        Common::Node(name) => BTreeMap::from([("node".to_owned(), name.clone())]),
+        Common::Label(label, value) => BTreeMap::from([(label.clone(), value.clone())]),
     }
 }
 
@@ -113,6 +217,7 @@ pub fn about(scope: &str, kind: EventKind, severity: Severity, now: i64) -> Even
     Event {
         id: 0,
         incident: None,
+        part_of: None,
         kind,
         at: time(now),
         severity,

@@ -26,6 +26,15 @@ pub trait Source: Send + Sync + 'static {
     /// Whenever the answer is not known to be complete. An error is never evidence of silence.
     async fn newest(&self, query: &Query<'_>) -> Result<Answer, SourceError>;
 
+    /// The node (the manager of a cluster) that each entity's newest document came through. Nothing
+    /// where the source cannot tell: it only helps to say what silent entities have in common.
+    ///
+    /// # Errors
+    /// As [`newest`](Self::newest).
+    async fn nodes(&self, _query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {
+        Ok(Vec::new())
+    }
+
     /// Whether a real, empty-handed query would work: address, credentials, rights.
     ///
     /// # Errors
@@ -67,6 +76,15 @@ pub struct Observation {
     pub key: CompactString,
     /// Milliseconds since 1970, UTC, by the clock of the Wazuh manager.
     pub last_seen: i64,
+}
+
+/// Entity `key` sends through `node`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// The entity's key. Hostile input.
+    pub key: CompactString,
+    /// The node's name. Hostile input.
+    pub node: CompactString,
 }
 
 /// Why nothing is known. The text is for people and free of secrets.

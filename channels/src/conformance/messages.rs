@@ -14,6 +14,7 @@ pub fn sample() -> Notification {
     let event = Event {
         id: 42,
         incident: Some(7),
+        part_of: None,
         kind: EventKind::AgentSilent,
         at,
         severity: Severity::Medium,

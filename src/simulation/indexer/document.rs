@@ -15,6 +15,8 @@ pub struct Document {
     pub location: String,
     /// `predecoder.hostname`; not every document has one.
     pub hostname: Option<String>,
+    /// `cluster.node`; not every installation has one.
+    pub node: Option<String>,
     /// `rule.id`.
     pub rule: String,
     /// `rule.groups`.
@@ -32,9 +34,13 @@ pub(super) enum Mapping {
 /// The mapping of a field; `None` = no index knows it.
 pub(super) fn mapping(field: &str) -> Option<Mapping> {
     match field {
-        "agent.id" | "agent.name" | "location" | "predecoder.hostname" | "rule.id" | "rule.groups" => {
-            Some(Mapping::Keyword)
-        }
+        "agent.id"
+        | "agent.name"
+        | "cluster.node"
+        | "location"
+        | "predecoder.hostname"
+        | "rule.id"
+        | "rule.groups" => Some(Mapping::Keyword),
         "timestamp" | "@timestamp" => Some(Mapping::Date),
         "full_log" => Some(Mapping::Text),
         _ => None,
@@ -51,6 +57,7 @@ impl Document {
             name: format!("agent-{agent}"),
             location: "/var/log/auth.log".to_owned(),
             hostname: None,
+            node: None,
             rule: "5501".to_owned(),
             groups: vec!["pam".to_owned(), "syslog".to_owned()],
         }
@@ -74,6 +81,7 @@ impl Document {
             "agent.name" => vec![&self.name],
             "location" => vec![&self.location],
             "predecoder.hostname" => self.hostname.as_deref().into_iter().collect(),
+            "cluster.node" => self.node.as_deref().into_iter().collect(),
             "rule.id" => vec![&self.rule],
             "rule.groups" => self.groups.iter().map(String::as_str).collect(),
             _ => Vec::new(),

@@ -41,6 +41,10 @@ pub struct IndexerConfig {
     /// The field with the time of a document, by the clock of the Wazuh manager.
     #[serde(default = "timestamp")]
     pub time_field: String,
+    /// The field with the manager's name in a cluster. Agents that fall silent together are told by
+    /// what they have in common.
+    #[serde(default = "cluster_node")]
+    pub node_field: String,
     /// `true` takes documents that the manager writes about an agent (disconnected, stopped,
     /// vulnerabilities) for signs of life.
     #[serde(default)]
@@ -53,6 +57,10 @@ fn alerts() -> String {
 
 fn agent_id() -> String {
     "agent.id".to_owned()
+}
+
+fn cluster_node() -> String {
+    "cluster.node".to_owned()
 }
 
 fn timestamp() -> String {

@@ -42,6 +42,8 @@ pub struct Fields {
     pub entity: String,
     /// The time of a document.
     pub time: String,
+    /// Only documents with this value in this field.
+    pub within: Option<(String, String)>,
     /// Whether documents of the manager count as signs of life.
     pub count_manager_documents: bool,
     /// How long the server may work on it.
@@ -55,6 +57,7 @@ impl Fields {
         Self {
             entity: config.entity_field.clone(),
             time: config.time_field.clone(),
+            within: None,
             count_manager_documents: config.count_manager_documents,
             patience: config.timeout.0.mul_f64(0.8),
         }
@@ -106,6 +109,9 @@ impl Fields {
             && keys.len() <= MAX_FILTERED
         {
             filter.push(json!({ "terms": { self.entity.as_str(): keys } }));
+        }
+        if let Some((field, value)) = &self.within {
+            filter.push(json!({ "term": { field.as_str(): value } }));
         }
         filter
     }

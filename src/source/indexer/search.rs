@@ -1,10 +1,11 @@
 //! The source itself: one list, or pages where a list would be too large.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
+use compact_str::CompactString;
 use log_monitor_channels::BuildError;
 use reqwest::Method;
 use serde_json::Value;
@@ -15,13 +16,16 @@ use super::config::IndexerConfig;
 use super::failure::{self, Failure, Subject};
 use super::query::{FILTER_PATH, Fields, MAX_AT_ONCE};
 use crate::clock::{Clock, SystemClock};
-use crate::source::{Answer, Entities, Observation, Query, Source, SourceError, SourceReason};
+use crate::source::{Answer, Entities, Membership, Observation, Query, Source, SourceError, SourceReason};
 
 /// How many entities a page holds at first; fewer when the server allows fewer.
 const PAGE: usize = 10_000;
 
 /// How many entities are read at most. Beyond that `entity_field` is no entity.
 const MAX_ENTITIES: usize = 1_000_000;
+
+/// A cluster of more managers than this is none; the field is another one.
+const MAX_NODES: usize = 64;
 
 /// What every search asks for. A failed shard must be an error, and so must a missing index:
 /// neither may pass for silence.
@@ -36,6 +40,7 @@ const PARAMETERS: [(&str, &str); 3] = [
 pub struct Indexer {
     wire: Wire,
     fields: Fields,
+    node_field: String,
     subject: Subject,
     /// Whether the fields are known to exist. A misspelt field finds nothing, and that must not
     /// look like a silent fleet.
@@ -54,16 +59,38 @@ impl Indexer {
             index: config.index.clone(),
             fields: [("entity_field", fields.entity.clone()), ("time_field", fields.time.clone())],
         };
-        Ok(Self { wire: Wire::new(config)?, fields, subject, fields_proven: AtomicBool::new(false) })
+        let node_field = config.node_field.clone();
+        Ok(Self {
+            wire: Wire::new(config)?,
+            fields,
+            node_field,
+            subject,
+            fields_proven: AtomicBool::new(false),
+        })
+    }
+
+    /// The newest time of each entity, in one list or in pages.
+    async fn ask(&self, fields: &Fields, query: &Query<'_>) -> Result<Vec<Observation>, SourceError> {
+        let expected = match query.entities {
+            Entities::Only(keys) => keys.len(),
+            Entities::All(expected) => expected,
+        };
+        let wanted = Wanted::by(query);
+        let list = if expected > MAX_AT_ONCE { None } else { self.list(fields, query, &wanted).await? };
+        match list {
+            Some(list) => Ok(list),
+            None => self.pages(fields, query, &wanted).await,
+        }
     }
 
     /// Everything in one list; `None` when it has no room for all of them.
     async fn list(
         &self,
+        fields: &Fields,
         query: &Query<'_>,
         wanted: &Wanted<'_>,
     ) -> Result<Option<Vec<Observation>>, SourceError> {
-        match self.search(&self.fields.list(query), wanted).await {
+        match self.search(&fields.list(query), wanted).await {
             Ok(page) if page.left_out == 0 => Ok(Some(page.newest)),
             Ok(_) | Err(Failure::TooManyBuckets { .. }) => Ok(None),
             Err(Failure::Final(error)) => Err(error),
@@ -71,11 +98,16 @@ impl Indexer {
     }
 
     /// Page after page, each asking for what comes behind the one before.
-    async fn pages(&self, query: &Query<'_>, wanted: &Wanted<'_>) -> Result<Vec<Observation>, SourceError> {
+    async fn pages(
+        &self,
+        fields: &Fields,
+        query: &Query<'_>,
+        wanted: &Wanted<'_>,
+    ) -> Result<Vec<Observation>, SourceError> {
         let (mut newest, mut listed) = (Vec::new(), 0);
         let (mut size, mut after) = (PAGE, None);
         while listed <= MAX_ENTITIES {
-            match self.search(&self.fields.page(query, size, after.as_ref()), wanted).await {
+            match self.search(&fields.page(query, size, after.as_ref()), wanted).await {
                 Ok(page) => {
                     newest.extend(page.newest);
                     listed += page.listed;
@@ -91,7 +123,7 @@ impl Indexer {
                 Err(Failure::Final(error)) => return Err(error),
             }
         }
-        let field = &self.fields.entity;
+        let field = &fields.entity;
         let detail = format!("has more than {MAX_ENTITIES} values of `{field}`: check `entity_field`");
         Err(self.error(SourceReason::Incomplete, detail))
     }
@@ -154,23 +186,37 @@ fn known_fields(body: &[u8]) -> BTreeSet<String> {
 #[async_trait]
 impl Source for Indexer {
     async fn newest(&self, query: &Query<'_>) -> Result<Answer, SourceError> {
-        let expected = match query.entities {
-            Entities::Only([]) => return Ok(Answer::default()),
-            Entities::Only(keys) => keys.len(),
-            Entities::All(expected) => expected,
-        };
-        let wanted = Wanted::by(query);
-        let list = if expected > MAX_AT_ONCE { None } else { self.list(query, &wanted).await? };
-        let newest = match list {
-            Some(list) => list,
-            None => self.pages(query, &wanted).await?,
-        };
+        if let Entities::Only([]) = query.entities {
+            return Ok(Answer::default());
+        }
+        let newest = self.ask(&self.fields, query).await?;
         if newest.is_empty() {
             self.prove_fields().await?;
         } else {
             self.fields_proven.store(true, Ordering::Relaxed);
         }
         Ok(Answer { newest })
+    }
+
+    async fn nodes(&self, query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {
+        let by_node = Fields { entity: self.node_field.clone(), ..self.fields.clone() };
+        let nodes = self.ask(&by_node, &Query { entities: Entities::All(1), ..*query }).await?;
+        if nodes.len() > MAX_NODES {
+            let detail =
+                format!("has more than {MAX_NODES} values of `{}`: check `node_field`", self.node_field);
+            return Err(self.error(SourceReason::Mapping, detail));
+        }
+        let mut homes: BTreeMap<CompactString, (i64, CompactString)> = BTreeMap::new();
+        for node in nodes.into_iter().map(|node| node.key) {
+            let within = Some((self.node_field.clone(), node.to_string()));
+            for seen in self.ask(&Fields { within, ..self.fields.clone() }, query).await? {
+                let home = homes.entry(seen.key).or_insert_with(|| (seen.last_seen, node.clone()));
+                if home.0 < seen.last_seen {
+                    *home = (seen.last_seen, node.clone());
+                }
+            }
+        }
+        Ok(homes.into_iter().map(|(key, (_, node))| Membership { key, node }).collect())
     }
 
     /// The real search over the last minute. A minimal reader may ask for nothing else: `GET /` and

@@ -1,0 +1,135 @@
+//! What a round writes down: from verdicts, and what they have in common, to changes of the journal;
+//! and from what the journal answers to the fleet's new state. Pure.
+
+use std::collections::BTreeMap;
+
+use super::Setup;
+use super::fleet::{self, Changed, Fleet, Outcome};
+use super::pipeline::{Common, Fate, Sorted};
+use super::verdict::{State, Transition};
+use super::words;
+use crate::journal::entities::{Part, Silence};
+use crate::journal::incidents::{Stall, Subject};
+use crate::record::{Change, EntityChange, IncidentChange, Whole};
+
+/// The surroundings of a round.
+pub struct Round<'a> {
+    /// The watch.
+    pub setup: &'a Setup,
+    /// Its entities, before the round's changes.
+    pub fleet: &'a Fleet,
+    /// The stalls that are open.
+    pub stalls: &'a BTreeMap<Common, Stall>,
+    /// In milliseconds.
+    pub now: i64,
+}
+
+impl Round<'_> {
+    /// New stalls first (others refer to them by their place), then the entities, then the stalls
+    /// that are over.
+    #[must_use]
+    pub fn changes(&self, changed: &[Changed], sorted: &Sorted) -> Vec<Change> {
+        let watch = &self.setup.watch.name;
+        let stalled = sorted.stalled.iter().map(|(common, tally)| {
+            let names = words::names(self.fleet, &self.members(changed, sorted, common));
+            let event = words::stalled(watch, common, tally, &names, self.now);
+            Change::event(IncidentChange::Open(Subject::Pipeline), event)
+        });
+        let told = changed.iter().zip(&sorted.fates).filter_map(|(changed, fate)| match fate {
+            Fate::Told => Some(self.change(changed, None)),
+            Fate::PartOf(_) if matches!(changed.transition, Transition::StillSilent { .. }) => None,
+            Fate::PartOf(common) => Some(self.change(changed, self.whole(sorted, common))),
+            Fate::Waits => None,
+        });
+        let over = sorted.over.iter().filter_map(|(common, tally)| {
+            let incident = self.stalls.get(common)?.incident;
+            let left = words::names(self.fleet, &self.left(changed, incident));
+            let event = words::flows_again(watch, common, tally, &left, self.now);
+            Some(Change::event(IncidentChange::Close(incident), event))
+        });
+        stalled.chain(told).chain(over).collect()
+    }
+
+    /// What becomes of the changed entities; `incidents` are those of [`changes`](Self::changes).
+    #[must_use]
+    pub fn outcomes(
+        &self,
+        changed: &[Changed],
+        sorted: &Sorted,
+        incidents: &[Option<i64>],
+    ) -> Vec<(usize, Outcome)> {
+        let mut told = incidents.iter().skip(sorted.stalled.len()).copied();
+        let opened = |at: usize| incidents.get(at).copied().flatten();
+        let mut outcomes = Vec::with_capacity(changed.len());
+        for (changed, fate) in changed.iter().zip(&sorted.fates) {
+            let outcome = match (fate, changed.transition) {
+                (Fate::Waits, _) => Outcome::Later(self.now + self.setup.watch.poll.as_millis() as i64),
+                (Fate::PartOf(_), Transition::StillSilent { .. }) => continue,
+                (_, Transition::Recovered { .. }) => {
+                    told.next();
+                    Outcome::Fresh
+                }
+                (fate, _) => match told.next().flatten() {
+                    None => continue,
+                    Some(incident) => {
+                        let part = match fate {
+                            Fate::PartOf(common) => match self.whole(sorted, common) {
+                                Some(Whole::Incident(whole)) => Part::Of(whole),
+                                Some(Whole::OpenedBy(at)) => opened(at).map_or(Part::Alone, Part::Of),
+                                None => Part::Alone,
+                            },
+                            _ => Part::Alone,
+                        };
+                        Outcome::Silent(Silence { incident, opened: self.now, part })
+                    }
+                },
+            };
+            outcomes.push((changed.at, outcome));
+        }
+        outcomes
+    }
+
+    fn change(&self, changed: &Changed, part_of: Option<Whole>) -> Change {
+        let entity = &self.fleet.entities()[changed.at];
+        let policy = self.fleet.policy(entity);
+        let incident = match changed.transition {
+            Transition::FellSilent | Transition::FoundSilent => IncidentChange::Open(Subject::Agent),
+            Transition::StillSilent { incident } => IncidentChange::Detach(incident),
+            Transition::Recovered { incident, .. } => IncidentChange::Close(incident),
+        };
+        let mut event = words::changed(&self.setup.watch.name, entity, policy, changed.transition, self.now);
+        if let Some(node) = self.fleet.node(entity) {
+            event.labels.entry("node".to_owned()).or_insert_with(|| node.to_owned());
+        }
+        if part_of.is_some() {
+            "pipeline".clone_into(&mut event.cause);
+        }
+        Change { incident, event, entity: EntityChange::Save(fleet::row(entity)), part_of }
+    }
+
+    /// The incident of a stall that is open, or is being opened by this round.
+    fn whole(&self, sorted: &Sorted, common: &Common) -> Option<Whole> {
+        let new = sorted.stalled.iter().position(|(known, _)| known == common);
+        new.map(Whole::OpenedBy)
+            .or_else(|| self.stalls.get(common).map(|stall| Whole::Incident(stall.incident)))
+    }
+
+    /// Who falls silent with a new stall.
+    fn members(&self, changed: &[Changed], sorted: &Sorted, common: &Common) -> Vec<usize> {
+        let part = Fate::PartOf(common.clone());
+        let fates = changed.iter().zip(&sorted.fates);
+        fates.filter(|(_, fate)| **fate == part).map(|(changed, _)| changed.at).collect()
+    }
+
+    /// Who fell silent with a stall and is not back yet.
+    fn left(&self, changed: &[Changed], incident: i64) -> Vec<usize> {
+        let back: Vec<usize> = changed
+            .iter()
+            .filter(|changed| matches!(changed.transition, Transition::Recovered { .. }))
+            .map(|changed| changed.at)
+            .collect();
+        let entities = self.fleet.entities().iter().enumerate();
+        let part = |state: State| matches!(state, State::Silent { silence, .. } if silence.part == Part::Of(incident));
+        entities.filter(|(at, entity)| part(entity.state) && !back.contains(at)).map(|(at, _)| at).collect()
+    }
+}

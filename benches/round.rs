@@ -144,6 +144,7 @@ fn watch(agents: usize) -> Watch {
     Watch {
         name: "default".to_owned(),
         source: "wazuh".to_owned(),
+        beside: Vec::new(),
         agent_file: "agents.csv".into(),
         agents: (0..agents).map(agent).collect(),
         interval: Duration::from_secs(900),

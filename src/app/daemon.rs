@@ -93,6 +93,7 @@ pub fn setups(parts: &Parts) -> Vec<Setup> {
     let setup = |watch: &crate::config::Watch| Setup {
         watch: watch.clone(),
         source: parts.sources[&watch.source].clone(),
+        beside: watch.beside.iter().map(|name| (name.clone(), parts.sources[name].clone())).collect(),
     };
     parts.watches.iter().map(setup).collect()
 }

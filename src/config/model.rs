@@ -34,6 +34,8 @@ pub struct SourceTable {
     pub name: String,
     /// Its kind.
     pub kind: &'static str,
+    /// What it can see.
+    pub sees: crate::source::Sees,
     /// Ready to build.
     pub decoded: Box<dyn crate::source::registry::Decoded>,
 }
@@ -55,8 +57,10 @@ pub struct ChannelTable {
 pub struct Watch {
     /// Its name.
     pub name: String,
-    /// The source it reads.
+    /// The source that decides who is silent.
     pub source: String,
+    /// Sources that tell why.
+    pub beside: Vec<String>,
     /// The file with its agents, `id,label` lines.
     pub agent_file: PathBuf,
     /// The agents in it.

@@ -196,7 +196,7 @@ pub fn sources<'t>(
             let built = trial.build(&SourceContext { name: name.to_owned() }).map(drop);
             not_built(reading, &read.table, built);
         }
-        let table = SourceTable { name: name.to_owned(), kind: kind.name(), decoded };
+        let table = SourceTable { name: name.to_owned(), kind: kind.name(), sees: kind.sees(), decoded };
         reading.is_sound(&path, before).then_some(table)
     })
 }

@@ -92,7 +92,7 @@ impl Assembly<'_, '_> {
         let top = take("").map(|top| self.top(top)).unwrap_or_default();
         let installation = top.unwrap_or_else(|| self.inputs.host.clone());
         let sources = named::sources(&mut self.reading, take("sources"), self.sources);
-        let watches = watches::watches(&mut self.reading, take("watches"), &sources.names);
+        let watches = watches::watches(&mut self.reading, take("watches"), &sources);
         let mut channels = named::channels(&mut self.reading, take("channels"), self.channels, &installation);
         if nothing && !self.unreadable {
             self.nothing_to_watch();

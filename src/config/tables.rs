@@ -40,9 +40,10 @@ pub struct Channel {
 #[derive(Debug, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Watch {
-    /// The source it reads. It may be left out where there is one source only.
-    #[schemars(with = "Option<String>")]
-    pub source: Option<Spanned<String>>,
+    /// The source it reads, or a list: one of documents, which decides, and others that tell why. It
+    /// may be left out where there is one of each only.
+    #[schemars(with = "Option<Globs>")]
+    pub source: Option<Spanned<Globs>>,
     /// The file with its agents, one `id,label` on each line.
     #[schemars(with = "PathBuf", required)]
     pub agent_file: Option<Spanned<PathBuf>>,

@@ -13,19 +13,24 @@ use log_monitor_channels::Severity;
 use super::agents;
 use super::diagnostics::At;
 use super::matcher::Matcher;
-use super::model::{Agent, Class, Watch};
+use super::model::{Agent, Class, SourceTable, Watch};
 use super::named::{Family, family};
 use super::reading::{Reading, joined};
 use super::source_map::Place;
 use super::suggest;
 use super::tables;
 use super::tree::Node;
+use crate::source::Sees;
 
 /// Rounds are at least and at most this far apart, unless `poll` says otherwise.
 const POLL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
-/// Reads the `[watches.*]` tables. `sources` are the names there are.
-pub fn watches(reading: &mut Reading<'_>, node: Option<Node<'_>>, sources: &[String]) -> Family<Watch> {
+/// Reads the `[watches.*]` tables. `sources` are those there are.
+pub fn watches(
+    reading: &mut Reading<'_>,
+    node: Option<Node<'_>>,
+    sources: &Family<SourceTable>,
+) -> Family<Watch> {
     let schema = tables::schema_of::<tables::Watch>();
     family(reading, "watches", node, |reading, name, table| {
         let path = joined("watches", name);
@@ -41,17 +46,19 @@ fn watch(
     name: &str,
     place: &Place,
     table: tables::Watch,
-    sources: &[String],
+    sources: &Family<SourceTable>,
 ) -> Option<Watch> {
-    let source = source(reading, name, place, table.source.as_ref(), sources);
+    let sources = sources_of(reading, name, place, table.source.as_ref(), sources);
     let agents = table.agent_file.as_ref().map(|file| agents_of(reading, file));
     if let Some(agents) = agents.as_ref().filter(|agents| !agents.is_empty()) {
         strangers(reading, &table.intervals, agents);
     }
     let classes = table.classes.iter().map(|class| self::class(reading, class)).collect();
+    let (source, beside) = sources?;
     let mut watch = Watch {
         name: name.to_owned(),
-        source: source?,
+        source,
+        beside,
         agent_file: table.agent_file?.into_inner(),
         agents: agents?,
         interval: table.interval.0,
@@ -72,31 +79,82 @@ fn default_poll(watch: &Watch) -> Duration {
     (all.min().unwrap_or(watch.interval) / 3).clamp(POLL.0, POLL.1)
 }
 
-fn source(
+/// The source of documents, and those beside it.
+fn sources_of(
     reading: &mut Reading<'_>,
     watch: &str,
     place: &Place,
-    named: Option<&Spanned<String>>,
-    sources: &[String],
-) -> Option<String> {
-    let known = || sources.iter().map(String::as_str);
-    match (named, sources) {
-        (Some(name), _) if sources.contains(name.get_ref()) => Some(name.get_ref().clone()),
-        (Some(name), _) => {
-            let message = format!("unknown source `{}`", super::reading::shown_name(name.get_ref()));
-            let help = suggest::help(name.get_ref(), known());
-            reading.findings.error(At::Place(name.span()), message).maybe_help(help);
+    named: Option<&Spanned<tables::Globs>>,
+    sources: &Family<SourceTable>,
+) -> Option<(String, Vec<String>)> {
+    let Some(named) = named else { return usual_sources(reading, watch, place, sources) };
+    let mut known = Vec::new();
+    for (name, place) in named.get_ref().placed(named.span()) {
+        if sources.names.iter().any(|source| source == name) {
+            known.push(name);
+            continue;
+        }
+        let help = suggest::help(name, sources.names.iter().map(String::as_str));
+        let message = format!("unknown source `{}`", super::reading::shown_name(name));
+        reading.findings.error(At::Place(place), message).maybe_help(help);
+    }
+    if let Some(unread) = known.iter().find(|name| sees(sources, name).is_none()) {
+        // That table's own mistakes are told already; whether it fits here is not known.
+        return Some(((*unread).to_owned(), Vec::new()));
+    }
+    let (documents, beside): (Vec<&str>, Vec<&str>) =
+        known.into_iter().partition(|name| sees(sources, name) == Some(Sees::Documents));
+    match (documents.as_slice(), beside.as_slice()) {
+        ([one], _) => Some(((*one).to_owned(), beside.into_iter().map(str::to_owned).collect())),
+        ([], []) => None,
+        ([], _) => {
+            let message = "none of these sources sees what agents log, so nobody can be silent";
+            reading.findings.error(At::Place(named.span()), message).help("name an indexer, too");
             None
         }
-        (None, [only]) => Some(only.clone()),
-        (None, []) => None,
-        (None, _) => {
+        _ => {
+            let message = format!("a watch reads one source of documents, not {}", documents.len());
+            reading.findings.error(At::Place(named.span()), message).help("make a watch for each");
+            None
+        }
+    }
+}
+
+/// Where none is named: the only one of documents, and the only one beside it.
+fn usual_sources(
+    reading: &mut Reading<'_>,
+    watch: &str,
+    place: &Place,
+    sources: &Family<SourceTable>,
+) -> Option<(String, Vec<String>)> {
+    let (documents, beside): (Vec<&String>, Vec<&String>) =
+        sources.names.iter().partition(|name| sees(sources, name) != Some(Sees::Connections));
+    match documents.as_slice() {
+        [only] => {
+            let beside = if beside.len() == 1 { beside.into_iter().cloned().collect() } else { Vec::new() };
+            Some(((*only).clone(), beside))
+        }
+        [] if beside.is_empty() => None,
+        [] => {
+            let message = "no source sees what agents log, so nobody can be silent";
+            reading
+                .findings
+                .error(At::Place(place.clone()), message)
+                .help("add an indexer under [sources.NAME]");
+            None
+        }
+        _ => {
             let message = format!("missing key `source` in `{}`", joined("watches", watch));
-            let help = format!("there is {}", suggest::list(known()));
+            let help = format!("there is {}", suggest::list(documents.iter().map(|name| name.as_str())));
             reading.findings.error(At::Place(place.clone()), message).help(help);
             None
         }
     }
+}
+
+/// What a source sees; `None` when its table could not be read.
+fn sees(sources: &Family<SourceTable>, name: &str) -> Option<Sees> {
+    sources.items.iter().find(|source| source.name == name).map(|source| source.sees)
 }
 
 fn agents_of(reading: &mut Reading<'_>, file: &Spanned<impl AsRef<Path>>) -> Vec<Agent> {

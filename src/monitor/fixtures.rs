@@ -10,6 +10,7 @@ pub fn watch(ids: &[&str]) -> Watch {
     Watch {
         name: "default".to_owned(),
         source: "wazuh".to_owned(),
+        beside: Vec::new(),
         agent_file: "agents.csv".into(),
         agents: ids.iter().map(|id| Agent { id: (*id).to_owned(), label: format!("host-{id}") }).collect(),
         interval: Duration::from_secs(900),

@@ -254,6 +254,14 @@ impl Fleet {
         suspects.iter().filter_map(change).collect()
     }
 
+    /// Those of the suspects that are silent and have to be told.
+    #[must_use]
+    pub fn newly_silent(&self, suspects: &[usize], now: i64) -> Vec<usize> {
+        let changed = self.judge(suspects, now).into_iter();
+        let silent = changed.filter(|changed| !matches!(changed.transition, Transition::Recovered { .. }));
+        silent.map(|changed| changed.at).collect()
+    }
+
     /// After a round: the changed entities take their new state (silent ones with the incident that
     /// the journal gave them), and whoever is not silent goes back on the heap.
     pub fn settle(&mut self, suspects: &[usize], changed: &[(usize, Outcome)]) {

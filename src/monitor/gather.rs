@@ -1,14 +1,16 @@
 //! The questions of one round, asked of a source. Everything or nothing: a round that is not
 //! answered in full judges nobody.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::cause::Cause;
 use super::fleet::Fleet;
 use super::verdict::State;
 use super::words::LOOK_BACK;
-use crate::source::{Answer, Entities, Query, Source, SourceError};
+use crate::source::{Answer, Connection, Entities, Query, Source, SourceError, SourceReason};
 
 /// Each round looks this far behind the last good one: documents arrive late.
 const OVERLAP: TimeDelta = TimeDelta::minutes(2);
@@ -53,13 +55,39 @@ pub async fn gather(
 
 /// Asks who sends through which node. That only helps to explain silences, so a failure is no
 /// failure of the round.
-pub async fn homes(source: &dyn Source, fleet: &mut Fleet, now: DateTime<Utc>) {
+///
+/// # Errors
+/// When the source did not answer.
+pub async fn homes(source: &dyn Source, fleet: &mut Fleet, now: DateTime<Utc>) -> Result<(), SourceError> {
     let window = TimeDelta::milliseconds(fleet.longest_threshold()).max(TimeDelta::hours(1));
     let entities = Entities::All(fleet.entities().len());
-    match source.nodes(&Query { from: now - window, to: now + AHEAD, entities }).await {
-        Ok(homes) => fleet.take_homes(&homes),
-        Err(error) => tracing::warn!("cannot look up which nodes the agents send through: {error}"),
-    }
+    let homes = source.nodes(&Query { from: now - window, to: now + AHEAD, entities }).await?;
+    fleet.take_homes(&homes);
+    Ok(())
+}
+
+/// Asks why entities are silent: how their agents are connected.
+///
+/// # Errors
+/// When the source did not answer.
+pub async fn causes(
+    source: &dyn Source,
+    fleet: &Fleet,
+    silent: &[usize],
+    now: DateTime<Utc>,
+) -> Result<HashMap<usize, Cause>, SourceError> {
+    let keys: Vec<&str> = silent.iter().map(|at| &*fleet.entities()[*at].key).collect();
+    let connections = source.connections(&keys).await?;
+    let known: HashMap<&str, &Connection> =
+        connections.iter().map(|connection| (connection.key.as_str(), connection)).collect();
+    let cause = |key: &str| Cause::of(known.get(key).copied(), now.timestamp_millis());
+    Ok(silent.iter().zip(&keys).map(|(at, key)| (*at, cause(key))).collect())
+}
+
+/// Who is asked why may not hold a message up.
+#[must_use]
+pub fn too_late() -> SourceError {
+    SourceError::new(SourceReason::Timeout, "it did not say in time why agents are silent")
 }
 
 /// Looks at suspects over their whole threshold, unless the round's window covered it.

@@ -4,13 +4,14 @@
 //! that are due judged; their changes are written down in one transaction; only then does the fleet
 //! in memory take its new state. The monitor knows of no channel.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch as channel;
 
+pub mod cause;
 pub mod clock_guard;
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -30,6 +31,7 @@ use crate::journal::incidents::{self, Stall};
 use crate::journal::{JournalError, events};
 use crate::record::{Change, EntityChange, IncidentChange, Recorder};
 use crate::source::{Source, SourceError};
+use cause::Cause;
 use clock_guard::ClockGuard;
 use fleet::Fleet;
 use pipeline::{Common, Sorted};
@@ -49,13 +51,27 @@ const REFUSED: Duration = Duration::from_secs(30);
 /// How often the source is asked who sends through which node.
 const HOMES: TimeDelta = TimeDelta::hours(1);
 
+/// And one that did not answer.
+const ASK_AGAIN: TimeDelta = TimeDelta::minutes(5);
+
+/// For more silent entities than this nobody is asked why: something else has broken.
+const ASKED_WHY: usize = 100;
+
+/// A larger fleet is not read page by page to learn its nodes.
+const ASKED_WHERE: usize = 10_000;
+
+/// A message does not wait longer than this to learn why.
+const PATIENCE: Duration = Duration::from_secs(15);
+
 /// What a reload replaces.
 #[derive(Clone)]
 pub struct Setup {
     /// The watch.
     pub watch: Watch,
-    /// Its source.
+    /// The source that decides who is silent.
     pub source: Arc<dyn Source>,
+    /// Sources that tell why, by name.
+    pub beside: Vec<(String, Arc<dyn Source>)>,
 }
 
 /// The monitor of one watch.
@@ -67,6 +83,10 @@ pub struct Monitor {
     clock_guard: ClockGuard,
     /// The open incidents of the pipeline, by what their entities share.
     stalls: BTreeMap<Common, Stall>,
+    /// Why entities are silent, by their place, as the last round was told.
+    causes: HashMap<usize, Cause>,
+    /// How the sources beside answered last, by name.
+    beside: BTreeMap<String, Result<(), SourceError>>,
     /// When the source was asked last who sends through which node.
     homes_asked: Option<DateTime<Utc>>,
     /// The end of the last good round's window; `None` before the first.
@@ -90,6 +110,8 @@ impl Monitor {
             fleet: Fleet::default(),
             clock_guard: ClockGuard::new(now),
             stalls: BTreeMap::new(),
+            causes: HashMap::new(),
+            beside: BTreeMap::new(),
             homes_asked: None,
             good_until: None,
             saved: None,
@@ -122,6 +144,8 @@ impl Monitor {
             .await?;
         self.stalls = stalls.into_iter().map(|(key, stall)| (Common::from_key(&key), stall)).collect();
         self.homes_asked = None;
+        self.causes.clear();
+        self.beside.clear();
         let (fleet, gone) = Fleet::new(&self.setup.watch, rows);
         let_go(&self.recorder, &self.setup.watch.name, gone).await?;
         self.fleet = fleet;
@@ -195,11 +219,44 @@ impl Monitor {
         let horizon = wall.max(now);
         let source = self.setup.source.clone();
         let answered = gather::gather(&*source, &mut self.fleet, self.good_until, now, horizon).await;
-        if answered.is_ok() && self.homes_asked.is_none_or(|asked| now - asked >= HOMES || now < asked) {
-            gather::homes(&*source, &mut self.fleet, now).await;
-            self.homes_asked = Some(now);
+        if let Ok(suspects) = &answered {
+            self.ask_for_more(suspects, now).await;
         }
         (now, answered)
+    }
+
+    /// What helps to explain silences: who sends through which node, and how those who have fallen
+    /// silent are connected. When it cannot be had, messages say less.
+    async fn ask_for_more(&mut self, suspects: &[usize], now: DateTime<Utc>) {
+        let every = if self.beside.values().any(Result::is_err) { ASK_AGAIN } else { HOMES };
+        if self.homes_asked.is_none_or(|asked| now - asked >= every || now < asked) {
+            if let Err(error) = gather::homes(&*self.setup.source, &mut self.fleet, now).await {
+                tracing::warn!("cannot look up which nodes the agents send through: {error}");
+            }
+            for (name, source) in &self.setup.beside {
+                let answered = match self.fleet.knows_nodes() || self.fleet.entities().len() > ASKED_WHERE {
+                    true => source.probe().await,
+                    false => gather::homes(&**source, &mut self.fleet, now).await,
+                };
+                self.beside.insert(name.clone(), answered);
+            }
+            self.homes_asked = Some(now);
+        }
+        self.causes.clear();
+        let silent = self.fleet.newly_silent(suspects, events::millis(now));
+        if silent.is_empty() || silent.len() > ASKED_WHY {
+            return;
+        }
+        for (name, source) in &self.setup.beside {
+            let asking = gather::causes(&**source, &self.fleet, &silent, now);
+            let asked =
+                tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| Err(gather::too_late()));
+            match &asked {
+                Ok(causes) => self.causes.extend(causes.clone()),
+                Err(_) => self.causes.extend(silent.iter().map(|at| (*at, Cause::CannotTell))),
+            }
+            self.beside.insert(name.clone(), asked.map(drop));
+        }
     }
 
     /// Judges what was answered, and notes how the source is.
@@ -219,6 +276,7 @@ impl Monitor {
         if let Err(error) = told {
             tracing::error!("watch {}: {error}", watch.name);
         }
+        self.tell_of_beside().await;
         let suspects = answered?;
         if self.clock_guard.doubts() && self.follows_the_clock() {
             // By the new time: the next round looks over the whole threshold first.
@@ -233,6 +291,21 @@ impl Monitor {
         self.good_until = Some(now);
         self.checkpoint_if_due(now).await;
         Ok(())
+    }
+
+    /// One incident for each source beside that does not answer.
+    async fn tell_of_beside(&self) {
+        for (source, answered) in &self.beside {
+            // Of its own: this watch may read its documents all the same.
+            let watch = format!("{} beside", self.setup.watch.name);
+            let told = match answered {
+                Ok(()) => self.health.good(&self.recorder, source, &watch).await,
+                Err(error) => self.health.failed(&self.recorder, source, &watch, error, 0).await,
+            };
+            if let Err(error) = told {
+                tracing::error!("watch {}: {error}", self.setup.watch.name);
+            }
+        }
     }
 
     /// Whether the documents of the last rounds follow the clock as it was set; then it is in force.
@@ -260,7 +333,8 @@ impl Monitor {
             true => pipeline::sort(&self.fleet, &changed, &self.stalls, &self.setup.watch.pipeline, now),
             false => Sorted::all_told(changed.len()),
         };
-        let round = Round { setup: &self.setup, fleet: &self.fleet, stalls: &self.stalls, now };
+        let round =
+            Round { setup: &self.setup, fleet: &self.fleet, causes: &self.causes, stalls: &self.stalls, now };
         let changes = round.changes(&changed, &sorted);
         let incidents = match changes.is_empty() {
             true => Vec::new(),

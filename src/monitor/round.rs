@@ -1,9 +1,10 @@
 //! What a round writes down: from verdicts, and what they have in common, to changes of the journal;
 //! and from what the journal answers to the fleet's new state. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::Setup;
+use super::cause::Cause;
 use super::fleet::{self, Changed, Fleet, Outcome};
 use super::pipeline::{Common, Fate, Sorted};
 use super::verdict::{State, Transition};
@@ -18,6 +19,8 @@ pub struct Round<'a> {
     pub setup: &'a Setup,
     /// Its entities, before the round's changes.
     pub fleet: &'a Fleet,
+    /// Why entities are silent, by their place.
+    pub causes: &'a HashMap<usize, Cause>,
     /// The stalls that are open.
     pub stalls: &'a BTreeMap<Common, Stall>,
     /// In milliseconds.
@@ -97,7 +100,9 @@ impl Round<'_> {
             Transition::StillSilent { incident } => IncidentChange::Detach(incident),
             Transition::Recovered { incident, .. } => IncidentChange::Close(incident),
         };
-        let mut event = words::changed(&self.setup.watch.name, entity, policy, changed.transition, self.now);
+        let cause = self.causes.get(&changed.at).unwrap_or(&Cause::NotAsked);
+        let watch = &self.setup.watch.name;
+        let mut event = words::changed(watch, entity, policy, changed.transition, cause, self.now);
         if let Some(node) = self.fleet.node(entity) {
             event.labels.entry("node".to_owned()).or_insert_with(|| node.to_owned());
         }

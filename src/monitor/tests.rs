@@ -1,5 +1,6 @@
 //! Detection as a whole: a scripted source, a real journal, a paused clock.
 
+mod causes;
 mod stalls;
 
 use std::collections::BTreeMap;
@@ -97,7 +98,7 @@ impl World {
     async fn with(watched: Watch, index: Arc<Index>, journal: Journal, clock: Arc<Settable>) -> Self {
         let (_, routes) = watch::channel(Arc::new(vec![route("catch_all", &[&["log"]])]));
         let recorder = Recorder { journal, bus: Bus::default(), clock: clock.clone(), routes };
-        let setup = Setup { watch: watched, source: index.clone() };
+        let setup = Setup { watch: watched, source: index.clone(), beside: Vec::new() };
         let monitor = Monitor::new(setup, recorder.clone(), Arc::new(SourceHealth::default())).await.unwrap();
         Self { index, clock, recorder, monitor }
     }
@@ -202,7 +203,11 @@ async fn a_failure_that_passes_within_the_round_is_not_told() {
     }
     let mut world = World::new(&["001"]).await;
     let source = Arc::new(Hiccup(world.index.clone(), Mutex::default()));
-    world.monitor.replace(Setup { watch: default_watch(&["001"]), source }).await.unwrap();
+    world
+        .monitor
+        .replace(Setup { watch: default_watch(&["001"]), source, beside: Vec::new() })
+        .await
+        .unwrap();
     world.minutes(20, &["001"]).await;
     assert_eq!(world.story().await, [""; 0]);
 }
@@ -262,7 +267,8 @@ async fn a_reload_takes_up_newcomers_and_lets_the_others_go() {
     let mut world = World::new(&["001", "002"]).await;
     world.minutes(2, &["001", "002"]).await;
     world.minutes(20, &["001"]).await;
-    let setup = Setup { watch: default_watch(&["001", "003"]), source: world.index.clone() };
+    let setup =
+        Setup { watch: default_watch(&["001", "003"]), source: world.index.clone(), beside: Vec::new() };
     world.monitor.replace(setup).await.unwrap();
     world.minutes(20, &["001", "003"]).await;
     assert_eq!(world.story().await, ["agent_silent 002", "agent_unwatched 002"]);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use log_monitor_channels::text::one_line;
 use log_monitor_channels::{Entity as Subject, Event, EventKind, Severity};
 
+use super::cause::Cause;
 use super::fleet::{self, Entity, Fleet};
 use super::pipeline::{Common, Tally};
 use super::verdict::Transition;
@@ -27,9 +28,21 @@ const NAMED: usize = 10;
 const WAY: &str = "So it is hardly the agents, but the way of their logs: check first the manager (and its \
                    Filebeat), the network between, and the indexer's disk.";
 
+const NEVER: &str = "Check first: is the id right, was the agent ever enrolled, and is its manager the one that \
+                     this indexer belongs to?";
+
 /// The event of an entity's change.
 #[must_use]
-pub fn changed(watch: &str, entity: &Entity, policy: &Policy, transition: Transition, now: i64) -> Event {
+pub fn changed(
+    watch: &str,
+    entity: &Entity,
+    policy: &Policy,
+    transition: Transition,
+    reason: &Cause,
+    now: i64,
+) -> Event {
+    let why = reason.sentence(now);
+    let check = why.as_deref().unwrap_or(FIRST_CHECK);
     let since = match transition {
         Transition::Recovered { since, .. } => since,
         Transition::FellSilent | Transition::FoundSilent | Transition::StillSilent { .. } => entity.last_seen,
@@ -40,27 +53,25 @@ pub fn changed(watch: &str, entity: &Entity, policy: &Policy, transition: Transi
         (Transition::FellSilent, Some(long)) => (
             EventKind::AgentSilent,
             "no_documents",
-            format!("No logs for {long}; at most {quiet} without one is expected. {FIRST_CHECK}"),
+            format!("No logs for {long}; at most {quiet} without one is expected. {check}"),
         ),
         (Transition::FoundSilent, Some(long)) => (
             EventKind::AgentSilent,
             "silent_before_start",
-            format!("It was silent already when log-monitor first looked: no logs for {long}. {FIRST_CHECK}"),
+            format!("It was silent already when log-monitor first looked: no logs for {long}. {check}"),
         ),
         (Transition::StillSilent { .. }, Some(long)) => (
             EventKind::AgentSilent,
             "silent_after_stall",
-            format!(
-                "It fell silent with others, which log again; it does not: no logs for {long}. {FIRST_CHECK}"
-            ),
+            format!("It fell silent with others, which log again; it does not: no logs for {long}. {check}"),
         ),
         (Transition::FellSilent | Transition::FoundSilent | Transition::StillSilent { .. }, None) => (
             EventKind::AgentSilent,
             "never_seen",
             format!(
-                "The source has no log of it in the last {}. Check first: is the id right, was the agent ever \
-                 enrolled, and is its manager the one that this indexer belongs to?",
-                human(LOOK_BACK)
+                "The source has no log of it in the last {}. {}",
+                human(LOOK_BACK),
+                why.as_deref().unwrap_or(NEVER)
             ),
         ),
         (Transition::Recovered { .. }, _) => {
@@ -78,7 +89,7 @@ pub fn changed(watch: &str, entity: &Entity, policy: &Policy, transition: Transi
         entity: Some(Subject { id: entity.key.to_string(), label: entity.label.to_string() }),
         since: since.map(time),
         threshold_seconds: Some(u64::try_from(fleet::threshold(policy) / 1000).unwrap_or_default()),
-        cause: cause.to_owned(),
+        cause: if kind == EventKind::AgentSilent { reason.name().unwrap_or(cause) } else { cause }.to_owned(),
         detail,
         labels: policy.labels.clone(),
     }
@@ -185,18 +196,29 @@ fn labels_of(common: &Common) -> BTreeMap<String, String> {
     }
 }
 
-/// The event of a source that cannot be read.
+/// The event of a source that cannot be read; without `entities` it is one that only tells why.
 #[must_use]
 pub fn source_down(source: &str, error: &SourceError, entities: usize, now: i64) -> Event {
+    let (severity, meaning) = match entities {
+        0 => (
+            Severity::Medium,
+            "Until it can be read again messages do not say why an agent is silent; who is silent is noticed all the \
+             same."
+                .to_owned(),
+        ),
+        _ => (
+            Severity::High,
+            format!(
+                "Until it can be read again nothing is known about its {entities} agents; that is no sign that they \
+                 are silent."
+            ),
+        ),
+    };
     Event {
         since: Some(time(now)),
         cause: error.reason.name().to_owned(),
-        detail: format!(
-            "{} Until it can be read again nothing is known about its {entities} agents; that is no sign that \
-             they are silent.",
-            sentence(&error.detail)
-        ),
-        ..about(source, EventKind::SourceDown, Severity::High, now)
+        detail: format!("{} {meaning}", sentence(&error.detail)),
+        ..about(source, EventKind::SourceDown, severity, now)
     }
 }
 

@@ -16,6 +16,7 @@ use serde::{Deserialize, Deserializer};
 #[schemars(with = "PathBuf")]
 pub struct CaFile {
     certificates: Vec<Certificate>,
+    der: Vec<CertificateDer<'static>>,
 }
 
 impl CaFile {
@@ -32,8 +33,15 @@ impl CaFile {
         if certificates.is_empty() {
             return Err(format!("CA file {shown} holds no certificate (no BEGIN CERTIFICATE line)"));
         }
-        let certificates = certificates.iter().map(checked).collect::<Result<_, _>>();
-        Ok(Self { certificates: certificates.map_err(|error| format!("CA file {shown}: {error}"))? })
+        let checked = certificates.iter().map(checked).collect::<Result<_, _>>();
+        let checked = checked.map_err(|error| format!("CA file {shown}: {error}"))?;
+        Ok(Self { certificates: checked, der: certificates })
+    }
+
+    /// The same as bytes.
+    #[must_use]
+    pub fn der(&self) -> &[CertificateDer<'static>] {
+        &self.der
     }
 
     /// What it holds, never nothing.

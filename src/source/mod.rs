@@ -8,23 +8,45 @@ use compact_str::CompactString;
 pub mod ca_file;
 pub mod indexer;
 pub mod registry;
+pub mod server_api;
+pub mod tls;
+pub mod wire;
 
 pub use registry::{SourceContext, SourceKind, SourceRegistry};
 
 /// The registry with every kind that this program brings.
 #[must_use]
 pub fn default_sources() -> SourceRegistry {
-    SourceRegistry::new().with::<indexer::Indexer>()
+    SourceRegistry::new().with::<indexer::Indexer>().with::<server_api::ServerApi>()
 }
 
-/// Reads when entities last logged.
+/// What a kind of source can see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sees {
+    /// What entities log: it decides who is silent.
+    Documents,
+    /// How agents are connected: it tells why.
+    Connections,
+}
+
+/// Reads what is outside. It judges nothing.
 #[async_trait]
 pub trait Source: Send + Sync + 'static {
     /// The newest life sign of each entity within the window. An entity without any is absent.
     ///
     /// # Errors
     /// Whenever the answer is not known to be complete. An error is never evidence of silence.
-    async fn newest(&self, query: &Query<'_>) -> Result<Answer, SourceError>;
+    async fn newest(&self, _query: &Query<'_>) -> Result<Answer, SourceError> {
+        Err(SourceError::new(SourceReason::Mapping, "this kind of source sees no documents"))
+    }
+
+    /// How agents are connected to their manager. An agent that the server does not know is absent.
+    ///
+    /// # Errors
+    /// As [`newest`](Self::newest).
+    async fn connections(&self, _keys: &[&str]) -> Result<Vec<Connection>, SourceError> {
+        Ok(Vec::new())
+    }
 
     /// The node (the manager of a cluster) that each entity's newest document came through. Nothing
     /// where the source cannot tell: it only helps to say what silent entities have in common.
@@ -76,6 +98,36 @@ pub struct Observation {
     pub key: CompactString,
     /// Milliseconds since 1970, UTC, by the clock of the Wazuh manager.
     pub last_seen: i64,
+}
+
+/// How an agent is connected. Times are milliseconds since 1970, UTC, by the manager's clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// The agent's id. Hostile input.
+    pub key: CompactString,
+    /// Whether it is.
+    pub link: Link,
+    /// Its last sign of being there.
+    pub last_keepalive: Option<i64>,
+    /// When the manager noticed that it went.
+    pub lost_at: Option<i64>,
+    /// The node it sends through. Hostile input.
+    pub node: Option<CompactString>,
+}
+
+/// Whether an agent is connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    /// It is.
+    Connected,
+    /// It said that it stops.
+    Stopped,
+    /// It went without a word.
+    Lost,
+    /// It is enrolled, and has never connected.
+    NeverConnected,
+    /// The server says something else.
+    Unknown,
 }
 
 /// Entity `key` sends through `node`.

@@ -8,12 +8,15 @@ use toml::de::{DeValue, Error as TomlError, ValueDeserializer};
 
 use log_monitor_channels::{BuildError, Problem};
 
-use super::Source;
+use super::{Sees, Source};
 
 /// A kind of source: its name, its configuration, and how to build a [`Source`] from it.
 pub trait SourceKind: 'static {
     /// The word after `kind =`.
     const KIND: &'static str;
+
+    /// What it can see.
+    const SEES: Sees = Sees::Documents;
 
     /// The keys of its table, `kind` excepted; see `ChannelKind::Config` for the rules.
     type Config: DeserializeOwned + JsonSchema + Send + 'static;
@@ -80,6 +83,7 @@ type Decode = fn(Spanned<DeValue<'_>>) -> Result<Box<dyn Decoded>, TomlError>;
 #[derive(Debug, Clone)]
 pub struct Kind {
     name: &'static str,
+    sees: Sees,
     schema: fn() -> serde_json::Value,
     decode: Decode,
 }
@@ -88,6 +92,7 @@ impl Kind {
     fn of<K: SourceKind>() -> Self {
         Self {
             name: K::KIND,
+            sees: K::SEES,
             schema: || {
                 let generator = SchemaSettings::draft2020_12().into_generator();
                 generator.into_root_schema_for::<K::Config>().to_value()
@@ -103,6 +108,12 @@ impl Kind {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// What it can see.
+    #[must_use]
+    pub const fn sees(&self) -> Sees {
+        self.sees
     }
 
     /// JSON Schema (2020-12) of its table, `kind` excepted.

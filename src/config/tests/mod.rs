@@ -7,6 +7,7 @@ mod printing;
 mod reference;
 mod refusals;
 mod secrecy;
+mod sources;
 
 use std::ffi::OsString;
 

@@ -91,7 +91,8 @@ fn with_every_key_set_it_loads() {
         .toml(
             &references
                 .replace("\"config/agents.csv\"", "\"@/agents.csv\"")
-                .replace("\"certs/root-ca.pem\"", "\"@/ca.pem\""),
+                .replace("\"certs/root-ca.pem\"", "\"@/ca.pem\"")
+                .replace("\"certs/api.pem\"", "\"@/ca.pem\""),
         );
     let loaded = place.load_with(&default_channels(), &default_sources());
     assert!(loaded.settings.is_some(), "{}", place.shown(&loaded));

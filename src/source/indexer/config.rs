@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::config::duration::Span;
 use crate::source::ca_file::CaFile;
+use crate::source::tls;
 
 /// An OpenSearch or Elasticsearch that holds Wazuh documents.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -26,6 +27,10 @@ pub struct IndexerConfig {
     pub password: Option<Secret>,
     /// PEM file with the indexer's root CA; trusted beside the system's authorities.
     pub ca_file: Option<CaFile>,
+    /// The name that the certificate must be for, if not the host of `url`.
+    pub tls_server_name: Option<String>,
+    /// The SHA-256 of the server's certificate in hex: that one is trusted and no other.
+    pub pinned_sha256: Option<String>,
     /// `false` accepts any certificate: anybody on the way can read the password.
     #[serde(default = "yes")]
     pub verify_certificates: bool,
@@ -79,6 +84,17 @@ const fn half_a_minute() -> Span {
 const MAX_TIMEOUT: Duration = Duration::from_secs(600);
 
 impl IndexerConfig {
+    /// What it says about certificates.
+    #[must_use]
+    pub fn tls(&self) -> tls::Keys<'_> {
+        tls::Keys {
+            ca_file: self.ca_file.as_ref(),
+            server_name: self.tls_server_name.as_deref(),
+            pinned: self.pinned_sha256.as_deref(),
+            verify: self.verify_certificates,
+        }
+    }
+
     /// What the types cannot say.
     pub(super) fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
@@ -92,10 +108,7 @@ impl IndexerConfig {
                 problems.push(Problem::at(key, "not the name of a field"));
             }
         }
-        if !self.verify_certificates {
-            let risk = "certificates are not verified: anybody on the way can read the password";
-            problems.push(Problem::at("verify_certificates", risk).warning().help("set `ca_file` instead"));
-        }
+        problems.extend(self.tls().problems());
         problems
     }
 

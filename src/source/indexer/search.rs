@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::answer::{self, Page, Wanted};
-use super::client::Wire;
+use super::client::Server;
 use super::config::IndexerConfig;
 use super::failure::{self, Failure, Subject};
 use super::query::{FILTER_PATH, Fields, MAX_AT_ONCE};
@@ -38,7 +38,7 @@ const PARAMETERS: [(&str, &str); 3] = [
 /// An OpenSearch or Elasticsearch that holds Wazuh documents.
 #[derive(Debug)]
 pub struct Indexer {
-    wire: Wire,
+    server: Server,
     fields: Fields,
     node_field: String,
     subject: Subject,
@@ -61,7 +61,7 @@ impl Indexer {
         };
         let node_field = config.node_field.clone();
         Ok(Self {
-            wire: Wire::new(config)?,
+            server: Server::new(config)?,
             fields,
             node_field,
             subject,
@@ -139,14 +139,14 @@ impl Indexer {
     }
 
     async fn search(&self, body: &Value, wanted: &Wanted<'_>) -> Result<Page, Failure> {
-        let url = self.wire.url("_search", &PARAMETERS);
-        let reply = self.wire.send(Method::POST, url, Some(body)).await.map_err(Failure::Final)?;
+        let url = self.server.url("_search", &PARAMETERS);
+        let reply = self.server.send(Method::POST, url, Some(body)).await.map_err(Failure::Final)?;
         let outcome = match reply.status {
             200 => answer::read(&reply.body, wanted).map_err(Failure::Final),
             status => Err(failure::meaning(status, &reply.body, &self.subject)),
         };
         outcome.map_err(|failure| match failure {
-            Failure::Final(error) => Failure::Final(self.wire.told(&error)),
+            Failure::Final(error) => Failure::Final(self.server.told(&error)),
             too_many @ Failure::TooManyBuckets { .. } => too_many,
         })
     }
@@ -157,8 +157,8 @@ impl Indexer {
             return Ok(());
         }
         let names = format!("{},{}", self.fields.entity, self.fields.time);
-        let url = self.wire.url("_field_caps", &[("fields", &names), ("filter_path", "fields.*.*.type")]);
-        let reply = self.wire.send(Method::GET, url, None).await?;
+        let url = self.server.url("_field_caps", &[("fields", &names), ("filter_path", "fields.*.*.type")]);
+        let reply = self.server.send(Method::GET, url, None).await?;
         // A user who may search and nothing else cannot be told.
         if reply.status != 200 {
             return Ok(());
@@ -173,7 +173,7 @@ impl Indexer {
     }
 
     fn error(&self, reason: SourceReason, detail: impl Into<String>) -> SourceError {
-        self.wire.told(&SourceError::new(reason, detail))
+        self.server.told(&SourceError::new(reason, detail))
     }
 }
 

@@ -1,0 +1,95 @@
+//! Why an agent is silent, when a source beside tells.
+
+use std::sync::Mutex;
+
+use super::*;
+use crate::source::{Connection, Link};
+
+/// A Wazuh server that knows how agents are connected.
+#[derive(Default)]
+struct Manager {
+    links: Mutex<BTreeMap<String, (Link, Option<i64>)>>,
+    broken: Mutex<Option<SourceReason>>,
+}
+
+#[async_trait::async_trait]
+impl Source for Manager {
+    async fn connections(&self, keys: &[&str]) -> Result<Vec<Connection>, SourceError> {
+        self.probe().await?;
+        let links = self.links.lock().unwrap();
+        let known = links.iter().filter(|(key, _)| keys.contains(&key.as_str()));
+        let connection = |(key, (link, keepalive)): (&String, &(Link, Option<i64>))| Connection {
+            key: key.into(),
+            link: *link,
+            last_keepalive: *keepalive,
+            lost_at: None,
+            node: None,
+        };
+        Ok(known.map(connection).collect())
+    }
+
+    async fn nodes(&self, _: &Query<'_>) -> Result<Vec<Membership>, SourceError> {
+        self.probe().await.map(|()| Vec::new())
+    }
+
+    async fn probe(&self) -> Result<(), SourceError> {
+        match *self.broken.lock().unwrap() {
+            Some(reason) => Err(SourceError::new(reason, "the Wazuh API is broken on purpose")),
+            None => Ok(()),
+        }
+    }
+}
+
+async fn world(ids: &[&str]) -> (World, Arc<Manager>) {
+    let mut world = World::new(ids).await;
+    let manager = Arc::new(Manager::default());
+    let beside: Vec<(String, Arc<dyn Source>)> = vec![("api".to_owned(), manager.clone())];
+    let setup = Setup { watch: default_watch(ids), source: world.index.clone(), beside };
+    world.monitor.replace(setup).await.unwrap();
+    (world, manager)
+}
+
+fn of<'a>(events: &'a [Event], id: &str) -> &'a Event {
+    let about = |event: &&Event| event.entity.as_ref().is_some_and(|entity| entity.id == id);
+    events.iter().find(about).unwrap_or_else(|| panic!("nothing about {id}: {events:#?}"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_message_says_whether_the_agent_is_connected() {
+    let (mut world, manager) = world(&["001", "002", "003"]).await;
+    world.minutes(5, &["001", "002", "003"]).await;
+    let gone = world.now();
+    let later = gone + TimeDelta::minutes(16);
+    manager.links.lock().unwrap().extend([
+        ("001".to_owned(), (Link::Connected, Some(later.timestamp_millis()))),
+        ("002".to_owned(), (Link::Lost, Some(gone.timestamp_millis()))),
+    ]);
+    world.minutes(20, &[]).await;
+    let events = world.events().await;
+    let causes = ["001", "002", "003"].map(|id| of(&events, id).cause.as_str());
+    assert_eq!(causes, ["connected_but_silent", "disconnected", "not_enrolled"]);
+    let lost = &of(&events, "002").detail;
+    assert!(
+        lost.contains("disconnected and did not say goodbye; its last keepalive is 16 min old"),
+        "{lost}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_api_silence_is_told_all_the_same_and_its_outage_once() {
+    let (mut world, manager) = world(&["001", "002"]).await;
+    world.minutes(5, &["001", "002"]).await;
+    *manager.broken.lock().unwrap() = Some(SourceReason::Auth);
+    world.minutes(90, &["002"]).await;
+    let story = ["agent_silent 001", "source_down api"];
+    let mut told = world.story().await;
+    told.sort();
+    assert_eq!(told, story);
+    let events = world.events().await;
+    let silent = of(&events, "001");
+    assert_eq!(silent.cause, "no_documents");
+    assert!(silent.detail.contains("cannot be told: the Wazuh server did not say"), "{}", silent.detail);
+    *manager.broken.lock().unwrap() = None;
+    world.minutes(10, &["001", "002"]).await;
+    assert_eq!(world.story().await.last().unwrap(), "source_up api");
+}

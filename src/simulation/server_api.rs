@@ -1,0 +1,164 @@
+//! A Wazuh server's API in memory: login with a token, lists of agents in pages. It refuses what the
+//! real one refuses: unknown parameters, a wrong password, a token that has ended.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use chrono::{DateTime, SecondsFormat, Utc};
+use log_monitor_channels::testing::{HttpServer, Reply, Request};
+use reqwest::Url;
+use serde_json::{Value, json};
+
+/// An agent as its manager sees it.
+#[derive(Debug, Clone)]
+pub struct SimulatedAgent {
+    /// Its id.
+    pub id: String,
+    /// `active`, `disconnected`, `never_connected` or `pending`.
+    pub status: &'static str,
+    /// 3 = it said that it stops, 4 = it vanished.
+    pub code: i64,
+    /// Its last keepalive; the real server says 9999 for its own agent 000.
+    pub keepalive: Option<DateTime<Utc>>,
+    /// Where it sends to.
+    pub node: &'static str,
+}
+
+/// What the server does.
+#[derive(Debug, Clone, Default)]
+pub struct State {
+    /// Whom it knows.
+    pub agents: Vec<SimulatedAgent>,
+    /// Logs in by GET only, as 4.3 does.
+    pub old: bool,
+    /// How often somebody tried to log in.
+    pub logins: usize,
+    /// Tokens with another number than this are no longer taken.
+    pub generation: usize,
+    /// Answers every question with this instead.
+    pub instead: Option<Reply>,
+}
+
+/// The server. Dropping it closes the port.
+pub struct SimulatedServerApi {
+    server: HttpServer,
+    state: Arc<Mutex<State>>,
+}
+
+const PARAMETERS: [&str; 5] = ["select", "sort", "offset", "limit", "agents_list"];
+
+impl SimulatedServerApi {
+    /// Listens on a free loopback port; lets this user in with this password.
+    ///
+    /// # Errors
+    /// When no port can be opened.
+    pub async fn start(user: &str, password: &str) -> std::io::Result<Self> {
+        let state: Arc<Mutex<State>> = Arc::default();
+        let (known, login) = (state.clone(), STANDARD.encode(format!("{user}:{password}")));
+        let server = HttpServer::start(move |request| answer(&mut lock(&known), &login, request)).await?;
+        Ok(Self { server, state })
+    }
+
+    /// Its base URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.server.url("")
+    }
+
+    /// What it does from now on.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    /// The paths asked for so far.
+    #[must_use]
+    pub fn asked(&self) -> Vec<String> {
+        self.server.received().into_iter().map(|request| request.path).collect()
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn answer(state: &mut State, login: &str, request: &Request) -> Reply {
+    let Ok(url) = Url::parse("http://localhost").and_then(|base| base.join(&request.path)) else {
+        return problem(400, 0, "Bad Request");
+    };
+    match url.path() {
+        "/security/user/authenticate" => authenticate(state, login, request),
+        "/agents" if request.header("authorization") != format!("Bearer {}", token(state.generation)) => {
+            problem(401, 0, "Unauthorized")
+        }
+        "/agents" => state.instead.clone().unwrap_or_else(|| agents(state, &url)),
+        _ => problem(404, 0, "Not Found"),
+    }
+}
+
+fn problem(status: u16, code: i64, title: &str) -> Reply {
+    Reply::json(status, &json!({ "title": title, "detail": title, "error": code }))
+}
+
+fn authenticate(state: &mut State, login: &str, request: &Request) -> Reply {
+    if state.old != (request.method == "GET") {
+        return problem(405, 0, "Method Not Allowed");
+    }
+    state.logins += 1;
+    if request.header("authorization") != format!("Basic {login}") {
+        return problem(401, 0, "Unauthorized");
+    }
+    Reply::json(200, &json!({ "data": { "token": token(state.generation) }, "error": 0 }))
+}
+
+/// A token of 900 s.
+fn token(generation: usize) -> String {
+    let claims = json!({ "nbf": 1_767_225_600, "exp": 1_767_226_500, "sub": generation });
+    format!("eyJhbGciOiJFUzUxMiJ9.{}.sig", URL_SAFE_NO_PAD.encode(claims.to_string()))
+}
+
+fn agents(state: &State, url: &Url) -> Reply {
+    let parameter = |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value);
+    // The real server checks strictly (connexion, `strict_validation`).
+    if url.query_pairs().any(|(key, _)| !PARAMETERS.contains(&&*key))
+        || parameter("sort").as_deref() != Some("+id")
+    {
+        return problem(400, 0, "Bad Request");
+    }
+    let number = |name: &str| parameter(name).and_then(|text| text.parse::<usize>().ok());
+    let ids = parameter("agents_list");
+    let asked: Option<Vec<&str>> = ids.as_ref().map(|ids| ids.split(',').collect());
+    let known: Vec<&SimulatedAgent> = state
+        .agents
+        .iter()
+        .filter(|agent| asked.as_ref().is_none_or(|asked| asked.contains(&agent.id.as_str())))
+        .collect();
+    let strangers = asked.into_iter().flatten().filter(|id| known.iter().all(|agent| agent.id != *id));
+    let failed: Vec<Value> = strangers
+        .map(|id| json!({ "error": { "code": 1701, "message": "Agent does not exist" }, "id": [id] }))
+        .collect();
+    let page = known.iter().skip(number("offset").unwrap_or(0)).take(number("limit").unwrap_or(500));
+    let items: Vec<Value> = page.map(|agent| item(agent)).collect();
+    let error = match (items.is_empty(), failed.is_empty()) {
+        (_, true) => 0,
+        (true, false) => 1,
+        (false, false) => 2,
+    };
+    Reply::json(
+        200,
+        &json!({ "data": { "affected_items": items, "total_affected_items": known.len(),
+                           "total_failed_items": failed.len(), "failed_items": failed },
+                 "message": "", "error": error }),
+    )
+}
+
+fn item(agent: &SimulatedAgent) -> Value {
+    let mut item = json!({ "id": agent.id, "status": agent.status, "status_code": agent.code,
+                           "node_name": agent.node });
+    if agent.id == "000" {
+        item["lastKeepAlive"] = json!("9999-12-31T23:59:59+00:00");
+    } else if let Some(at) = agent.keepalive {
+        item["lastKeepAlive"] = json!(at.to_rfc3339_opts(SecondsFormat::Secs, false));
+    }
+    item
+}

@@ -1,0 +1,169 @@
+//! What a list of agents says, as a pure reading of its bytes.
+
+use chrono::{DateTime, Datelike};
+use compact_str::CompactString;
+use serde::Deserialize;
+
+use crate::source::{Connection, Link, SourceError, SourceReason};
+
+/// What is asked for: the agent's keys, its link and its node. All of them exist since 4.3.
+pub const FIELDS: &str = "id,name,status,status_code,lastKeepAlive,disconnection_time,node_name";
+
+/// The agent is not known (Wazuh 4.x, `framework/wazuh/core/exception.py`).
+const NOT_KNOWN: i64 = 1701;
+
+/// The longest text that is taken, in bytes.
+const LONGEST: usize = 512;
+
+/// One answer.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The agents on it.
+    pub agents: Vec<Connection>,
+    /// How many there are on all pages.
+    pub total: usize,
+}
+
+/// Whether an agent can have this id: three digits or more.
+#[must_use]
+pub fn is_id(key: &str) -> bool {
+    key.len() >= 3 && key.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Reads an answer with status 200, which may hold an error all the same.
+///
+/// # Errors
+/// When it is no list of agents, or says of others than unknown agents that they failed. The text is
+/// the end of a sentence that begins with the server.
+pub fn read(body: &[u8]) -> Result<Page, SourceError> {
+    let answer: Body = serde_json::from_slice(body).map_err(|error| unreadable(body, &error))?;
+    if let Some(failed) = answer.data.failed_items.iter().find(|failed| failed.error.code != NOT_KNOWN) {
+        let detail = format!("could not tell of some agents (error {})", failed.error.code);
+        return Err(SourceError::new(SourceReason::Incomplete, detail));
+    }
+    let agents = answer.data.affected_items.into_iter().filter(|agent| agent.id.len() <= LONGEST);
+    Ok(Page { agents: agents.map(connection).collect(), total: answer.data.total_affected_items })
+}
+
+fn unreadable(body: &[u8], error: &serde_json::Error) -> SourceError {
+    let detail = match body.trim_ascii_start().first() {
+        None => "sent an empty answer".to_owned(),
+        Some(b'<') => "sent a web page instead of JSON: does `url` lead to the Wazuh API itself?".to_owned(),
+        Some(_) if error.is_eof() => "sent an answer that is cut off".to_owned(),
+        Some(_) => format!(
+            "sent an answer that no Wazuh API documents (line {}, column {})",
+            error.line(),
+            error.column()
+        ),
+    };
+    SourceError::new(SourceReason::Malformed, detail)
+}
+
+#[derive(Deserialize)]
+struct Body {
+    data: Data,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    affected_items: Vec<Agent>,
+    total_affected_items: usize,
+    #[serde(default)]
+    failed_items: Vec<Failed>,
+}
+
+#[derive(Deserialize)]
+struct Failed {
+    error: Reason,
+}
+
+#[derive(Deserialize)]
+struct Reason {
+    code: i64,
+}
+
+/// Fields that are null are absent (Wazuh 4.x, `framework/wazuh/core/agent.py`).
+#[derive(Deserialize)]
+struct Agent {
+    id: String,
+    status: Option<String>,
+    status_code: Option<i64>,
+    #[serde(rename = "lastKeepAlive")]
+    last_keepalive: Option<String>,
+    disconnection_time: Option<String>,
+    node_name: Option<String>,
+}
+
+fn connection(agent: Agent) -> Connection {
+    let node = agent.node_name.filter(|node| node.len() <= LONGEST && node != "unknown");
+    Connection {
+        key: CompactString::from(agent.id),
+        link: link(agent.status.as_deref(), agent.status_code),
+        last_keepalive: agent.last_keepalive.as_deref().and_then(time),
+        lost_at: agent.disconnection_time.as_deref().and_then(time),
+        node: node.map(CompactString::from),
+    }
+}
+
+/// Code 3 is a shutdown message of the agent (Wazuh 4.x, `src/wazuh_db/wdb.h`); without one it
+/// vanished.
+fn link(status: Option<&str>, code: Option<i64>) -> Link {
+    match (status, code) {
+        (Some("active"), _) => Link::Connected,
+        (Some("disconnected"), Some(3)) => Link::Stopped,
+        (Some("disconnected"), _) => Link::Lost,
+        (Some("never_connected" | "pending"), _) => Link::NeverConnected,
+        _ => Link::Unknown,
+    }
+}
+
+/// A time in milliseconds. The server writes the year 9999 for its own agent 000, which is no time,
+/// and older versions leave the zone out, which is UTC.
+fn time(text: &str) -> Option<i64> {
+    let zoned = if text.ends_with('Z') || text.contains('+') { text.to_owned() } else { format!("{text}Z") };
+    let time = DateTime::parse_from_rfc3339(&zoned.replacen(' ', "T", 1)).ok()?;
+    (time.year() < 9999).then(|| time.timestamp_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_tells_links_times_and_nodes_and_absent_fields_are_not_known() {
+        let body = br#"{"data":{"affected_items":[
+            {"id":"000","name":"manager","status":"active","lastKeepAlive":"9999-12-31T23:59:59+00:00","node_name":"node01"},
+            {"id":"001","status":"disconnected","status_code":3,"lastKeepAlive":"2026-01-01T00:00:10+00:00",
+             "disconnection_time":"2026-01-01T00:15:00Z","node_name":"unknown"},
+            {"id":"002","status":"disconnected","status_code":4},
+            {"id":"003","status":"never_connected"}],
+            "total_affected_items":4,"total_failed_items":1,
+            "failed_items":[{"error":{"code":1701,"message":"Agent does not exist"},"id":["099"]}]},
+            "message":"","error":2}"#;
+        let page = read(body).unwrap();
+        assert_eq!(page.total, 4);
+        let said: Vec<_> = page.agents.iter().map(|a| (a.key.as_str(), a.link, a.last_keepalive)).collect();
+        let ten = 1_767_225_610_000;
+        assert_eq!(
+            said,
+            [
+                ("000", Link::Connected, None),
+                ("001", Link::Stopped, Some(ten)),
+                ("002", Link::Lost, None),
+                ("003", Link::NeverConnected, None)
+            ]
+        );
+        assert_eq!(page.agents[0].node.as_deref(), Some("node01"));
+        assert_eq!((page.agents[1].lost_at, &page.agents[1].node), (Some(ten + 890_000), &None));
+    }
+
+    #[test]
+    fn an_error_inside_a_200_is_no_answer() {
+        let body = br#"{"data":{"affected_items":[],"total_affected_items":0,
+            "failed_items":[{"error":{"code":3021,"message":"Timeout"},"id":["001"]}]},"error":1}"#;
+        assert_eq!(read(body).unwrap_err().reason, SourceReason::Incomplete);
+        for body in ["", "{}", "[]", "<html>", r#"{"data":{"affected_items":[{"id":7}]}}"#] {
+            assert_eq!(read(body.as_bytes()).unwrap_err().reason, SourceReason::Malformed, "{body}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Source kind `server_api`: the Wazuh server's API (port 55000), 4.3 to 4.14 and 5.0.
+//!
+//! It tells how agents are connected, not what they log: whether the keepalive is fresh, whether an
+//! agent was stopped in order or vanished, and which node it sends through. The API's budget of 300
+//! requests a minute is shared with the dashboard, so it is asked on suspicion only, and slowly.
+
+mod agents;
+mod budget;
+pub mod config;
+mod session;
+
+use async_trait::async_trait;
+use log_monitor_channels::{BuildError, Problem};
+
+use self::agents::Page;
+use self::config::ServerApiConfig;
+use self::session::Session;
+use crate::source::{
+    Connection, Membership, Query, Sees, Source, SourceContext, SourceError, SourceKind, SourceReason,
+};
+
+/// How many agents one page lists ("recommended not to exceed 500", API reference, `limit`).
+const PAGE: usize = 500;
+
+/// How many agents are asked for by id at once: the ids go into the address.
+const BY_ID: usize = 100;
+
+/// How often a list is read anew because it changed while it was read.
+const PASSES: usize = 3;
+
+/// The Wazuh server's API.
+#[derive(Debug)]
+pub struct ServerApi {
+    session: Session,
+}
+
+impl SourceKind for ServerApi {
+    const KIND: &'static str = "server_api";
+    const SEES: Sees = Sees::Connections;
+    type Config = ServerApiConfig;
+
+    fn validate(config: &ServerApiConfig) -> Vec<Problem> {
+        config.problems()
+    }
+
+    fn build(config: ServerApiConfig, _: &SourceContext) -> Result<Box<dyn Source>, BuildError> {
+        Ok(Box::new(Self { session: Session::new(config)? }))
+    }
+}
+
+#[async_trait]
+impl Source for ServerApi {
+    async fn connections(&self, keys: &[&str]) -> Result<Vec<Connection>, SourceError> {
+        let mut known = Vec::new();
+        for keys in keys.chunks(BY_ID) {
+            // Anything but a number is refused as a whole (400).
+            let ids: Vec<&str> = keys.iter().copied().filter(|key| agents::is_id(key)).collect();
+            if !ids.is_empty() {
+                known.extend(self.page(&[("agents_list", &ids.join(","))], 0, BY_ID).await?.agents);
+            }
+        }
+        Ok(known)
+    }
+
+    async fn nodes(&self, _query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {
+        let agents = self.all().await?;
+        Ok(agents
+            .into_iter()
+            .filter_map(|agent| Some(Membership { node: agent.node?, key: agent.key }))
+            .collect())
+    }
+
+    async fn probe(&self) -> Result<(), SourceError> {
+        let seen = self.page(&[], 0, 1).await?;
+        // A role that may read no agent is answered with an empty list and no error.
+        match seen.total {
+            0 => Err(self.session.told(&SourceError::new(
+                SourceReason::Rights,
+                "shows no agent at all: give the user a role that may read them, such as `agents_readonly`",
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl ServerApi {
+    /// Every agent that the user may see. Agents may come and go while the pages are read: a list
+    /// that does not add up is read again.
+    async fn all(&self) -> Result<Vec<Connection>, SourceError> {
+        for _ in 0..PASSES {
+            let (mut agents, mut offset): (Vec<Connection>, usize) = (Vec::new(), 0);
+            let total = loop {
+                let page = self.page(&[], offset, PAGE).await?;
+                offset += page.agents.len();
+                let last = page.agents.is_empty() || offset >= page.total;
+                agents.extend(page.agents);
+                if last {
+                    break page.total;
+                }
+            };
+            agents.sort_by(|a, b| a.key.cmp(&b.key));
+            agents.dedup_by(|a, b| a.key == b.key);
+            if agents.len() == total {
+                return Ok(agents);
+            }
+        }
+        let detail = "changed its list of agents each time it was read";
+        Err(self.session.told(&SourceError::new(SourceReason::Incomplete, detail)))
+    }
+
+    async fn page(&self, which: &[(&str, &str)], offset: usize, limit: usize) -> Result<Page, SourceError> {
+        let (offset, limit) = (offset.to_string(), limit.to_string());
+        let usual = [("select", agents::FIELDS), ("sort", "+id"), ("offset", &offset), ("limit", &limit)];
+        let parameters = [&usual[..], which].concat();
+        let body = self.session.get("agents", &parameters).await?;
+        agents::read(&body).map_err(|error| self.session.told(&error))
+    }
+}
+
+#[cfg(test)]
+mod tests;

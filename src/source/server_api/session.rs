@@ -1,0 +1,183 @@
+//! Logging in, and asking with the token that this gives.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use log_monitor_channels::{BuildError, Secret};
+use reqwest::Method;
+use serde_json::Value;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::budget::Budget;
+use super::config::ServerApiConfig;
+use crate::source::wire::{self, Reply, Wire};
+use crate::source::{SourceError, SourceReason};
+
+/// How long a token is good for when it does not say so itself; the server's default is 900 s.
+const USUAL: Duration = Duration::from_secs(600);
+
+/// After a refused login there is no other for so long: 50 of them block this address, for the
+/// dashboard beside us too (`max_login_attempts`, `block_time` of Wazuh 4.x).
+const REFUSED: Duration = Duration::from_secs(300);
+
+/// A server that somebody may log in to.
+#[derive(Debug)]
+pub struct Session {
+    wire: Wire,
+    config: ServerApiConfig,
+    login: Mutex<Login>,
+    budget: Budget,
+}
+
+#[derive(Debug, Default)]
+struct Login {
+    /// A token and when to get another one.
+    token: Option<(Secret, Instant)>,
+    /// The last refusal and until when it stands.
+    refused: Option<(SourceError, Instant)>,
+}
+
+impl Session {
+    /// Connects to nothing.
+    ///
+    /// # Errors
+    /// When the client cannot be built.
+    pub fn new(config: ServerApiConfig) -> Result<Self, BuildError> {
+        let base = wire::parsed(&config.url)?;
+        let client = config.tls().client(&base)?;
+        let mut wire = Wire::new("Wazuh API", client, base, config.timeout.0)?;
+        wire.hide([config.password.clone()]);
+        Ok(Self { wire, config, login: Mutex::default(), budget: Budget::default() })
+    }
+
+    /// The same with the server in front and without secrets.
+    pub fn told(&self, error: &SourceError) -> SourceError {
+        self.wire.told(error)
+    }
+
+    /// The body of a `GET`. A token that is no longer taken is replaced once.
+    ///
+    /// # Errors
+    /// When there is no login, or the answer's status is not 200.
+    pub async fn get(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Vec<u8>, SourceError> {
+        let mut reply = self.ask(path, parameters).await?;
+        if reply.status == 401 {
+            self.login.lock().await.token = None;
+            reply = self.ask(path, parameters).await?;
+        }
+        match reply.status {
+            200 => Ok(reply.body),
+            status => Err(self.told(&refusal(status, &reply.body))),
+        }
+    }
+
+    async fn ask(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Reply, SourceError> {
+        let token = self.token().await?;
+        self.budget.take().await;
+        let mut url = self.url(path);
+        url.query_pairs_mut().extend_pairs(parameters);
+        self.wire.send(self.wire.client.request(Method::GET, url).bearer_auth(token.expose())).await
+    }
+
+    fn url(&self, path: &str) -> reqwest::Url {
+        let mut url = self.wire.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path.split('/'));
+        }
+        url
+    }
+
+    /// The token, got anew when it is about to end.
+    async fn token(&self) -> Result<Secret, SourceError> {
+        let mut login = self.login.lock().await;
+        if let Some((token, until)) = &login.token
+            && Instant::now() < *until
+        {
+            return Ok(token.clone());
+        }
+        if let Some((refusal, until)) = &login.refused
+            && Instant::now() < *until
+        {
+            return Err(refusal.clone());
+        }
+        match self.log_in().await {
+            Ok((token, life)) => {
+                *login = Login { token: Some((token.clone(), Instant::now() + life)), refused: None };
+                Ok(token)
+            }
+            Err(error) => {
+                if matches!(error.reason, SourceReason::Auth | SourceReason::Rights) {
+                    login.refused = Some((error.clone(), Instant::now() + REFUSED));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// 4.3 knows no POST here (405), 5.0 no GET.
+    async fn log_in(&self) -> Result<(Secret, Duration), SourceError> {
+        let mut reply = self.authenticate(Method::POST).await?;
+        if reply.status == 405 {
+            reply = self.authenticate(Method::GET).await?;
+        }
+        if reply.status != 200 {
+            return Err(self.told(&refusal(reply.status, &reply.body)));
+        }
+        let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+        match body["data"]["token"].as_str().filter(|token| !token.is_empty()) {
+            Some(token) => Ok((Secret::new(token), lifetime(token).unwrap_or(USUAL))),
+            None => {
+                let detail = "answered the login without a token: does `url` lead to the Wazuh API itself?";
+                Err(self.told(&SourceError::new(SourceReason::Malformed, detail)))
+            }
+        }
+    }
+
+    async fn authenticate(&self, method: Method) -> Result<Reply, SourceError> {
+        self.budget.take().await;
+        let request = self.wire.client.request(method, self.url("security/user/authenticate"));
+        self.wire.send(request.basic_auth(&self.config.username, Some(self.config.password.expose()))).await
+    }
+}
+
+/// Four fifths of what the token says of itself, by its own clock.
+fn lifetime(token: &str) -> Option<Duration> {
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    let claims: Value = serde_json::from_slice(&claims).ok()?;
+    let (from, to) = (claims["nbf"].as_u64().or(claims["iat"].as_u64())?, claims["exp"].as_u64()?);
+    Some(Duration::from_secs(to.checked_sub(from)?.min(86_400)) * 4 / 5)
+}
+
+/// What a status means. A body names its error `error` or, by the specification, `code`.
+fn refusal(status: u16, body: &[u8]) -> SourceError {
+    use SourceReason as Why;
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let code = body["error"].as_i64().or(body["code"].as_i64());
+    let said = code.map_or_else(String::new, |code| format!(", error {code}"));
+    let (reason, detail) = match (status, code) {
+        (401, _) => (Why::Auth, "refused the login: check `username` and `password`"),
+        (403, Some(6000)) => (Why::Auth, "has blocked this address after too many refused logins"),
+        (403, _) => (Why::Rights, "does not let this user read agents: give it the role `agents_readonly`"),
+        (404, _) => (Why::Malformed, "knows no such page: does `url` lead to the Wazuh API itself?"),
+        (429, _) => (Why::Overloaded, "has answered too many requests of all its clients in this minute"),
+        (500.., _) => (Why::Overloaded, "has trouble of its own"),
+        _ => (Why::Malformed, "refused the question"),
+    };
+    SourceError::new(reason, format!("{detail} (HTTP {status}{said})"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_used_for_four_fifths_of_its_life() {
+        let claims = URL_SAFE_NO_PAD.encode(r#"{"nbf":1767225600,"exp":1767226500,"sub":"log-monitor"}"#);
+        assert_eq!(lifetime(&format!("eyJh.{claims}.sig")), Some(Duration::from_secs(720)));
+        for odd in ["", "a.b", "a.!!.c", "generated_token"] {
+            assert_eq!(lifetime(odd), None, "{odd}");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The source against a simulated server.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::ServerApi;
+use crate::simulation::{SimulatedAgent, SimulatedServerApi};
+use crate::source::{Entities, Link, Query, Source, SourceContext, SourceKind, SourceReason};
+
+use log_monitor_channels::testing::{Fault, Reply};
+
+const PASSWORD: &str = "pa55-for-the-api";
+
+async fn server(agents: usize) -> SimulatedServerApi {
+    let server = SimulatedServerApi::start("reader", PASSWORD).await.unwrap();
+    let agent = |number: usize| SimulatedAgent {
+        id: format!("{number:03}"),
+        status: "active",
+        code: 0,
+        keepalive: Some(now()),
+        node: if number.is_multiple_of(2) { "node02" } else { "node01" },
+    };
+    server.state().agents = (0..agents).map(agent).collect();
+    server
+}
+
+fn source(server: &SimulatedServerApi, password: &str) -> Box<dyn Source> {
+    build(&format!(
+        "url = {:?}\nusername = \"reader\"\npassword = {password:?}\ntimeout = \"2s\"",
+        server.url()
+    ))
+}
+
+fn build(table: &str) -> Box<dyn Source> {
+    ServerApi::build(toml::from_str(table).unwrap(), &SourceContext { name: "api".to_owned() }).unwrap()
+}
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_767_268_800, 0).unwrap()
+}
+
+fn window() -> Query<'static> {
+    Query { from: now() - TimeDelta::hours(1), to: now(), entities: Entities::All(10) }
+}
+
+#[tokio::test]
+async fn it_tells_how_agents_are_connected_and_whom_the_server_does_not_know() {
+    let server = server(5).await;
+    {
+        let mut state = server.state();
+        state.agents[2].status = "disconnected";
+        state.agents[2].code = 3;
+        state.agents[3].status = "never_connected";
+        state.agents[3].keepalive = None;
+    }
+    let source = source(&server, PASSWORD);
+    source.probe().await.unwrap();
+    let seen = source.connections(&["001", "002", "003", "099", "web-1", "1"]).await.unwrap();
+    let said: Vec<_> = seen.iter().map(|agent| (agent.key.as_str(), agent.link)).collect();
+    let expected = [("001", Link::Connected), ("002", Link::Stopped), ("003", Link::NeverConnected)];
+    assert_eq!(said, expected);
+    assert_eq!(seen[0].last_keepalive, Some(now().timestamp_millis()));
+    assert_eq!(server.state().logins, 1, "one login serves all questions");
+}
+
+#[tokio::test]
+async fn a_large_fleet_is_read_in_pages_and_each_agent_once() {
+    let server = server(1203).await;
+    let homes = source(&server, PASSWORD).nodes(&window()).await.unwrap();
+    assert_eq!(homes.len(), 1203);
+    assert_eq!((homes[2].key.as_str(), homes[2].node.as_str()), ("002", "node02"));
+    let pages = server.asked().iter().filter(|path| path.starts_with("/agents")).count();
+    assert_eq!(pages, 3);
+}
+
+#[tokio::test]
+async fn a_token_that_ended_is_replaced_once_and_a_wrong_password_is_tried_once() {
+    let server = server(2).await;
+    let right = source(&server, PASSWORD);
+    right.probe().await.unwrap();
+    server.state().generation = 1;
+    right.probe().await.unwrap();
+    assert_eq!(server.state().logins, 2);
+
+    let wrong = source(&server, "wr0ng-password");
+    for _ in 0..5 {
+        let error = wrong.probe().await.unwrap_err();
+        assert_eq!(error.reason, SourceReason::Auth);
+        assert!(error.detail.contains("check `username` and `password`"), "{error}");
+        assert!(!error.detail.contains("wr0ng"), "{error}");
+    }
+    assert_eq!(server.state().logins, 3, "fifty would block the dashboard beside us");
+}
+
+#[tokio::test]
+async fn version_4_3_logs_in_by_get() {
+    let server = server(2).await;
+    server.state().old = true;
+    source(&server, PASSWORD).probe().await.unwrap();
+}
+
+#[tokio::test]
+async fn every_refusal_has_its_meaning() {
+    let server = server(2).await;
+    let source = source(&server, PASSWORD);
+    let error = |status, code: i64| Reply::json(status, &serde_json::json!({ "title": "x", "code": code }));
+    for (reply, expected) in [
+        (error(403, 4000), SourceReason::Rights),
+        (error(403, 6000), SourceReason::Auth),
+        (error(429, 6001), SourceReason::Overloaded),
+        (error(500, 3021), SourceReason::Overloaded),
+        (error(400, 1724), SourceReason::Malformed),
+        (Reply::new(200, "<html>sign in</html>"), SourceReason::Malformed),
+        (Reply::new(200, "{\"data\": {"), SourceReason::Malformed),
+        (Reply::fault(Fault::Hang), SourceReason::Timeout),
+        (Reply::fault(Fault::Reset), SourceReason::Network),
+    ] {
+        server.state().instead = Some(reply);
+        let error = source.connections(&["001"]).await.unwrap_err();
+        assert_eq!(error.reason, expected, "{error}");
+        assert!(error.detail.starts_with("the Wazuh API at 127.0.0.1:"), "{error}");
+    }
+    server.state().instead = None;
+    server.state().agents.clear();
+    let nobody = source.probe().await.unwrap_err();
+    assert_eq!(nobody.reason, SourceReason::Rights, "a role without agents is shown an empty list");
+    drop(server);
+    assert_eq!(source.probe().await.unwrap_err().reason, SourceReason::Network);
+}
+
+mod certificates {
+    //! What Wazuh ships: self-signed, for `localhost` only.
+
+    use std::sync::Arc;
+
+    use ring::digest::{SHA256, digest};
+    use rustls::ServerConfig;
+    use rustls::pki_types::PrivateKeyDer;
+    use tokio::io::copy_bidirectional;
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio_rustls::TlsAcceptor;
+
+    use super::*;
+
+    /// A front of the server with TLS; its port, its certificate in a file and that one's SHA-256.
+    async fn front(server: &SimulatedServerApi) -> (u16, tempfile::NamedTempFile, String) {
+        log_monitor_channels::http::install_tls_provider();
+        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), pair.cert.pem()).unwrap();
+        let hash = digest(&SHA256, pair.cert.der());
+        let pin: Vec<String> = hash.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
+        let pin = pin.join(":");
+        let key = PrivateKeyDer::try_from(pair.signing_key.serialize_der()).unwrap();
+        let tls = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![pair.cert.into()], key);
+        let acceptor = TlsAcceptor::from(Arc::new(tls.unwrap()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let backend = server.url().trim_start_matches("http://").to_owned();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (acceptor, backend) = (acceptor.clone(), backend.clone());
+                tokio::spawn(async move {
+                    let Ok(mut client) = acceptor.accept(client).await else { return };
+                    let Ok(mut backend) = TcpStream::connect(backend).await else { return };
+                    let _ = copy_bidirectional(&mut client, &mut backend).await;
+                });
+            }
+        });
+        (port, file, pin)
+    }
+
+    #[tokio::test]
+    async fn a_name_of_its_own_or_a_pin_opens_what_a_ca_file_alone_cannot() {
+        let server = server(2).await;
+        let (port, ca, pin) = front(&server).await;
+        let with = |keys: &str| {
+            build(&format!(
+                "url = \"https://127.0.0.1:{port}\"\nusername = \"reader\"\npassword = {PASSWORD:?}\n{keys}"
+            ))
+        };
+        let ca = format!("ca_file = {:?}", ca.path());
+        let refused = |keys: String| {
+            let source = with(&keys);
+            async move { source.probe().await.unwrap_err().reason }
+        };
+        assert_eq!(refused(String::new()).await, SourceReason::Tls);
+        assert_eq!(refused(ca.clone()).await, SourceReason::Tls, "it is for localhost, not for this address");
+        assert_eq!(refused(format!("{ca}\ntls_server_name = \"manager\"")).await, SourceReason::Tls);
+        assert_eq!(refused(format!("pinned_sha256 = \"{}\"", "00".repeat(32))).await, SourceReason::Tls);
+        with(&format!("{ca}\ntls_server_name = \"localhost\"")).probe().await.unwrap();
+        with(&format!("pinned_sha256 = {pin:?}")).probe().await.unwrap();
+        with("verify_certificates = false").probe().await.unwrap();
+    }
+}

@@ -1,0 +1,196 @@
+//! HTTP to a server of Wazuh's: one request, and what broke on the way in words for people.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use log_monitor_channels::http::innermost;
+use log_monitor_channels::{BuildError, Secret};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, Url};
+use rustls::CertificateError;
+
+use crate::source::{SourceError, SourceReason};
+
+/// The most of an answer that is read, in bytes after unpacking. 100,000 agents take about 6 MB.
+pub const MAX_ANSWER: usize = 32 * 1024 * 1024;
+
+/// What came back.
+#[derive(Debug)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body, whole.
+    pub body: Vec<u8>,
+}
+
+/// The way to one server.
+#[derive(Debug)]
+pub struct Wire {
+    /// Makes requests; [`send`](Wire::send) sends them.
+    pub client: Client,
+    /// The address that everything is below.
+    pub base: Url,
+    /// What the server is, for sentences: `indexer`.
+    who: &'static str,
+    timeout: Duration,
+    /// What must not be repeated to anybody.
+    secrets: Vec<Secret>,
+}
+
+/// An address, or why it is none.
+///
+/// # Errors
+/// Without the address, which may hold a password.
+pub fn parsed(url: &str) -> Result<Url, BuildError> {
+    Url::parse(url).map_err(|error| BuildError(error.to_string()))
+}
+
+impl Wire {
+    /// Connects to nothing. A request and its answer may take `timeout`.
+    ///
+    /// # Errors
+    /// When the client cannot be built.
+    pub fn new(
+        who: &'static str,
+        client: ClientBuilder,
+        base: Url,
+        timeout: Duration,
+    ) -> Result<Self, BuildError> {
+        let client = client.build().map_err(|error| BuildError(innermost(&error.without_url())))?;
+        Ok(Self { client, base, who, timeout, secrets: Vec::new() })
+    }
+
+    /// Never repeats this in an error.
+    pub fn hide(&mut self, secrets: impl IntoIterator<Item = Secret>) {
+        self.secrets.extend(secrets);
+    }
+
+    /// `HOST:PORT`, by which people know the server.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let port = self.base.port_or_known_default().unwrap_or_default();
+        format!("{}:{port}", self.base.host_str().unwrap_or_default())
+    }
+
+    /// Sends one request and reads its answer, whatever the status.
+    ///
+    /// # Errors
+    /// When there was no whole answer.
+    pub async fn send(&self, request: RequestBuilder) -> Result<Reply, SourceError> {
+        let response = request.timeout(self.timeout).send().await.map_err(|error| self.broke(error))?;
+        let status = response.status().as_u16();
+        Ok(Reply { status, body: self.read(response).await? })
+    }
+
+    async fn read(&self, mut response: Response) -> Result<Vec<u8>, SourceError> {
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.broke(error))? {
+            if body.len() + chunk.len() > MAX_ANSWER {
+                let detail = format!("sent more than {} MiB; no list of agents is so long", MAX_ANSWER >> 20);
+                return Err(self.told(&SourceError::new(SourceReason::Malformed, detail)));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    /// The same with the server in front and without secrets.
+    #[must_use]
+    pub fn told(&self, error: &SourceError) -> SourceError {
+        let sentence = format!("the {} at {} {}", self.who, self.place(), error.detail);
+        let detail = self.secrets.iter().fold(sentence, |text, secret| secret.redact(&text));
+        SourceError::new(error.reason, detail)
+    }
+
+    fn broke(&self, error: reqwest::Error) -> SourceError {
+        let error = error.without_url();
+        let detail = innermost(&error);
+        let (reason, detail) = match tls_error(&error) {
+            Some(tls) => (SourceReason::Tls, about_tls(tls)),
+            None if error.is_timeout() => {
+                let limit = crate::config::duration::human(self.timeout);
+                (SourceReason::Timeout, format!("gave no whole answer within {limit}"))
+            }
+            None if error.is_connect() => (
+                SourceReason::Network,
+                format!("cannot be reached ({detail}): check `url` and whether it runs"),
+            ),
+            None if error.is_decode() && !is_broken_connection(&error) => {
+                (SourceReason::Malformed, format!("sent an answer that cannot be unpacked ({detail})"))
+            }
+            None if self.base.scheme() == "http" => (
+                SourceReason::Network,
+                format!(
+                    "broke off the connection ({detail}): is it `https://` that `url` should begin with?"
+                ),
+            ),
+            None => (SourceReason::Network, format!("broke off the connection ({detail})")),
+        };
+        self.told(&SourceError::new(reason, detail))
+    }
+}
+
+/// The causes of an error, itself first.
+fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error| cause(*error))
+}
+
+/// What is behind an error. An `io::Error` hides what it wraps from `source`.
+fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    match error.downcast_ref::<std::io::Error>() {
+        Some(io) => io.get_ref().map(|inner| inner as &(dyn StdError + 'static)),
+        None => error.source(),
+    }
+}
+
+fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
+    chain(error).find_map(|cause| cause.downcast_ref())
+}
+
+/// A body that ends early is reported as one that cannot be decoded.
+fn is_broken_connection(error: &reqwest::Error) -> bool {
+    chain(error).any(|cause| {
+        let text = cause.to_string();
+        text.contains("connection") || text.contains("end of file before message length reached")
+    })
+}
+
+/// `DnsName("a.example")` and `IpAddress(127.0.0.1)`, as rustls lists names, without its types.
+fn plain_name(name: &str) -> &str {
+    let inner = name.split_once('(').map_or(name, |(_, rest)| rest.trim_end_matches(')'));
+    inner.trim_matches('"')
+}
+
+/// Which of the usual mistakes it is, and what to do.
+fn about_tls(error: &rustls::Error) -> String {
+    use CertificateError as Bad;
+    match error {
+        rustls::Error::InvalidCertificate(bad) => match bad {
+            Bad::UnknownIssuer => "has a certificate of an unknown issuer: set `ca_file` to the root CA \
+                                   that signed it (`root-ca.pem` in a Wazuh installation)"
+                .to_owned(),
+            // Each installation's root has the same name, so a wrong one is found by its signature.
+            Bad::BadSignature => "has a certificate that the root CA in `ca_file` has not signed: is it \
+                                  the file of another installation?"
+                .to_owned(),
+            Bad::NotValidForNameContext { presented, .. } => {
+                let names = presented.iter().map(|name| plain_name(name)).collect::<Vec<_>>().join(", ");
+                format!(
+                    "has a certificate for other names ({names}): use one of them in `url`, or as `tls_server_name`"
+                )
+            }
+            Bad::NotValidForName => "has a certificate for another name: correct `url`".to_owned(),
+            Bad::Expired | Bad::ExpiredContext { .. } => "has a certificate that has expired".to_owned(),
+            Bad::ApplicationVerificationFailure => {
+                "has another certificate than the one of `pinned_sha256`".to_owned()
+            }
+            Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
+                "has a certificate that is not valid yet: compare the clocks".to_owned()
+            }
+            other => format!("has a certificate that does not verify: {other}"),
+        },
+        rustls::Error::InvalidMessage(_) => {
+            "does not speak TLS: is it `http://` that `url` should begin with?".to_owned()
+        }
+        other => format!("failed in the TLS handshake: {other}"),
+    }
+}

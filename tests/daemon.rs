@@ -79,6 +79,33 @@ async fn kill_9_loses_nothing_and_repeats_only_what_it_must() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn after_hours_away_it_says_so_once_and_accuses_nobody() {
+    let world = World::new().await;
+    world.log(&["001", "002"]);
+    let daemon = world.daemon();
+    eventually("the first rounds", || world.indexer.searches() > 2).await;
+    assert_eq!(daemon.stop().await, 0);
+    // The machine was off for three hours; agents logged all the time.
+    let journal = rusqlite::Connection::open(world.path("state/log-monitor.db")).unwrap();
+    let moved = "UPDATE meta SET value = value - 3 * 3600 * 1000 WHERE key = 'alive'";
+    assert_eq!(journal.execute(moved, []).unwrap(), 1);
+    journal.execute("UPDATE entity SET last_seen = last_seen - 3 * 3600 * 1000", []).unwrap();
+    drop(journal);
+    world.log(&["001", "002"]);
+    let daemon = world.daemon();
+    eventually("the note", || !world.slack_texts().is_empty()).await;
+    let before = world.indexer.searches();
+    eventually("some rounds", || world.indexer.searches() > before + 2).await;
+    assert_eq!(world.slack_texts(), ["Monitoring resumed: log-monitor was away for 3 h"]);
+    assert_eq!(daemon.stop().await, 0);
+    let daemon = world.daemon();
+    let before = world.indexer.searches();
+    eventually("some rounds", || world.indexer.searches() > before + 2).await;
+    assert_eq!(world.slack_texts().len(), 1, "a restart is no news");
+    drop(daemon);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_agent_list_is_read_again_when_it_changes_and_a_bad_one_is_refused() {
     let world = World::new().await;
     world.log(&["001", "002"]);

@@ -26,6 +26,8 @@ pub enum EventKind {
     PipelineStalled,
     /// Logs come that way again.
     PipelineRecovered,
+    /// log-monitor itself was away for a while, and is back.
+    MonitoringResumed,
     /// Something did not come up: a channel, an agent list, a reload.
     SetupFailed,
     /// A channel refuses for good, or a message reached nobody.
@@ -40,7 +42,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind, for lists, validation and did-you-mean.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::AgentSilent,
         Self::AgentStillSilent,
         Self::AgentRecovered,
@@ -49,6 +51,7 @@ impl EventKind {
         Self::SourceUp,
         Self::PipelineStalled,
         Self::PipelineRecovered,
+        Self::MonitoringResumed,
         Self::SetupFailed,
         Self::ChannelUnhealthy,
         Self::ChannelRecovered,
@@ -68,6 +71,7 @@ impl EventKind {
             Self::SourceUp => "source_up",
             Self::PipelineStalled => "pipeline_stalled",
             Self::PipelineRecovered => "pipeline_recovered",
+            Self::MonitoringResumed => "monitoring_resumed",
             Self::SetupFailed => "setup_failed",
             Self::ChannelUnhealthy => "channel_unhealthy",
             Self::ChannelRecovered => "channel_recovered",

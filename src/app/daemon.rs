@@ -8,6 +8,7 @@ use log_monitor_channels::{EventKind, Severity};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::downtime;
 use super::parts::Parts;
 use crate::bus::Bus;
 use crate::clock::SharedClock;
@@ -113,11 +114,13 @@ impl Daemon {
         let base = Base::new(parts, journal, clock, spool).await?;
         let (stop, stopped) = watch::channel(false);
         let Base { recorder, routes, delivering, dispatcher } = base;
+        downtime::tell(&recorder).await?;
         let mut daemon = Self {
             helpers: vec![
                 tokio::spawn(log_events(recorder.clone(), newest)),
                 tokio::spawn(watch_journal_health(recorder.clone())),
                 tokio::spawn(forget_what_is_long_over(recorder.clone())),
+                tokio::spawn(downtime::keep_signing(recorder.clone())),
             ],
             dispatcher: tokio::spawn(dispatcher.run(stopped)),
             recorder,
@@ -189,6 +192,9 @@ impl Daemon {
     pub async fn stop(self) {
         for running in self.monitors.into_values() {
             running.stop().await;
+        }
+        if let Err(error) = downtime::sign(&self.recorder).await {
+            tracing::error!("sign of life: {error}");
         }
         self.stop.send_replace(true);
         let _ = self.dispatcher.await;

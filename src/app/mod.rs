@@ -18,6 +18,7 @@ use log_monitor_channels::{ChannelKind, Registry};
 use crate::source::{SourceKind, SourceRegistry};
 
 pub mod daemon;
+mod downtime;
 pub mod lock;
 pub mod parts;
 pub mod setup_failure;

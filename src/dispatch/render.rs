@@ -113,6 +113,10 @@ fn one_title(event: &Event, facts: &Facts<'_>) -> String {
             format!("Pipeline {again}stalled: {who}{long}{number}")
         }
         (EventKind::PipelineRecovered, _) => format!("Pipeline recovered: {who} logs again"),
+        (EventKind::MonitoringResumed, long) => {
+            let long = long.unwrap_or_else(|| "a while".to_owned());
+            format!("Monitoring resumed: log-monitor was away for {long}")
+        }
         (EventKind::SetupFailed, _) => format!("Setup failed: {who}"),
         (EventKind::ChannelUnhealthy, _) => format!("Channel unhealthy: {who} ({})", event.cause),
         (EventKind::ChannelRecovered, _) => format!("Channel recovered: {who}"),

@@ -17,3 +17,28 @@ pub fn installation_id(connection: &Connection) -> rusqlite::Result<String> {
     connection.execute("INSERT INTO meta (key, value) VALUES ('installation', ?1)", params![id])?;
     Ok(id)
 }
+
+/// When log-monitor last said that it is there, in milliseconds; `None` before the first time.
+///
+/// # Errors
+/// As the database.
+pub fn alive(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    let value: Option<String> = connection
+        .query_row("SELECT value FROM meta WHERE key = 'alive'", [], |row| row.get(0))
+        .optional()?;
+    Ok(value.and_then(|millis| millis.parse().ok()))
+}
+
+/// Says that log-monitor is there at `now`, in milliseconds.
+///
+/// # Errors
+/// As the database.
+pub fn set_alive(connection: &Connection, now: i64) -> rusqlite::Result<()> {
+    connection
+        .execute(
+            "INSERT INTO meta (key, value) VALUES ('alive', ?1)
+             ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            [now.to_string()],
+        )
+        .map(drop)
+}

@@ -265,6 +265,14 @@ async fn the_lists_show_what_happened() {
     let row = |id: &str| agents.lines().find(|line| line.contains(id)).unwrap_or_default().to_owned();
     assert!(row("001").contains("logging") && row("001").contains("10m + 1m"), "{agents}");
     assert!(row("002").contains("silent") && row("002").contains("30m + 1m"), "{agents}");
+    let explained = world.run(&["explain", "002"]).await.stdout;
+    for said in
+        ["silent, incident 1", "interval   30m", "catch_all: slack; after 30s: email", "32m 1s  in all"]
+    {
+        assert!(explained.contains(said), "{said} is not in\n{explained}");
+    }
+    let unknown = world.run(&["explain", "2"]).await;
+    assert_eq!((unknown.code, unknown.stderr.contains("did you mean `002`?")), (1, true), "{unknown:?}");
     let incidents = world.run(&["incidents", "--json"]).await.stdout;
     let incidents: serde_json::Value = serde_json::from_str(&incidents).unwrap();
     assert_eq!((&incidents[0]["agent"], &incidents[0]["cause"]), (&"002".into(), &"never_seen".into()));

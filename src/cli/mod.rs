@@ -19,6 +19,7 @@ pub mod check;
 pub mod check_config;
 pub mod deliveries;
 pub mod exit;
+pub mod explain;
 pub mod incidents;
 pub mod run;
 pub mod table;
@@ -91,6 +92,8 @@ enum Command {
     Channels(channels::Command),
     /// List the watched agents and how they stand
     Agents(agents::Args),
+    /// Explain one agent: what holds for it and why, who is told, and how soon at worst
+    Explain(explain::Args),
     /// List incidents
     Incidents(incidents::Args),
     /// List what was sent, to whom, and each try
@@ -219,6 +222,7 @@ async fn dispatch(session: &Session<'_>, command: Command) -> Exit {
         Command::Demo(args) => crate::demo::run(session, &args).await,
         Command::Channels(command) => channels::run(session, command).await,
         Command::Agents(args) => agents::run(session, &args),
+        Command::Explain(args) => explain::run(session, &args),
         Command::Incidents(args) => incidents::run(session, &args),
         Command::Deliveries(args) => deliveries::run(session, &args),
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use log_monitor_channels::Severity;
 use serde::{Deserialize, Serialize};
+use toml::Spanned;
 
 use super::matcher::Matcher;
 
@@ -115,6 +116,8 @@ pub struct Class {
     pub interval: Option<Duration>,
     /// Replaces the watch's grace.
     pub grace: Option<Duration>,
+    /// How long it may take at most from a last log to the first message, and where that is set.
+    pub max_time_to_notify: Option<Spanned<Duration>>,
     /// Put on every event of these entities; `severity` among them sets the severity.
     pub labels: BTreeMap<String, String>,
 }

@@ -77,7 +77,8 @@ fn takes(route: &Route, settings: &Settings) -> String {
 }
 
 /// `all of soc (slack) + oncall (email); after 3m: log`.
-fn tells(steps: &[Step], settings: &Settings) -> String {
+#[must_use]
+pub fn tells(steps: &[Step], settings: &Settings) -> String {
     let kind = |name: &str| settings.channels.iter().find(|one| one.name == name).map(|one| one.kind);
     let one = |name: &String| match kind(name) {
         Some(kind) if kind != name => format!("{name} ({kind})"),

@@ -14,6 +14,7 @@ use super::layers::{self, Inputs, Merged};
 use super::model::{ChannelTable, Level, LogSettings, Settings};
 use super::named::{self, Family};
 use super::original;
+use super::promises;
 use super::reading::Reading;
 use super::resolved::{Resolved, quoted};
 use super::routes;
@@ -105,6 +106,9 @@ impl Assembly<'_, '_> {
         }
         let routes =
             routes::routes(&mut self.reading, take("routes"), take(routes::CATCH_ALL), &channels.names);
+        for watch in &watches.items {
+            promises::keep(&mut self.reading, watch, &routes);
+        }
         let settings = Settings {
             installation: installation.clone(),
             sources: sources.items,

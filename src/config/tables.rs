@@ -93,6 +93,9 @@ pub struct Class {
     pub interval: Option<Positive>,
     /// Replaces the watch's grace.
     pub grace: Option<Span>,
+    /// Refuses a configuration that may take longer than this from a last log to the first message.
+    #[schemars(with = "Option<Positive>")]
+    pub max_time_to_notify: Option<Spanned<Positive>>,
     /// Put on every event of these agents, for routes; `severity` sets the severity.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]

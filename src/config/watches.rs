@@ -215,6 +215,10 @@ fn class(reading: &mut Reading<'_>, table: &tables::Class) -> Class {
         matcher: Matcher::new(keys.into_iter().filter_map(|(key, globs)| Some((key, globs?.texts())))),
         interval: table.interval.map(|interval| interval.0),
         grace: table.grace.map(|grace| grace.0),
+        max_time_to_notify: table
+            .max_time_to_notify
+            .as_ref()
+            .map(|limit| Spanned::new(limit.span(), limit.get_ref().0)),
         labels: table.labels.iter().map(|(key, value)| (key.clone(), value.get_ref().clone())).collect(),
     }
 }

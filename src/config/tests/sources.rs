@@ -1,4 +1,4 @@
-//! Which sources a watch reads.
+//! Which sources a watch reads, and whether it can keep what its classes promise.
 
 use super::Place;
 use crate::source::default_sources;
@@ -34,4 +34,19 @@ fn a_watch_without_documents_is_refused_at_its_place() {
     assert!(errors[0].contains("m.toml:11:10: none of these sources sees what agents log"), "{errors:?}");
     let errors = sources("source = [\"wazuh\", \"wazuh\"]").unwrap_err();
     assert!(errors[0].contains("a watch reads one source of documents, not 2"), "{errors:?}");
+}
+
+#[test]
+fn a_promise_that_cannot_be_kept_is_refused_with_the_sum() {
+    let class = |limit: &str| {
+        format!(
+            "source = \"wazuh\"\nclasses = [{{ match = {{ name = \"web-*\" }}, interval = \"5m\", \
+             max_time_to_notify = {limit:?} }}]"
+        )
+    };
+    assert!(sources(&class("8m")).is_ok());
+    let errors = sources(&class("7m")).unwrap_err();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    let expected = "the first message about agent `001` may take 8m (5m + 1m + 1m + 1m; `log-monitor explain 001` says why)";
+    assert!(errors[0].ends_with(expected), "{errors:?}");
 }

@@ -14,13 +14,14 @@ use std::collections::BTreeMap;
 use super::fleet::{Changed, Entity, Fleet, threshold};
 use super::verdict::{State, Transition};
 use crate::config::Pipeline;
+use crate::config::latency::LONGEST_DOUBT;
 use crate::journal::entities::Part;
 use crate::journal::incidents::Stall;
 
 pub use tally::{Common, Flow, Standing, Tally};
 
 /// A verdict waits no longer than this, in milliseconds.
-const LONGEST_WAIT: i64 = 30 * 60_000;
+const LONGEST_WAIT: i64 = LONGEST_DOUBT.as_millis() as i64;
 
 /// So many of a watch, in percent, are all of it.
 const ALL: usize = 90;

@@ -108,6 +108,7 @@ async fn agents_with_one_label_are_told_by_it() {
         matcher: Matcher::new([("id", ids.clone())]),
         interval: None,
         grace: None,
+        max_time_to_notify: None,
         labels: BTreeMap::from([("site".to_owned(), "harbour".to_owned())]),
     }];
     let setup = Setup { watch: watched, source: cluster.world.index.clone(), beside: Vec::new() };

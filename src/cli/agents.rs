@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::Session;
@@ -80,7 +80,7 @@ fn shown(watch: &Watch, agent: &Agent, row: Option<&EntityRow>) -> Shown {
         (Some(_), Some(_)) => "silent",
         (Some(_), None) => "logging",
     };
-    let due = last_seen.map(|seen| seen + TimeDelta::milliseconds(threshold(&policy)));
+    let due = last_seen.map(|seen| time(policy.due(seen.timestamp_millis(), threshold(&policy))));
     Shown {
         watch: watch.name.clone(),
         id: agent.id.clone(),

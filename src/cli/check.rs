@@ -98,12 +98,13 @@ fn shown(watch: &str, fleet: &Fleet, entity: &Entity, now: DateTime<Utc>) -> Sho
     let policy = fleet.policy(entity);
     let now = now.timestamp_millis();
     let interval = i64::try_from(policy.interval.as_millis()).unwrap_or(i64::MAX);
-    let state =
-        match (judge(entity.last_seen, threshold(policy), now), judge(entity.last_seen, interval, now)) {
-            (Verdict::Silent { .. }, _) => "silent",
-            (Verdict::Fresh, Verdict::Silent { .. }) => "late",
-            (Verdict::Fresh, Verdict::Fresh) => "ok",
-        };
+    let due = |allowed| entity.last_seen.map_or_else(|| policy.due(now, 0), |seen| policy.due(seen, allowed));
+    let verdict = |allowed| judge(entity.last_seen, due(allowed), now);
+    let state = match (verdict(threshold(policy)), verdict(interval)) {
+        (Verdict::Silent { .. }, _) => "silent",
+        (Verdict::Fresh, Verdict::Silent { .. }) => "late",
+        (Verdict::Fresh, Verdict::Fresh) => "ok",
+    };
     Shown {
         watch: watch.to_owned(),
         id: entity.key.to_string(),

@@ -154,6 +154,9 @@ fn values(loaded: &Loaded, watch: &Watch, agent: &Agent, policy: &Policy) -> Vec
         row("grace", written(policy.grace), grace),
         row("severity", policy.severity.name().to_owned(), severity),
     ];
+    if policy.calendar.is_some() {
+        rows.push(row("hours", "some only".to_owned(), of_class(true).unwrap_or_default()));
+    }
     let labels = policy.labels.iter().filter(|(key, _)| *key != "severity");
     rows.extend(labels.map(|(key, value)| row(key, one_line(value, 80), of_class(true).unwrap_or_default())));
     rows

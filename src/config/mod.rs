@@ -5,10 +5,12 @@
 //! ([`reading`]), so that one run tells all that is wrong and where.
 
 pub mod agents;
+pub mod calendar;
 mod coerce;
 pub mod diagnostics;
 mod dotenv;
 pub use log_monitor_channels::duration;
+mod hours;
 pub mod latency;
 pub mod layers;
 pub mod matcher;

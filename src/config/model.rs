@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use log_monitor_channels::Severity;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
+use super::calendar::Calendar;
 use super::matcher::Matcher;
 
 /// A whole configuration, checked, its sources and channels not yet built.
@@ -116,6 +118,8 @@ pub struct Class {
     pub interval: Option<Duration>,
     /// Replaces the watch's grace.
     pub grace: Option<Duration>,
+    /// When logs are expected; `None` = always.
+    pub calendar: Option<Arc<Calendar>>,
     /// How long it may take at most from a last log to the first message, and where that is set.
     pub max_time_to_notify: Option<Spanned<Duration>>,
     /// Put on every event of these entities; `severity` among them sets the severity.
@@ -135,6 +139,35 @@ pub struct Policy {
     pub labels: BTreeMap<String, String>,
     /// Which class, counted from 1; `None` = the watch's own values.
     pub class: Option<usize>,
+    /// When logs are expected; `None` = always.
+    pub calendar: Option<Arc<Calendar>>,
+}
+
+impl Policy {
+    /// When silence of `allowed` milliseconds since `seen` is over, counting only the times at which
+    /// logs are expected. Milliseconds since 1970, UTC.
+    #[must_use]
+    pub fn due(&self, seen: i64, allowed: i64) -> i64 {
+        match &self.calendar {
+            Some(calendar) => calendar.after(seen, allowed),
+            None => seen.saturating_add(allowed),
+        }
+    }
+
+    /// The other way round: since when somebody who is due at `now` has been silent.
+    #[must_use]
+    pub fn since(&self, now: i64, allowed: i64) -> i64 {
+        match &self.calendar {
+            Some(calendar) => calendar.before(now, allowed),
+            None => now.saturating_sub(allowed),
+        }
+    }
+
+    /// Whether logs are expected at `now`.
+    #[must_use]
+    pub fn expects(&self, now: i64) -> bool {
+        self.calendar.as_ref().is_none_or(|calendar| calendar.is_active(now))
+    }
 }
 
 impl Watch {
@@ -156,6 +189,7 @@ impl Watch {
             severity: labels.get("severity").and_then(|name| Severity::from_name(name)).unwrap_or_default(),
             labels,
             class: class.map(|at| at + 1),
+            calendar: of_class.and_then(|class| class.calendar.clone()),
         }
     }
 }

@@ -93,6 +93,15 @@ pub struct Class {
     pub interval: Option<Positive>,
     /// Replaces the watch's grace.
     pub grace: Option<Span>,
+    /// When logs are expected; at other times nobody is silent. Always, if there is none.
+    #[serde(default)]
+    pub windows: Vec<Window>,
+    /// The time zone of `windows`, such as `Europe/Rome`.
+    #[schemars(with = "Option<String>")]
+    pub time_zone: Option<Spanned<String>>,
+    /// A file of days on which no window begins, one `YYYY-MM-DD` on each line.
+    #[schemars(with = "Option<PathBuf>")]
+    pub holidays_file: Option<Spanned<PathBuf>>,
     /// Refuses a configuration that may take longer than this from a last log to the first message.
     #[schemars(with = "Option<Positive>")]
     pub max_time_to_notify: Option<Spanned<Positive>>,
@@ -100,6 +109,22 @@ pub struct Class {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]
     pub labels: BTreeMap<String, Spanned<String>>,
+}
+
+/// A window of the week.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// On which days it begins, such as `["mon-fri"]`. Every day if it is absent.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub days: Vec<Spanned<String>>,
+    /// When it begins, such as `08:00`.
+    #[schemars(with = "String")]
+    pub from: Spanned<String>,
+    /// When it ends, such as `18:00`; the next day unless it is after `from`.
+    #[schemars(with = "String")]
+    pub to: Spanned<String>,
 }
 
 /// What a class can match on.

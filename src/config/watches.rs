@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::Deserialize;
@@ -12,6 +13,7 @@ use log_monitor_channels::Severity;
 
 use super::agents;
 use super::diagnostics::At;
+use super::hours;
 use super::matcher::Matcher;
 use super::model::{Agent, Class, SourceTable, Watch};
 use super::named::{Family, family};
@@ -215,6 +217,7 @@ fn class(reading: &mut Reading<'_>, table: &tables::Class) -> Class {
         matcher: Matcher::new(keys.into_iter().filter_map(|(key, globs)| Some((key, globs?.texts())))),
         interval: table.interval.map(|interval| interval.0),
         grace: table.grace.map(|grace| grace.0),
+        calendar: hours::calendar(reading, table).map(Arc::new),
         max_time_to_notify: table
             .max_time_to_notify
             .as_ref()

@@ -163,16 +163,30 @@ impl Fleet {
         }
     }
 
+    /// When an entity is due, in milliseconds; one that was never seen when logs are expected next.
+    #[must_use]
+    pub fn due(&self, entity: &Entity, now: i64) -> i64 {
+        let policy = self.policy(entity);
+        entity.last_seen.map_or_else(|| policy.due(now, 0), |seen| policy.due(seen, threshold(policy)))
+    }
+
+    /// Since when anybody who is due at `now` has been silent, in milliseconds.
+    #[must_use]
+    pub fn look_back(&self, now: i64) -> i64 {
+        self.policies.iter().map(|policy| policy.since(now, threshold(policy))).min().unwrap_or(now)
+    }
+
+    /// The same for some.
+    #[must_use]
+    pub fn look_back_of(&self, some: &[usize], now: i64) -> i64 {
+        let policies = some.iter().map(|at| self.policy(&self.entities[*at]));
+        policies.map(|policy| policy.since(now, threshold(policy))).min().unwrap_or(now)
+    }
+
     /// The longest threshold of all, in milliseconds.
     #[must_use]
     pub fn longest_threshold(&self) -> i64 {
         self.policies.iter().map(threshold).max().unwrap_or_default()
-    }
-
-    /// The longest threshold of some, in milliseconds.
-    #[must_use]
-    pub fn longest_threshold_of(&self, some: &[usize]) -> i64 {
-        some.iter().map(|at| threshold(self.policy(&self.entities[*at]))).max().unwrap_or_default()
     }
 
     fn place(&self, key: &str) -> Option<usize> {
@@ -246,8 +260,12 @@ impl Fleet {
     pub fn judge(&self, suspects: &[usize], now: i64) -> Vec<Changed> {
         let change = |at: &usize| {
             let entity = &self.entities[*at];
-            let verdict = verdict::judge(entity.last_seen, threshold(self.policy(entity)), now);
-            let threshold = threshold(self.policy(entity));
+            let policy = self.policy(entity);
+            // Before anything was ever seen there is no silence to count, but a time to expect logs.
+            let due =
+                if policy.expects(now) { deadline(entity, &self.policies) } else { self.due(entity, now) };
+            let verdict = verdict::judge(entity.last_seen, due, now);
+            let threshold = threshold(policy);
             verdict::transition(entity.state, verdict, threshold, now)
                 .map(|transition| Changed { at: *at, transition })
         };
@@ -344,9 +362,8 @@ pub fn threshold(policy: &Policy) -> i64 {
 
 /// When an entity is due; one that was never seen is due now.
 fn deadline(entity: &Entity, policies: &[Policy]) -> i64 {
-    entity
-        .last_seen
-        .map_or(i64::MIN, |seen| seen.saturating_add(threshold(&policies[entity.policy as usize])))
+    let policy = &policies[entity.policy as usize];
+    entity.last_seen.map_or(i64::MIN, |seen| policy.due(seen, threshold(policy)))
 }
 
 #[cfg(test)]

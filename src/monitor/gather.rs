@@ -10,6 +10,7 @@ use super::cause::Cause;
 use super::fleet::Fleet;
 use super::verdict::State;
 use super::words::LOOK_BACK;
+use crate::journal::events::time;
 use crate::source::{Answer, Connection, Entities, Query, Source, SourceError, SourceReason};
 
 /// Each round looks this far behind the last good one: documents arrive late.
@@ -38,7 +39,7 @@ pub async fn gather(
     now: DateTime<Utc>,
     horizon: DateTime<Utc>,
 ) -> Result<Vec<usize>, SourceError> {
-    let whole = now - TimeDelta::milliseconds(fleet.longest_threshold());
+    let whole = time(fleet.look_back(now.timestamp_millis()));
     let from = good_until.map_or(whole, |until| (until - OVERLAP).max(whole));
     see(source, fleet, &[], from, horizon).await?;
     let due = fleet.take_due(now.timestamp_millis());
@@ -99,7 +100,7 @@ async fn look_closer(
     now: DateTime<Utc>,
     horizon: DateTime<Utc>,
 ) -> Result<(), SourceError> {
-    let from = now - TimeDelta::milliseconds(fleet.longest_threshold_of(suspects));
+    let from = time(fleet.look_back_of(suspects, now.timestamp_millis()));
     if !suspects.is_empty() && from < covered_from {
         see(source, fleet, suspects, from, horizon).await?;
     }

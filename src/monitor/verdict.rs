@@ -53,14 +53,10 @@ pub enum Transition {
     },
 }
 
-/// Silent after `interval + grace` without a life sign, all in milliseconds. A life sign from the
-/// future counts as one from now.
+/// Silent when the time is up that its last life sign gave it, in milliseconds.
 #[must_use]
-pub fn judge(last_seen: Option<i64>, threshold: i64, now: i64) -> Verdict {
-    match last_seen {
-        Some(seen) if seen.saturating_add(threshold) > now => Verdict::Fresh,
-        since => Verdict::Silent { since },
-    }
+pub const fn judge(last_seen: Option<i64>, due: i64, now: i64) -> Verdict {
+    if due > now { Verdict::Fresh } else { Verdict::Silent { since: last_seen } }
 }
 
 /// What a verdict changes. Whoever fell silent with others has its `threshold` anew when they are
@@ -86,11 +82,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn silence_begins_exactly_when_interval_and_grace_have_passed() {
-        assert_eq!(judge(Some(1_000), 60_000, 60_999), Verdict::Fresh);
-        assert_eq!(judge(Some(1_000), 60_000, 61_000), Verdict::Silent { since: Some(1_000) });
-        assert_eq!(judge(None, 60_000, 0), Verdict::Silent { since: None });
-        assert_eq!(judge(Some(i64::MAX), i64::MAX, 0), Verdict::Fresh);
+    fn silence_begins_exactly_when_the_time_is_up() {
+        assert_eq!(judge(Some(1_000), 61_000, 60_999), Verdict::Fresh);
+        assert_eq!(judge(Some(1_000), 61_000, 61_000), Verdict::Silent { since: Some(1_000) });
+        assert_eq!(judge(None, i64::MIN, 0), Verdict::Silent { since: None });
     }
 
     #[test]

@@ -48,7 +48,8 @@ pub fn changed(
         Transition::FellSilent | Transition::FoundSilent | Transition::StillSilent { .. } => entity.last_seen,
     };
     let silent_for = since.map(|seen| span(now - seen));
-    let quiet = human(policy.interval);
+    let hours = if policy.calendar.is_some() { " in the hours of its class" } else { "" };
+    let quiet = format!("{}{hours}", human(policy.interval));
     let (kind, cause, detail) = match (transition, silent_for) {
         (Transition::FellSilent, Some(long)) => (
             EventKind::AgentSilent,

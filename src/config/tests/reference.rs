@@ -88,11 +88,13 @@ fn with_every_key_set_it_loads() {
     let place = Place::new()
         .with("secret", "https://hooks.example/services/T00/B00/abcdefgh")
         .with_authority("ca.pem")
+        .with("holidays.txt", "2026-12-25 # Christmas\n")
         .toml(
             &references
                 .replace("\"config/agents.csv\"", "\"@/agents.csv\"")
                 .replace("\"certs/root-ca.pem\"", "\"@/ca.pem\"")
-                .replace("\"certs/api.pem\"", "\"@/ca.pem\""),
+                .replace("\"certs/api.pem\"", "\"@/ca.pem\"")
+                .replace("\"config/holidays.txt\"", "\"@/holidays.txt\""),
         );
     let loaded = place.load_with(&default_channels(), &default_sources());
     assert!(loaded.settings.is_some(), "{}", place.shown(&loaded));

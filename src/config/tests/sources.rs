@@ -1,4 +1,4 @@
-//! Which sources a watch reads, and whether it can keep what its classes promise.
+//! Which sources a watch reads, when its classes expect logs, and whether it can keep what they promise.
 
 use super::Place;
 use crate::source::default_sources;
@@ -49,4 +49,27 @@ fn a_promise_that_cannot_be_kept_is_refused_with_the_sum() {
     assert_eq!(errors.len(), 1, "{errors:?}");
     let expected = "the first message about agent `001` may take 8m (5m + 1m + 1m + 1m; `log-monitor explain 001` says why)";
     assert!(errors[0].ends_with(expected), "{errors:?}");
+}
+
+#[test]
+fn hours_of_a_class_are_read_and_each_mistake_in_them_is_told() {
+    let class = |rest: &str| {
+        format!("source = \"wazuh\"\n[[watches.default.classes]]\nmatch = {{ name = \"web-*\" }}\n{rest}")
+    };
+    let good = "windows = [{ days = [\"mon-fri\", \"sun\"], from = \"22:00\", to = \"24:00\" }]";
+    assert!(sources(&class(&format!("{good}\ntime_zone = \"Europe/Rome\""))).is_ok());
+    let bad = "windows = [{ days = [\"mon-fir\"], from = \"8\", to = \"25:00\" }]\ntime_zone = \"Europe/Roma\"\n\
+               holidays_file = \"none.txt\"";
+    let errors = sources(&class(bad)).unwrap_err().join("\n");
+    for said in [
+        "`mon-fir` is no day of the week",
+        "`8` is no time of the day",
+        "`25:00` is no time of the day",
+        "unknown time zone `Europe/Roma` (did you mean `Europe/Rome`?)",
+        "cannot read the holidays file none.txt",
+    ] {
+        assert!(errors.contains(said), "{said} is not in\n{errors}");
+    }
+    let errors = sources(&class(good)).unwrap_err();
+    assert!(errors[0].contains("windows of no time zone"), "{errors:?}");
 }

@@ -92,7 +92,7 @@ struct Groups<'a> {
 impl<'a> Groups<'a> {
     fn of(fleet: &'a Fleet, changed: &[Changed], limits: &'a Pipeline, lately: i64, now: i64) -> Self {
         let mut standings: Vec<Standing> =
-            fleet.entities().iter().map(|entity| standing(entity.state, lately)).collect();
+            fleet.entities().iter().map(|entity| standing(fleet, entity, lately, now)).collect();
         for Changed { at, transition } in changed {
             match transition {
                 Transition::FellSilent => standings[*at] = Standing::Lost,
@@ -212,14 +212,15 @@ impl<'a> Groups<'a> {
     fn waits(&self, entity: &Entity) -> bool {
         let doubtful =
             |common: &Common| !matches!(common, Common::Label(..)) && self.flow(common) == Flow::Doubtful;
-        let due = entity.last_seen.unwrap_or(i64::MIN).saturating_add(threshold(self.fleet.policy(entity)));
-        let overdue = self.now.saturating_sub(due);
+        let overdue = self.now.saturating_sub(self.fleet.due(entity, self.now));
         overdue < LONGEST_WAIT && commons(self.fleet, entity).iter().any(doubtful)
     }
 }
 
-fn standing(state: State, lately: i64) -> Standing {
-    match state {
+fn standing(fleet: &Fleet, entity: &Entity, lately: i64, now: i64) -> Standing {
+    match entity.state {
+        // Nobody expects anything of it now.
+        State::Fresh if !fleet.policy(entity).expects(now) => Standing::Aside,
         State::Fresh => Standing::Logging,
         State::New => Standing::Aside,
         State::Silent { silence, .. } => match silence.part {

@@ -152,6 +152,7 @@ fn watch(agents: usize) -> Watch {
         poll: Duration::from_secs(60),
         intervals: BTreeMap::new(),
         classes: Vec::new(),
+        maintenance: Vec::new(),
         pipeline: Pipeline::default(),
     }
 }

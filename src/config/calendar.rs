@@ -1,9 +1,11 @@
-//! When logs are expected: windows of the week in a time zone, without holidays. Pure. Instants are
-//! milliseconds since 1970, UTC.
+//! When logs are expected: windows of the week in a time zone, without holidays and maintenance.
+//! Pure. Instants are milliseconds since 1970, UTC.
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{
+    DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc,
+};
 use chrono_tz::Tz;
 
 /// How much is looked at in one step, in milliseconds.
@@ -17,10 +19,30 @@ const STEPS: usize = 50;
 pub struct Calendar {
     /// Where the clock hangs.
     pub zone: Tz,
-    /// Never empty.
+    /// Always, if there is none.
     pub windows: Vec<Window>,
     /// Days on which no window begins.
     pub holidays: BTreeSet<NaiveDate>,
+    /// When nothing is expected all the same.
+    pub pauses: Vec<Pause>,
+}
+
+/// Maintenance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pause {
+    /// Where its clock hangs.
+    pub zone: Tz,
+    /// When.
+    pub when: When,
+}
+
+/// When maintenance is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Once, between these local times.
+    Once(NaiveDateTime, NaiveDateTime),
+    /// On days of the week; with a number only on the so-manieth such day of a month, 0 for the last.
+    Days(Window, Option<u8>),
 }
 
 /// A window that begins on some days of the week.
@@ -35,6 +57,12 @@ pub struct Window {
 }
 
 impl Calendar {
+    /// Logs are expected always, but for these.
+    #[must_use]
+    pub const fn always_but(pauses: Vec<Pause>) -> Self {
+        Self { zone: Tz::UTC, windows: Vec::new(), holidays: BTreeSet::new(), pauses }
+    }
+
     /// Whether logs are expected at `at`.
     #[must_use]
     pub fn is_active(&self, at: i64) -> bool {
@@ -76,46 +104,101 @@ impl Calendar {
 
     /// The expected times within `from..to`, in order, none touching another.
     fn spans(&self, from: i64, to: i64) -> Vec<(i64, i64)> {
-        let date = |at: i64| {
-            let time = DateTime::<Utc>::from_timestamp_millis(at).unwrap_or_default();
-            time.with_timezone(&self.zone).date_naive()
+        let within = |spans: Vec<(i64, i64)>| {
+            let cut = spans.into_iter().map(|(begin, end)| (begin.max(from), end.min(to)));
+            merged(cut.filter(|(begin, end)| begin < end).collect())
         };
-        let mut spans: Vec<(i64, i64)> = Vec::new();
-        // A window may have begun the day before; where a day is skipped, two.
-        let mut day = date(from) - Days::new(2);
-        let last = date(to);
-        while day <= last {
-            if !self.holidays.contains(&day) {
-                let begins = |window: &&Window| window.days[day.weekday().num_days_from_monday() as usize];
-                spans.extend(self.windows.iter().filter(begins).map(|window| self.on(window, day)));
-            }
-            day = day + Days::new(1);
-        }
-        let cut = spans.into_iter().map(|(begin, end)| (begin.max(from), end.min(to)));
-        merged(cut.filter(|(begin, end)| begin < end).collect())
+        let expected = match self.windows.is_empty() {
+            true => vec![(from, to)],
+            false => self.windows.iter().flat_map(|window| self.of_window(window, from, to)).collect(),
+        };
+        let paused = self.pauses.iter().flat_map(|pause| pause.spans(from, to)).collect();
+        without(within(expected), &within(paused))
     }
 
-    fn on(&self, window: &Window, day: NaiveDate) -> (i64, i64) {
-        let until = if window.to > window.from { day } else { day + Days::new(1) };
-        (self.instant(day, window.from, false), self.instant(until, window.to, true))
+    fn of_window(&self, window: &Window, from: i64, to: i64) -> Vec<(i64, i64)> {
+        let begins = |day: &NaiveDate| window.begins_on(*day) && !self.holidays.contains(day);
+        days(self.zone, from, to).filter(begins).map(|day| window.on(self.zone, day)).collect()
+    }
+}
+
+impl Window {
+    fn begins_on(&self, day: NaiveDate) -> bool {
+        self.days[day.weekday().num_days_from_monday() as usize]
     }
 
-    /// The instant of a local time: of one that comes twice the first or the last, of one that is
-    /// skipped the end of the gap.
-    fn instant(&self, day: NaiveDate, time: NaiveTime, last: bool) -> i64 {
-        let mut local = day.and_time(time);
-        // A day at most is skipped (Samoa, 2011).
-        for _ in 0..=1500 {
-            match self.zone.from_local_datetime(&local) {
-                LocalResult::Single(instant) => return instant.timestamp_millis(),
-                LocalResult::Ambiguous(first, second) => {
-                    return if last { second } else { first }.timestamp_millis();
-                }
-                LocalResult::None => local += TimeDelta::minutes(1),
+    fn on(&self, zone: Tz, day: NaiveDate) -> (i64, i64) {
+        let until = if self.to > self.from { day } else { day + Days::new(1) };
+        (instant(zone, day.and_time(self.from), false), instant(zone, until.and_time(self.to), true))
+    }
+}
+
+impl Pause {
+    fn spans(&self, from: i64, to: i64) -> Vec<(i64, i64)> {
+        match self.when {
+            When::Once(begin, end) => vec![(instant(self.zone, begin, false), instant(self.zone, end, true))],
+            When::Days(window, nth) => {
+                let begins =
+                    |day: &NaiveDate| window.begins_on(*day) && nth.is_none_or(|nth| is_nth(*day, nth));
+                days(self.zone, from, to).filter(begins).map(|day| window.on(self.zone, day)).collect()
             }
         }
-        day.and_time(time).and_utc().timestamp_millis()
     }
+}
+
+/// Whether it is the `nth` of its day of the week in the month, 0 for the last.
+fn is_nth(day: NaiveDate, nth: u8) -> bool {
+    match nth {
+        0 => (day + Days::new(7)).month() != day.month(),
+        nth => day.day0() / 7 + 1 == u32::from(nth),
+    }
+}
+
+/// The days whose windows can reach into `from..to`: one may have begun the day before; where a day
+/// is skipped, two.
+fn days(zone: Tz, from: i64, to: i64) -> impl Iterator<Item = NaiveDate> {
+    let date = |at: i64| {
+        let time = DateTime::<Utc>::from_timestamp_millis(at).unwrap_or_default();
+        time.with_timezone(&zone).date_naive()
+    };
+    let last = date(to);
+    (date(from) - Days::new(2)).iter_days().take_while(move |day| *day <= last)
+}
+
+/// The instant of a local time: of one that comes twice the first or the last, of one that is
+/// skipped the end of the gap.
+fn instant(zone: Tz, local: NaiveDateTime, last: bool) -> i64 {
+    // A day at most is skipped (Samoa, 2011).
+    for minutes in 0..=1500 {
+        match zone.from_local_datetime(&(local + TimeDelta::minutes(minutes))) {
+            LocalResult::Single(instant) => return instant.timestamp_millis(),
+            LocalResult::Ambiguous(first, second) => {
+                return if last { second } else { first }.timestamp_millis();
+            }
+            LocalResult::None => {}
+        }
+    }
+    local.and_utc().timestamp_millis()
+}
+
+/// `spans` without `holes`; both in order and apart.
+fn without(spans: Vec<(i64, i64)>, holes: &[(i64, i64)]) -> Vec<(i64, i64)> {
+    let mut out = Vec::with_capacity(spans.len());
+    for (mut begin, end) in spans {
+        for &(from, to) in holes {
+            if to <= begin || from >= end {
+                continue;
+            }
+            if from > begin {
+                out.push((begin, from));
+            }
+            begin = to;
+        }
+        if begin < end {
+            out.push((begin, end));
+        }
+    }
+    out
 }
 
 fn merged(mut spans: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
@@ -150,7 +233,36 @@ mod tests {
     fn office(zone: Tz) -> Calendar {
         let days = [true, true, true, true, true, false, false];
         let windows = vec![Window { days, from: time(8, 0), to: time(18, 0) }];
-        Calendar { zone, windows, holidays: BTreeSet::new() }
+        Calendar { zone, windows, holidays: BTreeSet::new(), pauses: Vec::new() }
+    }
+
+    #[test]
+    fn maintenance_stops_the_clock_once_weekly_or_on_a_day_of_the_month() {
+        let paused = |when| Calendar {
+            windows: Vec::new(),
+            pauses: vec![Pause { zone: Tz::Europe__Rome, when }],
+            ..office(Tz::UTC)
+        };
+        let local = |text: &str| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").unwrap();
+        let once = paused(When::Once(local("2026-01-10 22:00"), local("2026-01-11 04:00")));
+        let before = at("2026-01-10T21:55:00+01:00");
+        assert_eq!(once.after(before, 15 * MINUTE), at("2026-01-11T04:10:00+01:00"));
+        assert_eq!(once.before(at("2026-01-11T04:10:00+01:00"), 15 * MINUTE), before);
+        let tuesdays = [false, true, false, false, false, false, false];
+        let night = Window { days: tuesdays, from: time(22, 0), to: time(2, 0) };
+        let second = paused(When::Days(night, Some(2)));
+        let is_paused = |calendar: &Calendar, text: &str| !calendar.is_active(at(text));
+        assert!(is_paused(&second, "2026-01-14T01:59:00+01:00"), "the night after the second Tuesday");
+        assert!(!is_paused(&second, "2026-01-06T23:00:00+01:00"), "the first one");
+        let last = paused(When::Days(night, Some(0)));
+        assert!(
+            is_paused(&last, "2026-01-27T23:00:00+01:00") && !is_paused(&last, "2026-01-20T23:00:00+01:00")
+        );
+        assert!(is_paused(&paused(When::Days(night, None)), "2026-01-20T23:00:00+01:00"));
+        let both = Calendar { pauses: [&second.pauses[..], &last.pauses].concat(), ..second };
+        assert!(
+            is_paused(&both, "2026-01-27T23:00:00+01:00") && is_paused(&both, "2026-01-13T23:00:00+01:00")
+        );
     }
 
     #[test]
@@ -239,7 +351,7 @@ mod tests {
                 days, from: time(from / 60, from % 60), to: time(to / 60, to % 60),
             };
             let windows = windows.into_iter().map(window).collect();
-            let calendar = Calendar { zone, windows, holidays: BTreeSet::new() };
+            let calendar = Calendar { zone, windows, holidays: BTreeSet::new(), pauses: Vec::new() };
             let minute = at("2026-01-01T00:00:00Z") + (day * 1440 + minute) * MINUTE;
             prop_assert_eq!(calendar.is_active(minute), oracle(&calendar, minute));
         }

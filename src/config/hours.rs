@@ -1,13 +1,14 @@
-//! From the `windows` of a class to its calendar, with every mistake at its place.
+//! From the `windows` of a class and the `maintenance` of a watch to calendars, with every mistake at
+//! its place.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use chrono::{NaiveDate, NaiveTime};
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use chrono_tz::{TZ_VARIANTS, Tz};
 use toml::Spanned;
 
-use super::calendar::{Calendar, Window};
+use super::calendar::{Calendar, Pause, When, Window};
 use super::diagnostics::At;
 use super::reading::{Reading, shown_name};
 use super::suggest;
@@ -25,8 +26,61 @@ pub fn calendar(reading: &mut Reading<'_>, class: &tables::Class) -> Option<Cale
         let help = "add `time_zone`, such as \"Europe/Rome\"";
         reading.findings.error(At::Place(window.from.span()), "windows of no time zone").help(help);
     }
-    (!windows.is_empty()).then_some(Calendar { zone: zone?, windows, holidays })
+    (!windows.is_empty()).then_some(Calendar { zone: zone?, windows, holidays, pauses: Vec::new() })
 }
+
+/// One maintenance window: once, or again and again, on each of its days.
+pub fn pauses(reading: &mut Reading<'_>, table: &tables::Maintenance) -> Vec<Pause> {
+    let zone = zone(reading, &table.time_zone);
+    let date_time = |text: &str| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").ok();
+    let whens = match (date_time(table.from.get_ref()), date_time(table.to.get_ref())) {
+        (Some(from), Some(to)) if from < to => vec![When::Once(from, to)],
+        (Some(_), Some(_)) => {
+            reading.findings.error(At::Place(table.to.span()), "it ends before it begins");
+            Vec::new()
+        }
+        _ => repeated(reading, table),
+    };
+    let pause = |when| Some(Pause { zone: zone?, when });
+    whens.into_iter().filter_map(pause).collect()
+}
+
+fn repeated(reading: &mut Reading<'_>, table: &tables::Maintenance) -> Vec<When> {
+    let mut on = Vec::new();
+    for name in &table.days {
+        match numbered_days(name.get_ref()) {
+            Some(days) => on.push(days),
+            None => {
+                let message = format!("`{}` is no day", shown_name(name.get_ref()));
+                let help = "write `sun`, `mon-fri`, `2nd tue` or `last fri`";
+                reading.findings.error(At::Place(name.span()), message).help(help);
+            }
+        }
+    }
+    if table.days.is_empty() {
+        on.push(([true; 7], None));
+    }
+    let (from, to) = (clock(reading, &table.from), clock(reading, &table.to));
+    let Some((from, to)) = from.zip(to) else { return Vec::new() };
+    on.into_iter().map(|(days, nth)| When::Days(Window { days, from, to }, nth)).collect()
+}
+
+/// `sun`, `mon-fri`, or with a number in the month: `2nd tue`.
+fn numbered_days(text: &str) -> Option<([bool; 7], Option<u8>)> {
+    let (number, range) = match text.split_once(' ') {
+        Some((which, range)) => {
+            let number = NTH.iter().position(|known| which.eq_ignore_ascii_case(known))?;
+            (Some(u8::try_from(number).ok()?), range)
+        }
+        None => (None, text),
+    };
+    let mut days = [false; 7];
+    day_range(range)?.for_each(|day| days[day % 7] = true);
+    Some((days, number))
+}
+
+/// Which one in a month; the last is 0.
+const NTH: [&str; 6] = ["last", "1st", "2nd", "3rd", "4th", "5th"];
 
 fn zone(reading: &mut Reading<'_>, name: &Spanned<String>) -> Option<Tz> {
     let zone = name.get_ref().parse();
@@ -72,7 +126,10 @@ fn clock(reading: &mut Reading<'_>, text: &Spanned<String>) -> Option<NaiveTime>
     };
     if time.is_none() {
         let message = format!("`{}` is no time of the day", shown_name(text.get_ref()));
-        reading.findings.error(At::Place(text.span()), message).help("write \"08:00\"");
+        reading
+            .findings
+            .error(At::Place(text.span()), message)
+            .help("write `08:00`; maintenance may be once: `2026-03-01 22:00`");
     }
     time
 }
@@ -102,4 +159,21 @@ fn holidays(reading: &mut Reading<'_>, file: &Spanned<impl AsRef<Path>>) -> BTre
         }
     }
     days
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_of_the_week_and_of_the_month_are_read() {
+        let days = |text| numbered_days(text).map(|(days, nth)| (days.map(u8::from), nth));
+        assert_eq!(days("Tue"), Some(([0, 1, 0, 0, 0, 0, 0], None)));
+        assert_eq!(days("sat-mon"), Some(([1, 0, 0, 0, 0, 1, 1], None)));
+        assert_eq!(days("2nd tue"), Some(([0, 1, 0, 0, 0, 0, 0], Some(2))));
+        assert_eq!(days("last fri"), Some(([0, 0, 0, 0, 1, 0, 0], Some(0))));
+        for odd in ["", "tues", "6th tue", "2nd", "mon-", "1st mon tue"] {
+            assert_eq!(days(odd), None, "{odd}");
+        }
+    }
 }

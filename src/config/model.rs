@@ -10,7 +10,7 @@ use log_monitor_channels::Severity;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use super::calendar::Calendar;
+use super::calendar::{Calendar, Pause};
 use super::matcher::Matcher;
 
 /// A whole configuration, checked, its sources and channels not yet built.
@@ -79,8 +79,19 @@ pub struct Watch {
     pub intervals: BTreeMap<String, Duration>,
     /// First match wins.
     pub classes: Vec<Class>,
+    /// When silence of some of the agents does not count.
+    pub maintenance: Vec<Maintenance>,
     /// When many silences are one stall of the pipeline.
     pub pipeline: Pipeline,
+}
+
+/// Maintenance of some agents.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Maintenance {
+    /// Which entities.
+    pub matcher: Matcher,
+    /// When.
+    pub pauses: Vec<Pause>,
 }
 
 /// When many silences count as one stall of the pipeline.
@@ -189,7 +200,24 @@ impl Watch {
             severity: labels.get("severity").and_then(|name| Severity::from_name(name)).unwrap_or_default(),
             labels,
             class: class.map(|at| at + 1),
-            calendar: of_class.and_then(|class| class.calendar.clone()),
+            calendar: self.calendar(of_class.and_then(|class| class.calendar.as_ref()), facts),
+        }
+    }
+}
+
+impl Watch {
+    /// The hours of a class, without the maintenance of whom `facts` tell.
+    fn calendar<'a>(
+        &self,
+        of_class: Option<&Arc<Calendar>>,
+        facts: impl Fn(&str) -> Option<&'a str>,
+    ) -> Option<Arc<Calendar>> {
+        let matching = self.maintenance.iter().filter(|maintenance| maintenance.matcher.matches(&facts));
+        let pauses: Vec<Pause> = matching.flat_map(|maintenance| maintenance.pauses.clone()).collect();
+        match (pauses.is_empty(), of_class) {
+            (true, of_class) => of_class.cloned(),
+            (false, Some(hours)) => Some(Arc::new(Calendar { pauses, ..Calendar::clone(hours) })),
+            (false, None) => Some(Arc::new(Calendar::always_but(pauses))),
         }
     }
 }

@@ -63,6 +63,9 @@ pub struct Watch {
     /// Policies for some of the agents; the first that matches holds.
     #[serde(default)]
     pub classes: Vec<Class>,
+    /// When silence of some of the agents does not count, such as on a night of patches.
+    #[serde(default)]
+    pub maintenance: Vec<Maintenance>,
     /// When agents that fall silent together are one stall of the pipeline, told once.
     #[serde(default)]
     pub pipeline: Pipeline,
@@ -109,6 +112,28 @@ pub struct Class {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]
     pub labels: BTreeMap<String, Spanned<String>>,
+}
+
+/// A `[[watches.NAME.maintenance]]` table.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Maintenance {
+    /// Which agents, as for a class. All of the watch, if it is absent.
+    pub r#match: Option<ClassMatch>,
+    /// On which days it begins: `sun`, `mon-fri`, `2nd tue`, `last fri`. Every day if there is none;
+    /// not used where `from` and `to` name the days.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub days: Vec<Spanned<String>>,
+    /// When it begins: `02:00`, or once: `2026-03-01 22:00`.
+    #[schemars(with = "String")]
+    pub from: Spanned<String>,
+    /// When it ends, in the same form.
+    #[schemars(with = "String")]
+    pub to: Spanned<String>,
+    /// The time zone of both, such as `Europe/Rome`.
+    #[schemars(with = "String")]
+    pub time_zone: Spanned<String>,
 }
 
 /// A window of the week.

@@ -15,7 +15,7 @@ use super::agents;
 use super::diagnostics::At;
 use super::hours;
 use super::matcher::Matcher;
-use super::model::{Agent, Class, SourceTable, Watch};
+use super::model::{Agent, Class, Maintenance, SourceTable, Watch};
 use super::named::{Family, family};
 use super::reading::{Reading, joined};
 use super::source_map::Place;
@@ -68,6 +68,7 @@ fn watch(
         poll: POLL.1,
         intervals: table.intervals.iter().map(|(id, time)| (id.get_ref().clone(), time.0)).collect(),
         classes,
+        maintenance: table.maintenance.iter().map(|table| maintenance(reading, table)).collect(),
         pipeline: table.pipeline.into(),
     };
     watch.poll = table.poll.map_or_else(|| default_poll(&watch), |poll| poll.0);
@@ -193,9 +194,15 @@ fn strangers<T>(reading: &mut Reading<'_>, intervals: &BTreeMap<Spanned<String>,
     }
 }
 
-fn class(reading: &mut Reading<'_>, table: &tables::Class) -> Class {
+fn maintenance(reading: &mut Reading<'_>, table: &tables::Maintenance) -> Maintenance {
+    let matcher = matcher(reading, table.r#match.as_ref());
+    Maintenance { matcher, pauses: hours::pauses(reading, table) }
+}
+
+/// Which agents; all of them where nothing is said.
+fn matcher(reading: &mut Reading<'_>, on: Option<&tables::ClassMatch>) -> Matcher {
     let default = tables::ClassMatch::default();
-    let on = table.r#match.as_ref().unwrap_or(&default);
+    let on = on.unwrap_or(&default);
     for (key, globs) in [("group", &on.group), ("node", &on.node)] {
         if let Some(globs) = globs {
             let message = format!("an agent file tells no `{key}`, so this class matches no agent");
@@ -210,11 +217,16 @@ fn class(reading: &mut Reading<'_>, table: &tables::Class) -> Class {
         ("label", on.label.as_ref()),
         ("node", node),
     ];
+    Matcher::new(keys.into_iter().filter_map(|(key, globs)| Some((key, globs?.texts()))))
+}
+
+fn class(reading: &mut Reading<'_>, table: &tables::Class) -> Class {
+    let matcher = matcher(reading, table.r#match.as_ref());
     if let Some(severity) = table.labels.get("severity") {
         known_severity(reading, severity);
     }
     Class {
-        matcher: Matcher::new(keys.into_iter().filter_map(|(key, globs)| Some((key, globs?.texts())))),
+        matcher,
         interval: table.interval.map(|interval| interval.0),
         grace: table.grace.map(|grace| grace.0),
         calendar: hours::calendar(reading, table).map(Arc::new),

@@ -18,6 +18,7 @@ pub fn watch(ids: &[&str]) -> Watch {
         poll: Duration::from_secs(60),
         intervals: BTreeMap::new(),
         classes: Vec::new(),
+        maintenance: Vec::new(),
         pipeline: crate::config::Pipeline::default(),
     }
 }

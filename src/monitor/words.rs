@@ -48,13 +48,16 @@ pub fn changed(
         Transition::FellSilent | Transition::FoundSilent | Transition::StillSilent { .. } => entity.last_seen,
     };
     let silent_for = since.map(|seen| span(now - seen));
-    let hours = if policy.calendar.is_some() { " in the hours of its class" } else { "" };
-    let quiet = format!("{}{hours}", human(policy.interval));
+    let quiet = human(policy.interval);
+    let hours = match policy.calendar {
+        Some(_) => " in its hours and outside of maintenance",
+        None => "",
+    };
     let (kind, cause, detail) = match (transition, silent_for) {
         (Transition::FellSilent, Some(long)) => (
             EventKind::AgentSilent,
             "no_documents",
-            format!("No logs for {long}; at most {quiet} without one is expected. {check}"),
+            format!("No logs for {long}; at most {quiet} without one is expected{hours}. {check}"),
         ),
         (Transition::FoundSilent, Some(long)) => (
             EventKind::AgentSilent,

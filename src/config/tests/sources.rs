@@ -73,3 +73,26 @@ fn hours_of_a_class_are_read_and_each_mistake_in_them_is_told() {
     let errors = sources(&class(good)).unwrap_err();
     assert!(errors[0].contains("windows of no time zone"), "{errors:?}");
 }
+
+#[test]
+fn maintenance_is_read_and_each_mistake_in_it_is_told() {
+    let table = |rest: &str| {
+        format!("source = \"wazuh\"\n[[watches.default.maintenance]]\ntime_zone = \"Europe/Rome\"\n{rest}")
+    };
+    for good in [
+        "from = \"2026-03-01 22:00\"\nto = \"2026-03-02 04:00\"",
+        "days = [\"sat-sun\"]\nfrom = \"22:00\"\nto = \"04:00\"",
+        "days = [\"2nd tue\", \"last fri\"]\nfrom = \"22:00\"\nto = \"04:00\"\nmatch = { name = \"web-*\" }",
+    ] {
+        assert!(sources(&table(good)).is_ok(), "{good}: {:?}", sources(&table(good)));
+    }
+    for (bad, said) in [
+        ("from = \"2026-03-01 22:00\"\nto = \"2026-03-01 04:00\"", "it ends before it begins"),
+        ("days = [\"6th tue\"]\nfrom = \"22:00\"\nto = \"04:00\"", "`6th tue` is no day"),
+        ("from = \"2026-03-01 22:00\"\nto = \"04:00\"", "`2026-03-01 22:00` is no time of the day"),
+        ("from = \"22:00\"", "missing key `to`"),
+    ] {
+        let errors = sources(&table(bad)).unwrap_err().join("\n");
+        assert!(errors.contains(said), "{said} is not in\n{errors}");
+    }
+}

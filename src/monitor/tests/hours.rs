@@ -3,14 +3,16 @@
 use chrono_tz::Tz;
 
 use super::*;
-use crate::config::calendar::{Calendar, Window};
+use crate::config::calendar::{Calendar, Pause, When, Window};
+use crate::config::model::Maintenance;
 
 /// Office hours in UTC; the test begins on a Thursday at midnight.
 async fn office(ids: &[&str]) -> World {
     let clock = |hour| chrono::NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
     let days = [true, true, true, true, true, false, false];
     let windows = vec![Window { days, from: clock(8), to: clock(18) }];
-    let calendar = Calendar { zone: Tz::UTC, windows, holidays: std::collections::BTreeSet::new() };
+    let calendar =
+        Calendar { zone: Tz::UTC, windows, holidays: std::collections::BTreeSet::new(), pauses: Vec::new() };
     let mut watched = default_watch(ids);
     watched.classes = vec![Class {
         matcher: Matcher::new([("id", vec!["*"])]),
@@ -40,7 +42,7 @@ async fn nobody_is_silent_at_night_and_who_stays_away_is_told_in_the_morning() {
     assert_eq!(world.story().await, ["agent_silent 001"]);
     let told = world.events().await.remove(0);
     assert_eq!(told.at - start(), TimeDelta::minutes(32 * 60 + 6), "six minutes after eight");
-    assert!(told.detail.contains("15 min in the hours of its class"), "{}", told.detail);
+    assert!(told.detail.contains("15 min without one is expected in its hours"), "{}", told.detail);
 }
 
 #[tokio::test(start_paused = true)]
@@ -55,4 +57,29 @@ async fn after_a_restart_at_night_the_hours_before_still_count() {
     assert_eq!(world.story().await, ["agent_silent 001"]);
     let told = world.events().await.remove(0);
     assert_eq!(told.since.unwrap() - start(), TimeDelta::minutes(18 * 60 - 5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn maintenance_stops_the_clock_and_an_end_within_it_is_still_told() {
+    let ids = ["001", "002"];
+    let mut watched = default_watch(&ids);
+    let local = |text: &str| chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").unwrap();
+    let when = When::Once(local("2026-01-01 01:00"), local("2026-01-01 03:00"));
+    watched.maintenance =
+        vec![Maintenance { matcher: Matcher::default(), pauses: vec![Pause { zone: Tz::UTC, when }] }];
+    let mut world = World::new(&ids).await;
+    let setup = Setup { watch: watched, source: world.index.clone(), beside: Vec::new() };
+    world.monitor.replace(setup).await.unwrap();
+    world.minutes(20, &ids).await;
+    world.minutes(30, &["002"]).await;
+    assert_eq!(world.story().await, ["agent_silent 001"], "before the maintenance");
+    world.minutes(60, &[]).await;
+    world.minute(&["001"]).await;
+    let told = ["agent_silent 001", "agent_recovered 001"];
+    assert_eq!(world.story().await, told, "its end is told within");
+    // 002 logged last at 00:50: ten minutes before the maintenance, which ends at 03:00.
+    world.minutes(73, &[]).await;
+    assert_eq!(world.story().await, told, "03:04: fourteen minutes that count");
+    world.minutes(3, &[]).await;
+    assert_eq!(world.story().await, ["agent_silent 001", "agent_recovered 001", "agent_silent 002"]);
 }

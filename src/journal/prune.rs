@@ -35,7 +35,9 @@ pub fn prune(connection: &Connection, now: i64) -> rusqlite::Result<usize> {
          AND NOT EXISTS (SELECT 1 FROM incident WHERE incident.id = event.incident AND closed IS NULL)",
     )?;
     delete(
-        "DELETE FROM incident WHERE closed < ?1 AND NOT EXISTS (SELECT 1 FROM event WHERE incident = incident.id)",
+        "DELETE FROM incident WHERE closed < ?1
+         AND NOT EXISTS (SELECT 1 FROM event WHERE incident = incident.id)
+         AND NOT EXISTS (SELECT 1 FROM incident AS part WHERE part.part_of = incident.id)",
     )?;
     Ok(pruned)
 }
@@ -137,5 +139,32 @@ mod tests {
             })
             .await;
         assert_eq!(Result::<Vec<i64>, _>::unwrap(left), [1; 6]);
+    }
+
+    #[tokio::test]
+    async fn a_stall_stays_as_long_as_an_agent_that_fell_silent_with_it() {
+        let journal = crate::journal::Journal::in_memory().unwrap();
+        journal
+            .write(|connection| {
+                let later = millis(start()) + KEEP + 86_400_000;
+                let (stall, firing) = silence(connection, "node=node02")?;
+                let mut part = agent_silent("002", "web");
+                part.part_of = Some(stall);
+                part.incident = Some(incidents::open(connection, Subject::Agent, &part)?);
+                events::insert(connection, &mut part)?;
+                recovery(connection, stall, firing, millis(start()))?;
+                let count = || connection.query_row("SELECT COUNT(*) FROM incident", [], |row| row.get(0));
+                prune(connection, later)?;
+                assert_eq!(count(), Ok(2), "the part is open");
+                part.at = start();
+                incidents::close(connection, part.incident.unwrap_or_default(), &part)?;
+                // The part goes first, and what it was part of the next time.
+                prune(connection, later)?;
+                prune(connection, later)?;
+                assert_eq!(count(), Ok(0));
+                Ok(())
+            })
+            .await
+            .unwrap();
     }
 }

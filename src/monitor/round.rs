@@ -62,34 +62,30 @@ impl Round<'_> {
         incidents: &[Option<i64>],
     ) -> Vec<(usize, Outcome)> {
         let mut told = incidents.iter().skip(sorted.stalled.len()).copied();
-        let opened = |at: usize| incidents.get(at).copied().flatten();
         let mut outcomes = Vec::with_capacity(changed.len());
         for (changed, fate) in changed.iter().zip(&sorted.fates) {
             let outcome = match (fate, changed.transition) {
-                (Fate::Waits, _) => Outcome::Later(self.now + self.setup.watch.poll.as_millis() as i64),
-                (Fate::PartOf(_), Transition::StillSilent { .. }) => continue,
-                (_, Transition::Recovered { .. }) => {
-                    told.next();
-                    Outcome::Fresh
-                }
-                (fate, _) => match told.next().flatten() {
-                    None => continue,
-                    Some(incident) => {
-                        let part = match fate {
-                            Fate::PartOf(common) => match self.whole(sorted, common) {
-                                Some(Whole::Incident(whole)) => Part::Of(whole),
-                                Some(Whole::OpenedBy(at)) => opened(at).map_or(Part::Alone, Part::Of),
-                                None => Part::Alone,
-                            },
-                            _ => Part::Alone,
-                        };
-                        Outcome::Silent(Silence { incident, opened: self.now, part })
-                    }
-                },
+                (Fate::Waits, _) => Some(Outcome::Later(self.now + self.setup.watch.poll.as_millis() as i64)),
+                (Fate::PartOf(_), Transition::StillSilent { .. }) => None,
+                (_, Transition::Recovered { .. }) => told.next().map(|_| Outcome::Fresh),
+                (fate, _) => told.next().flatten().map(|incident| {
+                    let part = self.part(fate, sorted, incidents);
+                    Outcome::Silent(Silence { incident, opened: self.now, part })
+                }),
             };
-            outcomes.push((changed.at, outcome));
+            outcomes.extend(outcome.map(|outcome| (changed.at, outcome)));
         }
         outcomes
+    }
+
+    /// Whether a silence is told by itself.
+    fn part(&self, fate: &Fate, sorted: &Sorted, incidents: &[Option<i64>]) -> Part {
+        let Fate::PartOf(common) = fate else { return Part::Alone };
+        match self.whole(sorted, common) {
+            Some(Whole::Incident(whole)) => Part::Of(whole),
+            Some(Whole::OpenedBy(at)) => incidents.get(at).copied().flatten().map_or(Part::Alone, Part::Of),
+            None => Part::Alone,
+        }
     }
 
     fn change(&self, changed: &Changed, part_of: Option<Whole>) -> Change {

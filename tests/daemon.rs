@@ -267,7 +267,7 @@ async fn the_lists_show_what_happened() {
     assert!(row("002").contains("silent") && row("002").contains("30m + 1m"), "{agents}");
     let explained = world.run(&["explain", "002"]).await.stdout;
     for said in
-        ["silent, incident 1", "interval   30m", "catch_all: slack; after 30s: email", "32m 1s  in all"]
+        ["silent, incident 1", "interval     30m", "catch_all: slack; after 30s: email", "32m 1s  in all"]
     {
         assert!(explained.contains(said), "{said} is not in\n{explained}");
     }

@@ -154,8 +154,11 @@ fn values(loaded: &Loaded, watch: &Watch, agent: &Agent, policy: &Policy) -> Vec
         row("grace", written(policy.grace), grace),
         row("severity", policy.severity.name().to_owned(), severity),
     ];
-    if policy.calendar.is_some() {
+    if class.is_some_and(|class| class.calendar.is_some()) {
         rows.push(row("hours", "some only".to_owned(), of_class(true).unwrap_or_default()));
+    }
+    if policy.calendar.as_ref().is_some_and(|calendar| !calendar.pauses.is_empty()) {
+        rows.push(row("maintenance", "planned".to_owned(), origin(&format!("{base}.maintenance"))));
     }
     let labels = policy.labels.iter().filter(|(key, _)| *key != "severity");
     rows.extend(labels.map(|(key, value)| row(key, one_line(value, 80), of_class(true).unwrap_or_default())));
@@ -189,7 +192,7 @@ fn text(explained: &Explained) -> String {
     );
     let _ = writeln!(out, "  {}\n\nWhat holds", explained.state);
     for [key, value, origin] in &explained.values {
-        let _ = writeln!(out, "  {key:<10} {value:<10} {origin}");
+        let _ = writeln!(out, "  {key:<12} {value:<10} {origin}");
     }
     let _ = writeln!(out, "\nSources");
     for [name, what] in &explained.sources {

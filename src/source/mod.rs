@@ -1,6 +1,8 @@
 //! Sources: where observations come from. A source reads the outside and judges nothing; it knows
 //! no channel, no journal and no threshold.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use compact_str::CompactString;
@@ -55,6 +57,55 @@ pub trait Source: Send + Sync + 'static {
     /// As [`newest`](Self::newest).
     async fn nodes(&self, _query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {
         Ok(Vec::new())
+    }
+
+    /// Who there is: every entity that the source knows of, complete. `query` bounds it where the
+    /// source only knows who logged within a window.
+    ///
+    /// # Errors
+    /// As [`newest`](Self::newest). A list that is not known to be whole is an error: who is absent
+    /// from it would be taken for removed.
+    async fn inventory(&self, _query: &Query<'_>) -> Result<Vec<Listed>, SourceError> {
+        Err(SourceError::new(SourceReason::Mapping, "this kind of source keeps no list of agents"))
+    }
+
+    /// How many documents each entity has within the window. An entity without any is absent.
+    ///
+    /// # Errors
+    /// As [`newest`](Self::newest).
+    async fn volumes(&self, _query: &Query<'_>) -> Result<Vec<Volume>, SourceError> {
+        Err(SourceError::new(SourceReason::Mapping, "this kind of source counts no documents"))
+    }
+
+    /// What the manager has counted of each agent so far: a second opinion, which costs a request for
+    /// each. An agent that it cannot tell of is absent.
+    ///
+    /// # Errors
+    /// As [`newest`](Self::newest).
+    async fn counters(&self, _keys: &[&str]) -> Result<Vec<Counters>, SourceError> {
+        Ok(Vec::new())
+    }
+
+    /// The last documents of one entity at or before `until`, the newest first, at most `count`.
+    ///
+    /// # Errors
+    /// As [`newest`](Self::newest).
+    async fn last_words(
+        &self,
+        _key: &str,
+        _until: DateTime<Utc>,
+        _count: usize,
+    ) -> Result<Vec<Word>, SourceError> {
+        Ok(Vec::new())
+    }
+
+    /// When entities logged within the window, in steps of so many milliseconds: one entry for each
+    /// entity and step in which it did, in order of time.
+    ///
+    /// # Errors
+    /// As [`newest`](Self::newest).
+    async fn history(&self, _query: &Query<'_>, _step: i64) -> Result<Vec<Heard>, SourceError> {
+        Err(SourceError::new(SourceReason::Mapping, "this kind of source remembers no history"))
     }
 
     /// Whether a real, empty-handed query would work: address, credentials, rights.
@@ -128,6 +179,77 @@ pub enum Link {
     NeverConnected,
     /// The server says something else.
     Unknown,
+}
+
+/// An entity that a source lists. All texts are hostile input.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Listed {
+    /// The entity's key, such as the agent id `001`.
+    pub key: CompactString,
+    /// The name people know it by; empty where there is none.
+    pub name: CompactString,
+    /// Its groups in Wazuh.
+    pub groups: Vec<CompactString>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// The node it sends through.
+    pub node: Option<CompactString>,
+    /// The version of its agent, such as `v4.14.5`.
+    pub version: Option<CompactString>,
+}
+
+/// Entity `key` has `count` documents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Volume {
+    /// The entity's key. Hostile input.
+    pub key: CompactString,
+    /// How many.
+    pub count: u64,
+}
+
+/// What the manager has counted of an agent since it connected (or the manager was started). A
+/// number that is smaller than before was set back; that is no silence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    /// Events that came in.
+    pub received: u64,
+    /// Those of them that were read from logs; `None` where the manager does not tell them apart.
+    pub logs: Option<u64>,
+}
+
+/// What is counted of entity `key`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counters {
+    /// The entity's key. Hostile input.
+    pub key: CompactString,
+    /// The numbers.
+    pub counted: Counted,
+}
+
+/// One of the last documents of an entity. All texts are hostile input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// Milliseconds since 1970, UTC, by the clock of the Wazuh manager.
+    pub at: i64,
+    /// The rule's id.
+    pub rule: String,
+    /// The rule's level; 0 where there is none.
+    pub level: u8,
+    /// The rule's groups.
+    pub groups: Vec<String>,
+    /// The rule's description.
+    pub description: String,
+}
+
+/// An entity logged within a step of time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// The entity's key. Hostile input.
+    pub key: CompactString,
+    /// Its newest document of that step, in milliseconds.
+    pub newest: i64,
+    /// How many documents it has there.
+    pub count: u64,
 }
 
 /// Entity `key` sends through `node`.

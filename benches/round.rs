@@ -140,12 +140,13 @@ fn outcome(changed: &Changed, fate: &Fate, now: i64) -> (usize, Outcome) {
 
 /// All agents of one policy, the default one.
 fn watch(agents: usize) -> Watch {
-    let agent = |number| Agent { id: format!("{number:03}"), label: format!("host-{number:05}") };
+    let agent = |number| Agent::in_file(&format!("{number:03}"), &format!("host-{number:05}"));
     Watch {
         name: "default".to_owned(),
         source: "wazuh".to_owned(),
         beside: Vec::new(),
-        agent_file: "agents.csv".into(),
+        agent_file: None,
+        discover: None,
         agents: (0..agents).map(agent).collect(),
         interval: Duration::from_secs(900),
         grace: Duration::from_secs(60),

@@ -116,10 +116,10 @@ pub fn human(duration: Duration) -> String {
     }
 }
 
-/// As the configuration writes it: `15m`, `1h 30m`.
+/// As the configuration writes it: `15m`, `1h 30m`, `30d`.
 #[must_use]
 pub fn written(duration: Duration) -> String {
-    humantime::format_duration(duration).to_string()
+    humantime::format_duration(duration).to_string().replace("days", "d").replace("day", "d")
 }
 
 /// Serde form for what the program writes for itself.

@@ -26,6 +26,8 @@ pub enum EventKind {
     PipelineStalled,
     /// Logs come that way again.
     PipelineRecovered,
+    /// Agents were removed from a source's list, or enrolled anew.
+    InventoryChanged,
     /// log-monitor itself was away for a while, and is back.
     MonitoringResumed,
     /// Something did not come up: a channel, an agent list, a reload.
@@ -42,7 +44,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind, for lists, validation and did-you-mean.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::AgentSilent,
         Self::AgentStillSilent,
         Self::AgentRecovered,
@@ -51,6 +53,7 @@ impl EventKind {
         Self::SourceUp,
         Self::PipelineStalled,
         Self::PipelineRecovered,
+        Self::InventoryChanged,
         Self::MonitoringResumed,
         Self::SetupFailed,
         Self::ChannelUnhealthy,
@@ -71,6 +74,7 @@ impl EventKind {
             Self::SourceUp => "source_up",
             Self::PipelineStalled => "pipeline_stalled",
             Self::PipelineRecovered => "pipeline_recovered",
+            Self::InventoryChanged => "inventory_changed",
             Self::MonitoringResumed => "monitoring_resumed",
             Self::SetupFailed => "setup_failed",
             Self::ChannelUnhealthy => "channel_unhealthy",

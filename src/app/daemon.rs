@@ -95,6 +95,10 @@ pub fn setups(parts: &Parts) -> Vec<Setup> {
         watch: watch.clone(),
         source: parts.sources[&watch.source].clone(),
         beside: watch.beside.iter().map(|name| (name.clone(), parts.sources[name].clone())).collect(),
+        lister: watch
+            .discover
+            .as_ref()
+            .map(|discover| (discover.source.clone(), parts.sources[&discover.source].clone())),
     };
     parts.watches.iter().map(setup).collect()
 }

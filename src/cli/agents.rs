@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::Session;
 use super::exit::Exit;
 use super::table::{moment, print, table};
+use super::watched::watched;
 use crate::config::duration::{human, written};
 use crate::config::{Agent, Watch};
 use crate::journal::entities::{self, EntityRow};
@@ -51,8 +52,12 @@ pub fn run(session: &Session<'_>, args: &Args) -> Exit {
     };
     let mut all = Vec::new();
     for watch in &settings.watches {
-        match rows(&settings.journal, &watch.name) {
-            Ok(rows) => all.extend(watch.agents.iter().map(|agent| shown(watch, agent, rows.get(&agent.id)))),
+        let known =
+            watched(&settings, watch).and_then(|watch| Ok((rows(&settings.journal, &watch.name)?, watch)));
+        match known {
+            Ok((rows, watch)) => {
+                all.extend(watch.agents.iter().map(|agent| shown(&watch, agent, rows.get(&agent.id))));
+            }
             Err(error) => {
                 eprintln!("error: journal {}: {error}", settings.journal.display());
                 return Exit::Failed;

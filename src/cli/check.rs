@@ -14,7 +14,8 @@ use crate::config::duration::written;
 use crate::journal::events::time;
 use crate::monitor::fleet::{Entity, Fleet, threshold};
 use crate::monitor::verdict::{Verdict, judge};
-use crate::monitor::{Setup, gather};
+use crate::monitor::{Setup, gather, inventory, roll_call};
+use crate::source::SourceError;
 
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
@@ -78,19 +79,33 @@ pub async fn run(session: &Session<'_>, args: &Args) -> Exit {
 }
 
 async fn look(setup: &Setup, report: &mut Report) {
-    let (mut fleet, _) = Fleet::new(&setup.watch, Vec::new());
     let now = Utc::now();
+    let mut watch = setup.watch.clone();
+    if let (Some(rules), Some((name, source))) = (&watch.discover, &setup.lister) {
+        let longest = watch.classes.iter().filter_map(|class| class.interval).max();
+        let window = longest.unwrap_or_default().max(watch.interval);
+        let window = chrono::TimeDelta::from_std(window).unwrap_or_default();
+        match roll_call::listed_now(&**source, rules, window, now).await {
+            Ok(listed) => watch.agents = inventory::together(watch.agents, listed),
+            Err(error) => report.errors.push(problem(&setup.watch.name, name, error)),
+        }
+    }
+    let (mut fleet, _) = Fleet::new(&watch, Vec::new());
     match gather::gather(&*setup.source, &mut fleet, None, now, now).await {
         Ok(_) => {
             let shown = fleet.entities().iter().map(|entity| shown(&setup.watch.name, &fleet, entity, now));
             report.agents.extend(shown);
         }
-        Err(error) => report.errors.push(Problem {
-            watch: setup.watch.name.clone(),
-            source: setup.watch.source.clone(),
-            reason: error.reason.name(),
-            detail: error.detail,
-        }),
+        Err(error) => report.errors.push(problem(&setup.watch.name, &setup.watch.source, error)),
+    }
+}
+
+fn problem(watch: &str, source: &str, error: SourceError) -> Problem {
+    Problem {
+        watch: watch.to_owned(),
+        source: source.to_owned(),
+        reason: error.reason.name(),
+        detail: error.detail,
     }
 }
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::Session;
 use super::exit::Exit;
 use super::table::{moment, say};
+use super::watched::watched;
 use crate::config::agents::nearest_id;
 use crate::config::duration::written;
 use crate::config::{Agent, Loaded, Policy, Route, Settings, Watch, latency, report};
@@ -56,19 +57,13 @@ pub fn run(session: &Session<'_>, args: &Args) -> Exit {
         eprint!("{}", loaded.diagnostics.render(session.color_on_stderr()));
         return Exit::Config;
     };
-    let wanted = |agent: &&Agent| agent.id == args.agent || agent.label == args.agent;
-    let mut found = Vec::new();
-    for watch in &settings.watches {
-        for agent in watch.agents.iter().filter(wanted) {
-            match explain(&loaded, settings, watch, agent) {
-                Ok(explained) => found.push(explained),
-                Err(error) => {
-                    eprintln!("error: journal {}: {error}", settings.journal.display());
-                    return Exit::Failed;
-                }
-            }
+    let found = match find(&loaded, settings, &args.agent) {
+        Ok(found) => found,
+        Err(error) => {
+            eprintln!("error: journal {}: {error}", settings.journal.display());
+            return Exit::Failed;
         }
-    }
+    };
     if found.is_empty() {
         return unknown(settings, &args.agent);
     }
@@ -77,6 +72,18 @@ pub fn run(session: &Session<'_>, args: &Args) -> Exit {
     }
     found.iter().for_each(|explained| say(text(explained)));
     Exit::Ok
+}
+
+/// Every agent of that id or name, in whichever watch.
+fn find(loaded: &Loaded, settings: &Settings, name: &str) -> Result<Vec<Explained>, JournalError> {
+    let mut found = Vec::new();
+    for watch in &settings.watches {
+        let watch = watched(settings, watch)?;
+        for agent in watch.agents.iter().filter(|agent| agent.id == name || agent.label == name) {
+            found.push(explain(loaded, settings, &watch, agent)?);
+        }
+    }
+    Ok(found)
 }
 
 fn unknown(settings: &Settings, name: &str) -> Exit {

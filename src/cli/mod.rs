@@ -23,6 +23,7 @@ pub mod explain;
 pub mod incidents;
 pub mod run;
 pub mod table;
+mod watched;
 
 use exit::Exit;
 

@@ -12,7 +12,7 @@ use crate::app::parts::Parts;
 use crate::app::setup_failure::{self, SetupFailure};
 use crate::app::triggers::{Trigger, Triggers};
 use crate::clock::SystemClock;
-use crate::config::{Diagnostics, Settings};
+use crate::config::{Diagnostics, Settings, Watch};
 use crate::journal::{Journal, JournalError, spool_path};
 
 /// How long `--once` waits for its messages to be accepted by somebody.
@@ -169,8 +169,9 @@ async fn reload(
 
 /// A reload is all or nothing, and a list that is suddenly empty is a mistake, not an order.
 fn prepare(settings: Settings) -> Result<Parts, String> {
-    if let Some(empty) = settings.watches.iter().find(|watch| watch.agents.is_empty()) {
-        return Err(format!("{} lists no agent", empty.agent_file.display()));
+    let empty = |watch: &&Watch| watch.agents.is_empty() && watch.discover.is_none();
+    if let Some(file) = settings.watches.iter().find(empty).and_then(|watch| watch.agent_file.as_ref()) {
+        return Err(format!("{} lists no agent", file.display()));
     }
     Parts::build(settings).map_err(|error| error.to_string())
 }
@@ -179,7 +180,7 @@ fn prepare(settings: Settings) -> Result<Parts, String> {
 /// agent lists.
 fn files(session: &Session<'_>, parts: &Parts) -> Vec<PathBuf> {
     let inputs = session.inputs();
-    let lists = parts.watches.iter().map(|watch| watch.agent_file.clone());
+    let lists = parts.watches.iter().filter_map(|watch| watch.agent_file.clone());
     let own = inputs.env_files().into_iter().chain([inputs.file().to_owned()]);
     let mut files: Vec<PathBuf> = lists.chain(own).collect();
     files.sort();

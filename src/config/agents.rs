@@ -70,7 +70,7 @@ pub fn parse(text: &str) -> (Vec<Agent>, Vec<Warning>) {
         if let Some(padded) = short_id(id) {
             warn(format!("`{id}` is taken as it is; Wazuh writes agent ids with three digits: `{padded}`"));
         }
-        agents.push(Agent { id: id.to_owned(), label: clean(label) });
+        agents.push(Agent::in_file(id, &clean(label)));
     }
     (agents, warnings)
 }

@@ -27,7 +27,7 @@ pub fn parts(watch: &Watch, policy: &Policy, route: Option<&Route>) -> Vec<Part>
         part(policy.grace, "on their way logs may take this long (grace)"),
         part(watch.poll, "until the next round (poll)"),
     ];
-    if watch.agents.len() >= watch.pipeline.count {
+    if watch.discover.is_some() || watch.agents.len() >= watch.pipeline.count {
         let doubt = threshold.min(LONGEST_DOUBT);
         parts.push(part(doubt, "if nobody else logs either: is it the agent, or the pipeline?"));
     }

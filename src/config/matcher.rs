@@ -15,13 +15,18 @@ impl Matcher {
         Self { conditions: conditions.into_iter().map(|(key, globs)| (key.into(), compile(globs))).collect() }
     }
 
-    /// Whether the facts, looked up by key, satisfy every condition. A fact that is not there
-    /// satisfies none.
+    /// Whether the facts, looked up by key, satisfy every condition. Of several facts under one key
+    /// (the groups of an agent) one is enough; a fact that is not there satisfies none.
     #[must_use]
-    pub fn matches<'a>(&self, fact: impl Fn(&str) -> Option<&'a str>) -> bool {
-        self.conditions
-            .iter()
-            .all(|(key, globs)| fact(key).is_some_and(|value| globs.iter().any(|glob| glob.matches(value))))
+    pub fn matches<'a, F: IntoIterator<Item = &'a str>>(&self, facts: impl Fn(&str) -> F) -> bool {
+        let one_of = |globs: &[WildMatch], value: &str| globs.iter().any(|glob| glob.matches(value));
+        self.conditions.iter().all(|(key, globs)| facts(key).into_iter().any(|value| one_of(globs, value)))
+    }
+
+    /// Whether it asks for this key.
+    #[must_use]
+    pub fn asks_for(&self, key: &str) -> bool {
+        self.conditions.iter().any(|(known, _)| known == key)
     }
 
     /// Whether it matches everything.
@@ -62,5 +67,7 @@ mod tests {
         assert!(!check("fw-1", "low") && !check("web", "high"));
         assert!(!matcher.matches(|_| None));
         assert!(Matcher::default().matches(|_| None));
+        let groups = Matcher::new([("group", vec!["prod"])]);
+        assert!(groups.matches(|_| ["default", "prod"]) && !groups.matches(|_| ["default"; 1]));
     }
 }

@@ -65,9 +65,11 @@ pub struct Watch {
     /// Sources that tell why.
     pub beside: Vec<String>,
     /// The file with its agents, `id,label` lines.
-    pub agent_file: PathBuf,
-    /// The agents in it.
+    pub agent_file: Option<PathBuf>,
+    /// The agents in it, and those that were discovered.
     pub agents: Vec<Agent>,
+    /// Who else is watched.
+    pub discover: Option<Discover>,
     /// Silent after this long without a log, unless a class or `intervals` says otherwise.
     pub interval: Duration,
     /// Plus this, for the way from agent to indexer.
@@ -111,13 +113,67 @@ impl Default for Pipeline {
     }
 }
 
-/// One line of an agent file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Whoever a source lists is watched.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Discover {
+    /// The source that lists them.
+    pub source: String,
+    /// Which of them; empty = all.
+    pub include: Vec<Matcher>,
+    /// Which of them not.
+    pub exclude: Vec<Matcher>,
+    /// How often the list is read.
+    pub every: Duration,
+    /// Who appears later is silent at the earliest after this long.
+    pub probation: Duration,
+    /// Who is listed only as long as it logs is forgotten after this much silence.
+    pub forget_after: Duration,
+}
+
+/// Who is watched: a line of an agent file, or an entry of a source's list.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Agent {
     /// The agent's id, such as `001`.
     pub id: String,
-    /// The name people know it by; empty when the line has none.
+    /// The name people know it by; empty when there is none.
     pub label: String,
+    /// What a source's list says of it; `None` = it is in the agent file only.
+    #[serde(default)]
+    pub listed: Option<ListedAs>,
+}
+
+/// What a source's list says of an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ListedAs {
+    /// Its groups in Wazuh.
+    pub groups: Vec<String>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// The node it sends through.
+    pub node: Option<String>,
+    /// It is not silent before this time, in milliseconds: it has only just appeared.
+    pub watched_from: Option<i64>,
+}
+
+impl Agent {
+    /// A line of an agent file.
+    #[must_use]
+    pub fn in_file(id: &str, label: &str) -> Self {
+        Self { id: id.to_owned(), label: label.to_owned(), listed: None }
+    }
+
+    /// What a matcher's key means for it.
+    #[must_use]
+    pub fn facts(&self, key: &str) -> Vec<&str> {
+        let listed = self.listed.as_ref();
+        match key {
+            "id" => vec![&self.id],
+            "name" | "label" => vec![&self.label],
+            "group" => listed.map(|l| l.groups.iter().map(String::as_str).collect()).unwrap_or_default(),
+            "node" => listed.and_then(|listed| listed.node.as_deref()).into_iter().collect(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// A policy for some entities of a watch.
@@ -185,14 +241,16 @@ impl Watch {
     /// What holds for `agent`.
     #[must_use]
     pub fn policy(&self, agent: &Agent) -> Policy {
-        let facts = |key: &str| match key {
-            "id" => Some(agent.id.as_str()),
-            "name" | "label" => Some(agent.label.as_str()),
-            _ => None,
-        };
-        let class = self.classes.iter().position(|class| class.matcher.matches(facts));
+        let class = self.classes.iter().position(|class| class.matcher.matches(|key| agent.facts(key)));
+        self.policy_in(class, agent)
+    }
+
+    /// What would hold for `agent` in a class, counted from 0.
+    #[must_use]
+    pub fn policy_in(&self, class: Option<usize>, agent: &Agent) -> Policy {
         let of_class = class.map(|at| &self.classes[at]);
-        let labels = of_class.map(|class| class.labels.clone()).unwrap_or_default();
+        let mut labels = agent.listed.as_ref().map(|listed| listed.labels.clone()).unwrap_or_default();
+        labels.extend(of_class.map(|class| class.labels.clone()).unwrap_or_default());
         let by_id = self.intervals.get(&agent.id).copied();
         Policy {
             interval: by_id.or(of_class.and_then(|class| class.interval)).unwrap_or(self.interval),
@@ -200,19 +258,15 @@ impl Watch {
             severity: labels.get("severity").and_then(|name| Severity::from_name(name)).unwrap_or_default(),
             labels,
             class: class.map(|at| at + 1),
-            calendar: self.calendar(of_class.and_then(|class| class.calendar.as_ref()), facts),
+            calendar: self.calendar(of_class.and_then(|class| class.calendar.as_ref()), agent),
         }
     }
 }
 
 impl Watch {
-    /// The hours of a class, without the maintenance of whom `facts` tell.
-    fn calendar<'a>(
-        &self,
-        of_class: Option<&Arc<Calendar>>,
-        facts: impl Fn(&str) -> Option<&'a str>,
-    ) -> Option<Arc<Calendar>> {
-        let matching = self.maintenance.iter().filter(|maintenance| maintenance.matcher.matches(&facts));
+    /// The hours of a class, without the maintenance of `agent`.
+    fn calendar(&self, of_class: Option<&Arc<Calendar>>, agent: &Agent) -> Option<Arc<Calendar>> {
+        let matching = self.maintenance.iter().filter(|one| one.matcher.matches(|key| agent.facts(key)));
         let pauses: Vec<Pause> = matching.flat_map(|maintenance| maintenance.pauses.clone()).collect();
         match (pauses.is_empty(), of_class) {
             (true, of_class) => of_class.cloned(),

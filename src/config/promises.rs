@@ -5,7 +5,7 @@ use log_monitor_channels::{Entity, EventKind};
 use super::diagnostics::At;
 use super::duration::written;
 use super::latency;
-use super::model::{Route, Watch};
+use super::model::{Agent, Route, Watch};
 use super::reading::Reading;
 use crate::dispatch::router;
 use crate::monitor::words;
@@ -14,9 +14,11 @@ use crate::monitor::words;
 pub fn keep(reading: &mut Reading<'_>, watch: &Watch, routes: &[Route]) {
     for (number, class) in watch.classes.iter().enumerate() {
         let Some(limit) = &class.max_time_to_notify else { continue };
+        // Who will be discovered is not known yet.
+        let anybody = watch.discover.as_ref().map(|_| Agent::in_file("*", ""));
         let of_class = watch.agents.iter().filter(|agent| watch.policy(agent).class == Some(number + 1));
-        let waits = of_class.map(|agent| {
-            let policy = watch.policy(agent);
+        let waits = of_class.chain(&anybody).map(|agent| {
+            let policy = watch.policy_in(Some(number), agent);
             let mut event = words::about(&watch.name, EventKind::AgentSilent, policy.severity, 0);
             event.entity = Some(Entity { id: agent.id.clone(), label: agent.label.clone() });
             event.labels.clone_from(&policy.labels);

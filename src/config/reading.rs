@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue, Error};
 use log_monitor_channels::Problem;
 
 use super::coerce::coerce;
-use super::diagnostics::{At, Findings};
+use super::diagnostics::{At, Diagnostic, Findings};
 use super::original::Names;
 use super::resolved::{self, Resolved};
 use super::schema::Schema;
@@ -110,22 +110,21 @@ impl<'m> Reading<'m> {
         self.findings.error(At::Place(place), format!("unknown key `{key}`")).maybe_help(help);
     }
 
-    /// A key that must be there, told at its table, or by its original name and file.
-    pub fn missing_key(&mut self, path: &str, key: &str, place: &Place) {
+    /// A key that must be there, told at its table, or by its original name and file; nothing where it
+    /// has been told before.
+    pub fn missing_key(&mut self, path: &str, key: &str, place: &Place) -> Option<&mut Diagnostic> {
         let below = joined(path, key);
         if self.told.contains(&below) {
-            return;
+            return None;
         }
         let original = self.original.get(&below);
-        match original.filter(|_| self.map.form(place) == Some(Form::Lines)) {
+        Some(match original.filter(|_| self.map.form(place) == Some(Form::Lines)) {
             Some((name, file)) => {
                 let at = At::Line(file.clone(), None);
-                self.findings.error(at, format!("missing `{name}` in {file}"));
+                self.findings.error(at, format!("missing `{name}` in {file}"))
             }
-            None => {
-                self.findings.error(At::Place(place.clone()), format!("missing key `{key}` in `{path}`"));
-            }
-        }
+            None => self.findings.error(At::Place(place.clone()), format!("missing key `{key}` in `{path}`")),
+        })
     }
 
     fn decode<'t, T>(

@@ -15,7 +15,7 @@ use super::agents;
 use super::diagnostics::At;
 use super::hours;
 use super::matcher::Matcher;
-use super::model::{Agent, Class, Maintenance, SourceTable, Watch};
+use super::model::{Agent, Class, Discover, Maintenance, SourceTable, Watch};
 use super::named::{Family, family};
 use super::reading::{Reading, joined};
 use super::source_map::Place;
@@ -50,25 +50,38 @@ fn watch(
     table: tables::Watch,
     sources: &Family<SourceTable>,
 ) -> Option<Watch> {
+    let known = sources;
     let sources = sources_of(reading, name, place, table.source.as_ref(), sources);
-    let agents = table.agent_file.as_ref().map(|file| agents_of(reading, file));
-    if let Some(agents) = agents.as_ref().filter(|agents| !agents.is_empty()) {
-        strangers(reading, &table.intervals, agents);
+    let agents = table.agent_file.as_ref().map(|file| agents_of(reading, file)).unwrap_or_default();
+    let discovers = table.discover.is_some();
+    if !agents.is_empty() && !discovers {
+        strangers(reading, &table.intervals, &agents);
     }
-    let classes = table.classes.iter().map(|class| self::class(reading, class)).collect();
+    if table.agent_file.is_none() && !discovers {
+        if let Some(told) = reading.missing_key(&joined("watches", name), "agent_file", place) {
+            told.help("or add `discover = {}`, to watch whoever a source lists");
+        }
+    }
+    let classes = table.classes.iter().map(|class| self::class(reading, class, discovers)).collect();
+    let maintenance = table.maintenance.iter().map(|table| maintenance(reading, table, discovers)).collect();
     let (source, beside) = sources?;
+    let discover = match &table.discover {
+        Some(table) => Some(discover(reading, table.get_ref(), (&source, &beside), known)?),
+        None => None,
+    };
     let mut watch = Watch {
         name: name.to_owned(),
         source,
         beside,
-        agent_file: table.agent_file?.into_inner(),
-        agents: agents?,
+        agent_file: table.agent_file.map(Spanned::into_inner),
+        agents,
+        discover,
         interval: table.interval.0,
         grace: table.grace.0,
         poll: POLL.1,
         intervals: table.intervals.iter().map(|(id, time)| (id.get_ref().clone(), time.0)).collect(),
         classes,
-        maintenance: table.maintenance.iter().map(|table| maintenance(reading, table)).collect(),
+        maintenance,
         pipeline: table.pipeline.into(),
     };
     watch.poll = table.poll.map_or_else(|| default_poll(&watch), |poll| poll.0);
@@ -93,13 +106,7 @@ fn sources_of(
     let Some(named) = named else { return usual_sources(reading, watch, place, sources) };
     let mut known = Vec::new();
     for (name, place) in named.get_ref().placed(named.span()) {
-        if sources.names.iter().any(|source| source == name) {
-            known.push(name);
-            continue;
-        }
-        let help = suggest::help(name, sources.names.iter().map(String::as_str));
-        let message = format!("unknown source `{}`", super::reading::shown_name(name));
-        reading.findings.error(At::Place(place), message).maybe_help(help);
+        known.extend(known_source(reading, name, place, sources));
     }
     if let Some(unread) = known.iter().find(|name| sees(sources, name).is_none()) {
         // That table's own mistakes are told already; whether it fits here is not known.
@@ -194,17 +201,58 @@ fn strangers<T>(reading: &mut Reading<'_>, intervals: &BTreeMap<Spanned<String>,
     }
 }
 
-fn maintenance(reading: &mut Reading<'_>, table: &tables::Maintenance) -> Maintenance {
-    let matcher = matcher(reading, table.r#match.as_ref());
+/// Who lists the agents: a source of connections, if there is one, else that of documents.
+fn discover(
+    reading: &mut Reading<'_>,
+    table: &tables::Discover,
+    (source, beside): (&String, &[String]),
+    sources: &Family<SourceTable>,
+) -> Option<Discover> {
+    let source = match &table.source {
+        Some(named) => known_source(reading, named.get_ref(), named.span(), sources)?.to_owned(),
+        None => beside.first().unwrap_or(source).clone(),
+    };
+    let mut matchers = |tables: &[tables::ClassMatch]| {
+        tables.iter().map(|table| matcher(reading, Some(table), true)).collect()
+    };
+    Some(Discover {
+        source,
+        include: matchers(&table.include),
+        exclude: matchers(&table.exclude),
+        every: table.every.0,
+        probation: table.probation.0,
+        forget_after: table.forget_after.0,
+    })
+}
+
+/// A name, if there is a source of it.
+fn known_source<'n>(
+    reading: &mut Reading<'_>,
+    name: &'n str,
+    place: Place,
+    sources: &Family<SourceTable>,
+) -> Option<&'n str> {
+    if sources.names.iter().any(|source| source == name) {
+        return Some(name);
+    }
+    let help = suggest::help(name, sources.names.iter().map(String::as_str));
+    let message = format!("unknown source `{}`", super::reading::shown_name(name));
+    reading.findings.error(At::Place(place), message).maybe_help(help);
+    None
+}
+
+fn maintenance(reading: &mut Reading<'_>, table: &tables::Maintenance, discovers: bool) -> Maintenance {
+    let matcher = matcher(reading, table.r#match.as_ref(), discovers);
     Maintenance { matcher, pauses: hours::pauses(reading, table) }
 }
 
-/// Which agents; all of them where nothing is said.
-fn matcher(reading: &mut Reading<'_>, on: Option<&tables::ClassMatch>) -> Matcher {
+/// Which agents; all of them where nothing is said. Groups and nodes are known only of those that a
+/// source lists.
+fn matcher(reading: &mut Reading<'_>, on: Option<&tables::ClassMatch>, discovers: bool) -> Matcher {
     let default = tables::ClassMatch::default();
     let on = on.unwrap_or(&default);
     for (key, globs) in [("group", &on.group), ("node", &on.node)] {
-        if let Some(globs) = globs {
+        if let Some(globs) = globs.as_ref().filter(|_| !discovers) {
             let message = format!("an agent file tells no `{key}`, so this class matches no agent");
             reading.findings.warning(At::Place(globs.span()), message);
         }
@@ -220,8 +268,8 @@ fn matcher(reading: &mut Reading<'_>, on: Option<&tables::ClassMatch>) -> Matche
     Matcher::new(keys.into_iter().filter_map(|(key, globs)| Some((key, globs?.texts()))))
 }
 
-fn class(reading: &mut Reading<'_>, table: &tables::Class) -> Class {
-    let matcher = matcher(reading, table.r#match.as_ref());
+fn class(reading: &mut Reading<'_>, table: &tables::Class, discovers: bool) -> Class {
+    let matcher = matcher(reading, table.r#match.as_ref(), discovers);
     if let Some(severity) = table.labels.get("severity") {
         known_severity(reading, severity);
     }

@@ -113,6 +113,7 @@ fn one_title(event: &Event, facts: &Facts<'_>) -> String {
             format!("Pipeline {again}stalled: {who}{long}{number}")
         }
         (EventKind::PipelineRecovered, _) => format!("Pipeline recovered: {who} logs again"),
+        (EventKind::InventoryChanged, _) => format!("Inventory changed: {who}"),
         (EventKind::MonitoringResumed, long) => {
             let long = long.unwrap_or_else(|| "a while".to_owned());
             format!("Monitoring resumed: log-monitor was away for {long}")

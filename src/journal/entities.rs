@@ -98,6 +98,23 @@ pub fn remove(connection: &Connection, watch: &str, key: &str) -> rusqlite::Resu
         .map(drop)
 }
 
+/// An entity goes on under another key, with its history and the incident that is open.
+///
+/// # Errors
+/// As the database.
+pub fn rename(connection: &Connection, watch: &str, from: &str, to: &str) -> rusqlite::Result<()> {
+    remove(connection, watch, to)?;
+    connection
+        .prepare_cached("UPDATE entity SET key = ?3 WHERE watch = ?1 AND key = ?2")?
+        .execute(params![watch, from, to])?;
+    connection
+        .prepare_cached(
+            "UPDATE incident SET key = ?3 WHERE subject = 'agent' AND scope = ?1 AND key = ?2 AND closed IS NULL",
+        )?
+        .execute(params![watch, from, to])
+        .map(drop)
+}
+
 /// The names of all watches that have entities.
 ///
 /// # Errors

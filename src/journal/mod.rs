@@ -19,6 +19,7 @@ pub mod deliveries;
 pub mod entities;
 pub mod events;
 pub mod incidents;
+pub mod listed;
 pub mod messages;
 pub mod meta;
 pub mod prune;

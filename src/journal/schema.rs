@@ -5,8 +5,8 @@ use rusqlite::config::DbConfig;
 
 use super::JournalError;
 
-/// The schema this program writes, kept in `PRAGMA user_version`.
-const VERSION: i64 = 1;
+/// The schema, as it grew; `PRAGMA user_version` says how many of these steps a file has taken.
+const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema.2.sql")];
 
 /// Makes a connection ready: durable at every commit, readable by others at any time.
 pub fn prepare(connection: &Connection) -> Result<(), JournalError> {
@@ -21,16 +21,18 @@ pub fn prepare(connection: &Connection) -> Result<(), JournalError> {
 }
 
 fn migrate(connection: &Connection) -> Result<(), JournalError> {
-    match version(connection)? {
-        VERSION => Ok(()),
-        0 => {
-            let transaction = connection.unchecked_transaction()?;
-            transaction.execute_batch(include_str!("schema.sql"))?;
-            transaction.pragma_update(None, "user_version", VERSION)?;
-            Ok(transaction.commit()?)
-        }
-        newer => Err(JournalError::Newer { found: newer, known: VERSION }),
+    let (found, known) = (version(connection)?, STEPS.len() as i64);
+    if found > known {
+        return Err(JournalError::Newer { found, known });
     }
+    let transaction = connection.unchecked_transaction()?;
+    for step in STEPS.iter().skip(usize::try_from(found).unwrap_or_default()) {
+        transaction.execute_batch(step)?;
+    }
+    if found < known {
+        transaction.pragma_update(None, "user_version", known)?;
+    }
+    Ok(transaction.commit()?)
 }
 
 fn version(connection: &Connection) -> rusqlite::Result<i64> {

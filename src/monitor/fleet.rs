@@ -42,6 +42,8 @@ pub struct Entity {
     pub last_seen: Option<i64>,
     /// Where it stands.
     pub state: State,
+    /// It is not silent before this time, in milliseconds.
+    watched_from: i64,
     policy: u32,
     node: u32,
 }
@@ -77,6 +79,9 @@ impl Fleet {
         for agent in &watch.agents {
             let row = known.remove(&agent.id);
             let policy = fleet.policy_index(watch.policy(agent));
+            let listed = agent.listed.as_ref();
+            let node = listed.and_then(|listed| listed.node.as_deref()).unwrap_or_default();
+            let node = fleet.node_index(node);
             fleet.push(Entity {
                 key: agent.id.as_str().into(),
                 label: agent.label.as_str().into(),
@@ -85,8 +90,9 @@ impl Fleet {
                     Some(silence) => State::Silent { silence, since: row.last_seen },
                     None => State::Fresh,
                 }),
+                watched_from: listed.and_then(|listed| listed.watched_from).unwrap_or(i64::MIN),
                 policy,
-                node: 0,
+                node,
             });
         }
         let mut gone: Vec<EntityRow> = known.into_values().collect();
@@ -101,6 +107,14 @@ impl Fleet {
             self.policies.len() - 1
         });
         u32::try_from(at).unwrap_or(u32::MAX)
+    }
+
+    fn node_index(&mut self, node: &str) -> u32 {
+        let at = self.nodes.iter().position(|known| known == node).unwrap_or_else(|| {
+            self.nodes.push(node.into());
+            self.nodes.len() - 1
+        });
+        u32::try_from(at).unwrap_or_default()
     }
 
     fn push(&mut self, entity: Entity) {
@@ -155,11 +169,7 @@ impl Fleet {
     pub fn take_homes(&mut self, homes: &[Membership]) {
         for Membership { key, node } in homes {
             let Some(at) = self.place(key) else { continue };
-            let known = self.nodes.iter().position(|known| known == node).unwrap_or_else(|| {
-                self.nodes.push(node.clone());
-                self.nodes.len() - 1
-            });
-            self.entities[at].node = u32::try_from(known).unwrap_or_default();
+            self.entities[at].node = self.node_index(node);
         }
     }
 
@@ -167,7 +177,15 @@ impl Fleet {
     #[must_use]
     pub fn due(&self, entity: &Entity, now: i64) -> i64 {
         let policy = self.policy(entity);
-        entity.last_seen.map_or_else(|| policy.due(now, 0), |seen| policy.due(seen, threshold(policy)))
+        let due =
+            entity.last_seen.map_or_else(|| policy.due(now, 0), |seen| policy.due(seen, threshold(policy)));
+        due.max(entity.watched_from)
+    }
+
+    /// The newest life sign of an entity; `None` = there is no such entity.
+    #[must_use]
+    pub fn last_seen_of(&self, key: &str) -> Option<Option<i64>> {
+        self.place(key).map(|at| self.entities[at].last_seen)
     }
 
     /// Since when anybody who is due at `now` has been silent, in milliseconds.
@@ -363,7 +381,8 @@ pub fn threshold(policy: &Policy) -> i64 {
 /// When an entity is due; one that was never seen is due now.
 fn deadline(entity: &Entity, policies: &[Policy]) -> i64 {
     let policy = &policies[entity.policy as usize];
-    entity.last_seen.map_or(i64::MIN, |seen| policy.due(seen, threshold(policy)))
+    let due = entity.last_seen.map_or(i64::MIN, |seen| policy.due(seen, threshold(policy)));
+    due.max(entity.watched_from)
 }
 
 #[cfg(test)]

@@ -115,10 +115,10 @@ async fn look_closer(
     Ok(())
 }
 
-/// New on the list and nowhere to be seen: somebody will ask when it last was.
+/// Not told yet, and nowhere to be seen: somebody will ask when it last was.
 fn is_unexplained(fleet: &Fleet, at: usize) -> bool {
     let entity = &fleet.entities()[at];
-    entity.state == State::New && entity.last_seen.is_none()
+    !matches!(entity.state, State::Silent { .. }) && entity.last_seen.is_none()
 }
 
 /// One question, for some entities or (none named) for the fleet.

@@ -17,7 +17,9 @@ pub mod clock_guard;
 pub(crate) mod fixtures;
 pub mod fleet;
 pub mod gather;
+pub mod inventory;
 pub mod pipeline;
+pub mod roll_call;
 mod round;
 pub mod source_health;
 #[cfg(test)]
@@ -28,13 +30,14 @@ pub mod words;
 use crate::config::Watch;
 use crate::journal::entities::{self, EntityRow};
 use crate::journal::incidents::{self, Stall};
-use crate::journal::{JournalError, events};
+use crate::journal::{JournalError, events, listed};
 use crate::record::{Change, EntityChange, IncidentChange, Recorder};
 use crate::source::{Source, SourceError};
 use cause::Cause;
 use clock_guard::ClockGuard;
 use fleet::Fleet;
 use pipeline::{Common, Sorted};
+use roll_call::Roster;
 use round::Round;
 use source_health::SourceHealth;
 use verdict::Transition;
@@ -72,6 +75,8 @@ pub struct Setup {
     pub source: Arc<dyn Source>,
     /// Sources that tell why, by name.
     pub beside: Vec<(String, Arc<dyn Source>)>,
+    /// The source that lists the agents, if they are discovered, with its name.
+    pub lister: Option<(String, Arc<dyn Source>)>,
 }
 
 /// The monitor of one watch.
@@ -80,6 +85,7 @@ pub struct Monitor {
     recorder: Recorder,
     health: Arc<SourceHealth>,
     fleet: Fleet,
+    roster: Roster,
     clock_guard: ClockGuard,
     /// The open incidents of the pipeline, by what their entities share.
     stalls: BTreeMap<Common, Stall>,
@@ -108,6 +114,7 @@ impl Monitor {
         let now = events::millis(recorder.clock.now());
         let mut monitor = Self {
             fleet: Fleet::default(),
+            roster: Roster::default(),
             clock_guard: ClockGuard::new(now),
             stalls: BTreeMap::new(),
             causes: HashMap::new(),
@@ -119,6 +126,7 @@ impl Monitor {
             recorder,
             health,
         };
+        monitor.load_roster().await?;
         monitor.load().await?;
         Ok(monitor)
     }
@@ -130,7 +138,19 @@ impl Monitor {
     pub async fn replace(&mut self, setup: Setup) -> Result<(), JournalError> {
         self.checkpoint().await?;
         self.setup = setup;
+        self.load_roster().await?;
         self.load().await
+    }
+
+    /// Whom a source listed last; nobody where nobody is discovered any more.
+    async fn load_roster(&mut self) -> Result<(), JournalError> {
+        self.roster = Roster::default();
+        if self.setup.watch.discover.is_some() {
+            let name = self.setup.watch.name.clone();
+            let read = move |connection: &_| listed::of_watch(connection, &name);
+            self.roster = Roster::new(self.recorder.journal.write(read).await?);
+        }
+        Ok(())
     }
 
     async fn load(&mut self) -> Result<(), JournalError> {
@@ -146,7 +166,9 @@ impl Monitor {
         self.homes_asked = None;
         self.causes.clear();
         self.beside.clear();
-        let (fleet, gone) = Fleet::new(&self.setup.watch, rows);
+        let in_file = self.setup.watch.agents.clone();
+        let agents = inventory::together(in_file, self.roster.listed.clone());
+        let (fleet, gone) = Fleet::new(&Watch { agents, ..self.setup.watch.clone() }, rows);
         let_go(&self.recorder, &self.setup.watch.name, gone).await?;
         self.fleet = fleet;
         // Newcomers have no history: the next round looks over the whole threshold.
@@ -213,6 +235,7 @@ impl Monitor {
     async fn ask(&mut self) -> (DateTime<Utc>, Result<Vec<usize>, SourceError>) {
         let wall = self.recorder.clock.now();
         let now = events::time(self.clock_guard.judging_time(events::millis(wall)));
+        self.call_roll(now).await;
         if self.fleet.entities().is_empty() {
             return (now, self.setup.source.probe().await.map(|()| Vec::new()));
         }

@@ -1,6 +1,7 @@
 //! Detection as a whole: a scripted source, a real journal, a paused clock.
 
 mod causes;
+mod discovery;
 mod hours;
 mod stalls;
 
@@ -99,7 +100,7 @@ impl World {
     async fn with(watched: Watch, index: Arc<Index>, journal: Journal, clock: Arc<Settable>) -> Self {
         let (_, routes) = watch::channel(Arc::new(vec![route("catch_all", &[&["log"]])]));
         let recorder = Recorder { journal, bus: Bus::default(), clock: clock.clone(), routes };
-        let setup = Setup { watch: watched, source: index.clone(), beside: Vec::new() };
+        let setup = Setup { watch: watched, source: index.clone(), beside: Vec::new(), lister: None };
         let monitor = Monitor::new(setup, recorder.clone(), Arc::new(SourceHealth::default())).await.unwrap();
         Self { index, clock, recorder, monitor }
     }
@@ -206,7 +207,7 @@ async fn a_failure_that_passes_within_the_round_is_not_told() {
     let source = Arc::new(Hiccup(world.index.clone(), Mutex::default()));
     world
         .monitor
-        .replace(Setup { watch: default_watch(&["001"]), source, beside: Vec::new() })
+        .replace(Setup { watch: default_watch(&["001"]), source, beside: Vec::new(), lister: None })
         .await
         .unwrap();
     world.minutes(20, &["001"]).await;
@@ -268,8 +269,12 @@ async fn a_reload_takes_up_newcomers_and_lets_the_others_go() {
     let mut world = World::new(&["001", "002"]).await;
     world.minutes(2, &["001", "002"]).await;
     world.minutes(20, &["001"]).await;
-    let setup =
-        Setup { watch: default_watch(&["001", "003"]), source: world.index.clone(), beside: Vec::new() };
+    let setup = Setup {
+        watch: default_watch(&["001", "003"]),
+        source: world.index.clone(),
+        beside: Vec::new(),
+        lister: None,
+    };
     world.monitor.replace(setup).await.unwrap();
     world.minutes(20, &["001", "003"]).await;
     assert_eq!(world.story().await, ["agent_silent 002", "agent_unwatched 002"]);

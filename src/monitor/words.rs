@@ -8,10 +8,11 @@ use log_monitor_channels::{Entity as Subject, Event, EventKind, Severity};
 
 use super::cause::Cause;
 use super::fleet::{self, Entity, Fleet};
+use super::inventory::Changes;
 use super::pipeline::{Common, Tally};
 use super::verdict::Transition;
-use crate::config::Policy;
 use crate::config::duration::human;
+use crate::config::{Agent, Policy};
 use crate::journal::entities::EntityRow;
 use crate::journal::events::time;
 use crate::source::SourceError;
@@ -112,6 +113,46 @@ pub fn unwatched(watch: &str, row: &EntityRow, now: i64) -> Event {
     }
 }
 
+/// The event of agents that left a source's list, were enrolled anew, or took another's name; `None`
+/// where there are only newcomers.
+#[must_use]
+pub fn inventory_changed(watch: &str, changes: &Changes, now: i64) -> Option<Event> {
+    let mut parts = Vec::new();
+    if !changes.gone.is_empty() {
+        let verb = if changes.gone.len() == 1 { "is" } else { "are" };
+        let who = listing(changes.gone.iter().map(agent_name));
+        parts.push(format!("No longer listed, and so not watched any more, {verb} {who}."));
+    }
+    if !changes.renamed.is_empty() {
+        let pair = |(old, new): &(String, Agent)| format!("{} (was {old})", agent_name(new));
+        let who = listing(changes.renamed.iter().map(pair));
+        parts.push(format!("Enrolled anew under another id: {who}. The history goes on."));
+    }
+    if !changes.twins.is_empty() {
+        let pair = |(new, other): &(Agent, String)| format!("{} (as {other})", agent_name(new));
+        let who = listing(changes.twins.iter().map(pair));
+        parts.push(format!("Has the name of another agent: {who}. Was a machine cloned or enrolled twice?"));
+    }
+    (!parts.is_empty()).then(|| Event {
+        cause: "list_changed".to_owned(),
+        detail: parts.join(" "),
+        ..about(watch, EventKind::InventoryChanged, Severity::Info, now)
+    })
+}
+
+fn agent_name(agent: &Agent) -> String {
+    one_line(&format!("{} {}", agent.id, agent.label), 80)
+}
+
+/// The first of some names, and how many more there are.
+fn listing(mut names: impl ExactSizeIterator<Item = String>) -> String {
+    let listed: Vec<String> = names.by_ref().take(NAMED).collect();
+    match names.len() {
+        0 => listed.join(", "),
+        more => format!("{} and {more} more", listed.join(", ")),
+    }
+}
+
 /// The names of some entities, as a list for people: `001 web-01, 002 db-01 and 39 more`.
 #[must_use]
 pub fn names(fleet: &Fleet, places: &[usize]) -> String {
@@ -119,11 +160,7 @@ pub fn names(fleet: &Fleet, places: &[usize]) -> String {
         let entity = &fleet.entities()[*at];
         one_line(&format!("{} {}", entity.key, entity.label), 80)
     };
-    let listed: Vec<String> = places.iter().take(NAMED).map(name).collect();
-    match places.len() - listed.len() {
-        0 => listed.join(", "),
-        more => format!("{} and {more} more", listed.join(", ")),
-    }
+    listing(places.iter().map(name))
 }
 
 /// The event of many entities that fell silent at once: `names` are those that were due first.
@@ -206,8 +243,8 @@ pub fn source_down(source: &str, error: &SourceError, entities: usize, now: i64)
     let (severity, meaning) = match entities {
         0 => (
             Severity::Medium,
-            "Until it can be read again messages do not say why an agent is silent; who is silent is noticed all the \
-             same."
+            "Until it can be read again messages may not say why an agent is silent, and a list of agents stays as \
+             it is; who of them is silent is noticed all the same."
                 .to_owned(),
         ),
         _ => (

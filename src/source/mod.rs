@@ -69,6 +69,12 @@ pub trait Source: Send + Sync + 'static {
         Err(SourceError::new(SourceReason::Mapping, "this kind of source keeps no list of agents"))
     }
 
+    /// Whether whoever is not in the [`inventory`](Self::inventory) is not enrolled; if not, they only
+    /// did not log within the window.
+    fn lists_all(&self) -> bool {
+        false
+    }
+
     /// How many documents each entity has within the window. An entity without any is absent.
     ///
     /// # Errors

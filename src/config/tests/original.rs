@@ -29,7 +29,7 @@ fn the_three_files_are_all_it_takes() {
     let minutes: Vec<_> =
         watch.intervals.iter().map(|(id, time)| (id.as_str(), time.as_secs() / 60)).collect();
     assert_eq!(minutes, [("001", 10), ("002", 30)]);
-    assert_eq!(watch.agents[0], Agent { id: "001".into(), label: "web-01".into() });
+    assert_eq!(watch.agents[0], Agent::in_file("001", "web-01"));
     assert_eq!(settings.log.level, Level::Warn);
     assert_eq!(settings.log.file.as_deref().unwrap().to_str(), Some("log-files/log.log"));
     let steps: Vec<_> = settings.routes[0].steps.iter().map(|step| step.to.join(",")).collect();

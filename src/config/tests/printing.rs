@@ -58,8 +58,8 @@ async fn values_with_origins_then_what_is_watched_then_where_messages_go() {
         "channels.soc.max_in_flight 4 default",
         "routes[1].stop true m.toml:19:1",
         "default wazuh 2 5m to 15m + 1m 1m 0 1",
-        "quick event=agent_silent all of soc (log) + log; after 3m: log after 1h, x2 up to 1day stops",
-        "catch_all what no route took log after 1h, x2 up to 1day",
+        "quick event=agent_silent all of soc (log) + log; after 3m: log after 1h, x2 up to 1d stops",
+        "catch_all what no route took log after 1h, x2 up to 1d",
         "source wazuh (indexer): ok",
         "channel soc (log): ok",
     ] {

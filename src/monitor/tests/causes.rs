@@ -44,7 +44,7 @@ async fn world(ids: &[&str]) -> (World, Arc<Manager>) {
     let mut world = World::new(ids).await;
     let manager = Arc::new(Manager::default());
     let beside: Vec<(String, Arc<dyn Source>)> = vec![("api".to_owned(), manager.clone())];
-    let setup = Setup { watch: default_watch(ids), source: world.index.clone(), beside };
+    let setup = Setup { watch: default_watch(ids), source: world.index.clone(), beside, lister: None };
     world.monitor.replace(setup).await.unwrap();
     (world, manager)
 }

@@ -23,7 +23,7 @@ async fn office(ids: &[&str]) -> World {
         labels: BTreeMap::new(),
     }];
     let mut world = World::new(ids).await;
-    let setup = Setup { watch: watched, source: world.index.clone(), beside: Vec::new() };
+    let setup = Setup { watch: watched, source: world.index.clone(), beside: Vec::new(), lister: None };
     world.monitor.replace(setup).await.unwrap();
     world
 }
@@ -68,7 +68,7 @@ async fn maintenance_stops_the_clock_and_an_end_within_it_is_still_told() {
     watched.maintenance =
         vec![Maintenance { matcher: Matcher::default(), pauses: vec![Pause { zone: Tz::UTC, when }] }];
     let mut world = World::new(&ids).await;
-    let setup = Setup { watch: watched, source: world.index.clone(), beside: Vec::new() };
+    let setup = Setup { watch: watched, source: world.index.clone(), beside: Vec::new(), lister: None };
     world.monitor.replace(setup).await.unwrap();
     world.minutes(20, &ids).await;
     world.minutes(30, &["002"]).await;

@@ -112,7 +112,8 @@ async fn agents_with_one_label_are_told_by_it() {
         calendar: None,
         labels: BTreeMap::from([("site".to_owned(), "harbour".to_owned())]),
     }];
-    let setup = Setup { watch: watched, source: cluster.world.index.clone(), beside: Vec::new() };
+    let setup =
+        Setup { watch: watched, source: cluster.world.index.clone(), beside: Vec::new(), lister: None };
     cluster.world.monitor.replace(setup).await.unwrap();
     let others: Vec<&str> = [MILAN, ROME].concat().into_iter().filter(|id| !ids.contains(id)).collect();
     cluster.minutes(30, &others).await;

@@ -1,0 +1,21 @@
+//! Who is watched as far as the journal knows: the agent file's and whom a source listed last.
+
+use std::borrow::Cow;
+
+use crate::config::{Settings, Watch};
+use crate::journal::{JournalError, listed, open_read_only};
+use crate::monitor::inventory::together;
+use crate::monitor::roll_call::Roster;
+
+/// The watch with everybody in it.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub fn watched<'w>(settings: &Settings, watch: &'w Watch) -> Result<Cow<'w, Watch>, JournalError> {
+    if watch.discover.is_none() || !settings.journal.exists() {
+        return Ok(Cow::Borrowed(watch));
+    }
+    let entries = listed::of_watch(&open_read_only(&settings.journal)?, &watch.name)?;
+    let agents = together(watch.agents.clone(), Roster::new(entries).listed);
+    Ok(Cow::Owned(Watch { agents, ..watch.clone() }))
+}

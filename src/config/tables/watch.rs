@@ -1,0 +1,223 @@
+//! The tables below `[watches.NAME]`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::de::{self, Deserialize, Deserializer};
+use toml::Spanned;
+
+use super::Globs;
+use crate::config::duration::{Positive, Span};
+use crate::config::model;
+
+/// A `[watches.NAME]` table.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Watch {
+    /// The source it reads, or a list: one of documents, which decides, and others that tell why. It
+    /// may be left out where there is one of each only.
+    #[schemars(with = "Option<Globs>")]
+    pub source: Option<Spanned<Globs>>,
+    /// The file with its agents, one `id,label` on each line. It may be left out where they are
+    /// discovered.
+    #[schemars(with = "Option<PathBuf>")]
+    pub agent_file: Option<Spanned<PathBuf>>,
+    /// Watches whoever a source lists, too.
+    #[schemars(with = "Option<Discover>")]
+    pub discover: Option<Spanned<Discover>>,
+    /// Silent after this much time without a log.
+    #[serde(default = "interval")]
+    pub interval: Positive,
+    /// Plus this, for the way from agent to indexer.
+    #[serde(default = "grace")]
+    pub grace: Span,
+    /// The longest time between two rounds; a third of the shortest interval if it is absent, but
+    /// not under 1 s and not over 60 s.
+    pub poll: Option<Positive>,
+    /// Intervals by agent id. They win over classes.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Positive>")]
+    pub intervals: BTreeMap<Spanned<String>, Positive>,
+    /// Policies for some of the agents; the first that matches holds.
+    #[serde(default)]
+    pub classes: Vec<Class>,
+    /// When silence of some of the agents does not count, such as on a night of patches.
+    #[serde(default)]
+    pub maintenance: Vec<Maintenance>,
+    /// When agents that fall silent together are one stall of the pipeline, told once.
+    #[serde(default)]
+    pub pipeline: Pipeline,
+}
+
+/// The `[watches.NAME.discover]` table.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Discover {
+    /// The source that lists them: one of connections, if there is one, else that of documents.
+    #[schemars(with = "Option<String>")]
+    pub source: Option<Spanned<String>>,
+    /// Which of them; one of the list is enough. All, if there is none.
+    #[serde(default)]
+    pub include: Vec<ClassMatch>,
+    /// Which of them not. Agent 000, the manager itself, is not either, unless `include` has its id.
+    #[serde(default)]
+    pub exclude: Vec<ClassMatch>,
+    /// How often the list is read.
+    #[serde(default = "ten_minutes")]
+    pub every: Positive,
+    /// Who appears later is silent at the earliest after this long.
+    #[serde(default = "hour")]
+    pub probation: Span,
+    /// Who is on the list only as long as it logs, and has been silent for this long, is forgotten.
+    #[serde(default = "month")]
+    pub forget_after: Positive,
+}
+
+/// When many silences are one stall of the pipeline.
+#[derive(Debug, serde::Serialize, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Pipeline {
+    /// At least so many agents of the watch, of a node, or with the same label …
+    #[serde(deserialize_with = "several")]
+    pub count: usize,
+    /// … and this part of them …
+    #[serde(deserialize_with = "share")]
+    pub share: f64,
+    /// … within this time.
+    pub window: Positive,
+}
+
+/// A `[[watches.NAME.classes]]` table.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Class {
+    /// Which agents. A text is a glob; of a list one is enough; of several keys each must match.
+    #[schemars(required)]
+    pub r#match: Option<ClassMatch>,
+    /// Replaces the watch's interval.
+    pub interval: Option<Positive>,
+    /// Replaces the watch's grace.
+    pub grace: Option<Span>,
+    /// When logs are expected; at other times nobody is silent. Always, if there is none.
+    #[serde(default)]
+    pub windows: Vec<Window>,
+    /// The time zone of `windows`, such as `Europe/Rome`.
+    #[schemars(with = "Option<String>")]
+    pub time_zone: Option<Spanned<String>>,
+    /// A file of days on which no window begins, one `YYYY-MM-DD` on each line.
+    #[schemars(with = "Option<PathBuf>")]
+    pub holidays_file: Option<Spanned<PathBuf>>,
+    /// Refuses a configuration that may take longer than this from a last log to the first message.
+    #[schemars(with = "Option<Positive>")]
+    pub max_time_to_notify: Option<Spanned<Positive>>,
+    /// Put on every event of these agents, for routes; `severity` sets the severity.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub labels: BTreeMap<String, Spanned<String>>,
+}
+
+/// A `[[watches.NAME.maintenance]]` table.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Maintenance {
+    /// Which agents, as for a class. All of the watch, if it is absent.
+    pub r#match: Option<ClassMatch>,
+    /// On which days it begins: `sun`, `mon-fri`, `2nd tue`, `last fri`. Every day if there is none;
+    /// not used where `from` and `to` name the days.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub days: Vec<Spanned<String>>,
+    /// When it begins: `02:00`, or once: `2026-03-01 22:00`.
+    #[schemars(with = "String")]
+    pub from: Spanned<String>,
+    /// When it ends, in the same form.
+    #[schemars(with = "String")]
+    pub to: Spanned<String>,
+    /// The time zone of both, such as `Europe/Rome`.
+    #[schemars(with = "String")]
+    pub time_zone: Spanned<String>,
+}
+
+/// A window of the week.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// On which days it begins, such as `["mon-fri"]`. Every day if it is absent.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub days: Vec<Spanned<String>>,
+    /// When it begins, such as `08:00`.
+    #[schemars(with = "String")]
+    pub from: Spanned<String>,
+    /// When it ends, such as `18:00`; the next day unless it is after `from`.
+    #[schemars(with = "String")]
+    pub to: Spanned<String>,
+}
+
+/// What a class can match on.
+#[derive(Debug, Default, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClassMatch {
+    /// The agent's id.
+    pub id: Option<Globs>,
+    /// The agent's name: its label, where the agents come from a file.
+    pub name: Option<Globs>,
+    /// The agent's group in Wazuh.
+    #[schemars(with = "Option<Globs>")]
+    pub group: Option<Spanned<Globs>>,
+    /// The agent's label.
+    pub label: Option<Globs>,
+    /// The cluster node that the agent reports to.
+    #[schemars(with = "Option<Globs>")]
+    pub node: Option<Spanned<Globs>>,
+}
+
+impl From<Pipeline> for model::Pipeline {
+    fn from(table: Pipeline) -> Self {
+        Self { count: table.count, share: table.share, window: table.window.0 }
+    }
+}
+
+impl Default for Pipeline {
+    fn default() -> Self {
+        let model::Pipeline { count, share, window } = model::Pipeline::default();
+        Self { count, share, window: Positive(window) }
+    }
+}
+
+fn several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    match usize::deserialize(deserializer)? {
+        count @ 2.. => Ok(count),
+        _ => Err(de::Error::custom("must be at least 2: one agent is no pipeline")),
+    }
+}
+
+fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let share = f64::deserialize(deserializer)?;
+    if share > 0.0 && share <= 1.0 {
+        return Ok(share);
+    }
+    Err(de::Error::custom("the share must be above 0 and at most 1"))
+}
+
+const fn interval() -> Positive {
+    Positive(Duration::from_secs(15 * 60))
+}
+
+const fn grace() -> Span {
+    Span(Duration::from_secs(60))
+}
+
+const fn ten_minutes() -> Positive {
+    Positive(Duration::from_secs(600))
+}
+
+const fn hour() -> Span {
+    Span(Duration::from_secs(3600))
+}
+
+const fn month() -> Positive {
+    Positive(Duration::from_secs(30 * 86_400))
+}

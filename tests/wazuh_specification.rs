@@ -26,4 +26,6 @@ async fn the_specification_takes_every_question_and_its_examples_are_understood(
     assert!(!known.is_empty(), "the specification has an example of a list");
     let window = Query { from: Utc::now() - TimeDelta::hours(1), to: Utc::now(), entities: Entities::All(3) };
     assert!(!source.nodes(&window).await.unwrap().is_empty());
+    assert!(!source.inventory(&window).await.unwrap().is_empty());
+    assert!(!source.counters(&["001"]).await.unwrap().is_empty());
 }

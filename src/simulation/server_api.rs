@@ -15,6 +15,12 @@ use serde_json::{Value, json};
 pub struct SimulatedAgent {
     /// Its id.
     pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its groups.
+    pub groups: Vec<&'static str>,
+    /// How many events its manager has received from it, and how many of them were logs.
+    pub received: (u64, u64),
     /// `active`, `disconnected`, `never_connected` or `pending`.
     pub status: &'static str,
     /// 3 = it said that it stops, 4 = it vanished.
@@ -32,6 +38,8 @@ pub struct State {
     pub agents: Vec<SimulatedAgent>,
     /// Logs in by GET only, as 4.3 does.
     pub old: bool,
+    /// Has no counters, as 4.3 and 5.0.
+    pub counts_nothing: bool,
     /// How often somebody tried to log in.
     pub logins: usize,
     /// Tokens with another number than this are no longer taken.
@@ -88,11 +96,16 @@ fn answer(state: &mut State, login: &str, request: &Request) -> Reply {
     };
     match url.path() {
         "/security/user/authenticate" => authenticate(state, login, request),
-        "/agents" if request.header("authorization") != format!("Bearer {}", token(state.generation)) => {
+        path if path.starts_with("/agents")
+            && request.header("authorization") != format!("Bearer {}", token(state.generation)) =>
+        {
             problem(401, 0, "Unauthorized")
         }
         "/agents" => state.instead.clone().unwrap_or_else(|| agents(state, &url)),
-        _ => problem(404, 0, "Not Found"),
+        path => match path.strip_prefix("/agents/").and_then(|rest| rest.strip_suffix("/daemons/stats")) {
+            Some(id) if !state.counts_nothing => counters(state, id),
+            _ => problem(404, 0, "Not Found"),
+        },
     }
 }
 
@@ -152,8 +165,27 @@ fn agents(state: &State, url: &Url) -> Reply {
     )
 }
 
+/// Of an agent that is not connected nothing is counted.
+fn counters(state: &State, id: &str) -> Reply {
+    let Some(agent) = state.agents.iter().find(|agent| agent.id == id && agent.status == "active") else {
+        let failed = json!([{ "error": { "code": 1707 }, "id": [id] }]);
+        return Reply::json(
+            200,
+            &json!({ "data": { "affected_items": [], "failed_items": failed }, "error": 1 }),
+        );
+    };
+    let (received, logs) = agent.received;
+    let remoted = json!({ "messages": { "received_breakdown": { "control": 9, "event": received } } });
+    let modules = json!({ "sca": received - logs, "logcollector_breakdown": { "others": logs } });
+    let decoded = json!({ "decoded_breakdown": { "modules_breakdown": modules } });
+    let analysisd = json!({ "events": { "processed": received, "received_breakdown": decoded } });
+    let daemon = |name: &str, metrics: &Value| json!({ "name": name, "agents": [{ "metrics": metrics }] });
+    let daemons = json!([daemon("wazuh-remoted", &remoted), daemon("wazuh-analysisd", &analysisd)]);
+    Reply::json(200, &json!({ "data": { "affected_items": daemons, "failed_items": [] }, "error": 0 }))
+}
+
 fn item(agent: &SimulatedAgent) -> Value {
-    let mut item = json!({ "id": agent.id, "status": agent.status, "status_code": agent.code,
+    let mut item = json!({ "id": agent.id, "name": agent.name, "group": agent.groups, "status": agent.status, "status_code": agent.code,
                            "node_name": agent.node });
     if agent.id == "000" {
         item["lastKeepAlive"] = json!("9999-12-31T23:59:59+00:00");

@@ -1,13 +1,17 @@
 //! What a list of agents says, as a pure reading of its bytes.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Datelike};
 use compact_str::CompactString;
 use serde::Deserialize;
 
-use crate::source::{Connection, Link, SourceError, SourceReason};
+use crate::source::{Connection, Link, Listed, SourceError, SourceReason};
 
-/// What is asked for: the agent's keys, its link and its node. All of them exist since 4.3.
-pub const FIELDS: &str = "id,name,status,status_code,lastKeepAlive,disconnection_time,node_name";
+/// What is asked for: what people know an agent by, its link and its node. All of them exist since 4.3;
+/// the labels of an agent are not among what can be asked for.
+pub const FIELDS: &str =
+    "id,name,group,version,status,status_code,lastKeepAlive,disconnection_time,node_name";
 
 /// The agent is not known (Wazuh 4.x, `framework/wazuh/core/exception.py`).
 const NOT_KNOWN: i64 = 1701;
@@ -15,11 +19,20 @@ const NOT_KNOWN: i64 = 1701;
 /// The longest text that is taken, in bytes.
 const LONGEST: usize = 512;
 
+/// An agent as its manager knows it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Agent {
+    /// Who it is.
+    pub listed: Listed,
+    /// How it is connected.
+    pub connection: Connection,
+}
+
 /// One answer.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Page {
     /// The agents on it.
-    pub agents: Vec<Connection>,
+    pub agents: Vec<Agent>,
     /// How many there are on all pages.
     pub total: usize,
 }
@@ -38,14 +51,19 @@ pub fn is_id(key: &str) -> bool {
 pub fn read(body: &[u8]) -> Result<Page, SourceError> {
     let answer: Body = serde_json::from_slice(body).map_err(|error| unreadable(body, &error))?;
     if let Some(failed) = answer.data.failed_items.iter().find(|failed| failed.error.code != NOT_KNOWN) {
-        let detail = format!("could not tell of some agents (error {})", failed.error.code);
-        return Err(SourceError::new(SourceReason::Incomplete, detail));
+        return Err(incomplete(failed.error.code));
     }
     let agents = answer.data.affected_items.into_iter().filter(|agent| agent.id.len() <= LONGEST);
-    Ok(Page { agents: agents.map(connection).collect(), total: answer.data.total_affected_items })
+    Ok(Page { agents: agents.map(known).collect(), total: answer.data.total_affected_items })
 }
 
-fn unreadable(body: &[u8], error: &serde_json::Error) -> SourceError {
+/// An error inside an answer that says that all is well.
+pub fn incomplete(code: i64) -> SourceError {
+    SourceError::new(SourceReason::Incomplete, format!("could not tell of some agents (error {code})"))
+}
+
+/// Not what the API documents.
+pub fn unreadable(body: &[u8], error: &serde_json::Error) -> SourceError {
     let detail = match body.trim_ascii_start().first() {
         None => "sent an empty answer".to_owned(),
         Some(b'<') => "sent a web page instead of JSON: does `url` lead to the Wazuh API itself?".to_owned(),
@@ -66,43 +84,62 @@ struct Body {
 
 #[derive(Deserialize)]
 struct Data {
-    affected_items: Vec<Agent>,
+    affected_items: Vec<Item>,
     total_affected_items: usize,
     #[serde(default)]
     failed_items: Vec<Failed>,
 }
 
+/// Somebody of whom nothing is told.
 #[derive(Deserialize)]
-struct Failed {
-    error: Reason,
+pub struct Failed {
+    /// Why.
+    pub error: Reason,
 }
 
+/// Why something failed.
 #[derive(Deserialize)]
-struct Reason {
-    code: i64,
+pub struct Reason {
+    /// The number of the reason.
+    pub code: i64,
 }
 
 /// Fields that are null are absent (Wazuh 4.x, `framework/wazuh/core/agent.py`).
 #[derive(Deserialize)]
-struct Agent {
+struct Item {
     id: String,
+    name: Option<CompactString>,
+    #[serde(default)]
+    group: Vec<CompactString>,
+    version: Option<CompactString>,
     status: Option<String>,
     status_code: Option<i64>,
     #[serde(rename = "lastKeepAlive")]
     last_keepalive: Option<String>,
     disconnection_time: Option<String>,
-    node_name: Option<String>,
+    node_name: Option<CompactString>,
 }
 
-fn connection(agent: Agent) -> Connection {
-    let node = agent.node_name.filter(|node| node.len() <= LONGEST && node != "unknown");
-    Connection {
-        key: CompactString::from(agent.id),
-        link: link(agent.status.as_deref(), agent.status_code),
-        last_keepalive: agent.last_keepalive.as_deref().and_then(time),
-        lost_at: agent.disconnection_time.as_deref().and_then(time),
-        node: node.map(CompactString::from),
-    }
+fn known(item: Item) -> Agent {
+    let short = |text: &CompactString| text.len() <= LONGEST;
+    let node = item.node_name.filter(|node| short(node) && node != "unknown");
+    let key = CompactString::from(item.id);
+    let connection = Connection {
+        key: key.clone(),
+        link: link(item.status.as_deref(), item.status_code),
+        last_keepalive: item.last_keepalive.as_deref().and_then(time),
+        lost_at: item.disconnection_time.as_deref().and_then(time),
+        node: node.clone(),
+    };
+    let listed = Listed {
+        key,
+        name: item.name.filter(short).unwrap_or_default(),
+        groups: item.group.into_iter().filter(short).collect(),
+        labels: BTreeMap::new(),
+        node,
+        version: item.version.filter(short),
+    };
+    Agent { listed, connection }
 }
 
 /// Code 3 is a shutdown message of the agent (Wazuh 4.x, `src/wazuh_db/wdb.h`); without one it
@@ -133,7 +170,7 @@ mod tests {
     fn a_list_tells_links_times_and_nodes_and_absent_fields_are_not_known() {
         let body = br#"{"data":{"affected_items":[
             {"id":"000","name":"manager","status":"active","lastKeepAlive":"9999-12-31T23:59:59+00:00","node_name":"node01"},
-            {"id":"001","status":"disconnected","status_code":3,"lastKeepAlive":"2026-01-01T00:00:10+00:00",
+            {"id":"001","name":"web-01","group":["default","prod"],"version":"Wazuh v4.14.5","status":"disconnected","status_code":3,"lastKeepAlive":"2026-01-01T00:00:10+00:00",
              "disconnection_time":"2026-01-01T00:15:00Z","node_name":"unknown"},
             {"id":"002","status":"disconnected","status_code":4},
             {"id":"003","status":"never_connected"}],
@@ -142,7 +179,11 @@ mod tests {
             "message":"","error":2}"#;
         let page = read(body).unwrap();
         assert_eq!(page.total, 4);
-        let said: Vec<_> = page.agents.iter().map(|a| (a.key.as_str(), a.link, a.last_keepalive)).collect();
+        let said: Vec<_> = page
+            .agents
+            .iter()
+            .map(|agent| (agent.listed.key.as_str(), agent.connection.link, agent.connection.last_keepalive))
+            .collect();
         let ten = 1_767_225_610_000;
         assert_eq!(
             said,
@@ -153,8 +194,10 @@ mod tests {
                 ("003", Link::NeverConnected, None)
             ]
         );
-        assert_eq!(page.agents[0].node.as_deref(), Some("node01"));
-        assert_eq!((page.agents[1].lost_at, &page.agents[1].node), (Some(ten + 890_000), &None));
+        assert_eq!(page.agents[0].listed.node.as_deref(), Some("node01"));
+        let Agent { listed, connection } = &page.agents[1];
+        assert_eq!((connection.lost_at, &connection.node), (Some(ten + 890_000), &None));
+        assert_eq!((listed.name.as_str(), listed.groups[1].as_str()), ("web-01", "prod"));
     }
 
     #[test]

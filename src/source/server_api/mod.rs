@@ -1,22 +1,24 @@
 //! Source kind `server_api`: the Wazuh server's API (port 55000), 4.3 to 4.14 and 5.0.
 //!
 //! It tells how agents are connected, not what they log: whether the keepalive is fresh, whether an
-//! agent was stopped in order or vanished, and which node it sends through. The API's budget of 300
+//! agent was stopped in order or vanished, and which node it sends through. It lists the agents. The API's budget of 300
 //! requests a minute is shared with the dashboard, so it is asked on suspicion only, and slowly.
 
 mod agents;
 mod budget;
 pub mod config;
+mod counters;
 mod session;
 
 use async_trait::async_trait;
 use log_monitor_channels::{BuildError, Problem};
 
-use self::agents::Page;
+use self::agents::{Agent, Page};
 use self::config::ServerApiConfig;
 use self::session::Session;
 use crate::source::{
-    Connection, Membership, Query, Sees, Source, SourceContext, SourceError, SourceKind, SourceReason,
+    Connection, Counters, Listed, Membership, Query, Sees, Source, SourceContext, SourceError, SourceKind,
+    SourceReason,
 };
 
 /// How many agents one page lists ("recommended not to exceed 500", API reference, `limit`).
@@ -56,39 +58,65 @@ impl Source for ServerApi {
             // Anything but a number is refused as a whole (400).
             let ids: Vec<&str> = keys.iter().copied().filter(|key| agents::is_id(key)).collect();
             if !ids.is_empty() {
-                known.extend(self.page(&[("agents_list", &ids.join(","))], 0, BY_ID).await?.agents);
+                let page = self.page(&[("agents_list", &ids.join(","))], 0, BY_ID).await?;
+                known.extend(page.agents.into_iter().map(|agent| agent.connection));
             }
         }
         Ok(known)
     }
 
-    async fn nodes(&self, _query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {
+    async fn counters(&self, keys: &[&str]) -> Result<Vec<Counters>, SourceError> {
+        let mut known = Vec::new();
+        for key in keys.iter().filter(|key| agents::is_id(key)) {
+            let body = match self.session.get(&format!("agents/{key}/daemons/stats"), &[]).await {
+                // 4.3 and 5.0 count nothing.
+                Err(error) if error.reason == SourceReason::NoIndex => return Ok(Vec::new()),
+                answered => answered?,
+            };
+            let counted = counters::read(&body).map_err(|error| self.session.told(&error))?;
+            known.extend(counted.map(|counted| Counters { key: (*key).into(), counted }));
+        }
+        Ok(known)
+    }
+
+    async fn inventory(&self, _query: &Query<'_>) -> Result<Vec<Listed>, SourceError> {
         let agents = self.all().await?;
-        Ok(agents
-            .into_iter()
-            .filter_map(|agent| Some(Membership { node: agent.node?, key: agent.key }))
-            .collect())
+        if agents.is_empty() {
+            return Err(self.no_rights());
+        }
+        Ok(agents.into_iter().map(|agent| agent.listed).collect())
+    }
+
+    fn lists_all(&self) -> bool {
+        true
+    }
+
+    async fn nodes(&self, _query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {
+        let listed = self.all().await?.into_iter().map(|agent| agent.listed);
+        Ok(listed.filter_map(|agent| Some(Membership { node: agent.node?, key: agent.key })).collect())
     }
 
     async fn probe(&self) -> Result<(), SourceError> {
-        let seen = self.page(&[], 0, 1).await?;
-        // A role that may read no agent is answered with an empty list and no error.
-        match seen.total {
-            0 => Err(self.session.told(&SourceError::new(
-                SourceReason::Rights,
-                "shows no agent at all: give the user a role that may read them, such as `agents_readonly`",
-            ))),
+        match self.page(&[], 0, 1).await?.total {
+            0 => Err(self.no_rights()),
             _ => Ok(()),
         }
     }
 }
 
 impl ServerApi {
+    /// A role that may read no agent is answered with an empty list and no error.
+    fn no_rights(&self) -> SourceError {
+        let detail =
+            "shows no agent at all: give the user a role that may read them, such as `agents_readonly`";
+        self.session.told(&SourceError::new(SourceReason::Rights, detail))
+    }
+
     /// Every agent that the user may see. Agents may come and go while the pages are read: a list
     /// that does not add up is read again.
-    async fn all(&self) -> Result<Vec<Connection>, SourceError> {
+    async fn all(&self) -> Result<Vec<Agent>, SourceError> {
         for _ in 0..PASSES {
-            let (mut agents, mut offset): (Vec<Connection>, usize) = (Vec::new(), 0);
+            let (mut agents, mut offset): (Vec<Agent>, usize) = (Vec::new(), 0);
             let total = loop {
                 let page = self.page(&[], offset, PAGE).await?;
                 offset += page.agents.len();
@@ -98,8 +126,8 @@ impl ServerApi {
                     break page.total;
                 }
             };
-            agents.sort_by(|a, b| a.key.cmp(&b.key));
-            agents.dedup_by(|a, b| a.key == b.key);
+            agents.sort_by(|a, b| a.listed.key.cmp(&b.listed.key));
+            agents.dedup_by(|a, b| a.listed.key == b.listed.key);
             if agents.len() == total {
                 return Ok(agents);
             }

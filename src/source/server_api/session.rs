@@ -160,7 +160,7 @@ fn refusal(status: u16, body: &[u8]) -> SourceError {
         (401, _) => (Why::Auth, "refused the login: check `username` and `password`"),
         (403, Some(6000)) => (Why::Auth, "has blocked this address after too many refused logins"),
         (403, _) => (Why::Rights, "does not let this user read agents: give it the role `agents_readonly`"),
-        (404, _) => (Why::Malformed, "knows no such page: does `url` lead to the Wazuh API itself?"),
+        (404, _) => (Why::NoIndex, "knows no such page: does `url` lead to the Wazuh API itself?"),
         (429, _) => (Why::Overloaded, "has answered too many requests of all its clients in this minute"),
         (500.., _) => (Why::Overloaded, "has trouble of its own"),
         _ => (Why::Malformed, "refused the question"),

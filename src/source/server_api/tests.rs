@@ -14,6 +14,9 @@ async fn server(agents: usize) -> SimulatedServerApi {
     let server = SimulatedServerApi::start("reader", PASSWORD).await.unwrap();
     let agent = |number: usize| SimulatedAgent {
         id: format!("{number:03}"),
+        name: format!("host-{number}"),
+        groups: vec!["default", "prod"],
+        received: (500, 20),
         status: "active",
         code: 0,
         keepalive: Some(now()),
@@ -70,6 +73,30 @@ async fn a_large_fleet_is_read_in_pages_and_each_agent_once() {
     assert_eq!((homes[2].key.as_str(), homes[2].node.as_str()), ("002", "node02"));
     let pages = server.asked().iter().filter(|path| path.starts_with("/agents")).count();
     assert_eq!(pages, 3);
+}
+
+#[tokio::test]
+async fn it_lists_everybody_with_names_and_groups_and_an_empty_list_is_a_lack_of_rights() {
+    let server = server(502).await;
+    let source = source(&server, PASSWORD);
+    assert!(source.lists_all());
+    let listed = source.inventory(&window()).await.unwrap();
+    assert_eq!((listed.len(), listed[501].name.as_str()), (502, "host-501"));
+    assert_eq!(listed[1].groups, ["default", "prod"]);
+    server.state().agents.clear();
+    assert_eq!(source.inventory(&window()).await.unwrap_err().reason, SourceReason::Rights);
+}
+
+#[tokio::test]
+async fn counters_are_told_of_connected_agents_and_not_missed_where_there_are_none() {
+    let server = server(4).await;
+    server.state().agents[2].status = "disconnected";
+    let source = source(&server, PASSWORD);
+    let known = source.counters(&["001", "002", "web-1", "003"]).await.unwrap();
+    let said: Vec<_> = known.iter().map(|one| (one.key.as_str(), one.counted.received)).collect();
+    assert_eq!(said, [("001", 500), ("003", 500)]);
+    server.state().counts_nothing = true;
+    assert_eq!(source.counters(&["001"]).await, Ok(Vec::new()));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod support;
 
+use log_monitor::simulation::{SimulatedAgent, SimulatedServerApi};
 use log_monitor_channels::testing::{Fault, Reply};
 use support::{HOOK, PASSWORD, SMTP_PASSWORD, World, all_bytes, eventually};
 
@@ -283,4 +284,43 @@ async fn the_lists_show_what_happened() {
     assert!(world.slack_texts()[1].starts_with("[TEST] Silent: 001 example"), "{:?}", world.slack_texts());
     assert_eq!(world.run(&["channels", "test", "nobody"]).await.code, 1);
     assert_eq!(world.run(&["no-such-command"]).await.code, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_the_wazuh_server_lists_is_watched_beside_the_agent_file() {
+    let world = World::new().await;
+    let api = SimulatedServerApi::start("reader", PASSWORD).await.unwrap();
+    let agent = |(id, name): (&str, &str)| SimulatedAgent {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        groups: vec!["default", if name.starts_with("lab") { "lab" } else { "prod" }],
+        received: (0, 0),
+        status: "active",
+        code: 0,
+        keepalive: Some(chrono::Utc::now()),
+        node: "node01",
+    };
+    let fleet = [("000", "manager"), ("002", "db-01"), ("003", "fw-milan"), ("004", "lab-01")];
+    api.state().agents = fleet.into_iter().map(agent).collect();
+    world.write(
+        "config/log-monitor.toml",
+        &format!(
+            "[sources.api]\nkind = \"server_api\"\nurl = {:?}\nusername = \"reader\"\npassword = {{ file = \"api-password\" }}\n\
+             [watches.default]\nsource = [\"wazuh\", \"api\"]\ndiscover = {{ include = [{{ group = \"prod\" }}] }}",
+            api.url()
+        ),
+    );
+    world.write("api-password", PASSWORD);
+    world.log(&["001", "002"]);
+    let check = world.run(&["check"]).await;
+    assert_eq!(check.code, 2, "{}{}", check.stdout, check.stderr);
+    assert!(check.stdout.contains("fw-milan") && !check.stdout.contains("lab-01"), "{}", check.stdout);
+    let daemon = world.daemon();
+    eventually("the silence of 003", || !world.slack_texts().is_empty()).await;
+    assert_eq!(world.slack_texts(), ["Silent: 003 fw-milan has never been seen logging"]);
+    let known = world.run(&["agents", "--json"]).await;
+    assert!(known.stdout.contains("fw-milan"), "the journal knows whom the server listed: {}", known.stdout);
+    let explained = world.run(&["explain", "fw-milan"]).await;
+    assert_eq!(explained.code, 0, "{}", explained.stderr);
+    assert_eq!(daemon.stop().await, 0);
 }

@@ -1,16 +1,18 @@
 //! `check`: one round without a journal and without messages. Exit codes and the first line of
 //! output are those of a Nagios plugin.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use log_monitor_channels::text::one_line;
 use serde::Serialize;
 
 use super::Session;
 use super::exit::Exit;
 use super::table::{moment, print, say, table};
+use super::watched::watched;
 use crate::app::daemon::setups;
 use crate::app::parts::Parts;
 use crate::config::duration::written;
+use crate::config::{Agent, Watch};
 use crate::journal::events::time;
 use crate::monitor::fleet::{Entity, Fleet, threshold};
 use crate::monitor::verdict::{Verdict, judge};
@@ -58,6 +60,9 @@ pub async fn run(session: &Session<'_>, args: &Args) -> Exit {
         Ok(settings) => settings,
         Err(exit) => return exit,
     };
+    // Who is listed only as long as it logs is known from before; without a journal nobody is.
+    let known = |watch| watched(&settings, watch).map(|watch| watch.agents.clone()).unwrap_or_default();
+    let known: Vec<Vec<Agent>> = settings.watches.iter().map(known).collect();
     let parts = match Parts::build(settings) {
         Ok(parts) => parts,
         Err(error) => {
@@ -66,8 +71,8 @@ pub async fn run(session: &Session<'_>, args: &Args) -> Exit {
         }
     };
     let mut report = Report { agents: Vec::new(), errors: Vec::new() };
-    for setup in setups(&parts) {
-        look(&setup, &mut report).await;
+    for (setup, known) in setups(&parts).into_iter().zip(known) {
+        look(&setup, known, &mut report).await;
     }
     let exit = verdict(&report);
     if args.json {
@@ -78,15 +83,13 @@ pub async fn run(session: &Session<'_>, args: &Args) -> Exit {
     exit
 }
 
-async fn look(setup: &Setup, report: &mut Report) {
+async fn look(setup: &Setup, known: Vec<Agent>, report: &mut Report) {
     let now = Utc::now();
     let mut watch = setup.watch.clone();
     if let (Some(rules), Some((name, source))) = (&watch.discover, &setup.lister) {
-        let longest = watch.classes.iter().filter_map(|class| class.interval).max();
-        let window = longest.unwrap_or_default().max(watch.interval);
-        let window = chrono::TimeDelta::from_std(window).unwrap_or_default();
-        match roll_call::listed_now(&**source, rules, window, now).await {
-            Ok(listed) => watch.agents = inventory::together(watch.agents, listed),
+        match roll_call::listed_now(&**source, rules, longest(&watch), now).await {
+            Ok(listed) if source.lists_all() => watch.agents = inventory::together(watch.agents, listed),
+            Ok(listed) => watch.agents = inventory::together(known, listed),
             Err(error) => report.errors.push(problem(&setup.watch.name, name, error)),
         }
     }
@@ -98,6 +101,11 @@ async fn look(setup: &Setup, report: &mut Report) {
         }
         Err(error) => report.errors.push(problem(&setup.watch.name, &setup.watch.source, error)),
     }
+}
+
+fn longest(watch: &Watch) -> TimeDelta {
+    let longest = watch.classes.iter().filter_map(|class| class.interval).max();
+    TimeDelta::from_std(longest.unwrap_or_default().max(watch.interval)).unwrap_or(TimeDelta::MAX)
 }
 
 fn problem(watch: &str, source: &str, error: SourceError) -> Problem {

@@ -57,10 +57,11 @@ fn watch(
     if !agents.is_empty() && !discovers {
         strangers(reading, &table.intervals, &agents);
     }
-    if table.agent_file.is_none() && !discovers {
-        if let Some(told) = reading.missing_key(&joined("watches", name), "agent_file", place) {
-            told.help("or add `discover = {}`, to watch whoever a source lists");
-        }
+    if table.agent_file.is_none()
+        && !discovers
+        && let Some(told) = reading.missing_key(&joined("watches", name), "agent_file", place)
+    {
+        told.help("or add `discover = {}`, to watch whoever a source lists");
     }
     let classes = table.classes.iter().map(|class| self::class(reading, class, discovers)).collect();
     let maintenance = table.maintenance.iter().map(|table| maintenance(reading, table, discovers)).collect();

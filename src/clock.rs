@@ -11,6 +11,12 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> DateTime<Utc>;
 }
 
+/// A time for people: `2026-11-23 02:13:05 UTC`.
+#[must_use]
+pub fn written(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
 /// A clock that can be handed around.
 pub type SharedClock = Arc<dyn Clock>;
 

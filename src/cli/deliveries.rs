@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Session;
 use super::exit::Exit;
 use super::table::{print, table};
-use crate::dispatch::render::written;
+use crate::clock::written;
 use crate::journal::events::time;
 use crate::journal::{JournalError, open_read_only};
 

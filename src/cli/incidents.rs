@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::Session;
 use super::exit::Exit;
 use super::table::{moment, print, table};
-use crate::dispatch::render::written;
+use crate::clock::written;
 use crate::journal::events::time;
 use crate::journal::incidents::{self, IncidentRow};
 use crate::journal::{JournalError, open_read_only};

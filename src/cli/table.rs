@@ -7,8 +7,8 @@ use anstyle::{AnsiColor, Style};
 use chrono::{DateTime, Utc};
 use comfy_table::{ContentArrangement, Table, presets};
 
+use crate::clock::written;
 use crate::config::duration::human;
-use crate::dispatch::render::written;
 
 /// A table without lines, to be read by eye or by `awk`.
 #[must_use]

@@ -27,6 +27,7 @@ mod secrets;
 mod settings;
 pub mod source_map;
 mod suggest;
+mod suspicion;
 mod tables;
 mod tree;
 mod watches;
@@ -40,6 +41,7 @@ pub use model::{
 pub use named::TRY_TIMEOUT;
 pub use resolved::Resolved;
 pub use settings::{Loaded, load};
+pub use suspicion::Suspicion;
 
 /// The commented file with every key and its default.
 pub const REFERENCE: &str = include_str!("../../config/log-monitor.toml");

@@ -12,6 +12,7 @@ use toml::Spanned;
 
 use super::calendar::{Calendar, Pause};
 use super::matcher::Matcher;
+use super::suspicion::Suspicion;
 
 /// A whole configuration, checked, its sources and channels not yet built.
 pub struct Settings {
@@ -85,6 +86,10 @@ pub struct Watch {
     pub maintenance: Vec<Maintenance>,
     /// When many silences are one stall of the pipeline.
     pub pipeline: Pipeline,
+    /// What makes a silence suspicious.
+    pub suspicion: Suspicion,
+    /// At least so many logs in each interval.
+    pub min_events: Option<u64>,
 }
 
 /// Maintenance of some agents.
@@ -185,6 +190,8 @@ pub struct Class {
     pub interval: Option<Duration>,
     /// Replaces the watch's grace.
     pub grace: Option<Duration>,
+    /// At least so many logs in each interval.
+    pub min_events: Option<u64>,
     /// When logs are expected; `None` = always.
     pub calendar: Option<Arc<Calendar>>,
     /// How long it may take at most from a last log to the first message, and where that is set.
@@ -204,6 +211,8 @@ pub struct Policy {
     pub severity: Severity,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// Fewer logs than this in its interval are too few.
+    pub min_events: Option<u64>,
     /// Which class, counted from 1; `None` = the watch's own values.
     pub class: Option<usize>,
     /// When logs are expected; `None` = always.
@@ -256,6 +265,7 @@ impl Watch {
             interval: by_id.or(of_class.and_then(|class| class.interval)).unwrap_or(self.interval),
             grace: of_class.and_then(|class| class.grace).unwrap_or(self.grace),
             severity: labels.get("severity").and_then(|name| Severity::from_name(name)).unwrap_or_default(),
+            min_events: of_class.and_then(|class| class.min_events).or(self.min_events),
             labels,
             class: class.map(|at| at + 1),
             calendar: self.calendar(of_class.and_then(|class| class.calendar.as_ref()), agent),

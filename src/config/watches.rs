@@ -84,6 +84,8 @@ fn watch(
         classes,
         maintenance,
         pipeline: table.pipeline.into(),
+        suspicion: table.suspicion.into(),
+        min_events: table.min_events.filter(|least| *least > 0),
     };
     watch.poll = table.poll.map_or_else(|| default_poll(&watch), |poll| poll.0);
     Some(watch)
@@ -278,6 +280,7 @@ fn class(reading: &mut Reading<'_>, table: &tables::Class, discovers: bool) -> C
         matcher,
         interval: table.interval.map(|interval| interval.0),
         grace: table.grace.map(|grace| grace.0),
+        min_events: table.min_events,
         calendar: hours::calendar(reading, table).map(Arc::new),
         max_time_to_notify: table
             .max_time_to_notify

@@ -4,10 +4,10 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use log_monitor_channels::text::one_line;
 use log_monitor_channels::{Entity, Event, EventKind, MessageKind};
 
+use crate::clock::written;
 use crate::config::duration::human;
 
 /// What is to be said beside the events themselves.
@@ -51,6 +51,9 @@ impl Facts<'_> {
 /// The cause of an end that is no recovery: the source or channel was taken out of the configuration.
 pub const NO_LONGER_CONFIGURED: &str = "no_longer_configured";
 
+/// The cause of a silence that is none: it logs, but less than it should.
+pub const TOO_FEW: &str = "volume_too_low";
+
 /// Title and body.
 #[must_use]
 pub fn message(events: &[Event], facts: &Facts<'_>) -> (String, String) {
@@ -85,6 +88,10 @@ fn one_title(event: &Event, facts: &Facts<'_>) -> String {
         return format!("No longer configured: {who}");
     }
     match (event.kind, long) {
+        (EventKind::AgentSilent, _) if event.cause == TOO_FEW => format!("Too few logs: {who}"),
+        (EventKind::AgentStillSilent, _) if event.cause == TOO_FEW => {
+            format!("Still too few logs: {who} (reminder {})", facts.reminder)
+        }
         (EventKind::AgentSilent, Some(long)) => format!("Silent: {who}, no logs for {long}"),
         (EventKind::AgentSilent, None) => format!("Silent: {who} has never been seen logging"),
         (EventKind::AgentStillSilent, Some(long)) => {
@@ -212,12 +219,6 @@ fn footnotes(body: &mut String, facts: &Facts<'_>) {
     if facts.possible_duplicate {
         let _ = writeln!(body, "\nPossible duplicate: an earlier try was cut off before its answer came.");
     }
-}
-
-/// A time for people: `2026-11-23 02:13:05 UTC`.
-#[must_use]
-pub fn written(time: DateTime<Utc>) -> String {
-    time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 #[cfg(test)]

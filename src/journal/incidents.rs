@@ -96,6 +96,24 @@ pub fn open_stalls(connection: &Connection, watch: &str) -> rusqlite::Result<Vec
         .collect()
 }
 
+/// When the agents of a watch fell silent by themselves since `since`, in milliseconds, in order.
+///
+/// # Errors
+/// As the database.
+pub fn silences_since(
+    connection: &Connection,
+    watch: &str,
+    since: i64,
+) -> rusqlite::Result<Vec<(String, i64)>> {
+    connection
+        .prepare_cached(
+            "SELECT key, opened FROM incident
+             WHERE subject = 'agent' AND scope = ?1 AND opened > ?2 AND part_of IS NULL ORDER BY id",
+        )?
+        .query_map(params![watch, since], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
 /// Closes an incident with the event that ended it.
 ///
 /// # Errors

@@ -1,15 +1,16 @@
 //! Why an agent is silent, as far as its connection to the manager tells. Pure.
 
-use crate::config::duration::human;
+use super::words::span;
+use crate::clock::written;
 use crate::journal::events::time;
-use crate::source::{Connection, Link};
+use crate::source::{Connection, Counted, Link};
 
 /// An agent sends a keepalive every 10 to 20 s (Wazuh 4.x, `notify_time`); one that is older than
 /// this, in milliseconds, is stale, even if the manager has not noticed yet: that takes it up to twice
 /// `agents_disconnection_time`, which is half an hour.
 const STALE: i64 = 3 * 60_000;
 
-/// What is known of the reason.
+/// What is known of the reason. Times and spans in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Cause {
     /// Nothing: no source tells.
@@ -21,12 +22,54 @@ pub enum Cause {
     NotEnrolled,
     /// It is enrolled, and has never connected.
     NeverConnected,
-    /// It said that it stops; at this time, in milliseconds.
+    /// It said that it stops; at this time.
     Stopped(Option<i64>),
-    /// It went without a word; its last keepalive, in milliseconds.
+    /// It went without a word; its last keepalive.
     Lost(Option<i64>),
-    /// It is connected; its last keepalive, in milliseconds.
-    ConnectedButSilent(Option<i64>),
+    /// It is connected; its last keepalive, and what its manager received meanwhile.
+    ConnectedButSilent(Option<i64>, Received),
+    /// Its newest log came so long after it was written.
+    Late(i64),
+    /// It logs less than it should.
+    TooFew {
+        /// How many logs it has …
+        events: u64,
+        /// … of at least so many …
+        least: u64,
+        /// … within this time.
+        within: i64,
+    },
+    /// Another part of the same agent logs, at this time for the last time.
+    PartOnly(i64),
+}
+
+/// What the manager received of a silent agent, by its own counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Received {
+    /// Not known.
+    #[default]
+    Unknown,
+    /// Nothing within this time.
+    Nothing(i64),
+    /// So many events within this time, none of them from logs.
+    NoLogs(u64, i64),
+    /// So many events within this time.
+    Events(u64, i64),
+}
+
+impl Received {
+    /// What came between two looks at the counters, `within` apart. Counters that went back were set to
+    /// zero, and tell nothing.
+    #[must_use]
+    pub fn between(before: Counted, after: Counted, within: i64) -> Self {
+        let Some(events) = after.received.checked_sub(before.received) else { return Self::Unknown };
+        let logs = after.logs.zip(before.logs).map(|(after, before)| after.checked_sub(before));
+        match (events, logs) {
+            (0, _) => Self::Nothing(within),
+            (events, Some(Some(0))) => Self::NoLogs(events, within),
+            (events, _) => Self::Events(events, within),
+        }
+    }
 }
 
 impl Cause {
@@ -39,7 +82,7 @@ impl Cause {
         let stale = last_keepalive.is_some_and(|last| now - last >= STALE);
         match link {
             Link::Connected if stale => Self::Lost(*last_keepalive),
-            Link::Connected => Self::ConnectedButSilent(*last_keepalive),
+            Link::Connected => Self::ConnectedButSilent(*last_keepalive, Received::Unknown),
             Link::Stopped => Self::Stopped(lost_at.or(*last_keepalive)),
             Link::Lost => Self::Lost(*last_keepalive),
             Link::NeverConnected => Self::NeverConnected,
@@ -55,63 +98,108 @@ impl Cause {
             Self::NotEnrolled => Some("not_enrolled"),
             Self::NeverConnected => Some("never_connected"),
             Self::Stopped(_) | Self::Lost(_) => Some("disconnected"),
-            Self::ConnectedButSilent(_) => Some("connected_but_silent"),
+            Self::ConnectedButSilent(..) => Some("connected_but_silent"),
+            Self::Late(_) => Some("late"),
+            Self::TooFew { .. } => Some("volume_too_low"),
+            Self::PartOnly(_) => Some("part_silent"),
         }
+    }
+
+    /// Whether its sentence leaves nothing to say about how long it has been silent: it is not.
+    #[must_use]
+    pub const fn says_all(&self) -> bool {
+        matches!(self, Self::TooFew { .. })
     }
 
     /// Two or three sentences for people: what is known, and what to check first.
     #[must_use]
     pub fn sentence(&self, now: i64) -> Option<String> {
-        let at =
-            |time_of: &Option<i64>| time_of.map_or_else(String::new, |at| format!(" at {}", written(at)));
-        let last = |seen: &Option<i64>| {
-            seen.map_or_else(
-                || "its last keepalive is not known".to_owned(),
-                |seen| format!("its last keepalive is {} old", ago(now - seen)),
-            )
-        };
+        let (known, check) = self.known_and_check(now)?;
+        Some(format!("{known}. Check first: {check}?"))
+    }
+
+    fn known_and_check(&self, now: i64) -> Option<(String, &'static str)> {
         Some(match self {
             Self::NotAsked => return None,
-            Self::CannotTell => {
-                "Whether its Wazuh agent is connected cannot be told: the Wazuh server did not \
-                                 say. Check first: is the machine up, and is its agent running and connected?"
-                    .to_owned()
-            }
-            Self::NotEnrolled => {
-                "The Wazuh server knows no agent of this id. Check first: is the id right, or \
-                                  was the agent removed or enrolled anew under another one?"
-                    .to_owned()
-            }
-            Self::NeverConnected => {
-                "It is enrolled, but its Wazuh agent has never connected. Check first: is the \
-                                     agent installed and started, and can it reach the manager?"
-                    .to_owned()
-            }
-            Self::Stopped(since) => format!(
-                "Its Wazuh agent said that it stops{}. Check first: was it meant to (a shutdown, an update, an \
-                 uninstallation)?",
-                at(since)
+            Self::CannotTell => (
+                "Whether its Wazuh agent is connected cannot be told: the Wazuh server did not say"
+                    .to_owned(),
+                "is the machine up, and is its agent running and connected",
             ),
-            Self::Lost(seen) => format!(
-                "Its Wazuh agent is disconnected and did not say goodbye; {}. Check first: is the machine up, and \
-                 can it reach the manager (port 1514)?",
-                last(seen)
+            Self::NotEnrolled => (
+                "The Wazuh server knows no agent of this id".to_owned(),
+                "is the id right, or was the agent removed or enrolled anew under another one",
             ),
-            Self::ConnectedButSilent(seen) => format!(
-                "Its Wazuh agent is connected ({}), but no logs arrive. Check first: does the host still write \
-                 them, can the agent read them (its ossec.log), and do they raise alerts at all?",
-                last(seen)
+            Self::NeverConnected => (
+                "It is enrolled, but its Wazuh agent has never connected".to_owned(),
+                "is the agent installed and started, and can it reach the manager",
+            ),
+            Self::Stopped(since) => {
+                let at = since.map_or_else(String::new, |at| format!(" at {}", written(time(at))));
+                let check = "was it meant to (a shutdown, an update, an uninstallation)";
+                (format!("Its Wazuh agent said that it stops{at}"), check)
+            }
+            Self::Lost(seen) => (
+                format!("Its Wazuh agent is disconnected and did not say goodbye; {}", keepalive(*seen, now)),
+                "is the machine up, and can it reach the manager (port 1514)",
+            ),
+            Self::ConnectedButSilent(seen, received) => connected(&keepalive(*seen, now), *received),
+            Self::Late(by) => (
+                format!("Its logs arrive late: the newest one came {} after it was written", span(*by)),
+                "is the manager's queue full, and are its Filebeat and the indexer behind",
+            ),
+            Self::TooFew { events, least, within } => (
+                format!(
+                    "It has only {events} logs of the last {}; at least {least} are expected",
+                    span(*within)
+                ),
+                "which of its logs have stopped, and does its agent still read all of them",
+            ),
+            Self::PartOnly(seen) => (
+                format!(
+                    "Only this part is silent: other logs of the same agent came {} ago",
+                    span(now - seen)
+                ),
+                "is this log still written, rotated under another name, or not readable any more",
             ),
         })
     }
 }
 
-fn written(at: i64) -> String {
-    time(at).format("%Y-%m-%d %H:%M:%S UTC").to_string()
+fn connected(keepalive: &str, received: Received) -> (String, &'static str) {
+    let and = |what: String| format!("Its Wazuh agent is connected ({keepalive}), {what}");
+    match received {
+        Received::Unknown => (
+            and("but no logs arrive".to_owned()),
+            "does the host still write them, can the agent read them (its ossec.log), and do they raise alerts at all",
+        ),
+        Received::Nothing(within) => (
+            and(format!("but its manager has received nothing but keepalives for {}", span(within))),
+            "does the host still write logs, and can the agent read them (its ossec.log)",
+        ),
+        Received::NoLogs(events, within) => (
+            and(format!(
+                "and its manager received {events} events of the last {}, but none from its logs: only that module \
+                 has stopped",
+                span(within)
+            )),
+            "does the host still write its logs, and can the agent's logcollector read them (its ossec.log)",
+        ),
+        Received::Events(events, within) => (
+            and(format!(
+                "and its manager received {events} events of the last {}, but the indexer has none of them",
+                span(within)
+            )),
+            "do they raise alerts at all (level 3 and more), and does the manager's Filebeat keep up",
+        ),
+    }
 }
 
-fn ago(millis: i64) -> String {
-    human(std::time::Duration::from_millis(u64::try_from(millis).unwrap_or_default()))
+fn keepalive(seen: Option<i64>, now: i64) -> String {
+    seen.map_or_else(
+        || "its last keepalive is not known".to_owned(),
+        |seen| format!("its last keepalive is {} old", span(now - seen)),
+    )
 }
 
 #[cfg(test)]
@@ -135,5 +223,17 @@ mod tests {
         assert_eq!(cause(Link::Stopped, 12_000), Cause::Stopped(Some(NOW - 60_000)));
         assert_eq!(Cause::of(None, NOW).name(), Some("not_enrolled"));
         assert_eq!(Cause::default().sentence(NOW), None);
+    }
+
+    #[test]
+    fn counters_tell_which_link_broke_and_nothing_once_they_were_set_back() {
+        let counted = |received, logs| Counted { received, logs };
+        let between = |before, after| Received::between(before, after, 300_000);
+        assert_eq!(between(counted(500, Some(20)), counted(500, Some(20))), Received::Nothing(300_000));
+        assert_eq!(between(counted(500, Some(20)), counted(540, Some(20))), Received::NoLogs(40, 300_000));
+        assert_eq!(between(counted(500, None), counted(540, None)), Received::Events(40, 300_000));
+        assert_eq!(between(counted(500, Some(20)), counted(40, Some(1))), Received::Unknown);
+        let said = Cause::ConnectedButSilent(Some(NOW), Received::Events(40, 300_000)).sentence(NOW).unwrap();
+        assert!(said.contains("received 40 events of the last 5 min, but the indexer has none"), "{said}");
     }
 }

@@ -21,5 +21,7 @@ pub fn watch(ids: &[&str]) -> Watch {
         classes: Vec::new(),
         maintenance: Vec::new(),
         pipeline: crate::config::Pipeline::default(),
+        suspicion: Default::default(),
+        min_events: None,
     }
 }

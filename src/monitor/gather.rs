@@ -11,7 +11,7 @@ use super::fleet::Fleet;
 use super::verdict::State;
 use super::words::LOOK_BACK;
 use crate::journal::events::time;
-use crate::source::{Answer, Connection, Entities, Query, Source, SourceError, SourceReason};
+use crate::source::{Connection, Entities, Query, Source, SourceError, SourceReason};
 
 /// Each round looks this far behind the last good one: documents arrive late.
 const OVERLAP: TimeDelta = TimeDelta::minutes(2);
@@ -41,17 +41,45 @@ pub async fn gather(
 ) -> Result<Vec<usize>, SourceError> {
     let whole = time(fleet.look_back(now.timestamp_millis()));
     let from = good_until.map_or(whole, |until| (until - OVERLAP).max(whole));
-    see(source, fleet, &[], from, horizon).await?;
-    let due = fleet.take_due(now.timestamp_millis());
+    let window = Window { from, known_until: good_until, horizon };
+    see(source, fleet, &[], window).await?;
+    count(source, fleet, now).await?;
+    let mut due = fleet.take_due(now.timestamp_millis());
+    due.extend(fleet.take_thin(now.timestamp_millis()));
     let mut suspects = due.clone();
     suspects.extend(fleet.silent());
-    match look_closer(source, fleet, &suspects, from, now, horizon).await {
-        Ok(()) => Ok(suspects),
+    match look_closer(source, fleet, &suspects, window, now).await {
+        Ok(()) => {
+            fleet.watch_for_flapping(&suspects, now.timestamp_millis());
+            Ok(suspects)
+        }
         Err(error) => {
             fleet.put_back(&due);
             Err(error)
         }
     }
+}
+
+/// What a question is about.
+#[derive(Clone, Copy)]
+struct Window {
+    from: DateTime<Utc>,
+    /// Until when everything is known, as far as it was there.
+    known_until: Option<DateTime<Utc>>,
+    horizon: DateTime<Utc>,
+}
+
+/// Counts the documents of those of whom a number is expected.
+async fn count(source: &dyn Source, fleet: &mut Fleet, now: DateTime<Utc>) -> Result<(), SourceError> {
+    for ((from, to), places) in fleet.to_count(now.timestamp_millis()) {
+        let keys: Vec<&str> = places.iter().map(|at| &*fleet.entities()[*at].key).collect();
+        let entities =
+            if keys.len() <= NAMED { Entities::Only(&keys) } else { Entities::All(fleet.entities().len()) };
+        let query = Query { from: time(from), to: time(to), entities };
+        let volumes = again(|| source.volumes(&query)).await?;
+        fleet.take_volumes(&places, &volumes, now.timestamp_millis());
+    }
+    Ok(())
 }
 
 /// Asks who sends through which node. That only helps to explain silences, so a failure is no
@@ -96,19 +124,18 @@ async fn look_closer(
     source: &dyn Source,
     fleet: &mut Fleet,
     suspects: &[usize],
-    covered_from: DateTime<Utc>,
+    covered: Window,
     now: DateTime<Utc>,
-    horizon: DateTime<Utc>,
 ) -> Result<(), SourceError> {
     let from = time(fleet.look_back_of(suspects, now.timestamp_millis()));
-    if !suspects.is_empty() && from < covered_from {
-        see(source, fleet, suspects, from, horizon).await?;
+    if !suspects.is_empty() && from < covered.from {
+        see(source, fleet, suspects, Window { from, ..covered }).await?;
     }
     let strangers: Vec<usize> = suspects.iter().copied().filter(|at| is_unexplained(fleet, *at)).collect();
     if !strangers.is_empty() {
         let long_ago = now - TimeDelta::from_std(LOOK_BACK).unwrap_or_default();
         // For the message only: when this fails, the message says less.
-        if let Err(error) = see(source, fleet, &strangers, long_ago, horizon).await {
+        if let Err(error) = see(source, fleet, &strangers, Window { from: long_ago, ..covered }).await {
             tracing::warn!("cannot look up when {} agents were last seen: {error}", strangers.len());
         }
     }
@@ -126,8 +153,7 @@ async fn see(
     source: &dyn Source,
     fleet: &mut Fleet,
     some: &[usize],
-    from: DateTime<Utc>,
-    horizon: DateTime<Utc>,
+    Window { from, known_until, horizon }: Window,
 ) -> Result<(), SourceError> {
     let size = fleet.entities().len();
     let asked = if some.is_empty() { size } else { some.len() };
@@ -137,16 +163,21 @@ async fn see(
         (true, false) => some.iter().map(|at| &*fleet.entities()[*at].key).collect(),
     };
     let entities = if keys.is_empty() { Entities::All(size) } else { Entities::Only(&keys) };
-    let answer = ask(source, &Query { from, to: horizon + AHEAD, entities }).await?;
-    fleet.observe(&answer.newest, horizon.timestamp_millis());
+    let query = Query { from, to: horizon + AHEAD, entities };
+    let answer = again(|| source.newest(&query)).await?;
+    let known_until = known_until.map(|until| until.timestamp_millis());
+    fleet.observe(&answer.newest, known_until, horizon.timestamp_millis());
     Ok(())
 }
 
 /// Asks, and asks again where that may help.
-async fn ask(source: &dyn Source, query: &Query<'_>) -> Result<Answer, SourceError> {
+async fn again<T, F>(ask: impl Fn() -> F) -> Result<T, SourceError>
+where
+    F: Future<Output = Result<T, SourceError>>,
+{
     let mut pauses = PAUSES.into_iter();
     loop {
-        match source.newest(query).await {
+        match ask().await {
             Err(error) if error.reason.may_pass() => match pauses.next() {
                 Some(pause) => {
                     tracing::debug!("asking again in {pause:?}: {error}");

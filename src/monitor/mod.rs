@@ -4,15 +4,17 @@
 //! that are due judged; their changes are written down in one transaction; only then does the fleet
 //! in memory take its new state. The monitor knows of no channel.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch as channel;
 
+mod beside;
 pub mod cause;
 pub mod clock_guard;
+pub mod finding;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod fleet;
@@ -33,7 +35,7 @@ use crate::journal::incidents::{self, Stall};
 use crate::journal::{JournalError, events, listed};
 use crate::record::{Change, EntityChange, IncidentChange, Recorder};
 use crate::source::{Source, SourceError};
-use cause::Cause;
+use beside::Beside;
 use clock_guard::ClockGuard;
 use fleet::Fleet;
 use pipeline::{Common, Sorted};
@@ -51,20 +53,8 @@ const SHARED: TimeDelta = TimeDelta::seconds(1);
 /// The next try after a refusal that asking again does not mend, such as a wrong password.
 const REFUSED: Duration = Duration::from_secs(30);
 
-/// How often the source is asked who sends through which node.
-const HOMES: TimeDelta = TimeDelta::hours(1);
-
-/// And one that did not answer.
-const ASK_AGAIN: TimeDelta = TimeDelta::minutes(5);
-
-/// For more silent entities than this nobody is asked why: something else has broken.
-const ASKED_WHY: usize = 100;
-
-/// A larger fleet is not read page by page to learn its nodes.
-const ASKED_WHERE: usize = 10_000;
-
-/// A message does not wait longer than this to learn why.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// Silences of so long ago may still be part of a flapping, in milliseconds.
+const LATELY: i64 = 24 * 3_600_000;
 
 /// What a reload replaces.
 #[derive(Clone)]
@@ -89,12 +79,8 @@ pub struct Monitor {
     clock_guard: ClockGuard,
     /// The open incidents of the pipeline, by what their entities share.
     stalls: BTreeMap<Common, Stall>,
-    /// Why entities are silent, by their place, as the last round was told.
-    causes: HashMap<usize, Cause>,
-    /// How the sources beside answered last, by name.
-    beside: BTreeMap<String, Result<(), SourceError>>,
-    /// When the source was asked last who sends through which node.
-    homes_asked: Option<DateTime<Utc>>,
+    /// What helps to explain what the round tells.
+    beside: Beside,
     /// The end of the last good round's window; `None` before the first.
     good_until: Option<DateTime<Utc>>,
     saved: Option<DateTime<Utc>>,
@@ -117,9 +103,7 @@ impl Monitor {
             roster: Roster::default(),
             clock_guard: ClockGuard::new(now),
             stalls: BTreeMap::new(),
-            causes: HashMap::new(),
-            beside: BTreeMap::new(),
-            homes_asked: None,
+            beside: Beside::default(),
             good_until: None,
             saved: None,
             setup,
@@ -155,20 +139,25 @@ impl Monitor {
 
     async fn load(&mut self) -> Result<(), JournalError> {
         let name = self.setup.watch.name.clone();
-        let (rows, stalls) = self
+        let lately = events::millis(self.recorder.clock.now()) - LATELY;
+        let (rows, stalls, silences) = self
             .recorder
             .journal
             .write(move |connection| {
-                Ok((entities::of_watch(connection, &name)?, incidents::open_stalls(connection, &name)?))
+                let silences = incidents::silences_since(connection, &name, lately)?;
+                Ok((
+                    entities::of_watch(connection, &name)?,
+                    incidents::open_stalls(connection, &name)?,
+                    silences,
+                ))
             })
             .await?;
         self.stalls = stalls.into_iter().map(|(key, stall)| (Common::from_key(&key), stall)).collect();
-        self.homes_asked = None;
-        self.causes.clear();
-        self.beside.clear();
+        self.beside = Beside::default();
         let in_file = self.setup.watch.agents.clone();
         let agents = inventory::together(in_file, self.roster.listed.clone());
-        let (fleet, gone) = Fleet::new(&Watch { agents, ..self.setup.watch.clone() }, rows);
+        let (mut fleet, gone) = Fleet::new(&Watch { agents, ..self.setup.watch.clone() }, rows);
+        fleet.remember_silences(&silences);
         let_go(&self.recorder, &self.setup.watch.name, gone).await?;
         self.fleet = fleet;
         // Newcomers have no history: the next round looks over the whole threshold.
@@ -243,43 +232,9 @@ impl Monitor {
         let source = self.setup.source.clone();
         let answered = gather::gather(&*source, &mut self.fleet, self.good_until, now, horizon).await;
         if let Ok(suspects) = &answered {
-            self.ask_for_more(suspects, now).await;
+            self.beside.look(&self.setup, &mut self.fleet, suspects, now).await;
         }
         (now, answered)
-    }
-
-    /// What helps to explain silences: who sends through which node, and how those who have fallen
-    /// silent are connected. When it cannot be had, messages say less.
-    async fn ask_for_more(&mut self, suspects: &[usize], now: DateTime<Utc>) {
-        let every = if self.beside.values().any(Result::is_err) { ASK_AGAIN } else { HOMES };
-        if self.homes_asked.is_none_or(|asked| now - asked >= every || now < asked) {
-            if let Err(error) = gather::homes(&*self.setup.source, &mut self.fleet, now).await {
-                tracing::warn!("cannot look up which nodes the agents send through: {error}");
-            }
-            for (name, source) in &self.setup.beside {
-                let answered = match self.fleet.knows_nodes() || self.fleet.entities().len() > ASKED_WHERE {
-                    true => source.probe().await,
-                    false => gather::homes(&**source, &mut self.fleet, now).await,
-                };
-                self.beside.insert(name.clone(), answered);
-            }
-            self.homes_asked = Some(now);
-        }
-        self.causes.clear();
-        let silent = self.fleet.newly_silent(suspects, events::millis(now));
-        if silent.is_empty() || silent.len() > ASKED_WHY {
-            return;
-        }
-        for (name, source) in &self.setup.beside {
-            let asking = gather::causes(&**source, &self.fleet, &silent, now);
-            let asked =
-                tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| Err(gather::too_late()));
-            match &asked {
-                Ok(causes) => self.causes.extend(causes.clone()),
-                Err(_) => self.causes.extend(silent.iter().map(|at| (*at, Cause::CannotTell))),
-            }
-            self.beside.insert(name.clone(), asked.map(drop));
-        }
     }
 
     /// Judges what was answered, and notes how the source is.
@@ -299,7 +254,7 @@ impl Monitor {
         if let Err(error) = told {
             tracing::error!("watch {}: {error}", watch.name);
         }
-        self.tell_of_beside().await;
+        self.beside.tell(&self.recorder, &self.health, &self.setup.watch.name).await;
         let suspects = answered?;
         if self.clock_guard.doubts() && self.follows_the_clock() {
             // By the new time: the next round looks over the whole threshold first.
@@ -314,21 +269,6 @@ impl Monitor {
         self.good_until = Some(now);
         self.checkpoint_if_due(now).await;
         Ok(())
-    }
-
-    /// One incident for each source beside that does not answer.
-    async fn tell_of_beside(&self) {
-        for (source, answered) in &self.beside {
-            // Of its own: this watch may read its documents all the same.
-            let watch = format!("{} beside", self.setup.watch.name);
-            let told = match answered {
-                Ok(()) => self.health.good(&self.recorder, source, &watch).await,
-                Err(error) => self.health.failed(&self.recorder, source, &watch, error, 0).await,
-            };
-            if let Err(error) = told {
-                tracing::error!("watch {}: {error}", self.setup.watch.name);
-            }
-        }
     }
 
     /// Whether the documents of the last rounds follow the clock as it was set; then it is in force.
@@ -356,8 +296,8 @@ impl Monitor {
             true => pipeline::sort(&self.fleet, &changed, &self.stalls, &self.setup.watch.pipeline, now),
             false => Sorted::all_told(changed.len()),
         };
-        let round =
-            Round { setup: &self.setup, fleet: &self.fleet, causes: &self.causes, stalls: &self.stalls, now };
+        let findings = &self.beside.findings;
+        let round = Round { setup: &self.setup, fleet: &self.fleet, findings, stalls: &self.stalls, now };
         let changes = round.changes(&changed, &sorted);
         let incidents = match changes.is_empty() {
             true => Vec::new(),

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::Setup;
-use super::cause::Cause;
+use super::finding::Finding;
 use super::fleet::{self, Changed, Fleet, Outcome};
 use super::pipeline::{Common, Fate, Sorted};
 use super::verdict::{State, Transition};
@@ -19,8 +19,8 @@ pub struct Round<'a> {
     pub setup: &'a Setup,
     /// Its entities, before the round's changes.
     pub fleet: &'a Fleet,
-    /// Why entities are silent, by their place.
-    pub causes: &'a HashMap<usize, Cause>,
+    /// What was found out about entities, by their place.
+    pub findings: &'a HashMap<usize, Finding>,
     /// The stalls that are open.
     pub stalls: &'a BTreeMap<Common, Stall>,
     /// In milliseconds.
@@ -96,9 +96,10 @@ impl Round<'_> {
             Transition::StillSilent { incident } => IncidentChange::Detach(incident),
             Transition::Recovered { incident, .. } => IncidentChange::Close(incident),
         };
-        let cause = self.causes.get(&changed.at).unwrap_or(&Cause::NotAsked);
+        let nothing = Finding::default();
+        let finding = self.findings.get(&changed.at).unwrap_or(&nothing);
         let watch = &self.setup.watch.name;
-        let mut event = words::changed(watch, entity, policy, changed.transition, cause, self.now);
+        let mut event = words::changed(watch, entity, policy, changed.transition, finding, self.now);
         if let Some(node) = self.fleet.node(entity) {
             event.labels.entry("node".to_owned()).or_insert_with(|| node.to_owned());
         }

@@ -2,6 +2,7 @@
 
 mod causes;
 mod discovery;
+mod findings;
 mod hours;
 mod stalls;
 
@@ -23,7 +24,9 @@ use crate::config::{Class, Watch};
 use crate::dispatch::fixtures::{route, start};
 use crate::journal::{Journal, events};
 use crate::record::Recorder;
-use crate::source::{Answer, Entities, Membership, Observation, Query, Source, SourceError, SourceReason};
+use crate::source::{
+    Answer, Entities, Heard, Membership, Observation, Query, Source, SourceError, SourceReason, Volume, Word,
+};
 
 /// An index in memory that obeys the window it is asked for, and fails on demand.
 #[derive(Default)]
@@ -32,11 +35,32 @@ struct Index {
     nodes: Mutex<BTreeMap<String, &'static str>>,
     broken: Mutex<Option<SourceReason>>,
     asked: Mutex<Vec<(DateTime<Utc>, Option<usize>)>>,
+    /// What every agent is taken to have said last.
+    words: Mutex<Vec<Word>>,
 }
 
 impl Index {
     fn log(&self, key: &str, at: DateTime<Utc>) {
         self.documents.lock().unwrap().entry(key.to_owned()).or_default().push(at.timestamp_millis());
+    }
+
+    /// So many at once.
+    fn log_many(&self, keys: &[&str], at: DateTime<Utc>, count: usize) {
+        keys.iter().for_each(|key| (0..count).for_each(|_| self.log(key, at)));
+    }
+
+    /// The times within a query's window, by key.
+    fn within(&self, query: &Query<'_>) -> BTreeMap<String, Vec<i64>> {
+        let window = query.from.timestamp_millis()..=query.to.timestamp_millis();
+        let asked = |key: &str| match query.entities {
+            Entities::All(_) => true,
+            Entities::Only(keys) => keys.contains(&key),
+        };
+        let documents = self.documents.lock().unwrap();
+        let asked = documents.iter().filter(|(key, _)| asked(key));
+        let times =
+            |times: &[i64]| times.iter().copied().filter(|at| window.contains(at)).collect::<Vec<i64>>();
+        asked.map(|(key, all)| (key.clone(), times(all))).filter(|(_, times)| !times.is_empty()).collect()
     }
 
     fn break_with(&self, reason: Option<SourceReason>) {
@@ -55,14 +79,25 @@ impl Source for Index {
             Entities::Only(keys) => Some(keys),
         };
         self.asked.lock().unwrap().push((query.from, named.map(<[&str]>::len)));
-        let window = query.from.timestamp_millis()..=query.to.timestamp_millis();
-        let documents = self.documents.lock().unwrap();
-        let asked = documents.iter().filter(|(key, _)| named.is_none_or(|keys| keys.contains(&key.as_str())));
-        let newest = asked.filter_map(|(key, times)| {
-            let last_seen = times.iter().copied().filter(|at| window.contains(at)).max()?;
-            Some(Observation { key: key.as_str().into(), last_seen })
-        });
-        Ok(Answer { newest: newest.collect() })
+        let newest = |(key, times): (String, Vec<i64>)| {
+            Some(Observation { key: key.into(), last_seen: times.into_iter().max()? })
+        };
+        Ok(Answer { newest: self.within(query).into_iter().filter_map(newest).collect() })
+    }
+
+    async fn volumes(&self, query: &Query<'_>) -> Result<Vec<Volume>, SourceError> {
+        let volume = |(key, times): (String, Vec<i64>)| Volume { key: key.into(), count: times.len() as u64 };
+        Ok(self.within(query).into_iter().map(volume).collect())
+    }
+
+    async fn last_words(&self, _: &str, _: DateTime<Utc>, _: usize) -> Result<Vec<Word>, SourceError> {
+        Ok(self.words.lock().unwrap().clone())
+    }
+
+    async fn history(&self, query: &Query<'_>, _: i64) -> Result<Vec<Heard>, SourceError> {
+        let heard = |key: &str, newest| Heard { key: key.into(), newest, count: 1 };
+        let all = self.within(query).into_iter();
+        Ok(all.flat_map(|(key, times)| times.into_iter().map(move |at| heard(&key, at))).collect())
     }
 
     async fn nodes(&self, _: &Query<'_>) -> Result<Vec<Membership>, SourceError> {

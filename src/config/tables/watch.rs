@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use log_monitor_channels::Severity;
 use schemars::JsonSchema;
 use serde::de::{self, Deserialize, Deserializer};
 use toml::Spanned;
+use wildmatch::WildMatch;
 
 use super::Globs;
 use crate::config::duration::{Positive, Span};
-use crate::config::model;
+use crate::config::{self, model};
 
 /// A `[watches.NAME]` table.
 #[derive(Debug, serde::Deserialize, JsonSchema)]
@@ -49,6 +51,11 @@ pub struct Watch {
     /// When agents that fall silent together are one stall of the pipeline, told once.
     #[serde(default)]
     pub pipeline: Pipeline,
+    /// What makes a silence suspicious: its message names what came before it, and is more severe.
+    #[serde(default)]
+    pub suspicion: Suspicion,
+    /// At least so many logs are expected in each interval; any number if it is absent.
+    pub min_events: Option<u64>,
 }
 
 /// The `[watches.NAME.discover]` table.
@@ -89,6 +96,23 @@ pub struct Pipeline {
     pub window: Positive,
 }
 
+/// The `[watches.NAME.suspicion]` table.
+#[derive(Debug, serde::Serialize, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Suspicion {
+    /// Rules of Wazuh, by id. A text is a glob.
+    pub rules: Vec<String>,
+    /// Rules of Wazuh, by group.
+    pub groups: Vec<String>,
+    /// Rules of this level or a higher one; 0 = none.
+    pub level: u8,
+    /// An alert of them counts if it came at most so long before the last log.
+    pub within: Positive,
+    /// The least severity of a suspicious silence.
+    #[schemars(with = "String")]
+    pub severity: Severity,
+}
+
 /// A `[[watches.NAME.classes]]` table.
 #[derive(Debug, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -100,6 +124,8 @@ pub struct Class {
     pub interval: Option<Positive>,
     /// Replaces the watch's grace.
     pub grace: Option<Span>,
+    /// Replaces the watch's `min_events`.
+    pub min_events: Option<u64>,
     /// When logs are expected; at other times nobody is silent. Always, if there is none.
     #[serde(default)]
     pub windows: Vec<Window>,
@@ -184,6 +210,27 @@ impl Default for Pipeline {
     fn default() -> Self {
         let model::Pipeline { count, share, window } = model::Pipeline::default();
         Self { count, share, window: Positive(window) }
+    }
+}
+
+impl From<Suspicion> for config::Suspicion {
+    fn from(table: Suspicion) -> Self {
+        let globs = |texts: Vec<String>| texts.iter().map(|text| WildMatch::new(text)).collect();
+        Self {
+            rules: globs(table.rules),
+            groups: globs(table.groups),
+            level: table.level,
+            within: table.within.0,
+            severity: table.severity,
+        }
+    }
+}
+
+impl Default for Suspicion {
+    fn default() -> Self {
+        let config::Suspicion { rules, groups, level, within, severity } = config::Suspicion::default();
+        let texts = |globs: Vec<WildMatch>| globs.iter().map(ToString::to_string).collect();
+        Self { rules: texts(rules), groups: texts(groups), level, within: Positive(within), severity }
     }
 }
 

@@ -3,13 +3,16 @@
 use std::sync::Mutex;
 
 use super::*;
-use crate::source::{Connection, Link};
+use crate::source::{Connection, Counted, Counters, Link};
 
 /// A Wazuh server that knows how agents are connected.
 #[derive(Default)]
 struct Manager {
     links: Mutex<BTreeMap<String, (Link, Option<i64>)>>,
     broken: Mutex<Option<SourceReason>>,
+    /// What it counted of every agent at each look.
+    counted: Mutex<Vec<Counted>>,
+    looks: Mutex<usize>,
 }
 
 #[async_trait::async_trait]
@@ -26,6 +29,13 @@ impl Source for Manager {
             node: None,
         };
         Ok(known.map(connection).collect())
+    }
+
+    async fn counters(&self, keys: &[&str]) -> Result<Vec<Counters>, SourceError> {
+        *self.looks.lock().unwrap() += keys.len();
+        let mut counted = self.counted.lock().unwrap();
+        let now = (!counted.is_empty()).then(|| counted.remove(0));
+        Ok(keys.iter().filter_map(|key| Some(Counters { key: (*key).into(), counted: now? })).collect())
     }
 
     async fn nodes(&self, _: &Query<'_>) -> Result<Vec<Membership>, SourceError> {
@@ -73,6 +83,24 @@ async fn the_message_says_whether_the_agent_is_connected() {
         lost.contains("disconnected and did not say goodbye; its last keepalive is 16 min old"),
         "{lost}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_managers_counters_tell_whether_the_agent_or_the_way_behind_it_broke() {
+    let (mut world, manager) = world(&["001", "002"]).await;
+    let counted = |received, logs| Counted { received, logs: Some(logs) };
+    *manager.counted.lock().unwrap() = vec![counted(500, 20), counted(590, 60)];
+    world.minutes(5, &["001", "002"]).await;
+    let later = world.now() + TimeDelta::minutes(16);
+    let connected = ("001".to_owned(), (Link::Connected, Some(later.timestamp_millis())));
+    manager.links.lock().unwrap().extend([connected]);
+    world.minutes(17, &["002"]).await;
+    let events = world.events().await;
+    let silent = of(&events, "001");
+    assert_eq!(silent.cause, "connected_but_silent");
+    let said = "its manager received 90 events of the last 5 min, but the indexer has none of them";
+    assert!(silent.detail.contains(said), "{}", silent.detail);
+    assert_eq!(*manager.looks.lock().unwrap(), 2, "asked on suspicion, and not about others");
 }
 
 #[tokio::test(start_paused = true)]

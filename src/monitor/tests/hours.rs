@@ -18,6 +18,7 @@ async fn office(ids: &[&str]) -> World {
         matcher: Matcher::new([("id", vec!["*"])]),
         interval: None,
         grace: None,
+        min_events: None,
         calendar: Some(Arc::new(calendar)),
         max_time_to_notify: None,
         labels: BTreeMap::new(),

@@ -109,6 +109,7 @@ async fn agents_with_one_label_are_told_by_it() {
         interval: None,
         grace: None,
         max_time_to_notify: None,
+        min_events: None,
         calendar: None,
         labels: BTreeMap::from([("site".to_owned(), "harbour".to_owned())]),
     }];

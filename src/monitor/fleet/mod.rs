@@ -1,17 +1,21 @@
 //! All entities of one watch in memory: who was last seen when, and whose deadline is next. Pure;
 //! a quiet round touches each entity once and writes nothing.
 
+pub mod flaps;
+
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::hash::BuildHasher;
 
 use compact_str::CompactString;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::verdict::{self, State, Transition};
+use self::flaps::Flaps;
+use super::cause::Cause;
+use super::verdict::{self, State, Transition, Verdict};
 use crate::config::{Policy, Watch};
 use crate::journal::entities::{EntityRow, Part, Silence};
-use crate::source::{Membership, Observation};
+use crate::source::{Membership, Observation, Volume};
 
 /// The entities of a watch.
 #[derive(Debug, Default)]
@@ -29,6 +33,10 @@ pub struct Fleet {
     deadlines: BinaryHeap<Reverse<(i64, u32)>>,
     /// Whether some entity was never judged.
     newcomers: bool,
+    /// Who falls silent again and again.
+    flaps: Flaps,
+    /// When documents were counted last, in milliseconds.
+    counted_at: Option<i64>,
 }
 
 /// One entity.
@@ -42,6 +50,10 @@ pub struct Entity {
     pub last_seen: Option<i64>,
     /// Where it stands.
     pub state: State,
+    /// How long its newest document was under way beyond what a round waits for, in milliseconds.
+    late_by: i64,
+    /// How many documents it has in its interval; `None` = nobody asked.
+    events: Option<u64>,
     /// It is not silent before this time, in milliseconds.
     watched_from: i64,
     policy: u32,
@@ -90,6 +102,8 @@ impl Fleet {
                     Some(silence) => State::Silent { silence, since: row.last_seen },
                     None => State::Fresh,
                 }),
+                late_by: 0,
+                events: None,
                 watched_from: listed.and_then(|listed| listed.watched_from).unwrap_or(i64::MIN),
                 policy,
                 node,
@@ -212,14 +226,117 @@ impl Fleet {
         self.index.find(self.hasher.hash_one(key), same).map(|at| *at as usize)
     }
 
-    /// Takes in what a source saw. Strangers are ignored, times from the future are cut to `now`.
-    pub fn observe(&mut self, newest: &[Observation], now: i64) {
+    /// Takes in what a source saw. Strangers are ignored, times from the future are cut to `now`. What is
+    /// older than `known_until`, the time of the last good round, and was not there then, was late.
+    pub fn observe(&mut self, newest: &[Observation], known_until: Option<i64>, now: i64) {
         for Observation { key, last_seen } in newest {
-            if let Some(at) = self.place(key) {
-                let entity = &mut self.entities[at];
-                entity.last_seen = entity.last_seen.max(Some((*last_seen).min(now)));
+            let Some(at) = self.place(key) else { continue };
+            let (entity, seen) = (&mut self.entities[at], (*last_seen).min(now));
+            if entity.last_seen.is_none_or(|before| before < seen) {
+                let late = known_until.filter(|_| entity.last_seen.is_some()).map_or(0, |until| until - seen);
+                entity.late_by = late.max(0);
+                entity.last_seen = Some(seen);
             }
         }
+    }
+
+    /// Whose documents are to be counted now: entities with the window, in milliseconds, in which they
+    /// should have some. A count is good for a tenth of the shortest of these windows.
+    #[must_use]
+    pub fn to_count(&self, now: i64) -> Vec<((i64, i64), Vec<usize>)> {
+        let counted = |policy: &&Policy| policy.min_events.is_some();
+        let Some(shortest) = self.policies.iter().filter(counted).map(interval).min() else {
+            return Vec::new();
+        };
+        if self.counted_at.is_some_and(|at| (0..shortest / 10).contains(&(now - at))) {
+            return Vec::new();
+        }
+        let mut windows: BTreeMap<(i64, i64), Vec<usize>> = BTreeMap::new();
+        for (at, entity) in self.entities.iter().enumerate() {
+            let policy = self.policy(entity);
+            if policy.min_events.is_some() {
+                let until = now - (threshold(policy) - interval(policy));
+                windows.entry((until - interval(policy), until)).or_default().push(at);
+            }
+        }
+        windows.into_iter().collect()
+    }
+
+    /// Takes in how many documents these entities have; who is not among `volumes` has none.
+    pub fn take_volumes(&mut self, places: &[usize], volumes: &[Volume], now: i64) {
+        let counts: HashMap<&str, u64> = volumes.iter().map(|one| (one.key.as_str(), one.count)).collect();
+        for at in places {
+            let entity = &mut self.entities[*at];
+            entity.events = Some(counts.get(entity.key.as_str()).copied().unwrap_or(0));
+        }
+        self.counted_at = Some(now);
+    }
+
+    /// Takes those that log too little, and are not silent yet, off the heap.
+    pub fn take_thin(&mut self, now: i64) -> Vec<usize> {
+        let told = |entity: &Entity| matches!(entity.state, State::Silent { .. });
+        let thin = |at: &usize| !told(&self.entities[*at]) && self.is_thin(&self.entities[*at], now);
+        let thin: Vec<usize> = (0..self.entities.len()).filter(thin).collect();
+        if !thin.is_empty() {
+            self.deadlines.retain(|Reverse((_, at))| thin.binary_search(&(*at as usize)).is_err());
+        }
+        thin
+    }
+
+    /// Whether it logs less than it should, over an interval in which all of the time counts.
+    fn is_thin(&self, entity: &Entity, now: i64) -> bool {
+        let policy = self.policy(entity);
+        let few = policy.min_events.zip(entity.events).is_some_and(|(least, events)| events < least);
+        let whole = |policy: &Policy| policy.since(now, interval(policy)) == now - interval(policy);
+        few && entity.watched_from <= now && policy.expects(now) && whole(policy)
+    }
+
+    /// Why an entity is silent, as far as its own documents tell.
+    #[must_use]
+    pub fn own_cause(&self, at: usize, now: i64) -> Option<Cause> {
+        let entity = &self.entities[at];
+        let policy = self.policy(entity);
+        if self.due(entity, now) > now {
+            let (least, events) = policy.min_events.zip(entity.events)?;
+            return Some(Cause::TooFew { events, least, within: interval(policy) });
+        }
+        (entity.late_by >= threshold(policy) / 2).then_some(Cause::Late(entity.late_by))
+    }
+
+    /// Notes who of the silent ones logs again, and who has stopped again.
+    pub fn watch_for_flapping(&mut self, suspects: &[usize], now: i64) {
+        for at in suspects {
+            let entity = &self.entities[*at];
+            if matches!(entity.state, State::Silent { .. }) {
+                let logs = entity.last_seen.filter(|_| self.verdict(entity, now) == Verdict::Fresh);
+                let threshold = threshold(self.policy(entity));
+                self.flaps.seen(*at, logs, now, threshold);
+            }
+        }
+    }
+
+    /// Takes in when entities fell silent before this program was started, in milliseconds.
+    pub fn remember_silences(&mut self, fell: &[(String, i64)]) {
+        for (key, when) in fell {
+            let Some(at) = self.place(key) else { continue };
+            let threshold = threshold(self.policy(&self.entities[at]));
+            self.flaps.fell(at, *when, threshold);
+        }
+    }
+
+    /// Who falls silent again and again, and how often lately.
+    #[must_use]
+    pub const fn flaps(&self) -> &Flaps {
+        &self.flaps
+    }
+
+    /// Those whose deadline is after `now` and at or before `until`, in milliseconds.
+    #[must_use]
+    pub fn soon_due(&self, now: i64, until: i64) -> Vec<usize> {
+        let early = self.deadlines.iter().filter(|Reverse((early, _))| *early <= until);
+        let places = early.map(|Reverse((_, at))| *at as usize);
+        let soon = |at: &usize| (now + 1..=until).contains(&deadline(&self.entities[*at], &self.policies));
+        places.filter(soon).collect()
     }
 
     /// The newest life signs of entities that logged after `since`.
@@ -278,24 +395,21 @@ impl Fleet {
     pub fn judge(&self, suspects: &[usize], now: i64) -> Vec<Changed> {
         let change = |at: &usize| {
             let entity = &self.entities[*at];
-            let policy = self.policy(entity);
-            // Before anything was ever seen there is no silence to count, but a time to expect logs.
-            let due =
-                if policy.expects(now) { deadline(entity, &self.policies) } else { self.due(entity, now) };
-            let verdict = verdict::judge(entity.last_seen, due, now);
-            let threshold = threshold(policy);
-            verdict::transition(entity.state, verdict, threshold, now)
-                .map(|transition| Changed { at: *at, transition })
+            let threshold = threshold(self.policy(entity));
+            let transition = verdict::transition(entity.state, self.verdict(entity, now), threshold, now)?;
+            let last_seen = entity.last_seen.unwrap_or(now);
+            let held = matches!(transition, Transition::Recovered { .. })
+                && self.flaps.holds(*at, last_seen, now, threshold);
+            (!held).then_some(Changed { at: *at, transition })
         };
         suspects.iter().filter_map(change).collect()
     }
 
-    /// Those of the suspects that are silent and have to be told.
-    #[must_use]
-    pub fn newly_silent(&self, suspects: &[usize], now: i64) -> Vec<usize> {
-        let changed = self.judge(suspects, now).into_iter();
-        let silent = changed.filter(|changed| !matches!(changed.transition, Transition::Recovered { .. }));
-        silent.map(|changed| changed.at).collect()
+    fn verdict(&self, entity: &Entity, now: i64) -> Verdict {
+        match verdict::judge(entity.last_seen, self.due(entity, now), now) {
+            Verdict::Fresh if self.is_thin(entity, now) => Verdict::Silent { since: entity.last_seen },
+            verdict => verdict,
+        }
     }
 
     /// After a round: the changed entities take their new state (silent ones with the incident that
@@ -303,16 +417,24 @@ impl Fleet {
     pub fn settle(&mut self, suspects: &[usize], changed: &[(usize, Outcome)]) {
         let mut later = HashMap::new();
         for (at, outcome) in changed {
+            let allowed = threshold(self.policy(&self.entities[*at]));
             let entity = &mut self.entities[*at];
-            match (*outcome, entity.state) {
-                (Outcome::Silent(silence), State::Silent { since, .. }) => {
+            match *outcome {
+                Outcome::Silent(silence) => {
+                    let since = match entity.state {
+                        State::Silent { since, .. } => since,
+                        State::New | State::Fresh => {
+                            self.flaps.fell(*at, silence.opened, allowed);
+                            entity.last_seen
+                        }
+                    };
                     entity.state = State::Silent { silence, since };
                 }
-                (Outcome::Silent(silence), _) => {
-                    entity.state = State::Silent { silence, since: entity.last_seen };
+                Outcome::Fresh => {
+                    self.flaps.recovered(*at);
+                    entity.state = State::Fresh;
                 }
-                (Outcome::Fresh, _) => entity.state = State::Fresh,
-                (Outcome::Later(look), _) => drop(later.insert(*at, look)),
+                Outcome::Later(look) => drop(later.insert(*at, look)),
             }
         }
         self.welcome_newcomers();
@@ -371,6 +493,11 @@ pub fn row(entity: &Entity) -> EntityRow {
     }
 }
 
+/// The interval of a policy, in milliseconds.
+fn interval(policy: &Policy) -> i64 {
+    i64::try_from(policy.interval.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
 /// How long an entity may be quiet, in milliseconds.
 #[must_use]
 pub fn threshold(policy: &Policy) -> i64 {
@@ -401,7 +528,7 @@ mod tests {
     }
 
     fn round(fleet: &mut Fleet, newest: &[Observation], now: i64) -> Vec<(String, Transition)> {
-        fleet.observe(newest, now);
+        fleet.observe(newest, None, now);
         let mut suspects = fleet.take_due(now);
         suspects.extend(fleet.silent());
         let changed = fleet.judge(&suspects, now);

@@ -1,0 +1,244 @@
+//! What helps to explain a silence, or its end: who sends through which node, how agents are connected,
+//! what their manager received, what they logged last. Asked only of those that are about to be told;
+//! when it cannot be had, messages say less.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::Setup;
+use super::cause::{Cause, Received};
+use super::finding::{Blind, Finding, Flapping, Suspicion};
+use super::fleet::{Fleet, threshold};
+use super::gather;
+use super::source_health::SourceHealth;
+use super::verdict::Transition;
+use crate::journal::events::{millis, time};
+use crate::record::Recorder;
+use crate::source::{Counted, Entities, Query, Source, SourceError};
+
+/// How often the source is asked who sends through which node.
+const HOMES: TimeDelta = TimeDelta::hours(1);
+
+/// And one that did not answer.
+const ASK_AGAIN: TimeDelta = TimeDelta::minutes(5);
+
+/// For more silent entities than this nobody is asked why: something else has broken.
+const ASKED_WHY: usize = 100;
+
+/// Counters, last words and gaps cost a request for each entity.
+const ASKED_ONE_BY_ONE: usize = 10;
+
+/// A larger fleet is not read page by page to learn its nodes.
+const ASKED_WHERE: usize = 10_000;
+
+/// A message does not wait longer than this to learn why.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Counters are read for the first time so long before an entity is due, in milliseconds, and again
+/// when it is.
+const LEAD: i64 = 5 * 60_000;
+
+/// So many of the last documents are looked at.
+const LAST_WORDS: usize = 20;
+
+/// A gap is looked at in so many steps, of at least a minute.
+const STEPS: i64 = 200;
+
+/// What is known beside who logged when.
+#[derive(Debug, Default)]
+pub struct Beside {
+    /// What was found out about entities that this round tells of, by their place.
+    pub findings: HashMap<usize, Finding>,
+    /// How the sources beside answered last, by name.
+    answered: BTreeMap<String, Result<(), SourceError>>,
+    /// When the source was asked last who sends through which node.
+    homes_asked: Option<DateTime<Utc>>,
+    /// First looks at the counters of those that are soon due, in milliseconds, by place.
+    counted: HashMap<usize, (i64, Counted)>,
+}
+
+impl Beside {
+    /// Asks what is worth knowing of this round's suspects.
+    pub async fn look(&mut self, setup: &Setup, fleet: &mut Fleet, suspects: &[usize], now: DateTime<Utc>) {
+        self.look_up_homes(setup, fleet, now).await;
+        self.findings.clear();
+        let (mut silent, mut back) = (Vec::new(), Vec::new());
+        for changed in fleet.judge(suspects, millis(now)) {
+            match changed.transition {
+                Transition::Recovered { since, .. } => back.extend(since.map(|since| (changed.at, since))),
+                _ => silent.push(changed.at),
+            }
+        }
+        for at in &silent {
+            let cause = fleet.own_cause(*at, millis(now)).unwrap_or_default();
+            let threshold = threshold(fleet.policy(&fleet.entities()[*at]));
+            let flapping = Flapping::of(fleet.flaps().count(*at, millis(now), threshold) + 1, threshold);
+            self.findings.insert(*at, Finding { cause, flapping, ..Finding::default() });
+        }
+        if !silent.is_empty() && silent.len() <= ASKED_WHY {
+            self.ask_why(setup, fleet, &silent, now).await;
+        }
+        if silent.len() <= ASKED_ONE_BY_ONE {
+            self.ask_for_last_words(setup, fleet, &silent, now).await;
+        }
+        if back.len() <= ASKED_ONE_BY_ONE {
+            self.ask_for_gaps(setup, fleet, &back, now).await;
+        }
+        self.count_ahead(setup, fleet, millis(now)).await;
+    }
+
+    /// Whether the source of a list answered.
+    pub fn note(&mut self, source: String, answered: Result<(), SourceError>) {
+        self.answered.insert(source, answered);
+    }
+
+    /// One incident for each source beside that does not answer.
+    pub async fn tell(&self, recorder: &Recorder, health: &SourceHealth, watch: &str) {
+        for (source, answered) in &self.answered {
+            // Of its own: this watch may read its documents all the same.
+            let beside = format!("{watch} beside");
+            let told = match answered {
+                Ok(()) => health.good(recorder, source, &beside).await,
+                Err(error) => health.failed(recorder, source, &beside, error, 0).await,
+            };
+            if let Err(error) = told {
+                tracing::error!("watch {watch}: {error}");
+            }
+        }
+    }
+
+    async fn look_up_homes(&mut self, setup: &Setup, fleet: &mut Fleet, now: DateTime<Utc>) {
+        let every = if self.answered.values().any(Result::is_err) { ASK_AGAIN } else { HOMES };
+        if self.homes_asked.is_some_and(|asked| now - asked < every && now >= asked) {
+            return;
+        }
+        self.homes_asked = Some(now);
+        if let Err(error) = gather::homes(&*setup.source, fleet, now).await {
+            tracing::warn!("cannot look up which nodes the agents send through: {error}");
+        }
+        for (name, source) in &setup.beside {
+            let answered = match fleet.knows_nodes() || fleet.entities().len() > ASKED_WHERE {
+                true => source.probe().await,
+                false => gather::homes(&**source, fleet, now).await,
+            };
+            self.answered.insert(name.clone(), answered);
+        }
+    }
+
+    /// How silent agents are connected, where they do not say themselves why they are.
+    async fn ask_why(&mut self, setup: &Setup, fleet: &Fleet, silent: &[usize], now: DateTime<Utc>) {
+        let unknown = |at: &usize| self.findings.get(at).is_some_and(|known| known.cause == Cause::NotAsked);
+        let unknown: Vec<usize> = silent.iter().copied().filter(unknown).collect();
+        for (name, source) in &setup.beside {
+            let asked = patiently(gather::causes(&**source, fleet, &unknown, now)).await;
+            for at in &unknown {
+                let cause = asked.as_ref().ok().and_then(|causes| causes.get(at).cloned());
+                self.findings.entry(*at).or_default().cause = cause.unwrap_or(Cause::CannotTell);
+            }
+            self.answered.insert(name.clone(), asked.map(drop));
+            self.count_again(&**source, fleet, &unknown, millis(now)).await;
+        }
+    }
+
+    /// What the manager received of agents that are connected and silent, since the first look.
+    async fn count_again(&mut self, source: &dyn Source, fleet: &Fleet, silent: &[usize], now: i64) {
+        let connected = |at: &&usize| {
+            let cause = self.findings.get(at).map(|finding| &finding.cause);
+            matches!(cause, Some(Cause::ConnectedButSilent(..))) && self.counted.contains_key(at)
+        };
+        let places: Vec<usize> = silent.iter().filter(connected).copied().take(ASKED_ONE_BY_ONE).collect();
+        for (at, after) in counters(source, fleet, &places).await {
+            let Some((when, before)) = self.counted.remove(&at) else { continue };
+            if let Some(Cause::ConnectedButSilent(_, received)) =
+                self.findings.get_mut(&at).map(|finding| &mut finding.cause)
+            {
+                *received = Received::between(before, after, now - when);
+            }
+        }
+    }
+
+    /// A first look at the counters of those that are soon due: by itself a number says nothing.
+    async fn count_ahead(&mut self, setup: &Setup, fleet: &Fleet, now: i64) {
+        if setup.beside.is_empty() {
+            return;
+        }
+        let soon = fleet.soon_due(now, now + LEAD);
+        self.counted.retain(|at, _| soon.contains(at));
+        let new = soon.into_iter().filter(|at| !self.counted.contains_key(at));
+        let new: Vec<usize> = new.take(ASKED_ONE_BY_ONE / 2).collect();
+        for (_, source) in &setup.beside {
+            let counted = counters(&**source, fleet, &new).await;
+            self.counted.extend(counted.into_iter().map(|(at, counted)| (at, (now, counted))));
+        }
+    }
+
+    async fn ask_for_last_words(
+        &mut self,
+        setup: &Setup,
+        fleet: &Fleet,
+        silent: &[usize],
+        now: DateTime<Utc>,
+    ) {
+        for at in silent {
+            let entity = &fleet.entities()[*at];
+            match patiently(setup.source.last_words(&entity.key, now, LAST_WORDS)).await {
+                Ok(words) => {
+                    let suspicion = Suspicion::of(words, entity.last_seen, &setup.watch.suspicion);
+                    self.findings.entry(*at).or_default().suspicion = suspicion;
+                }
+                Err(error) => return tracing::warn!("cannot look up what was logged last: {error}"),
+            }
+        }
+    }
+
+    /// How much of the silences that are over is filled by now.
+    async fn ask_for_gaps(
+        &mut self,
+        setup: &Setup,
+        fleet: &Fleet,
+        back: &[(usize, i64)],
+        now: DateTime<Utc>,
+    ) {
+        for (at, since) in back {
+            let Some(to) = fleet.entities()[*at].last_seen else { continue };
+            let step = ((to - since) / STEPS).max(60_000);
+            let key: &str = &fleet.entities()[*at].key;
+            let query = Query { from: time(*since), to: now, entities: Entities::Only(&[key]) };
+            match patiently(setup.source.history(&query, step)).await {
+                Ok(heard) => {
+                    // What came since the round before is no late arrival, but the end.
+                    let end = to - 2 * setup.watch.poll.as_millis() as i64;
+                    let first =
+                        heard.iter().map(|heard| heard.newest).filter(|newest| *newest > end.max(*since));
+                    let to = fleet.flaps().back_since(*at).or_else(|| first.min()).unwrap_or(to);
+                    let blind = Blind::of(*since, to, &heard, step);
+                    self.findings.entry(*at).or_default().blind = Some(blind);
+                }
+                Err(error) => return tracing::debug!("cannot look up what arrived late: {error}"),
+            }
+        }
+    }
+}
+
+async fn counters(source: &dyn Source, fleet: &Fleet, places: &[usize]) -> Vec<(usize, Counted)> {
+    if places.is_empty() {
+        return Vec::new();
+    }
+    let keys: Vec<&str> = places.iter().map(|at| &*fleet.entities()[*at].key).collect();
+    match patiently(source.counters(&keys)).await {
+        Ok(known) => {
+            let counted = |key: &str| known.iter().find(|one| one.key == key).map(|one| one.counted);
+            places.iter().zip(&keys).filter_map(|(at, key)| Some((*at, counted(key)?))).collect()
+        }
+        Err(error) => {
+            tracing::warn!("cannot read what the manager counted: {error}");
+            Vec::new()
+        }
+    }
+}
+
+async fn patiently<T>(asking: impl Future<Output = Result<T, SourceError>>) -> Result<T, SourceError> {
+    tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| Err(gather::too_late()))
+}

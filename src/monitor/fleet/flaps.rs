@@ -1,0 +1,120 @@
+//! Entities that fall silent again and again. Their end is believed later each time, so that a
+//! flapping one is told a few times, and not at every turn. Pure; times in milliseconds.
+
+use std::collections::HashMap;
+
+const HOUR: i64 = 3_600_000;
+
+/// From this silence on …
+const MANY: usize = 3;
+
+/// … within so many thresholds, but an hour at least and a day at most, it flaps.
+const WINDOW: i64 = 8;
+
+/// An end is not doubted longer than this.
+const LONGEST_HOLD: i64 = 6 * HOUR;
+
+/// Who fell silent lately, by place in the fleet.
+#[derive(Debug, Default)]
+pub struct Flaps(HashMap<usize, Flapping>);
+
+#[derive(Debug, Default)]
+struct Flapping {
+    /// When it fell silent.
+    fell: Vec<i64>,
+    /// Since when it has logged again without a pause.
+    back_since: Option<i64>,
+}
+
+impl Flaps {
+    /// It fell silent.
+    pub fn fell(&mut self, at: usize, when: i64, threshold: i64) {
+        let flapping = self.0.entry(at).or_default();
+        flapping.fell.retain(|fell| *fell > when - window(threshold));
+        flapping.fell.push(when);
+        flapping.back_since = None;
+    }
+
+    /// It is silent with an incident open, and logs again, for the last time at `logs`; or it does not.
+    pub fn seen(&mut self, at: usize, logs: Option<i64>, now: i64, threshold: i64) {
+        match (logs, self.back_since(at)) {
+            (Some(_), None) => self.0.entry(at).or_default().back_since = logs,
+            (None, Some(_)) => self.fell(at, now, threshold),
+            _ => {}
+        }
+    }
+
+    /// Since when it has logged again without a pause, while its incident is still open.
+    #[must_use]
+    pub fn back_since(&self, at: usize) -> Option<i64> {
+        self.0.get(&at)?.back_since
+    }
+
+    /// Its incident is over.
+    pub fn recovered(&mut self, at: usize) {
+        if let Some(flapping) = self.0.get_mut(&at) {
+            flapping.back_since = None;
+        }
+    }
+
+    /// How often it has fallen silent lately.
+    #[must_use]
+    pub fn count(&self, at: usize, now: i64, threshold: i64) -> usize {
+        let lately = |fell: &&i64| **fell > now - window(threshold);
+        self.0.get(&at).map_or(0, |flapping| flapping.fell.iter().filter(lately).count())
+    }
+
+    /// Whether its end is not believed yet: from its first log to its last it has not logged for long
+    /// enough. (Its last log alone keeps it from being silent for a threshold, and proves nothing.)
+    #[must_use]
+    pub fn holds(&self, at: usize, last_seen: i64, now: i64, threshold: i64) -> bool {
+        let back_since = self.back_since(at);
+        let hold = hold(self.count(at, back_since.unwrap_or(now), threshold), threshold);
+        hold > 0 && back_since.is_none_or(|since| last_seen - since < hold)
+    }
+}
+
+/// How long an entity must log without a pause before the end of its `count`th silence is believed.
+#[must_use]
+pub fn hold(count: usize, threshold: i64) -> i64 {
+    match u32::try_from(count.saturating_sub(MANY)) {
+        Ok(more) if count >= MANY => threshold.saturating_mul(1 << more.min(20)).min(LONGEST_HOLD),
+        _ => 0,
+    }
+}
+
+fn window(threshold: i64) -> i64 {
+    threshold.saturating_mul(WINDOW).clamp(HOUR, 24 * HOUR)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: i64 = 60_000;
+
+    #[test]
+    fn the_third_silence_is_over_only_after_a_threshold_of_logs_and_each_relapse_doubles_it() {
+        let (mut flaps, threshold) = (Flaps::default(), 10 * MINUTE);
+        for (round, held) in [(0, false), (20, false), (40, true)] {
+            flaps.fell(7, round * MINUTE, threshold);
+            let now = (round + 1) * MINUTE;
+            assert_eq!(flaps.holds(7, now, now, threshold), held, "{round}");
+        }
+        let held = |flaps: &Flaps, last: i64| flaps.holds(7, last * MINUTE, 60 * MINUTE, threshold);
+        flaps.seen(7, Some(42 * MINUTE), 42 * MINUTE, threshold);
+        assert!(held(&flaps, 51) && !held(&flaps, 52));
+        flaps.seen(7, None, 51 * MINUTE, threshold);
+        flaps.seen(7, Some(55 * MINUTE), 56 * MINUTE, threshold);
+        assert!(held(&flaps, 74) && !held(&flaps, 75));
+    }
+
+    #[test]
+    fn silences_that_are_long_ago_do_not_count() {
+        let mut flaps = Flaps::default();
+        (0..3).for_each(|ten| flaps.fell(1, ten * 10 * MINUTE, MINUTE));
+        assert_eq!(flaps.count(1, 59 * MINUTE, MINUTE), 3);
+        assert_eq!(flaps.count(1, 65 * MINUTE, MINUTE), 2);
+        assert_eq!(hold(40, 16 * MINUTE), LONGEST_HOLD);
+    }
+}

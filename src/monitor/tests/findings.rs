@@ -1,0 +1,115 @@
+//! What messages say beside the bare fact, and how often they are said.
+
+use super::*;
+use crate::source::Word;
+
+const NOISY: usize = 2;
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_flaps_is_told_a_few_times_and_its_end_when_it_is_one() {
+    let mut world = World::new(&["001", "002"]).await;
+    world.minutes(20, &["001", "002"]).await;
+    for _ in 0..20 {
+        world.minutes(17, &["002"]).await;
+        world.minutes(4, &["001", "002"]).await;
+    }
+    let so_far = world.story().await;
+    let turn = ["agent_silent 001", "agent_recovered 001"];
+    assert_eq!(so_far, [turn[0], turn[1], turn[0], turn[1], turn[0]], "the third is not over for now");
+    let note = world.events().await.pop().unwrap().detail;
+    assert!(
+        note.contains("flapping: this is its 3. silence") && note.contains("logged for 16 min"),
+        "{note}"
+    );
+    world.minutes(60, &["001", "002"]).await;
+    assert_eq!(world.story().await.len(), 5, "it has relapsed so often that an hour proves nothing");
+    world.minutes(80, &["001", "002"]).await;
+    assert_eq!(world.story().await[5..], [turn[1]]);
+    world.minutes(17, &["002"]).await;
+    assert_eq!(world.story().await[6..], [turn[0]], "and then it is told as ever");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_does_not_forget_that_an_agent_flaps() {
+    let mut world = World::new(&["001", "002"]).await;
+    world.minutes(20, &["001", "002"]).await;
+    for _ in 0..NOISY {
+        world.minutes(17, &["002"]).await;
+        world.minutes(4, &["001", "002"]).await;
+    }
+    let mut world = world.restarted(&["001", "002"]).await;
+    world.minutes(17, &["002"]).await;
+    world.minutes(10, &["001", "002"]).await;
+    assert_eq!(world.story().await.last().unwrap(), "agent_silent 001");
+    world.minutes(10, &["001", "002"]).await;
+    assert_eq!(world.story().await.last().unwrap(), "agent_recovered 001");
+}
+
+#[tokio::test(start_paused = true)]
+async fn logs_that_arrive_later_and_later_are_late_and_not_simply_gone() {
+    let mut world = World::new(&["001", "002"]).await;
+    world.minutes(20, &["001", "002"]).await;
+    // Its clock stands nearly still: a queue that is read more slowly than it fills.
+    let begin = world.now();
+    for minute in 1..=24 {
+        world.index.log("001", begin + TimeDelta::seconds(20 * minute));
+        world.minute(&["002"]).await;
+    }
+    let late = world.events().await.pop().unwrap();
+    assert_eq!((late.kind, late.cause.as_str()), (EventKind::AgentSilent, "late"));
+    assert!(late.detail.contains("arrive late: the newest one came 1"), "{}", late.detail);
+}
+
+#[tokio::test(start_paused = true)]
+async fn fewer_logs_than_expected_are_told_although_some_come() {
+    let ids = ["001", "002"];
+    let mut world = World::new(&ids).await;
+    let watched = Watch { min_events: Some(10), ..default_watch(&ids) };
+    let setup = Setup { watch: watched, source: world.index.clone(), beside: Vec::new(), lister: None };
+    world.index.log_many(&ids, world.now(), 20);
+    world.monitor.replace(setup).await.unwrap();
+    world.minutes(30, &ids).await;
+    assert_eq!(world.story().await, [""; 0], "fifteen in fifteen minutes");
+    for _ in 0..4 {
+        world.minutes(1, &ids).await;
+        world.minutes(4, &["002"]).await;
+    }
+    let few = world.events().await.pop().unwrap();
+    assert_eq!((few.cause.as_str(), few.entity.unwrap().id.as_str()), ("volume_too_low", "001"));
+    assert!(few.detail.starts_with("It has only 8 logs of the last 15 min; at least 10"), "{}", few.detail);
+    world.minutes(15, &ids).await;
+    assert_eq!(world.story().await, ["agent_silent 001", "agent_recovered 001"]);
+    world.minutes(17, &["002"]).await;
+    assert_eq!(world.story().await.len(), 3, "one message, for too few as for none at all");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_was_cleared_just_before_makes_a_silence_severe() {
+    let mut world = World::new(&["001", "002"]).await;
+    world.minutes(20, &["001", "002"]).await;
+    let word = Word {
+        at: world.now().timestamp_millis() - 5_000,
+        rule: "63103".into(),
+        level: 5,
+        groups: vec!["windows".into(), "log_clearing_auditlog".into()],
+        description: "The audit log was cleared".into(),
+    };
+    world.index.words.lock().unwrap().push(word);
+    world.minutes(17, &["002"]).await;
+    let silent = world.events().await.pop().unwrap();
+    assert_eq!(silent.severity, log_monitor_channels::Severity::High);
+    assert!(silent.detail.contains("rule 63103 (level 5): The audit log was cleared"), "{}", silent.detail);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_says_how_long_nothing_was_seen_and_how_much_of_it_came_late() {
+    let mut world = World::new(&["001", "002"]).await;
+    world.minutes(20, &["001", "002"]).await;
+    let begin = world.now();
+    world.minutes(39, &["002"]).await;
+    (1..=10).for_each(|minute| world.index.log("001", begin + TimeDelta::minutes(minute)));
+    world.minutes(1, &["001", "002"]).await;
+    let back = world.events().await.pop().unwrap().detail;
+    assert!(back.contains("from 2026-01-01 00:20:00 UTC to 2026-01-01 01:00:00 UTC, 40 min"), "{back}");
+    assert!(back.contains("25 % of that time arrived late"), "{back}");
+}

@@ -1,0 +1,122 @@
+//! The words for the silence and the recovery of one entity. Pure.
+
+use log_monitor_channels::{Entity as Subject, Event, EventKind, Severity};
+
+use super::{LOOK_BACK, about, span};
+use crate::config::Policy;
+use crate::config::duration::human;
+use crate::journal::entities::EntityRow;
+use crate::journal::events::time;
+use crate::monitor::finding::{Finding, Flapping, Suspicion};
+use crate::monitor::fleet::{self, Entity};
+use crate::monitor::verdict::Transition;
+
+const FIRST_CHECK: &str = "Check first: is the machine up, is its Wazuh agent running and connected, \
+                           and do other agents of the same manager still log?";
+
+const NEVER: &str = "Check first: is the id right, was the agent ever enrolled, and is its manager the one that \
+                     this indexer belongs to?";
+
+/// The event of an entity's change.
+#[must_use]
+pub fn changed(
+    watch: &str,
+    entity: &Entity,
+    policy: &Policy,
+    transition: Transition,
+    finding: &Finding,
+    now: i64,
+) -> Event {
+    let event = match transition {
+        Transition::Recovered { since, .. } => recovered(watch, policy, since, finding, now),
+        Transition::FellSilent | Transition::FoundSilent | Transition::StillSilent { .. } => {
+            silent(watch, entity, policy, transition, finding, now)
+        }
+    };
+    Event {
+        entity: Some(Subject { id: entity.key.to_string(), label: entity.label.to_string() }),
+        threshold_seconds: Some(u64::try_from(fleet::threshold(policy) / 1000).unwrap_or_default()),
+        labels: policy.labels.clone(),
+        ..event
+    }
+}
+
+fn silent(
+    watch: &str,
+    entity: &Entity,
+    policy: &Policy,
+    transition: Transition,
+    finding: &Finding,
+    now: i64,
+) -> Event {
+    let (usual, what) = what(entity, policy, transition, finding, now);
+    let suspicion = finding.suspicion.as_ref();
+    let flapping = finding.flapping.map(Flapping::sentence);
+    let parts = [Some(what), flapping, suspicion.map(Suspicion::sentence)];
+    let severity = suspicion.map_or(policy.severity, |suspicion| policy.severity.max(suspicion.severity));
+    Event {
+        since: entity.last_seen.map(time),
+        cause: finding.cause.name().unwrap_or(usual).to_owned(),
+        detail: parts.into_iter().flatten().collect::<Vec<_>>().join(" "),
+        ..about(watch, EventKind::AgentSilent, severity, now)
+    }
+}
+
+/// The cause where nobody tells another one, and what is known of the silence.
+fn what(
+    entity: &Entity,
+    policy: &Policy,
+    transition: Transition,
+    finding: &Finding,
+    now: i64,
+) -> (&'static str, String) {
+    let why = finding.cause.sentence(now);
+    let check = why.as_deref().unwrap_or(FIRST_CHECK);
+    let Some(long) = entity.last_seen.map(|seen| span(now - seen)) else {
+        let check = why.as_deref().unwrap_or(NEVER);
+        let detail = format!("The source has no log of it in the last {}. {check}", human(LOOK_BACK));
+        return ("never_seen", detail);
+    };
+    match transition {
+        _ if finding.cause.says_all() => ("no_documents", check.to_owned()),
+        Transition::FoundSilent => (
+            "silent_before_start",
+            format!("It was silent already when log-monitor first looked: no logs for {long}. {check}"),
+        ),
+        Transition::StillSilent { .. } => (
+            "silent_after_stall",
+            format!("It fell silent with others, which log again; it does not: no logs for {long}. {check}"),
+        ),
+        Transition::FellSilent | Transition::Recovered { .. } => {
+            let hours = policy.calendar.as_ref().map_or("", |_| " in its hours and outside of maintenance");
+            let quiet = human(policy.interval);
+            (
+                "no_documents",
+                format!("No logs for {long}; at most {quiet} without one is expected{hours}. {check}"),
+            )
+        }
+    }
+}
+
+fn recovered(watch: &str, policy: &Policy, since: Option<i64>, finding: &Finding, now: i64) -> Event {
+    let blind = finding.blind.as_ref().map(|blind| format!(" {}", blind.sentence())).unwrap_or_default();
+    Event {
+        since: since.map(time),
+        cause: "documents".to_owned(),
+        detail: format!("It logs again.{blind}"),
+        ..about(watch, EventKind::AgentRecovered, policy.severity, now)
+    }
+}
+
+/// The event of an entity that was taken off the list while silent.
+#[must_use]
+pub fn unwatched(watch: &str, row: &EntityRow, now: i64) -> Event {
+    Event {
+        entity: Some(Subject { id: row.key.clone(), label: row.label.clone() }),
+        since: row.last_seen.map(time),
+        cause: "no_longer_watched".to_owned(),
+        detail: "It was taken off the agent list while it was silent, so its recovery will not be noticed."
+            .to_owned(),
+        ..about(watch, EventKind::AgentUnwatched, Severity::Info, now)
+    }
+}

@@ -1,0 +1,145 @@
+//! Events about entities and sources, in words. Pure.
+
+mod agent;
+mod pipeline;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use log_monitor_channels::text::one_line;
+use log_monitor_channels::{Event, EventKind, Severity};
+
+use super::fleet::Fleet;
+use super::inventory::Changes;
+use crate::config::Agent;
+use crate::config::duration::human;
+use crate::journal::events::time;
+use crate::source::SourceError;
+
+pub use agent::{changed, unwatched};
+pub use pipeline::{flows_again, stalled};
+
+/// How far back the last known time of a silent entity is looked for.
+pub const LOOK_BACK: Duration = Duration::from_secs(7 * 86400);
+
+/// How many entities are named in a list.
+const NAMED: usize = 10;
+
+/// The event of agents that left a source's list, were enrolled anew, or took another's name; `None`
+/// where there are only newcomers.
+#[must_use]
+pub fn inventory_changed(watch: &str, changes: &Changes, now: i64) -> Option<Event> {
+    let mut parts = Vec::new();
+    if !changes.gone.is_empty() {
+        let verb = if changes.gone.len() == 1 { "is" } else { "are" };
+        let who = listing(changes.gone.iter().map(agent_name));
+        parts.push(format!("No longer listed, and so not watched any more, {verb} {who}."));
+    }
+    if !changes.renamed.is_empty() {
+        let pair = |(old, new): &(String, Agent)| format!("{} (was {old})", agent_name(new));
+        let who = listing(changes.renamed.iter().map(pair));
+        parts.push(format!("Enrolled anew under another id: {who}. The history goes on."));
+    }
+    if !changes.twins.is_empty() {
+        let pair = |(new, other): &(Agent, String)| format!("{} (as {other})", agent_name(new));
+        let who = listing(changes.twins.iter().map(pair));
+        parts.push(format!("Has the name of another agent: {who}. Was a machine cloned or enrolled twice?"));
+    }
+    (!parts.is_empty()).then(|| Event {
+        cause: "list_changed".to_owned(),
+        detail: parts.join(" "),
+        ..about(watch, EventKind::InventoryChanged, Severity::Info, now)
+    })
+}
+
+fn agent_name(agent: &Agent) -> String {
+    one_line(&format!("{} {}", agent.id, agent.label), 80)
+}
+
+/// The first of some names, and how many more there are.
+fn listing(mut names: impl ExactSizeIterator<Item = String>) -> String {
+    let listed: Vec<String> = names.by_ref().take(NAMED).collect();
+    match names.len() {
+        0 => listed.join(", "),
+        more => format!("{} and {more} more", listed.join(", ")),
+    }
+}
+
+/// The names of some entities, as a list for people: `001 web-01, 002 db-01 and 39 more`.
+#[must_use]
+pub fn names(fleet: &Fleet, places: &[usize]) -> String {
+    let name = |at: &usize| {
+        let entity = &fleet.entities()[*at];
+        one_line(&format!("{} {}", entity.key, entity.label), 80)
+    };
+    listing(places.iter().map(name))
+}
+
+/// The event of a source that cannot be read; without `entities` it is one that only tells why.
+#[must_use]
+pub fn source_down(source: &str, error: &SourceError, entities: usize, now: i64) -> Event {
+    let (severity, meaning) = match entities {
+        0 => (
+            Severity::Medium,
+            "Until it can be read again messages may not say why an agent is silent, and a list of agents stays as \
+             it is; who of them is silent is noticed all the same."
+                .to_owned(),
+        ),
+        _ => (
+            Severity::High,
+            format!(
+                "Until it can be read again nothing is known about its {entities} agents; that is no sign that they \
+                 are silent."
+            ),
+        ),
+    };
+    Event {
+        since: Some(time(now)),
+        cause: error.reason.name().to_owned(),
+        detail: format!("{} {meaning}", sentence(&error.detail)),
+        ..about(source, EventKind::SourceDown, severity, now)
+    }
+}
+
+/// The event of a source that can be read again.
+#[must_use]
+pub fn source_up(source: &str, down_since: Option<i64>, now: i64) -> Event {
+    Event {
+        since: down_since.map(time),
+        cause: "answers".to_owned(),
+        detail: "It answers again. What fell silent meanwhile is told separately.".to_owned(),
+        ..about(source, EventKind::SourceUp, Severity::Info, now)
+    }
+}
+
+/// The bare event about something that is no entity.
+#[must_use]
+pub fn about(scope: &str, kind: EventKind, severity: Severity, now: i64) -> Event {
+    Event {
+        id: 0,
+        incident: None,
+        part_of: None,
+        kind,
+        at: time(now),
+        severity,
+        scope: scope.to_owned(),
+        entity: None,
+        since: None,
+        threshold_seconds: None,
+        cause: String::new(),
+        detail: String::new(),
+        labels: BTreeMap::new(),
+    }
+}
+
+/// With a capital and a full stop: errors are written to read after "failed to".
+fn sentence(text: &str) -> String {
+    let mut letters = text.trim_end_matches('.').chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).chain(['.']).collect()
+}
+
+/// A time in milliseconds, as one says it.
+pub(super) fn span(millis: i64) -> String {
+    human(Duration::from_millis(u64::try_from(millis).unwrap_or_default()))
+}

@@ -1,0 +1,87 @@
+//! The words for what many entities share. Pure.
+
+use std::collections::BTreeMap;
+
+use log_monitor_channels::text::one_line;
+use log_monitor_channels::{Entity as Subject, Event, EventKind, Severity};
+
+use super::{about, span};
+use crate::journal::events::time;
+use crate::monitor::pipeline::{Common, Tally};
+
+const WAY: &str = "So it is hardly the agents, but the way of their logs: check first the manager (and its \
+                   Filebeat), the network between, and the indexer's disk.";
+
+/// The event of many entities that fell silent at once: `names` are those that were due first.
+#[must_use]
+pub fn stalled(watch: &str, common: &Common, tally: &Tally, names: &str, now: i64) -> Event {
+    let quiet =
+        tally.newest.map(|newest| now - newest).filter(|quiet| *quiet >= tally.limit.unwrap_or(i64::MAX));
+    let who = who(watch, common);
+    let detail = match quiet {
+        Some(quiet) => format!(
+            "None of the {} agents of {who} has logged for {}. {WAY} They are not told one by one; the first to \
+             be overdue: {names}.",
+            tally.watched,
+            span(quiet)
+        ),
+        None => format!(
+            "{} of the {} agents of {who} fell silent at about the same time. {WAY} They are not told one by one: \
+             {names}.",
+            tally.lost, tally.watched
+        ),
+    };
+    Event {
+        since: tally.newest.map(time),
+        cause: quiet.map_or("many_at_once", |_| "no_documents").to_owned(),
+        entity: entity_of(common, tally),
+        labels: labels_of(common),
+        detail,
+        ..about(watch, EventKind::PipelineStalled, Severity::High, now)
+    }
+}
+
+/// The event of their coming back; `left` names those that have not yet.
+#[must_use]
+pub fn flows_again(watch: &str, common: &Common, tally: &Tally, left: &str, now: i64) -> Event {
+    let rest = match left {
+        "" if tally.watched == 0 => "Nobody is left who shares it.".to_owned(),
+        "" => "Everybody is back.".to_owned(),
+        left => format!("Not back yet, and told if it stays so: {left}."),
+    };
+    Event {
+        cause: "documents".to_owned(),
+        entity: entity_of(common, tally),
+        labels: labels_of(common),
+        detail: format!(
+            "{} of the {} agents of {} log again. {rest}",
+            tally.watched - tally.lost,
+            tally.watched,
+            who(watch, common)
+        ),
+        ..about(watch, EventKind::PipelineRecovered, Severity::Info, now)
+    }
+}
+
+/// `node02`, `site=MIL`, or the watch.
+fn who(watch: &str, common: &Common) -> String {
+    match common {
+        Common::Watch => format!("watch {}", one_line(watch, 80)),
+        Common::Node(name) => format!("node {}", one_line(name, 80)),
+        Common::Label(..) => one_line(&common.to_string(), 80),
+    }
+}
+
+/// What they share stands where the name of an agent would.
+fn entity_of(common: &Common, tally: &Tally) -> Option<Subject> {
+    let label = format!("({} agents)", tally.watched);
+    (*common != Common::Watch).then(|| Subject { id: common.to_string(), label })
+}
+
+fn labels_of(common: &Common) -> BTreeMap<String, String> {
+    match common {
+        Common::Watch => BTreeMap::new(),
+        Common::Node(name) => BTreeMap::from([("node".to_owned(), name.clone())]),
+        Common::Label(label, value) => BTreeMap::from([(label.clone(), value.clone())]),
+    }
+}

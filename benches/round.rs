@@ -155,6 +155,7 @@ fn watch(agents: usize) -> Watch {
         classes: Vec::new(),
         maintenance: Vec::new(),
         pipeline: Pipeline::default(),
+        dependencies: Vec::new(),
         suspicion: Default::default(),
         min_events: None,
     }

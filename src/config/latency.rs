@@ -27,7 +27,12 @@ pub fn parts(watch: &Watch, policy: &Policy, route: Option<&Route>) -> Vec<Part>
         part(policy.grace, "on their way logs may take this long (grace)"),
         part(watch.poll, "until the next round (poll)"),
     ];
-    if watch.discover.is_some() || watch.agents.len() >= watch.pipeline.count {
+    if !watch.dependencies.is_empty() {
+        parts.push(part(
+            LONGEST_DOUBT,
+            "if others, on whom it may depend, do not log either: is it the agent?",
+        ));
+    } else if watch.discover.is_some() || watch.agents.len() >= watch.pipeline.count {
         let doubt = threshold.min(LONGEST_DOUBT);
         parts.push(part(doubt, "if nobody else logs either: is it the agent, or the pipeline?"));
     }

@@ -35,8 +35,8 @@ mod watches;
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use layers::{Flag, Inputs};
 pub use model::{
-    Agent, ChannelTable, Class, Discover, Group, Level, ListedAs, LogSettings, Need, Pipeline, Policy,
-    Reminders, Route, Settings, SourceTable, Step, Watch,
+    Agent, ChannelTable, Class, Dependency, Discover, Group, Level, ListedAs, LogSettings, Need, Pipeline,
+    Policy, Quorum, Reminders, Route, Settings, SourceTable, Step, Watch,
 };
 pub use named::TRY_TIMEOUT;
 pub use resolved::Resolved;

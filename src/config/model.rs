@@ -84,6 +84,8 @@ pub struct Watch {
     pub classes: Vec<Class>,
     /// When silence of some of the agents does not count.
     pub maintenance: Vec<Maintenance>,
+    /// Who depends on whom.
+    pub dependencies: Vec<Dependency>,
     /// When many silences are one stall of the pipeline.
     pub pipeline: Pipeline,
     /// What makes a silence suspicious.
@@ -115,6 +117,41 @@ pub struct Pipeline {
 impl Default for Pipeline {
     fn default() -> Self {
         Self { count: 5, share: 0.5, window: Duration::from_secs(600) }
+    }
+}
+
+/// Some agents cannot log while others do not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dependency {
+    /// Who depends …
+    pub matcher: Matcher,
+    /// … on whom …
+    pub on: Matcher,
+    /// … and how many of those have to log.
+    pub need: Quorum,
+}
+
+/// How many of a group have to log.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Quorum {
+    /// Each of them.
+    All,
+    /// So many, from 1.
+    Count(usize),
+    /// This part of them, above 0 and up to 1.
+    Share(f64),
+}
+
+impl Quorum {
+    /// How many of `size` that is; at least one, at most all.
+    #[must_use]
+    pub fn of(self, size: usize) -> usize {
+        let wanted = match self {
+            Self::All => size,
+            Self::Count(count) => count,
+            Self::Share(share) => (share * size as f64).ceil() as usize,
+        };
+        wanted.clamp(1, size.max(1))
     }
 }
 

@@ -14,7 +14,7 @@ use serde::de::{self, Deserialize, Deserializer};
 use toml::Spanned;
 
 pub use globs::Globs;
-pub use watch::{Class, ClassMatch, Discover, Maintenance, Watch, Window};
+pub use watch::{Class, ClassMatch, Dependency, Discover, Maintenance, Watch, Window};
 
 use super::duration::Positive;
 use super::model::{self, Level, Need};

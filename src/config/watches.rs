@@ -15,7 +15,7 @@ use super::agents;
 use super::diagnostics::At;
 use super::hours;
 use super::matcher::Matcher;
-use super::model::{Agent, Class, Discover, Maintenance, SourceTable, Watch};
+use super::model::{Agent, Class, Dependency, Discover, Maintenance, Quorum, SourceTable, Watch};
 use super::named::{Family, family};
 use super::reading::{Reading, joined};
 use super::source_map::Place;
@@ -65,6 +65,9 @@ fn watch(
     }
     let classes = table.classes.iter().map(|class| self::class(reading, class, discovers)).collect();
     let maintenance = table.maintenance.iter().map(|table| maintenance(reading, table, discovers)).collect();
+    let dependencies = table.dependencies.iter();
+    let dependencies =
+        dependencies.filter_map(|table| dependency(reading, table, &agents, discovers)).collect();
     let (source, beside) = sources?;
     let discover = match &table.discover {
         Some(table) => Some(discover(reading, table.get_ref(), (&source, &beside), known)?),
@@ -83,6 +86,7 @@ fn watch(
         intervals: table.intervals.iter().map(|(id, time)| (id.get_ref().clone(), time.0)).collect(),
         classes,
         maintenance,
+        dependencies,
         pipeline: table.pipeline.into(),
         suspicion: table.suspicion.into(),
         min_events: table.min_events.filter(|least| *least > 0),
@@ -269,6 +273,37 @@ fn matcher(reading: &mut Reading<'_>, on: Option<&tables::ClassMatch>, discovers
         ("node", node),
     ];
     Matcher::new(keys.into_iter().filter_map(|(key, globs)| Some((key, globs?.texts()))))
+}
+
+fn dependency(
+    reading: &mut Reading<'_>,
+    table: &tables::Dependency,
+    agents: &[Agent],
+    discovers: bool,
+) -> Option<Dependency> {
+    let on = matcher(reading, Some(table.on.get_ref()), discovers);
+    let members = agents.iter().filter(|agent| on.matches(|key| agent.facts(key))).count();
+    if members == 0 && !discovers {
+        let message = "this matches no agent, so nobody depends on anybody";
+        reading.findings.warning(At::Place(table.on.span()), message);
+    }
+    let need = match &table.need {
+        None => Some(Quorum::All),
+        Some(need) => need.get_ref().quorum(),
+    };
+    let place = table.need.as_ref().map_or_else(|| table.on.span(), Spanned::span);
+    match need {
+        None => {
+            let help = "write a number from 1, or a part such as \"50%\"";
+            reading.findings.error(At::Place(place), "this is no number of agents").help(help);
+        }
+        Some(Quorum::Count(count)) if count > members && !discovers && members > 0 => {
+            let message = format!("{count} of the {members} agents of `on` are all of them");
+            reading.findings.warning(At::Place(place), message);
+        }
+        Some(_) => {}
+    }
+    Some(Dependency { matcher: matcher(reading, table.r#match.as_ref(), discovers), on, need: need? })
 }
 
 fn class(reading: &mut Reading<'_>, table: &tables::Class, discovers: bool) -> Class {

@@ -21,6 +21,7 @@ pub fn watch(ids: &[&str]) -> Watch {
         classes: Vec::new(),
         maintenance: Vec::new(),
         pipeline: crate::config::Pipeline::default(),
+        dependencies: Vec::new(),
         suspicion: Default::default(),
         min_events: None,
     }

@@ -305,8 +305,20 @@ impl Monitor {
         };
         let outcomes = round.outcomes(&changed, &sorted, &incidents);
         self.fleet.settle(suspects, &outcomes);
+        if self.fleet.has_dependencies() {
+            self.set_dependents_free(&changed, now);
+        }
         self.take_stalls(&sorted, &incidents, now);
         Ok(())
+    }
+
+    /// Whoever depends on those that are back, and does not log, is on its own now.
+    fn set_dependents_free(&mut self, changed: &[fleet::Changed], now: i64) {
+        for changed in changed {
+            if let Transition::Recovered { incident, .. } = changed.transition {
+                self.fleet.set_free(incident, now);
+            }
+        }
     }
 
     fn take_stalls(&mut self, sorted: &Sorted, incidents: &[Option<i64>], now: i64) {

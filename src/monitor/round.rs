@@ -40,9 +40,18 @@ impl Round<'_> {
         });
         let told = changed.iter().zip(&sorted.fates).filter_map(|(changed, fate)| match fate {
             Fate::Told => Some(self.change(changed, None)),
-            Fate::PartOf(_) if matches!(changed.transition, Transition::StillSilent { .. }) => None,
-            Fate::PartOf(common) => Some(self.change(changed, self.whole(sorted, common))),
             Fate::Waits => None,
+            Fate::PartOf(_) | Fate::DependsOn(_)
+                if matches!(changed.transition, Transition::StillSilent { .. }) =>
+            {
+                None
+            }
+            Fate::PartOf(common) => {
+                Some(self.change(changed, self.whole(sorted, common).map(|whole| (whole, "pipeline"))))
+            }
+            Fate::DependsOn(incident) => {
+                Some(self.change(changed, Some((Whole::Incident(*incident), "dependency"))))
+            }
         });
         let over = sorted.over.iter().filter_map(|(common, tally)| {
             let incident = self.stalls.get(common)?.incident;
@@ -66,7 +75,7 @@ impl Round<'_> {
         for (changed, fate) in changed.iter().zip(&sorted.fates) {
             let outcome = match (fate, changed.transition) {
                 (Fate::Waits, _) => Some(Outcome::Later(self.now + self.setup.watch.poll.as_millis() as i64)),
-                (Fate::PartOf(_), Transition::StillSilent { .. }) => None,
+                (Fate::PartOf(_) | Fate::DependsOn(_), Transition::StillSilent { .. }) => None,
                 (_, Transition::Recovered { .. }) => told.next().map(|_| Outcome::Fresh),
                 (fate, _) => told.next().flatten().map(|incident| {
                     let part = self.part(fate, sorted, incidents);
@@ -80,15 +89,20 @@ impl Round<'_> {
 
     /// Whether a silence is told by itself.
     fn part(&self, fate: &Fate, sorted: &Sorted, incidents: &[Option<i64>]) -> Part {
-        let Fate::PartOf(common) = fate else { return Part::Alone };
-        match self.whole(sorted, common) {
+        let whole = match fate {
+            Fate::PartOf(common) => self.whole(sorted, common),
+            Fate::DependsOn(incident) => Some(Whole::Incident(*incident)),
+            Fate::Told | Fate::Waits => None,
+        };
+        match whole {
             Some(Whole::Incident(whole)) => Part::Of(whole),
             Some(Whole::OpenedBy(at)) => incidents.get(at).copied().flatten().map_or(Part::Alone, Part::Of),
             None => Part::Alone,
         }
     }
 
-    fn change(&self, changed: &Changed, part_of: Option<Whole>) -> Change {
+    /// An entity's change; `part` of what it is, and the word for that.
+    fn change(&self, changed: &Changed, part: Option<(Whole, &str)>) -> Change {
         let entity = &self.fleet.entities()[changed.at];
         let policy = self.fleet.policy(entity);
         let incident = match changed.transition {
@@ -103,9 +117,10 @@ impl Round<'_> {
         if let Some(node) = self.fleet.node(entity) {
             event.labels.entry("node".to_owned()).or_insert_with(|| node.to_owned());
         }
-        if part_of.is_some() {
-            "pipeline".clone_into(&mut event.cause);
-        }
+        let part_of = part.map(|(whole, why)| {
+            why.clone_into(&mut event.cause);
+            whole
+        });
         Change { incident, event, entity: EntityChange::Save(fleet::row(entity)), part_of }
     }
 

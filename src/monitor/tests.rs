@@ -1,6 +1,7 @@
 //! Detection as a whole: a scripted source, a real journal, a paused clock.
 
 mod causes;
+mod dependencies;
 mod discovery;
 mod findings;
 mod hours;

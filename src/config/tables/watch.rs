@@ -48,6 +48,9 @@ pub struct Watch {
     /// When silence of some of the agents does not count, such as on a night of patches.
     #[serde(default)]
     pub maintenance: Vec<Maintenance>,
+    /// Agents that cannot log while others do not, such as those behind a gateway.
+    #[serde(default)]
+    pub dependencies: Vec<Dependency>,
     /// When agents that fall silent together are one stall of the pipeline, told once.
     #[serde(default)]
     pub pipeline: Pipeline,
@@ -94,6 +97,45 @@ pub struct Pipeline {
     pub share: f64,
     /// … within this time.
     pub window: Positive,
+}
+
+/// A `[[watches.NAME.dependencies]]` table.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Dependency {
+    /// Which agents depend, as for a class. All of the watch but `on`, if it is absent.
+    pub r#match: Option<ClassMatch>,
+    /// On which agents, as for a class.
+    #[schemars(with = "ClassMatch")]
+    pub on: Spanned<ClassMatch>,
+    /// How many of those have to log: a number, or a part such as `"50%"`. Each of them, if it is
+    /// absent.
+    #[schemars(with = "Option<Count>")]
+    pub need: Option<Spanned<Count>>,
+}
+
+/// A number of agents, or a part of them.
+#[derive(Debug, Clone, serde::Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "a number from 1, or a part such as \"50%\", is expected")]
+pub enum Count {
+    /// So many.
+    Number(usize),
+    /// Such as `50%`.
+    Part(String),
+}
+
+impl Count {
+    /// What it means; `None` where it means nothing.
+    #[must_use]
+    pub fn quorum(&self) -> Option<model::Quorum> {
+        match self {
+            Self::Number(count) => (*count > 0).then_some(model::Quorum::Count(*count)),
+            Self::Part(text) => {
+                let percent: f64 = text.trim().strip_suffix('%')?.trim().parse().ok()?;
+                (percent > 0.0 && percent <= 100.0).then_some(model::Quorum::Share(percent / 100.0))
+            }
+        }
+    }
 }
 
 /// The `[watches.NAME.suspicion]` table.

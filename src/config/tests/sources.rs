@@ -96,3 +96,38 @@ fn maintenance_is_read_and_each_mistake_in_it_is_told() {
         assert!(errors.contains(said), "{said} is not in\n{errors}");
     }
 }
+
+#[test]
+fn dependencies_are_read_and_a_number_that_means_nothing_is_told() {
+    let of = |need: &str| {
+        format!(
+            "[[watches.default.dependencies]]\nmatch = {{ name = \"db-*\" }}\non = {{ name = \"web-*\" }}\nneed = {need}"
+        )
+    };
+    assert!(sources(&of("1")).is_ok() && sources(&of("\"50%\"")).is_ok());
+    for bad in ["0", "\"half\"", "\"0%\"", "\"120%\"", "-1"] {
+        let errors = sources(&of(bad)).unwrap_err();
+        assert_eq!(errors.len(), 1, "{bad}: {errors:?}");
+        assert!(errors[0].contains("number"), "{bad}: {errors:?}");
+    }
+}
+
+#[test]
+fn a_watch_may_discover_its_agents_instead_of_naming_them() {
+    let tables =
+        TABLES.replace("API_PASSWORD", "CARGO_PKG_NAME").replace("agent_file = \"@/agents.csv\"\n", "");
+    let load = |line: &str| {
+        let place = Place::new().toml(&format!("{tables}{line}\n"));
+        let loaded = place.load_with(&default_channels(), &default_sources());
+        let lister = loaded.settings.as_ref().map(|settings| {
+            settings.watches[0].discover.as_ref().map(|discover| discover.source.clone()).unwrap_or_default()
+        });
+        lister.ok_or_else(|| place.lines(&loaded).join("\n"))
+    };
+    assert_eq!(load("discover = {}"), Ok("api".to_owned()), "a list of agents, not of who logs");
+    assert_eq!(load("source = \"wazuh\"\ndiscover = {}"), Ok("wazuh".to_owned()));
+    let errors = load("").unwrap_err();
+    assert!(errors.contains("missing key `agent_file` in `watches.default`"), "{errors}");
+    let errors = load("discover = { source = \"apo\", exclude = [{ grup = \"x\" }] }").unwrap_err();
+    assert!(errors.contains("unknown source `apo`") && errors.contains("unknown key `grup`"), "{errors}");
+}

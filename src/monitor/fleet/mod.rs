@@ -1,6 +1,7 @@
 //! All entities of one watch in memory: who was last seen when, and whose deadline is next. Pure;
 //! a quiet round touches each entity once and writes nothing.
 
+pub mod dependencies;
 pub mod flaps;
 
 use std::cmp::Reverse;
@@ -10,6 +11,7 @@ use std::hash::BuildHasher;
 use compact_str::CompactString;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use self::dependencies::Dependencies;
 use self::flaps::Flaps;
 use super::cause::Cause;
 use super::verdict::{self, State, Transition, Verdict};
@@ -33,6 +35,8 @@ pub struct Fleet {
     deadlines: BinaryHeap<Reverse<(i64, u32)>>,
     /// Whether some entity was never judged.
     newcomers: bool,
+    /// Who depends on whom.
+    dependencies: Dependencies,
     /// Who falls silent again and again.
     flaps: Flaps,
     /// When documents were counted last, in milliseconds.
@@ -87,7 +91,11 @@ impl Fleet {
     pub fn new(watch: &Watch, rows: Vec<EntityRow>) -> (Self, Vec<EntityRow>) {
         let mut known: HashMap<String, EntityRow> =
             rows.into_iter().map(|row| (row.key.clone(), row)).collect();
-        let mut fleet = Self { nodes: vec![CompactString::default()], ..Self::default() };
+        let mut fleet = Self {
+            nodes: vec![CompactString::default()],
+            dependencies: Dependencies::new(&watch.dependencies, &watch.agents),
+            ..Self::default()
+        };
         for agent in &watch.agents {
             let row = known.remove(&agent.id);
             let policy = fleet.policy_index(watch.policy(agent));

@@ -11,6 +11,7 @@ mod tally;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use super::fleet::dependencies::Upstream;
 use super::fleet::{Changed, Entity, Fleet, threshold};
 use super::verdict::{State, Transition};
 use crate::config::Pipeline;
@@ -33,6 +34,8 @@ pub enum Fate {
     Told,
     /// It is part of this stall.
     PartOf(Common),
+    /// Somebody on whom it depends is silent, with this incident.
+    DependsOn(i64),
     /// It is judged later.
     Waits,
 }
@@ -199,21 +202,28 @@ impl<'a> Groups<'a> {
         match changed.transition {
             Transition::Recovered { .. } => Fate::Told,
             Transition::FellSilent | Transition::FoundSilent | Transition::StillSilent { .. } => {
-                match explained() {
-                    Some(common) => Fate::PartOf(common),
-                    None if changed.transition == Transition::FellSilent && self.waits(entity) => Fate::Waits,
-                    None => Fate::Told,
+                let upstream = self.fleet.upstream(changed.at, self.now);
+                let may_wait = changed.transition == Transition::FellSilent && self.may_wait(entity);
+                match (explained(), upstream) {
+                    (Some(common), _) => Fate::PartOf(common),
+                    (None, Upstream::Down(incident)) => Fate::DependsOn(incident),
+                    (None, Upstream::Unknown) if may_wait => Fate::Waits,
+                    (None, _) if may_wait && self.is_doubtful(entity) => Fate::Waits,
+                    (None, _) => Fate::Told,
                 }
             }
         }
     }
 
+    fn may_wait(&self, entity: &Entity) -> bool {
+        self.now.saturating_sub(self.fleet.due(entity, self.now)) < LONGEST_WAIT
+    }
+
     /// Whether it should not be judged yet, since its watch or node may be stalling.
-    fn waits(&self, entity: &Entity) -> bool {
+    fn is_doubtful(&self, entity: &Entity) -> bool {
         let doubtful =
             |common: &Common| !matches!(common, Common::Label(..)) && self.flow(common) == Flow::Doubtful;
-        let overdue = self.now.saturating_sub(self.fleet.due(entity, self.now));
-        overdue < LONGEST_WAIT && commons(self.fleet, entity).iter().any(doubtful)
+        commons(self.fleet, entity).iter().any(doubtful)
     }
 }
 

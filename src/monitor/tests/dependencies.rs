@@ -1,0 +1,62 @@
+//! Agents behind a gateway.
+
+use super::*;
+use crate::config::{Dependency, Quorum};
+
+/// 001 and 002 are an active and a passive firewall; 003 to 005 are behind them.
+async fn site(need: Quorum) -> World {
+    let ids = ["001", "002", "003", "004", "005"];
+    let matcher = |ids: &[&str]| Matcher::new([("id", ids.to_vec())]);
+    let on = matcher(&["001", "002"]);
+    let watched = Watch {
+        dependencies: vec![Dependency { matcher: Matcher::default(), on, need }],
+        // The site alone would be a stall of the pipeline.
+        pipeline: crate::config::Pipeline { count: 50, ..crate::config::Pipeline::default() },
+        ..default_watch(&ids)
+    };
+    let mut world = World::new(&ids).await;
+    let setup = Setup { watch: watched, source: world.index.clone(), beside: Vec::new(), lister: None };
+    world.monitor.replace(setup).await.unwrap();
+    world.minutes(20, &ids).await;
+    world
+}
+
+async fn told(world: &World) -> Vec<String> {
+    let alone = |event: &Event| event.part_of.is_none();
+    let events = world.events().await.into_iter().filter(alone);
+    events.map(|event| format!("{} {}", event.kind, event.entity.unwrap().id)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn behind_a_gateway_that_is_down_nobody_is_told_and_who_stays_away_is_told_then() {
+    let mut world = site(Quorum::Count(1)).await;
+    // The last logs of those behind it are older than its own.
+    world.minutes(2, &["001", "002"]).await;
+    world.minutes(40, &[]).await;
+    let mut firewalls = told(&world).await;
+    firewalls.sort();
+    assert_eq!(firewalls, ["agent_silent 001", "agent_silent 002"]);
+    let events = world.events().await;
+    let held: Vec<&Event> = events.iter().filter(|event| event.part_of.is_some()).collect();
+    assert_eq!(held.len(), 3);
+    assert!(held.iter().all(|event| event.cause == "dependency"), "{held:?}");
+    world.minutes(10, &["001", "003", "004"]).await;
+    assert_eq!(
+        told(&world).await[2..],
+        ["agent_recovered 001", "agent_recovered 003", "agent_recovered 004"]
+    );
+    world.minutes(10, &["001", "003", "004"]).await;
+    assert_eq!(told(&world).await[5..], ["agent_silent 005"], "its time began anew");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_firewall_of_two_is_enough_where_one_is_needed_and_not_where_both_are() {
+    let mut world = site(Quorum::Count(1)).await;
+    world.minutes(30, &["001", "004", "005"]).await;
+    let mut both = told(&world).await;
+    both.sort();
+    assert_eq!(both, ["agent_silent 002", "agent_silent 003"]);
+    let mut world = site(Quorum::All).await;
+    world.minutes(30, &["001", "004", "005"]).await;
+    assert_eq!(told(&world).await, ["agent_silent 002"], "003 is explained by it");
+}

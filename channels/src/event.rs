@@ -28,6 +28,8 @@ pub enum EventKind {
     PipelineRecovered,
     /// Agents were removed from a source's list, or enrolled anew.
     InventoryChanged,
+    /// Documents are dated later than now.
+    ClockSkewed,
     /// log-monitor itself was away for a while, and is back.
     MonitoringResumed,
     /// Something did not come up: a channel, an agent list, a reload.
@@ -44,7 +46,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind, for lists, validation and did-you-mean.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::AgentSilent,
         Self::AgentStillSilent,
         Self::AgentRecovered,
@@ -54,6 +56,7 @@ impl EventKind {
         Self::PipelineStalled,
         Self::PipelineRecovered,
         Self::InventoryChanged,
+        Self::ClockSkewed,
         Self::MonitoringResumed,
         Self::SetupFailed,
         Self::ChannelUnhealthy,
@@ -75,6 +78,7 @@ impl EventKind {
             Self::PipelineStalled => "pipeline_stalled",
             Self::PipelineRecovered => "pipeline_recovered",
             Self::InventoryChanged => "inventory_changed",
+            Self::ClockSkewed => "clock_skewed",
             Self::MonitoringResumed => "monitoring_resumed",
             Self::SetupFailed => "setup_failed",
             Self::ChannelUnhealthy => "channel_unhealthy",

@@ -14,7 +14,7 @@ use crate::app::parts::Parts;
 use crate::config::duration::written;
 use crate::config::{Agent, Watch};
 use crate::journal::events::time;
-use crate::monitor::fleet::{Entity, Fleet, threshold};
+use crate::monitor::fleet::{Entity, Fleet};
 use crate::monitor::verdict::{Verdict, judge};
 use crate::monitor::{Setup, gather, inventory, roll_call};
 use crate::source::SourceError;
@@ -42,8 +42,19 @@ struct Shown {
 #[derive(Debug, Serialize)]
 struct Report {
     agents: Vec<Shown>,
+    /// The nodes that agents send through, and how far behind they are.
+    nodes: Vec<Node>,
     /// Sources that could not be read.
     errors: Vec<Problem>,
+}
+
+/// Documents carry no time of arrival: how far behind a node is can only be told by its newest one.
+#[derive(Debug, Serialize)]
+struct Node {
+    watch: String,
+    node: String,
+    agents: usize,
+    newest: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -70,7 +81,7 @@ pub async fn run(session: &Session<'_>, args: &Args) -> Exit {
             return Exit::Unknown;
         }
     };
-    let mut report = Report { agents: Vec::new(), errors: Vec::new() };
+    let mut report = Report { agents: Vec::new(), nodes: Vec::new(), errors: Vec::new() };
     for (setup, known) in setups(&parts).into_iter().zip(known) {
         look(&setup, known, &mut report).await;
     }
@@ -98,6 +109,10 @@ async fn look(setup: &Setup, known: Vec<Agent>, report: &mut Report) {
         Ok(_) => {
             let shown = fleet.entities().iter().map(|entity| shown(&setup.watch.name, &fleet, entity, now));
             report.agents.extend(shown);
+            if let Err(error) = gather::homes(&*setup.source, &mut fleet, now).await {
+                tracing::debug!("which nodes the agents send through is not known: {error}");
+            }
+            report.nodes.extend(nodes(&setup.watch.name, &fleet));
         }
         Err(error) => report.errors.push(problem(&setup.watch.name, &setup.watch.source, error)),
     }
@@ -106,6 +121,16 @@ async fn look(setup: &Setup, known: Vec<Agent>, report: &mut Report) {
 fn longest(watch: &Watch) -> TimeDelta {
     let longest = watch.classes.iter().filter_map(|class| class.interval).max();
     TimeDelta::from_std(longest.unwrap_or_default().max(watch.interval)).unwrap_or(TimeDelta::MAX)
+}
+
+fn nodes(watch: &str, fleet: &Fleet) -> Vec<Node> {
+    let node = |(name, agents, newest): (&str, usize, Option<i64>)| Node {
+        watch: watch.to_owned(),
+        node: name.to_owned(),
+        agents,
+        newest: newest.map(time),
+    };
+    fleet.nodes().into_iter().map(node).collect()
 }
 
 fn problem(watch: &str, source: &str, error: SourceError) -> Problem {
@@ -122,8 +147,7 @@ fn shown(watch: &str, fleet: &Fleet, entity: &Entity, now: DateTime<Utc>) -> Sho
     let now = now.timestamp_millis();
     let interval = i64::try_from(policy.interval.as_millis()).unwrap_or(i64::MAX);
     let due = |allowed| entity.last_seen.map_or_else(|| policy.due(now, 0), |seen| policy.due(seen, allowed));
-    let verdict = |allowed| judge(entity.last_seen, due(allowed), now);
-    let state = match (verdict(threshold(policy)), verdict(interval)) {
+    let state = match (fleet.verdict(entity, now), judge(entity.last_seen, due(interval), now)) {
         (Verdict::Silent { .. }, _) => "silent",
         (Verdict::Fresh, Verdict::Silent { .. }) => "late",
         (Verdict::Fresh, Verdict::Fresh) => "ok",
@@ -187,6 +211,14 @@ fn show(mut report: Report, exit: Exit) {
         ]);
     }
     if !rows.is_empty() {
+        print(rows, "");
+    }
+    let mut rows = table(&["watch", "node", "agents", "newest log"]);
+    for Node { watch, node, agents, newest } in report.nodes {
+        rows.add_row([watch, one_line(&node, 40), agents.to_string(), moment(newest, now)]);
+    }
+    if !rows.is_empty() {
+        say("");
         print(rows, "");
     }
 }

@@ -121,6 +121,7 @@ fn one_title(event: &Event, facts: &Facts<'_>) -> String {
         }
         (EventKind::PipelineRecovered, _) => format!("Pipeline recovered: {who} logs again"),
         (EventKind::InventoryChanged, _) => format!("Inventory changed: {who}"),
+        (EventKind::ClockSkewed, _) => format!("Clock skewed: documents of {who} are dated ahead of now"),
         (EventKind::MonitoringResumed, long) => {
             let long = long.unwrap_or_else(|| "a while".to_owned());
             format!("Monitoring resumed: log-monitor was away for {long}")

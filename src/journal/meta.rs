@@ -18,15 +18,28 @@ pub fn installation_id(connection: &Connection) -> rusqlite::Result<String> {
     Ok(id)
 }
 
+/// When it was last told that documents of `watch` are dated ahead, in milliseconds.
+///
+/// # Errors
+/// As the database.
+pub fn skew_told(connection: &Connection, watch: &str) -> rusqlite::Result<Option<i64>> {
+    time_of(connection, &format!("skew {watch}"))
+}
+
+/// Says that it is told at `now`, in milliseconds.
+///
+/// # Errors
+/// As the database.
+pub fn set_skew_told(connection: &Connection, watch: &str, now: i64) -> rusqlite::Result<()> {
+    set_time(connection, &format!("skew {watch}"), now)
+}
+
 /// When log-monitor last said that it is there, in milliseconds; `None` before the first time.
 ///
 /// # Errors
 /// As the database.
 pub fn alive(connection: &Connection) -> rusqlite::Result<Option<i64>> {
-    let value: Option<String> = connection
-        .query_row("SELECT value FROM meta WHERE key = 'alive'", [], |row| row.get(0))
-        .optional()?;
-    Ok(value.and_then(|millis| millis.parse().ok()))
+    time_of(connection, "alive")
 }
 
 /// Says that log-monitor is there at `now`, in milliseconds.
@@ -34,11 +47,21 @@ pub fn alive(connection: &Connection) -> rusqlite::Result<Option<i64>> {
 /// # Errors
 /// As the database.
 pub fn set_alive(connection: &Connection, now: i64) -> rusqlite::Result<()> {
+    set_time(connection, "alive", now)
+}
+
+fn time_of(connection: &Connection, key: &str) -> rusqlite::Result<Option<i64>> {
+    let value: Option<String> =
+        connection.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()?;
+    Ok(value.and_then(|millis| millis.parse().ok()))
+}
+
+fn set_time(connection: &Connection, key: &str, time: i64) -> rusqlite::Result<()> {
     connection
         .execute(
-            "INSERT INTO meta (key, value) VALUES ('alive', ?1)
+            "INSERT INTO meta (key, value) VALUES (?1, ?2)
              ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            [now.to_string()],
+            params![key, time.to_string()],
         )
         .map(drop)
 }

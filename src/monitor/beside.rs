@@ -14,8 +14,10 @@ use super::fleet::{Fleet, threshold};
 use super::gather;
 use super::source_health::SourceHealth;
 use super::verdict::Transition;
+use super::words;
 use crate::journal::events::{millis, time};
-use crate::record::Recorder;
+use crate::journal::{JournalError, meta};
+use crate::record::{Change, IncidentChange, Recorder};
 use crate::source::{Counted, Entities, Query, Source, SourceError};
 
 /// How often the source is asked who sends through which node.
@@ -43,6 +45,8 @@ const LEAD: i64 = 5 * 60_000;
 /// So many of the last documents are looked at.
 const LAST_WORDS: usize = 20;
 
+const DAY: i64 = 86_400_000;
+
 /// A gap is looked at in so many steps, of at least a minute.
 const STEPS: i64 = 200;
 
@@ -53,6 +57,8 @@ pub struct Beside {
     pub findings: HashMap<usize, Finding>,
     /// How the sources beside answered last, by name.
     answered: BTreeMap<String, Result<(), SourceError>>,
+    /// Who has documents from the future, and how far ahead the newest is, in milliseconds.
+    ahead: Vec<(usize, i64)>,
     /// When the source was asked last who sends through which node.
     homes_asked: Option<DateTime<Utc>>,
     /// First looks at the counters of those that are soon due, in milliseconds, by place.
@@ -109,6 +115,30 @@ impl Beside {
         }
     }
 
+    /// Tells of documents from the future, once a day as long as there are any.
+    ///
+    /// # Errors
+    /// When it cannot be written down; the next look tries again.
+    pub async fn tell_of_skew(
+        &mut self,
+        recorder: &Recorder,
+        watch: &str,
+        fleet: &Fleet,
+    ) -> Result<(), JournalError> {
+        let ahead = std::mem::take(&mut self.ahead);
+        let Some(most) = ahead.iter().map(|(_, ahead)| *ahead).max() else { return Ok(()) };
+        let (now, name) = (millis(recorder.clock.now()), watch.to_owned());
+        let told = recorder.journal.write(move |connection| meta::skew_told(connection, &name)).await?;
+        if told.is_some_and(|told| (0..DAY).contains(&(now - told))) {
+            return Ok(());
+        }
+        let places: Vec<usize> = ahead.iter().map(|(at, _)| *at).collect();
+        let event = words::skewed(watch, &words::names(fleet, &places), most, now);
+        recorder.record(vec![Change::event(IncidentChange::None, event)]).await?;
+        let name = watch.to_owned();
+        recorder.journal.write(move |connection| meta::set_skew_told(connection, &name, now)).await
+    }
+
     async fn look_up_homes(&mut self, setup: &Setup, fleet: &mut Fleet, now: DateTime<Utc>) {
         let every = if self.answered.values().any(Result::is_err) { ASK_AGAIN } else { HOMES };
         if self.homes_asked.is_some_and(|asked| now - asked < every && now >= asked) {
@@ -117,6 +147,10 @@ impl Beside {
         self.homes_asked = Some(now);
         if let Err(error) = gather::homes(&*setup.source, fleet, now).await {
             tracing::warn!("cannot look up which nodes the agents send through: {error}");
+        }
+        match gather::ahead(&*setup.source, fleet, now).await {
+            Ok(ahead) => self.ahead = ahead,
+            Err(error) => tracing::warn!("cannot look for documents from the future: {error}"),
         }
         for (name, source) in &setup.beside {
             let answered = match fleet.knows_nodes() || fleet.entities().len() > ASKED_WHERE {

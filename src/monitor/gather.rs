@@ -11,13 +11,16 @@ use super::fleet::Fleet;
 use super::verdict::State;
 use super::words::LOOK_BACK;
 use crate::journal::events::time;
-use crate::source::{Connection, Entities, Query, Source, SourceError, SourceReason};
+use crate::source::{Connection, Entities, Observation, Query, Source, SourceError, SourceReason};
 
 /// Each round looks this far behind the last good one: documents arrive late.
 const OVERLAP: TimeDelta = TimeDelta::minutes(2);
 
 /// Documents further ahead of our clock than this are not looked at.
 const AHEAD: TimeDelta = TimeDelta::minutes(5);
+
+/// And nothing is looked for beyond this.
+const FAR_AHEAD: TimeDelta = TimeDelta::days(3650);
 
 /// Up to this many entities are named in a query; more are filtered here.
 const NAMED: usize = 1024;
@@ -93,6 +96,22 @@ pub async fn homes(source: &dyn Source, fleet: &mut Fleet, now: DateTime<Utc>) -
     let homes = source.nodes(&Query { from: now - window, to: now + AHEAD, entities }).await?;
     fleet.take_homes(&homes);
     Ok(())
+}
+
+/// Asks who has documents from the future, and how far ahead the newest of each is, in milliseconds.
+///
+/// # Errors
+/// When the source did not answer.
+pub async fn ahead(
+    source: &dyn Source,
+    fleet: &Fleet,
+    now: DateTime<Utc>,
+) -> Result<Vec<(usize, i64)>, SourceError> {
+    let entities = Entities::All(fleet.entities().len());
+    let query = Query { from: now + AHEAD, to: now + FAR_AHEAD, entities };
+    let newest = source.newest(&query).await?.newest;
+    let ahead = |seen: &Observation| Some((fleet.place(&seen.key)?, seen.last_seen - now.timestamp_millis()));
+    Ok(newest.iter().filter_map(ahead).collect())
 }
 
 /// Asks why entities are silent: how their agents are connected.

@@ -255,6 +255,11 @@ impl Monitor {
             tracing::error!("watch {}: {error}", watch.name);
         }
         self.beside.tell(&self.recorder, &self.health, &self.setup.watch.name).await;
+        if let Err(error) =
+            self.beside.tell_of_skew(&self.recorder, &self.setup.watch.name, &self.fleet).await
+        {
+            tracing::error!("watch {}: {error}", self.setup.watch.name);
+        }
         let suspects = answered?;
         if self.clock_guard.doubts() && self.follows_the_clock() {
             // By the new time: the next round looks over the whole threshold first.

@@ -204,6 +204,20 @@ impl Fleet {
         due.max(entity.watched_from)
     }
 
+    /// The nodes that are known, how many entities send through each, and the newest life sign of any of
+    /// them: documents carry no time of arrival, so their age is all that is known of a lag.
+    #[must_use]
+    pub fn nodes(&self) -> Vec<(&str, usize, Option<i64>)> {
+        let mut nodes: Vec<_> = self.nodes.iter().map(|name| (name.as_str(), 0, None)).collect();
+        for entity in &self.entities {
+            let (_, count, newest) = &mut nodes[entity.node as usize];
+            *count += 1;
+            *newest = entity.last_seen.max(*newest);
+        }
+        nodes.retain(|(name, count, _)| !name.is_empty() && *count > 0);
+        nodes
+    }
+
     /// The newest life sign of an entity; `None` = there is no such entity.
     #[must_use]
     pub fn last_seen_of(&self, key: &str) -> Option<Option<i64>> {
@@ -229,7 +243,9 @@ impl Fleet {
         self.policies.iter().map(threshold).max().unwrap_or_default()
     }
 
-    fn place(&self, key: &str) -> Option<usize> {
+    /// Where an entity stands in the fleet.
+    #[must_use]
+    pub fn place(&self, key: &str) -> Option<usize> {
         let same = |at: &u32| self.entities[*at as usize].key == key;
         self.index.find(self.hasher.hash_one(key), same).map(|at| *at as usize)
     }
@@ -413,7 +429,9 @@ impl Fleet {
         suspects.iter().filter_map(change).collect()
     }
 
-    fn verdict(&self, entity: &Entity, now: i64) -> Verdict {
+    /// Whether an entity is silent at `now`, in milliseconds.
+    #[must_use]
+    pub fn verdict(&self, entity: &Entity, now: i64) -> Verdict {
         match verdict::judge(entity.last_seen, self.due(entity, now), now) {
             Verdict::Fresh if self.is_thin(entity, now) => Verdict::Silent { since: entity.last_seen },
             verdict => verdict,

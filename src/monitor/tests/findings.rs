@@ -113,3 +113,23 @@ async fn the_end_says_how_long_nothing_was_seen_and_how_much_of_it_came_late() {
     assert!(back.contains("from 2026-01-01 00:20:00 UTC to 2026-01-01 01:00:00 UTC, 40 min"), "{back}");
     assert!(back.contains("25 % of that time arrived late"), "{back}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn documents_from_the_future_are_a_warning_of_their_own_once_a_day() {
+    let mut world = World::new(&["001", "002"]).await;
+    world.minutes(20, &["001", "002"]).await;
+    world.index.log("001", world.now() + TimeDelta::hours(100));
+    world.minutes(120, &["001", "002"]).await;
+    assert_eq!(world.story().await, ["clock_skewed default"]);
+    let told = world.events().await.pop().unwrap();
+    assert!(
+        told.detail.contains("is 4 d 3 h ahead") && told.detail.ends_with("001 host-001."),
+        "{}",
+        told.detail
+    );
+    let mut world = world.restarted(&["001", "002"]).await;
+    world.minutes(120, &["001", "002"]).await;
+    assert_eq!(world.story().await.len(), 1, "a restart does not repeat it");
+    world.minutes(17, &["002"]).await;
+    assert_eq!(world.story().await[1..], ["agent_silent 001"], "and it keeps nobody alive");
+}

@@ -123,3 +123,23 @@ async fn agents_with_one_label_are_told_by_it() {
     let singles = told.iter().filter(|said| said.starts_with("agent_silent")).count();
     assert!(singles <= 4, "those that were due before a share of them was: {told:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_node_whose_logs_come_ten_minutes_late_is_waited_for_and_accuses_nobody() {
+    let mut cluster = Cluster::new().await;
+    let world = &mut cluster.world;
+    // Ten minutes without anything, and from then on everything is there, but ten minutes late.
+    for minute in 0..180 {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let now = world.now();
+        for id in MILAN {
+            let turn = id.parse::<usize>().unwrap() % 5 == minute % 5;
+            if turn && minute >= 10 {
+                world.index.log(id, now - TimeDelta::minutes(10));
+            }
+        }
+        ROME.iter().for_each(|id| world.index.log(id, now));
+        world.monitor.round().await.unwrap();
+    }
+    assert_eq!(cluster.told().await, [""; 0]);
+}

@@ -52,6 +52,20 @@ pub fn inventory_changed(watch: &str, changes: &Changes, now: i64) -> Option<Eve
     })
 }
 
+/// The event of documents that are dated ahead of now, by up to `most` milliseconds.
+#[must_use]
+pub fn skewed(watch: &str, names: &str, most: i64, now: i64) -> Event {
+    Event {
+        cause: "future_documents".to_owned(),
+        detail: format!(
+            "The newest of them is {} ahead of the clock of log-monitor. Documents from the future do not count as \
+             signs of life. Check first: the time of the Wazuh manager, and of this machine. They are of: {names}.",
+            span(most)
+        ),
+        ..about(watch, EventKind::ClockSkewed, Severity::Medium, now)
+    }
+}
+
 fn agent_name(agent: &Agent) -> String {
     one_line(&format!("{} {}", agent.id, agent.label), 80)
 }

@@ -322,5 +322,14 @@ async fn whoever_the_wazuh_server_lists_is_watched_beside_the_agent_file() {
     assert!(known.stdout.contains("fw-milan"), "the journal knows whom the server listed: {}", known.stdout);
     let explained = world.run(&["explain", "fw-milan"]).await;
     assert_eq!(explained.code, 0, "{}", explained.stderr);
+    for said in
+        ["silent, incident 1", "wazuh (indexer: decides who is silent): answers", "lists who is watched"]
+    {
+        assert!(explained.stdout.contains(said), "{said}: {}", explained.stdout);
+    }
+    let before = world.run(&["explain", "fw-milan", "--at", "2026-01-01 03:00"]).await;
+    assert!(before.stdout.contains("no silence until then is known"), "{}", before.stdout);
+    let odd = world.run(&["explain", "fw-milan", "--at", "tomorrow"]).await;
+    assert!(odd.code != 0 && odd.stderr.contains("write it like `2026-11-24 03:00`"), "{}", odd.stderr);
     assert_eq!(daemon.stop().await, 0);
 }

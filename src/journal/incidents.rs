@@ -96,6 +96,39 @@ pub fn open_stalls(connection: &Connection, watch: &str) -> rusqlite::Result<Vec
         .collect()
 }
 
+/// The last incident of an agent that was opened until `at`, in milliseconds.
+///
+/// # Errors
+/// As the database.
+pub fn of_agent_at(
+    connection: &Connection,
+    watch: &str,
+    key: &str,
+    at: i64,
+) -> rusqlite::Result<Option<IncidentRow>> {
+    connection
+        .prepare(
+            "SELECT id, subject, scope, key, label, severity, cause, since, opened, closed, outcome, part_of FROM incident
+             WHERE subject = 'agent' AND scope = ?1 AND key = ?2 AND opened <= ?3 ORDER BY id DESC LIMIT 1",
+        )?
+        .query_row(params![watch, key, at], read)
+        .optional()
+}
+
+/// One incident.
+///
+/// # Errors
+/// As the database.
+pub fn by_id(connection: &Connection, id: i64) -> rusqlite::Result<Option<IncidentRow>> {
+    connection
+        .prepare(
+            "SELECT id, subject, scope, key, label, severity, cause, since, opened, closed, outcome, part_of FROM incident
+             WHERE id = ?1",
+        )?
+        .query_row([id], read)
+        .optional()
+}
+
 /// When the agents of a watch fell silent by themselves since `since`, in milliseconds, in order.
 ///
 /// # Errors

@@ -1,24 +1,26 @@
 //! `explain`: everything that holds for one agent, where it comes from, and how long it takes at
 //! worst until somebody hears of its silence.
 
+mod standing;
+
 use std::fmt::Write as _;
 
-use chrono::Utc;
+use chrono::{DateTime, NaiveDateTime, Utc};
 use log_monitor_channels::text::one_line;
 use log_monitor_channels::{Entity, Event, EventKind};
 use serde::Serialize;
 
+use self::standing::Known;
 use super::Session;
 use super::exit::Exit;
-use super::table::{moment, say};
+use super::table::say;
 use super::watched::watched;
+use crate::clock::written as written_time;
 use crate::config::agents::nearest_id;
 use crate::config::duration::written;
 use crate::config::{Agent, Loaded, Policy, Route, Settings, Watch, latency, report};
 use crate::dispatch::router;
-use crate::journal::entities::{self, EntityRow};
-use crate::journal::events::time;
-use crate::journal::{JournalError, open_read_only};
+use crate::journal::JournalError;
 use crate::monitor::words;
 
 /// Arguments of `explain`.
@@ -26,6 +28,9 @@ use crate::monitor::words;
 pub struct Args {
     /// Its id, or the name in the agent file
     agent: String,
+    /// At another time than now: `2026-11-24T03:00:00+01:00`, or `2026-11-24 03:00` in UTC
+    #[arg(long, value_name = "TIME", value_parser = moment_of)]
+    at: Option<DateTime<Utc>>,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -40,9 +45,12 @@ struct Explained {
     class: Option<usize>,
     /// Key, value, and where it was set.
     values: Vec<[String; 3]>,
+    at: DateTime<Utc>,
     state: String,
-    /// Name and what it is for.
-    sources: Vec<[String; 2]>,
+    /// What keeps its silence from being told.
+    suppressions: Vec<String>,
+    /// Name, what it is for, and how it answers.
+    sources: Vec<[String; 3]>,
     /// Name and steps.
     routes: Vec<[String; 2]>,
     /// Seconds and reason.
@@ -57,7 +65,8 @@ pub fn run(session: &Session<'_>, args: &Args) -> Exit {
         eprint!("{}", loaded.diagnostics.render(session.color_on_stderr()));
         return Exit::Config;
     };
-    let found = match find(&loaded, settings, &args.agent) {
+    let at = args.at.unwrap_or_else(Utc::now);
+    let found = match find(&loaded, settings, &args.agent, at) {
         Ok(found) => found,
         Err(error) => {
             eprintln!("error: journal {}: {error}", settings.journal.display());
@@ -75,12 +84,17 @@ pub fn run(session: &Session<'_>, args: &Args) -> Exit {
 }
 
 /// Every agent of that id or name, in whichever watch.
-fn find(loaded: &Loaded, settings: &Settings, name: &str) -> Result<Vec<Explained>, JournalError> {
+fn find(
+    loaded: &Loaded,
+    settings: &Settings,
+    name: &str,
+    at: DateTime<Utc>,
+) -> Result<Vec<Explained>, JournalError> {
     let mut found = Vec::new();
     for watch in &settings.watches {
         let watch = watched(settings, watch)?;
         for agent in watch.agents.iter().filter(|agent| agent.id == name || agent.label == name) {
-            found.push(explain(loaded, settings, &watch, agent)?);
+            found.push(explain(loaded, settings, &watch, agent, at)?);
         }
     }
     Ok(found)
@@ -98,28 +112,57 @@ fn explain(
     settings: &Settings,
     watch: &Watch,
     agent: &Agent,
+    at: DateTime<Utc>,
 ) -> Result<Explained, JournalError> {
     let policy = watch.policy(agent);
     let silent = event(watch, agent, &policy);
     let routes = router::select(&settings.routes, &silent);
     let waits = latency::parts(watch, &policy, routes.first().copied());
-    let kind = |name: &str| {
-        settings.sources.iter().find(|source| source.name == name).map_or("", |source| source.kind)
-    };
-    let decides = [watch.source.clone(), format!("{}: decides who is silent", kind(&watch.source))];
-    let tells = watch.beside.iter().map(|name| [name.clone(), format!("{}: tells why", kind(name))]);
+    let known = Known::read(settings, &watch.name, &agent.id, at)?;
+    let state = known.as_ref().map(|known| known.state(at));
     Ok(Explained {
         id: agent.id.clone(),
         label: agent.label.clone(),
         watch: watch.name.clone(),
         class: policy.class,
         values: values(loaded, watch, agent, &policy),
-        state: state(settings, watch, agent)?,
-        sources: std::iter::once(decides).chain(tells).collect(),
+        at,
+        state: state.unwrap_or_else(|| "not looked at yet: there is no journal".to_owned()),
+        suppressions: standing::suppressions(known.as_ref(), watch, agent, &policy, at),
+        sources: sources(settings, watch)?,
         routes: routes.iter().map(|route| told(route, settings)).collect(),
         at_worst_seconds: latency::total(&waits).as_secs(),
         waits: waits.into_iter().map(|part| (part.time.as_secs(), part.why)).collect(),
     })
+}
+
+fn sources(settings: &Settings, watch: &Watch) -> Result<Vec<[String; 3]>, JournalError> {
+    let lists = watch.discover.as_ref().map(|discover| discover.source.as_str());
+    let mut names: Vec<&str> = vec![&watch.source];
+    names.extend(watch.beside.iter().map(String::as_str));
+    names.extend(lists.filter(|name| !names.contains(name)));
+    let one = |name: &str| {
+        let known = settings.sources.iter().find(|source| source.name == name);
+        let kind = known.map_or("", |source| source.kind);
+        let mut tasks = Vec::new();
+        tasks.extend((name == watch.source).then_some("decides who is silent"));
+        tasks.extend(watch.beside.iter().any(|beside| beside == name).then_some("tells why"));
+        tasks.extend((lists == Some(name)).then_some("lists who is watched"));
+        let what = format!("{kind}: {}", tasks.join(", "));
+        Ok([name.to_owned(), what, standing::source_state(settings, name)?])
+    };
+    names.into_iter().map(one).collect()
+}
+
+/// A time as people write it.
+fn moment_of(text: &str) -> Result<DateTime<Utc>, String> {
+    if let Ok(zoned) = DateTime::parse_from_rfc3339(text) {
+        return Ok(zoned.to_utc());
+    }
+    let plain = ["%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"];
+    let read = |form: &&str| NaiveDateTime::parse_from_str(text, form).ok();
+    let found = plain.iter().find_map(read);
+    found.map(|time| time.and_utc()).ok_or_else(|| "write it like `2026-11-24 03:00` (UTC)".to_owned())
 }
 
 /// The event of its silence, as far as routes look at it.
@@ -172,24 +215,6 @@ fn values(loaded: &Loaded, watch: &Watch, agent: &Agent, policy: &Policy) -> Vec
     rows
 }
 
-fn state(settings: &Settings, watch: &Watch, agent: &Agent) -> Result<String, JournalError> {
-    if !settings.journal.exists() {
-        return Ok("not looked at yet: there is no journal".to_owned());
-    }
-    let rows = entities::of_watch(&open_read_only(&settings.journal)?, &watch.name)?;
-    let now = Utc::now();
-    let row = rows.into_iter().find(|row| row.key == agent.id);
-    Ok(match row {
-        None => "not looked at yet".to_owned(),
-        Some(EntityRow { silence: Some(silence), last_seen, .. }) => {
-            format!("silent, incident {}; last log {}", silence.incident, moment(last_seen.map(time), now))
-        }
-        Some(EntityRow { last_seen, .. }) => {
-            format!("logging; last log, up to some minutes ago: {}", moment(last_seen.map(time), now))
-        }
-    })
-}
-
 fn text(explained: &Explained) -> String {
     let mut out = format!(
         "{} {} of watch {}\n",
@@ -197,13 +222,17 @@ fn text(explained: &Explained) -> String {
         one_line(&explained.label, 80),
         one_line(&explained.watch, 80)
     );
-    let _ = writeln!(out, "  {}\n\nWhat holds", explained.state);
+    let _ = writeln!(out, "  {}", explained.state);
+    for suppression in &explained.suppressions {
+        let _ = writeln!(out, "  {suppression}");
+    }
+    let _ = writeln!(out, "\nWhat holds at {}", written_time(explained.at));
     for [key, value, origin] in &explained.values {
         let _ = writeln!(out, "  {key:<12} {value:<10} {origin}");
     }
     let _ = writeln!(out, "\nSources");
-    for [name, what] in &explained.sources {
-        let _ = writeln!(out, "  {name} ({what})");
+    for [name, what, how] in &explained.sources {
+        let _ = writeln!(out, "  {name} ({what}): {how}");
     }
     let _ = writeln!(out, "\nWho is told of its silence");
     for [name, steps] in &explained.routes {

@@ -4,24 +4,34 @@
 //! Elasticsearch 7.10 and OpenSearch 1 to 3 have in common is used, and the version is never looked
 //! at: many sites let the indexer claim another one.
 //!
-//! * `config`: the keys of the table;
-//! * `query`: what is asked, as pure JSON;
+//! * `config`, `format`, `entity_field`: the keys of the table and their defaults;
+//! * `question`, `query`: what is asked, as pure JSON;
 //! * `client`: one request over the wire, and what broke on the way;
 //! * `failure`: what a refusal of the server means;
-//! * `answer`: what an answer says;
-//! * `search`: puts them together, and pages where one answer would be too large.
+//! * `answer`, `bucket`, `key`, `wanted`: what an answer says;
+//! * `search`: puts them together, and pages where one answer would be too large;
+//! * `history`: a long time in slices;
+//! * `source`: which question goes to which documents.
 
 pub mod answer;
+mod bucket;
 mod client;
 mod config;
+mod entity_field;
 mod failure;
+mod format;
+mod history;
+mod key;
 pub mod query;
+mod question;
 mod search;
+mod source;
+pub mod wanted;
 
 use log_monitor_channels::{BuildError, Problem};
 
 pub use config::IndexerConfig;
-pub use search::Indexer;
+pub use source::Indexer;
 
 use super::{Source, SourceContext, SourceKind};
 

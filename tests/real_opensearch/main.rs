@@ -1,6 +1,7 @@
 //! Source `indexer` against a real OpenSearch with TLS and users, started by
 //! `tests/real/opensearch.sh`. One test, since one server is shared by all cases.
 
+mod agents;
 mod questions;
 mod server;
 
@@ -48,6 +49,12 @@ async fn the_source_reads_a_real_opensearch_and_understands_its_refusals() {
     pages(&server).await;
     eprintln!("newest, volumes and history are what a count by hand says");
     questions::by_hand(&server).await;
+    eprintln!("who there is, and what they said last");
+    agents::who_logged(&server).await;
+    agents::lists(&server).await;
+    agents::last_words(&server).await;
+    eprintln!("Wazuh 5");
+    agents::wazuh_5(&server).await;
     eprintln!("the simulated indexer answers as the real one does");
     simulation(&server).await;
 }

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::entity_field::EntityField;
-use super::format::Format;
+use super::format::{About, Format};
 use crate::config::duration::Span;
 use crate::source::ca_file::CaFile;
 use crate::source::tls;
@@ -54,6 +54,12 @@ pub struct IndexerConfig {
     /// The field with the manager's name in a cluster. Agents that fall silent together are told by
     /// what they have in common. Default: `cluster.node`, or `wazuh.cluster.node`.
     node_field: Option<String>,
+    /// The field with the name of an entity. Default: `agent.name`, or `wazuh.agent.name`, where (first
+    /// of all) agents are told apart.
+    name_field: Option<String>,
+    /// The index with lists of all agents, such as `wazuh-monitoring-*` of the Wazuh 4.x dashboard or
+    /// `wazuh-metrics-agents` of Wazuh 5. Without one only those are known who log.
+    pub inventory_index: Option<String>,
     /// `true` takes documents that the manager writes about an agent (disconnected, stopped,
     /// vulnerabilities) for signs of life.
     #[serde(default)]
@@ -97,6 +103,15 @@ impl IndexerConfig {
         self.node_field.as_deref().or(self.format.names().agent.node).unwrap_or_default()
     }
 
+    /// The fields in which a document describes its entity.
+    #[must_use]
+    pub fn about(&self) -> About<'_> {
+        let names = self.format.names();
+        let of_agents = self.entity_fields().first().is_some_and(|first| first == names.entity);
+        let agent = if of_agents { names.agent } else { About::default() };
+        About { name: self.name_field.as_deref().or(agent.name), node: Some(self.node_field()), ..agent }
+    }
+
     /// What it says about certificates.
     #[must_use]
     pub fn tls(&self) -> tls::Keys<'_> {
@@ -113,7 +128,8 @@ impl IndexerConfig {
         let mut problems = Vec::new();
         problems.extend(check_url("url", &self.url, self.insecure));
         problems.extend(self.url_problem());
-        problems.extend(self.index_problem());
+        problems.extend(index_problem("index", self.index()));
+        problems.extend(self.inventory_problem());
         problems.extend(self.login_problem());
         problems.extend(self.timeout_problem());
         problems.extend(self.field_problems());
@@ -123,8 +139,9 @@ impl IndexerConfig {
 
     fn field_problems(&self) -> impl Iterator<Item = Problem> {
         let entity = self.entity_fields().into_iter().map(|field| ("entity_field", field));
-        let others = [("time_field", self.time_field()), ("node_field", self.node_field())];
-        let all = entity.chain(others.map(|(key, field)| (key, field.to_owned())));
+        let name = self.name_field.as_deref().map(|field| ("name_field", field));
+        let others = [("time_field", self.time_field()), ("node_field", self.node_field())].into_iter();
+        let all = entity.chain(others.chain(name).map(|(key, field)| (key, field.to_owned())));
         let bad = |field: &str| field.is_empty() || field.contains(char::is_whitespace);
         all.filter(move |(_, field)| bad(field)).map(|(key, _)| Problem::at(key, "not the name of a field"))
     }
@@ -143,13 +160,14 @@ impl IndexerConfig {
         None
     }
 
-    /// An index pattern becomes one segment of the path. `..` would vanish there, and an empty one
-    /// would search everything.
-    fn index_problem(&self) -> Option<Problem> {
-        let bad = |c: char| c.is_whitespace() || c.is_control() || "/\\?#\"|".contains(c);
-        let odd = |part: &str| part.is_empty() || part.starts_with('_') || part.trim_matches('.').is_empty();
-        let wrong = self.index().contains(bad) || self.index().split(',').any(odd);
-        wrong.then(|| Problem::at("index", "not an index pattern").help("an example is `wazuh-alerts-*`"))
+    fn inventory_problem(&self) -> Option<Problem> {
+        let index = self.inventory_index.as_deref()?;
+        let others = self.entity_fields() != [self.format.names().entity];
+        let problem = || {
+            let problem = Problem::at("inventory_index", "it lists agents, and `entity_field` names others");
+            problem.help("leave one of them out")
+        };
+        index_problem("inventory_index", index).or_else(|| others.then(problem))
     }
 
     fn login_problem(&self) -> Option<Problem> {
@@ -170,6 +188,15 @@ impl IndexerConfig {
         let message = "must be between 1s and 10m";
         (!allowed.contains(&self.timeout.0)).then(|| Problem::at("timeout", message))
     }
+}
+
+/// An index pattern becomes one segment of the path. `..` would vanish there, and an empty one would
+/// search everything.
+fn index_problem(key: &'static str, index: &str) -> Option<Problem> {
+    let bad = |c: char| c.is_whitespace() || c.is_control() || "/\\?#\"|".contains(c);
+    let odd = |part: &str| part.is_empty() || part.starts_with('_') || part.trim_matches('.').is_empty();
+    let wrong = index.contains(bad) || index.split(',').any(odd);
+    wrong.then(|| Problem::at(key, "not an index pattern").help("an example is `wazuh-alerts-*`"))
 }
 
 #[cfg(test)]
@@ -202,6 +229,8 @@ mod tests {
             (five.entity_fields(), five.node_field()),
             (vec!["wazuh.agent.id".into()], "observer.hostname")
         );
+        assert_eq!(five.about().name, Some("wazuh.agent.name"));
+        assert_eq!(with("entity_field = 'predecoder.hostname'").about().fields(), ["cluster.node"]);
         let logs = with("entity_field = ['agent.id', 'location']");
         assert_eq!(logs.entity_fields(), ["agent.id", "location"]);
         for wrong in ["[]", "['a', 'a']", "['a', 1]", "7", "['1','2','3','4','5','6','7','8','9']"] {
@@ -234,6 +263,22 @@ mod tests {
         for good in ["wazuh-alerts-*", "wazuh-alerts-4.x-*,site2:wazuh-archives-*", "*", "a,-b"] {
             assert_eq!(with(good), [], "{good:?}");
         }
+    }
+
+    #[test]
+    fn a_list_of_agents_is_for_a_watch_of_agents() {
+        let with = |keys: &str| problems(&format!("url = 'https://a.example'\n{keys}"));
+        assert_eq!(with("inventory_index = 'wazuh-monitoring-*'\nentity_field = 'agent.id'"), []);
+        let wrong = [("inventory_index", false)];
+        assert_eq!(with("inventory_index = '../x'"), wrong);
+        assert_eq!(
+            with("inventory_index = 'wazuh-monitoring-*'\nentity_field = ['agent.id', 'location']"),
+            wrong
+        );
+        assert_eq!(
+            with("inventory_index = 'wazuh-monitoring-*'\nformat = 'wazuh5'\nentity_field = 'agent.id'"),
+            wrong
+        );
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub struct Names {
 }
 
 /// Fields that describe an agent; `None` where no document has one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct About<'a> {
     /// Its name.
     pub name: Option<&'a str>,

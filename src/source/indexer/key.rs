@@ -34,6 +34,12 @@ pub fn split(key: &str, fields: usize) -> Option<Vec<Cow<'_, str>>> {
     Some(values)
 }
 
+/// What of the key of several fields is behind the first value; nothing where there is one field.
+#[must_use]
+pub fn rest(key: &str, fields: usize) -> Option<&str> {
+    if fields > 1 { key.split_once(SEPARATOR).map(|(_, rest)| rest) } else { None }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -45,7 +51,8 @@ mod tests {
         let command = ["001", "df -P | sort"].map(Cow::Borrowed);
         assert_eq!(join(&command), "001|df -P | sort");
         assert_eq!(split("001|df -P | sort", 2).unwrap(), command);
-        assert_eq!(split("001", 2), None);
+        assert_eq!(rest("001|a|b", 3), Some("a|b"));
+        assert_eq!((rest("a|b", 1), split("001", 2)), (None, None));
     }
 
     proptest! {

@@ -10,17 +10,21 @@
 //! * `failure`: what a refusal of the server means;
 //! * `answer`, `bucket`, `key`, `wanted`: what an answer says;
 //! * `search`: puts them together, and pages where one answer would be too large;
+//! * `document`: what a single document says;
 //! * `history`: a long time in slices;
+//! * `inventory`: who there is;
 //! * `source`: which question goes to which documents.
 
 pub mod answer;
 mod bucket;
 mod client;
 mod config;
+mod document;
 mod entity_field;
 mod failure;
 mod format;
 mod history;
+mod inventory;
 mod key;
 pub mod query;
 mod question;

@@ -71,6 +71,19 @@ impl Fields {
         }
     }
 
+    /// As the configuration says of the index with lists of agents.
+    #[must_use]
+    pub fn of_lists(config: &IndexerConfig) -> Self {
+        let names = config.format.names();
+        Self {
+            entity: vec![names.listed_entity.to_owned()],
+            time: names.listed_time.to_owned(),
+            // Nobody else writes there.
+            count_manager_documents: true,
+            ..Self::of(config)
+        }
+    }
+
     /// Everything in one list; `None` where several fields tell entities apart: a list knows one.
     #[must_use]
     pub fn list(&self, question: Question<'_>, query: &Query<'_>) -> Option<Value> {

@@ -29,7 +29,8 @@ impl Question<'_> {
             Self::Newest | Self::Steps(_) => json!({ "last": { "max": { "field": time } } }),
             Self::Count => json!({}),
             Self::Facts(fields) => {
-                json!({ "newest": { "top_hits": { "size": 1, "_source": fields, "sort": newest_first(time) } } })
+                let newest = json!({ "size": 1, "_source": fields, "sort": newest_first(time) });
+                json!({ "newest": { "top_hits": newest } })
             }
         }
     }

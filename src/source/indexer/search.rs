@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::answer::{self, Page};
-use super::bucket::Bucket;
+use super::bucket::{Bucket, Hit};
 use super::client::Server;
 use super::failure::{self, Failure, Subject};
 use super::query::{self, Fields, MAX_AT_ONCE};
@@ -117,6 +117,21 @@ impl Search<'_> {
     ) -> Result<Page<T>, Failure> {
         let reply = self.send(&query::filter_path(question), body).await?;
         answer::read(&reply.body, pick).map_err(|error| Failure::Final(self.server.told(&error)))
+    }
+
+    /// The documents that `body` asks for.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub async fn documents(&self, body: &Value) -> Result<Vec<Hit>, SourceError> {
+        let reply =
+            self.send(&query::filter_path_of_documents(), body).await.map_err(|failure| match failure {
+                Failure::Final(error) => error,
+                Failure::TooManyBuckets { .. } => {
+                    self.error(SourceReason::Malformed, "counts buckets of a list")
+                }
+            })?;
+        answer::documents(&reply.body).map_err(|error| self.server.told(&error))
     }
 
     /// Sends a search; an answer with another status than 200 is a failure.

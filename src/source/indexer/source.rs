@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use compact_str::CompactString;
 use log_monitor_channels::BuildError;
 use reqwest::Method;
@@ -13,26 +13,32 @@ use serde_json::Value;
 use super::client::Server;
 use super::config::IndexerConfig;
 use super::failure::Subject;
-use super::history;
 use super::query::Fields;
 use super::question::Question;
 use super::search::Search;
 use super::wanted::Wanted;
+use super::{document, history, inventory, key};
 use crate::clock::{Clock, SystemClock};
 use crate::source::{
-    Answer, Entities, Heard, Membership, Observation, Query, Source, SourceError, SourceReason, Volume,
+    Answer, Entities, Heard, Listed, Membership, Observation, Query, Source, SourceError, SourceReason,
+    Volume, Word,
 };
 
 /// A cluster of more managers than this is none; the field is another one.
 const MAX_NODES: usize = 64;
 
+/// The most last words of an entity.
+const MOST_WORDS: usize = 100;
+
 /// An OpenSearch or Elasticsearch that holds Wazuh documents.
 #[derive(Debug)]
 pub struct Indexer {
     server: Server,
+    config: IndexerConfig,
     fields: Fields,
-    node_field: String,
     subject: Subject,
+    /// Where lists of all agents are, if anywhere.
+    lists: Option<(Fields, Subject)>,
     /// Whether the fields are known to exist. A misspelt field finds nothing, and that must not
     /// look like a silent fleet.
     fields_proven: AtomicBool,
@@ -51,11 +57,11 @@ impl Indexer {
             index: config.index().to_owned(),
             fields: entity.chain([("time_field", fields.time.clone())]).collect(),
         };
-        let node_field = config.node_field().to_owned();
         Ok(Self {
-            server: Server::new(config)?,
+            server: Server::new(config.clone())?,
+            lists: lists(&config),
+            config,
             fields,
-            node_field,
             subject,
             fields_proven: AtomicBool::new(false),
         })
@@ -104,6 +110,15 @@ impl Indexer {
     }
 }
 
+/// What to ask and what to say of the index with lists of agents.
+fn lists(config: &IndexerConfig) -> Option<(Fields, Subject)> {
+    let index = config.inventory_index.clone()?;
+    let fields = Fields::of_lists(config);
+    let named = fields.entity.iter().chain([&fields.time]);
+    let named = named.map(|field| ("inventory_index", field.clone())).collect();
+    Some((fields, Subject { username: config.username.clone(), index, fields: named }))
+}
+
 /// The names under `fields` of a `_field_caps` answer.
 fn known_fields(body: &[u8]) -> BTreeSet<String> {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
@@ -126,16 +141,16 @@ impl Source for Indexer {
     }
 
     async fn nodes(&self, query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {
-        let by_node = Fields { entity: vec![self.node_field.clone()], ..self.fields.clone() };
+        let node_field = self.config.node_field();
+        let by_node = Fields { entity: vec![node_field.to_owned()], ..self.fields.clone() };
         let nodes = self.ask_newest(&by_node, &Query { entities: Entities::All(1), ..*query }).await?;
         if nodes.len() > MAX_NODES {
-            let detail =
-                format!("has more than {MAX_NODES} values of `{}`: check `node_field`", self.node_field);
+            let detail = format!("has more than {MAX_NODES} values of `{node_field}`: check `node_field`");
             return Err(self.search(&by_node).error(SourceReason::Mapping, detail));
         }
         let mut homes: BTreeMap<CompactString, (i64, CompactString)> = BTreeMap::new();
         for node in nodes.into_iter().map(|node| node.key) {
-            let within = Some((self.node_field.clone(), node.to_string()));
+            let within = Some((node_field.to_owned(), node.to_string()));
             for seen in self.ask_newest(&Fields { within, ..self.fields.clone() }, query).await? {
                 let home = homes.entry(seen.key).or_insert_with(|| (seen.last_seen, node.clone()));
                 if home.0 < seen.last_seen {
@@ -146,6 +161,22 @@ impl Source for Indexer {
         Ok(homes.into_iter().map(|(key, (_, node))| Membership { key, node }).collect())
     }
 
+    async fn inventory(&self, query: &Query<'_>) -> Result<Vec<Listed>, SourceError> {
+        if let Some((fields, subject)) = &self.lists {
+            let search = Search { server: &self.server, subject, fields };
+            return inventory::of_lists(search, query, self.config.format.names().listed).await;
+        }
+        if is_about_nobody(query) {
+            return Ok(Vec::new());
+        }
+        let search = self.search(&self.fields);
+        self.proven(inventory::of_who_logged(search, query, self.config.about()).await?).await
+    }
+
+    fn lists_all(&self) -> bool {
+        self.lists.is_some()
+    }
+
     async fn volumes(&self, query: &Query<'_>) -> Result<Vec<Volume>, SourceError> {
         if is_about_nobody(query) {
             return Ok(Vec::new());
@@ -154,6 +185,21 @@ impl Source for Indexer {
         let search = self.search(&self.fields);
         let volumes = search.ask(Question::Count, query, |bucket| wanted.volume(bucket)).await?;
         self.proven(volumes).await
+    }
+
+    async fn last_words(
+        &self,
+        key: &str,
+        until: DateTime<Utc>,
+        count: usize,
+    ) -> Result<Vec<Word>, SourceError> {
+        let (Some(values), 1..) = (key::split(key, self.fields.entity.len()), count) else {
+            return Ok(Vec::new());
+        };
+        let until = until.timestamp_millis();
+        let body = self.fields.last_documents(&values, until, count.min(MOST_WORDS), &document::OF_WORDS);
+        let documents = self.search(&self.fields).documents(&body).await?;
+        Ok(documents.iter().filter_map(|hit| document::word(hit, until)).collect())
     }
 
     async fn history(&self, query: &Query<'_>, step: i64) -> Result<Vec<Heard>, SourceError> {
@@ -169,6 +215,9 @@ impl Source for Indexer {
         let to = SystemClock.now();
         let query = Query { from: to - TimeDelta::minutes(1), to, entities: Entities::All(1) };
         self.newest(&query).await?;
+        if self.lists_all() {
+            self.inventory(&query).await?;
+        }
         self.prove_fields().await
     }
 }

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::now;
-use super::server::{INDEX, Server, alert};
+use super::server::{INDEX, Server};
 
 const MONITORING: &str = "wazuh-monitoring-2026.1w";
 const METRICS: &str = "wazuh-metrics-agents";
@@ -111,10 +111,10 @@ pub async fn lists(server: &Server) {
 
 /// What an agent said and what was said about it, the newest first.
 pub async fn last_words(server: &Server) {
-    let mut stopped = alert(&Document { rule: "506".into(), ..Document::disconnected("001", ago(2)) });
+    let mut stopped = Document { rule: "506".into(), ..Document::disconnected("001", ago(2)) }.json();
     stopped["rule"]["description"] = json!("Wazuh agent \u{1b}stopped.\n");
     stopped["rule"]["groups"] = json!("wazuh");
-    let mut bare = alert(&Document::log("001", ago(3)));
+    let mut bare = Document::log("001", ago(3)).json();
     bare["rule"] = Value::Null;
     let own = Document { groups: vec!["log_monitor".into()], ..Document::log("001", ago(1)) };
     let ordinary =

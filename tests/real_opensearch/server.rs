@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::Command;
 
-use chrono::DateTime;
 use log_monitor::simulation::Document;
 use log_monitor::source::indexer::{Indexer, IndexerConfig};
 use log_monitor::source::{Source, SourceContext, SourceKind};
@@ -89,7 +88,7 @@ impl Server {
     /// Replaces what is in the index.
     pub async fn index(&self, documents: &[Document]) {
         self.admin(Method::DELETE, &format!("/{INDEX}"), String::new()).await;
-        self.add(INDEX, documents.iter().map(alert)).await;
+        self.add(INDEX, documents.iter().map(Document::json)).await;
     }
 
     /// Adds documents to an index, which need not exist.
@@ -123,24 +122,4 @@ impl Drop for Server {
 pub fn source(table: &str) -> Box<dyn Source> {
     let config: IndexerConfig = toml::from_str(table).unwrap();
     Indexer::build(config, &SourceContext { name: "wazuh".into() }).unwrap()
-}
-
-/// A document as Wazuh's manager writes it.
-pub fn alert(document: &Document) -> Value {
-    let at = DateTime::from_timestamp_millis(document.at).unwrap();
-    let mut alert = json!({
-        "timestamp": at.format("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string(),
-        "agent": { "id": document.agent, "name": document.name },
-        "manager": { "name": "manager" },
-        "rule": { "id": document.rule, "level": 3, "groups": document.groups },
-        "location": document.location,
-        "full_log": "session opened for user root",
-    });
-    if let Some(hostname) = &document.hostname {
-        alert["predecoder"] = json!({ "hostname": hostname });
-    }
-    if let Some(node) = &document.node {
-        alert["cluster"] = json!({ "name": "wazuh", "node": node });
-    }
-    alert
 }

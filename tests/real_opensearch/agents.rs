@@ -142,17 +142,17 @@ pub async fn last_words(server: &Server) {
     );
 }
 
-/// Events and lists of Wazuh 5, which know neither `location` nor `rule`.
+/// Events and lists of Wazuh 5: data streams, which know neither `location` nor `rule`.
 pub async fn wazuh_5(server: &Server) {
     let keyword = json!({ "type": "keyword" });
     let agent =
         json!({ "properties": { "id": keyword, "name": keyword, "groups": keyword, "version": keyword } });
     let wazuh = json!({ "properties": { "agent": agent, "cluster": { "properties": { "node": keyword } } } });
-    let mappings = json!({ "mappings": { "dynamic": "strict",
-        "properties": { "@timestamp": { "type": "date" }, "wazuh": wazuh } } });
-    for index in [EVENTS, METRICS] {
-        server.admin(Method::PUT, &format!("/{index}"), mappings.to_string()).await;
-    }
+    let mappings = json!({ "dynamic": "strict",
+        "properties": { "@timestamp": { "type": "date" }, "wazuh": wazuh } });
+    let template = json!({ "index_patterns": [EVENTS, METRICS], "priority": 9, "data_stream": {},
+                           "template": { "mappings": mappings } });
+    server.admin(Method::PUT, "/_index_template/wazuh-5", template.to_string()).await;
     let document = |id: &str, at: DateTime<Utc>| {
         let agent =
             json!({ "id": id, "name": format!("agent-{id}"), "groups": ["prod"], "version": "v5.0.0" });

@@ -62,6 +62,7 @@ impl Server {
 
     /// The mappings of Wazuh's own template, as far as a source reads them, and empty indices.
     pub async fn prepare(&self) {
+        self.admin(Method::DELETE, "/_data_stream/wazuh-*", String::new()).await;
         self.admin(Method::DELETE, "/wazuh-*,secret-*", String::new()).await;
         let keyword = json!({ "type": "keyword" });
         let mappings = json!({ "date_detection": false, "properties": {
@@ -91,9 +92,9 @@ impl Server {
         self.add(INDEX, documents.iter().map(Document::json)).await;
     }
 
-    /// Adds documents to an index, which need not exist.
+    /// Adds documents to an index or data stream, which need not exist.
     pub async fn add(&self, index: &str, documents: impl Iterator<Item = Value>) {
-        let action = json!({ "index": { "_index": index } });
+        let action = json!({ "create": { "_index": index } });
         let lines: String = documents.map(|document| format!("{action}\n{document}\n")).collect();
         self.admin(Method::POST, "/_bulk?refresh=true", lines).await;
     }

@@ -13,7 +13,8 @@ use crate::source::wire::{self, Reply, Wire};
 #[derive(Debug)]
 pub struct Server {
     wire: Wire,
-    config: IndexerConfig,
+    /// As it was configured.
+    pub config: IndexerConfig,
 }
 
 impl Server {

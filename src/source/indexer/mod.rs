@@ -1,8 +1,12 @@
 //! Source `indexer`: an OpenSearch or Elasticsearch that holds Wazuh documents.
 //!
-//! One request per call: a `terms` aggregation by entity with the newest time of each. Only what
-//! Elasticsearch 7.10 and OpenSearch 1 to 3 have in common is used, and the version is never looked
-//! at: many sites let the indexer claim another one.
+//! One request per call as a rule: a `terms` aggregation by entity with the newest time of each.
+//!
+//! The version is never looked at: many sites let the indexer claim another one (OpenSearch's
+//! `compatibility.override_main_response_version`). Only what Elasticsearch 7.10 and OpenSearch 1 to 3
+//! document alike is used: `terms`, `max`, `top_hits` and `composite` with `after`, `date_histogram` with
+//! `fixed_interval` (since Elasticsearch 7.2), `track_total_hits` (7.0), `allow_partial_search_results`
+//! (6.3), `unmapped_type`, `filter_path` and `_field_caps`; neither scripts nor points in time nor scrolls.
 //!
 //! * `config`, `format`, `entity_field`: the keys of the table and their defaults;
 //! * `question`, `query`: what is asked, as pure JSON;

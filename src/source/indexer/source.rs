@@ -34,7 +34,6 @@ const MOST_WORDS: usize = 100;
 #[derive(Debug)]
 pub struct Indexer {
     server: Server,
-    config: IndexerConfig,
     fields: Fields,
     subject: Subject,
     /// Where lists of all agents are, if anywhere.
@@ -58,9 +57,8 @@ impl Indexer {
             fields: entity.chain([("time_field", fields.time.clone())]).collect(),
         };
         Ok(Self {
-            server: Server::new(config.clone())?,
             lists: lists(&config),
-            config,
+            server: Server::new(config)?,
             fields,
             subject,
             fields_proven: AtomicBool::new(false),
@@ -141,7 +139,7 @@ impl Source for Indexer {
     }
 
     async fn nodes(&self, query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {
-        let node_field = self.config.node_field();
+        let node_field = self.server.config.node_field();
         let by_node = Fields { entity: vec![node_field.to_owned()], ..self.fields.clone() };
         let nodes = self.ask_newest(&by_node, &Query { entities: Entities::All(1), ..*query }).await?;
         if nodes.len() > MAX_NODES {
@@ -164,13 +162,13 @@ impl Source for Indexer {
     async fn inventory(&self, query: &Query<'_>) -> Result<Vec<Listed>, SourceError> {
         if let Some((fields, subject)) = &self.lists {
             let search = Search { server: &self.server, subject, fields };
-            return inventory::of_lists(search, query, self.config.format.names().listed).await;
+            return inventory::of_lists(search, query, self.server.config.format.names().listed).await;
         }
         if is_about_nobody(query) {
             return Ok(Vec::new());
         }
         let search = self.search(&self.fields);
-        self.proven(inventory::of_who_logged(search, query, self.config.about()).await?).await
+        self.proven(inventory::of_who_logged(search, query, self.server.config.about()).await?).await
     }
 
     fn lists_all(&self) -> bool {

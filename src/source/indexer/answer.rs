@@ -249,4 +249,39 @@ mod tests {
         let page = all(body.to_string().as_bytes()).unwrap();
         assert_eq!((page.after, page.left_out), (Some(json!({ "entity": 7 })), 3));
     }
+
+    #[test]
+    fn buckets_may_lack_anything_but_their_form() {
+        let bare = with_buckets(&json!([{}, { "key": "1", "newest": { "hits": {} } }, { "key": "2" }]));
+        assert_eq!(read(&bare, |_| Some(())).unwrap_err().reason, SourceReason::Malformed, "no key at all");
+        let bare = with_buckets(&json!([{ "key": "1", "newest": { "hits": {} } }, { "key": "2" }]));
+        let wanted = Wanted::by(&query(Entities::All(1)));
+        let volumes = read(&bare, |bucket| wanted.volume(bucket)).unwrap().found;
+        assert_eq!(volumes.iter().map(|volume| volume.count).collect::<Vec<_>>(), [0, 0]);
+        assert_eq!(read(&bare, |bucket| wanted.heard(bucket)).unwrap().found, []);
+        for odd in [json!({ "doc_count": -1 }), json!({ "doc_count": "9" }), json!({ "newest": [{}, {}] })] {
+            let mut bucket = odd.clone();
+            bucket["key"] = json!("1");
+            let error = read(&with_buckets(&json!([bucket])), |_| Some(())).unwrap_err();
+            assert_eq!(error.reason, SourceReason::Malformed, "{odd}");
+        }
+    }
+
+    #[test]
+    fn documents_are_read_only_from_whole_answers() {
+        let whole = r#""timed_out":false,"_shards":{"total":3,"failed":0}"#;
+        let found = |rest: &str| documents(format!("{{{whole}{rest}}}").as_bytes());
+        assert_eq!(found("").unwrap().len(), 0);
+        assert_eq!(found(r#","hits":{"hits":[{},{"_source":{"a":1},"sort":[7]}]}"#).unwrap().len(), 2);
+        for odd in [
+            r#","hits":7"#,
+            r#","hits":{"hits":{}}"#,
+            r#","hits":{"hits":[7]}"#,
+            r#","hits":{"hits":[{"sort":7}]}"#,
+        ] {
+            assert_eq!(found(odd).err().unwrap().reason, SourceReason::Malformed, "{odd}");
+        }
+        let broken = br#"{"timed_out":false,"_shards":{"total":3,"failed":1},"hits":{"hits":[{}]}}"#;
+        assert_eq!(documents(broken).err().unwrap().reason, SourceReason::Incomplete);
+    }
 }

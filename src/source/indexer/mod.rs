@@ -9,7 +9,7 @@
 //! (6.3), `unmapped_type`, `filter_path` and `_field_caps`; neither scripts nor points in time nor scrolls.
 //!
 //! * `config`, `format`, `entity_field`: the keys of the table and their defaults;
-//! * `question`, `query`: what is asked, as pure JSON;
+//! * `question`, `query`, `filter`: what is asked, as pure JSON;
 //! * `client`: one request over the wire, and what broke on the way;
 //! * `failure`: what a refusal of the server means;
 //! * `answer`, `bucket`, `key`, `wanted`: what an answer says;
@@ -26,6 +26,7 @@ mod config;
 mod document;
 mod entity_field;
 mod failure;
+mod filter;
 mod format;
 mod history;
 mod inventory;

@@ -1,13 +1,12 @@
 //! How it is asked, as pure JSON: of which documents, by which entities, in a list or in pages.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::config::IndexerConfig;
-use super::key;
+use super::filter::{MAX_FILTERED, own_documents};
 use super::question::{Question, newest_first};
 use crate::source::{Entities, Query};
 
@@ -21,27 +20,12 @@ pub const ENTITY: &str = "entity";
 /// A page's name for the step of time.
 pub const STEP: &str = "step";
 
-/// With at most this many entities the server filters by them; with more it gives us everything
-/// and we choose. Far below `index.max_terms_count` (65,536), and a short request.
-pub const MAX_FILTERED: usize = 1024;
-
 /// From this many entities on pages are asked for: a server refuses more than
 /// `search.max_buckets` (65,535 by default) at once.
 pub const MAX_AT_ONCE: usize = 50_000;
 
 /// The least size of a list. Room for entities that nobody expects costs nothing.
 const MIN_SIZE: usize = 10_000;
-
-/// Where the manager puts what it writes itself *about* an agent: that it went, that it stopped,
-/// that it has a vulnerability (Wazuh 4.x: `src/monitord`, `src/remoted`, vulnerability scanner).
-const MANAGER_LOCATIONS: [&str; 3] = ["wazuh-monitord", "wazuh-remoted", "vulnerability-detector"];
-
-/// Agent disconnected, removed, stopped (Wazuh 4.x ruleset, `0016-wazuh_rules.xml`).
-const MANAGER_RULES: [&str; 3] = ["504", "505", "506"];
-
-/// The group of the alerts that log-monitor itself may cause; they carry the id of the agent that
-/// forwards them.
-const OWN_GROUP: &str = "log_monitor";
 
 /// What a source asks the same way each time.
 #[derive(Debug, Clone)]
@@ -170,46 +154,6 @@ impl Fields {
             "query": { "bool": { "filter": filter, "must_not": must_not } },
         })
     }
-
-    fn filter(&self, query: &Query<'_>) -> Vec<Value> {
-        let (from, to) = (query.from.timestamp_millis(), query.to.timestamp_millis());
-        let window = json!({ "gte": from, "lte": to, "format": "epoch_millis" });
-        let mut filter = vec![json!({ "range": { self.time.as_str(): window } })];
-        if let Entities::Only(keys) = query.entities
-            && keys.len() <= MAX_FILTERED
-        {
-            filter.extend(self.only(keys));
-        }
-        if let Some((field, value)) = &self.within {
-            filter.push(json!({ "term": { field.as_str(): value } }));
-        }
-        filter
-    }
-
-    /// These entities. Of several fields the server looks at the first, and we at the rest.
-    fn only(&self, keys: &[&str]) -> Option<Value> {
-        let first = self.entity.first()?;
-        if self.entity.len() == 1 {
-            return Some(json!({ "terms": { first: keys } }));
-        }
-        let values = keys.iter().filter_map(|key| key::split(key, self.entity.len())?.into_iter().next());
-        Some(json!({ "terms": { first: values.collect::<BTreeSet<_>>() } }))
-    }
-
-    fn must_not(&self) -> Vec<Value> {
-        if self.count_manager_documents {
-            return Vec::new();
-        }
-        vec![
-            json!({ "terms": { "location": MANAGER_LOCATIONS } }),
-            json!({ "terms": { "rule.id": MANAGER_RULES } }),
-            own_documents(),
-        ]
-    }
-}
-
-fn own_documents() -> Value {
-    json!({ "term": { "rule.groups": OWN_GROUP } })
 }
 
 /// The parameter `filter_path` for a question.
@@ -227,22 +171,22 @@ pub fn filter_path_of_documents() -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use chrono::DateTime;
 
     use super::*;
 
-    fn fields() -> Fields {
+    pub fn fields() -> Fields {
         let config = toml::from_str("url = 'https://a.example'").unwrap();
         Fields::of(&config)
     }
 
-    fn query(entities: Entities<'_>) -> Query<'_> {
+    pub fn query(entities: Entities<'_>) -> Query<'_> {
         let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
         Query { from: at(1_767_225_600), to: at(1_767_226_200), entities }
     }
 
-    fn list(fields: &Fields, entities: Entities<'_>) -> Value {
+    pub fn list(fields: &Fields, entities: Entities<'_>) -> Value {
         fields.list(Question::Newest, &query(entities)).unwrap()
     }
 
@@ -273,16 +217,6 @@ mod tests {
         assert_eq!(size(Entities::All(20_000)), 40_000);
         assert_eq!(size(Entities::All(usize::MAX)), 100_000);
         assert_eq!(size(Entities::Only(&["001", "002"])), 2);
-    }
-
-    #[test]
-    fn a_few_entities_are_filtered_by_the_server_and_many_by_us() {
-        let few = list(&fields(), Entities::Only(&["001", "a\"}],"]));
-        assert_eq!(few["query"]["bool"]["filter"][1], json!({ "terms": { "agent.id": ["001", "a\"}],"] } }));
-        let keys = vec!["x"; MAX_FILTERED + 1];
-        let many = list(&fields(), Entities::Only(&keys));
-        assert_eq!(many["query"]["bool"]["filter"].as_array().unwrap().len(), 1);
-        assert_eq!(many["aggs"]["entities"]["terms"]["size"], 10_000);
     }
 
     #[test]
@@ -318,11 +252,5 @@ mod tests {
                         aggregations.entities.after_key,aggregations.entities.buckets.key,\
                         aggregations.entities.buckets.doc_count";
         assert_eq!(filter_path(Question::Count), expected);
-    }
-
-    #[test]
-    fn documents_of_the_manager_count_only_when_asked_for() {
-        let trusting = Fields { count_manager_documents: true, ..fields() };
-        assert_eq!(list(&trusting, Entities::All(1))["query"]["bool"]["must_not"], json!([]));
     }
 }

@@ -13,7 +13,8 @@ use log_monitor::journal::entities::{Part, Silence};
 use log_monitor::monitor::fleet::{Changed, Fleet, Outcome};
 use log_monitor::monitor::pipeline::{self, Fate};
 use log_monitor::monitor::verdict::Transition;
-use log_monitor::source::indexer::answer::{self, Wanted};
+use log_monitor::source::indexer::answer;
+use log_monitor::source::indexer::wanted::Wanted;
 use log_monitor::source::{Entities, Observation, Query};
 
 const FLEETS: [usize; 3] = [1_000, 10_000, 100_000];
@@ -95,8 +96,8 @@ fn reading(agents: usize) -> impl FnMut() {
     let query = Query { from: at(NOW - 600_000), to: at(NOW), entities: Entities::All(agents) };
     let wanted = Wanted::by(&query);
     move || {
-        let page = answer::read(black_box(&body), &wanted).unwrap();
-        assert_eq!(page.newest.len(), agents);
+        let page = answer::read(black_box(&body), |bucket| wanted.observation(bucket)).unwrap();
+        assert_eq!(page.found.len(), agents);
         black_box(page);
     }
 }

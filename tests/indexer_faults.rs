@@ -187,9 +187,21 @@ async fn an_answer_that_is_not_whole_is_no_answer() {
         indexer.set_mode(mode);
         let error = ask(&*source, Entities::All(3)).await.unwrap_err();
         assert_eq!(error.reason, reason, "{shown}: {error}");
+        assert_eq!(other_refusals(&*source).await, [reason; 4], "{shown}");
     }
     indexer.set_mode(Mode::Normal);
     assert_eq!(keys(&ask(&*source, Entities::All(3)).await.unwrap()), ["001"]);
+}
+
+/// Why no other question than for the newest is answered either.
+async fn other_refusals(source: &dyn Source) -> [SourceReason; 4] {
+    let query = Query { from: now() - TimeDelta::minutes(10), to: now(), entities: Entities::All(3) };
+    [
+        source.volumes(&query).await.unwrap_err().reason,
+        source.history(&query, 60_000).await.unwrap_err().reason,
+        source.inventory(&query).await.unwrap_err().reason,
+        source.last_words("001", now(), 3).await.unwrap_err().reason,
+    ]
 }
 
 #[tokio::test]

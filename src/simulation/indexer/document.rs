@@ -1,6 +1,7 @@
 //! A document as Wazuh's manager writes it, and the fields it is searched by.
 
 use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
 
 /// One alert, as far as anybody searches for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub struct Document {
     pub rule: String,
     /// `rule.groups`.
     pub groups: Vec<String>,
+    /// `rule.description`.
+    pub description: String,
 }
 
 /// How a field is mapped in Wazuh's index template (4.x).
@@ -60,6 +63,7 @@ impl Document {
             node: None,
             rule: "5501".to_owned(),
             groups: vec!["pam".to_owned(), "syslog".to_owned()],
+            description: "PAM: Login session opened.".to_owned(),
         }
     }
 
@@ -70,8 +74,30 @@ impl Document {
             location: "wazuh-monitord".to_owned(),
             rule: "504".to_owned(),
             groups: vec!["wazuh".to_owned()],
+            description: "Wazuh agent disconnected.".to_owned(),
             ..Self::log(agent, at)
         }
+    }
+
+    /// As the manager writes it into the index.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let at = DateTime::from_timestamp_millis(self.at).unwrap_or_default();
+        let mut json = json!({
+            "timestamp": at.format("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string(),
+            "agent": { "id": self.agent, "name": self.name },
+            "manager": { "name": "manager" },
+            "rule": { "id": self.rule, "level": 3, "groups": self.groups, "description": self.description },
+            "location": self.location,
+            "full_log": "session opened for user root",
+        });
+        if let Some(hostname) = &self.hostname {
+            json["predecoder"] = json!({ "hostname": hostname });
+        }
+        if let Some(node) = &self.node {
+            json["cluster"] = json!({ "name": "wazuh", "node": node });
+        }
+        json
     }
 
     /// The values of a keyword field.

@@ -8,6 +8,7 @@ mod aggregate;
 mod document;
 mod errors;
 mod filter_path;
+mod inside;
 mod query;
 mod serve;
 

@@ -98,6 +98,15 @@ fn parts(clause: &Value) -> Result<(&str, &str, &Value), String> {
     Ok((kind, field, argument))
 }
 
+/// The only order of documents that is known: `[{DATE: {"order": "desc", …}}]`.
+pub(super) fn check_newest_first(sort: &Value) -> Result<(), String> {
+    let by = sort[0].as_object().and_then(|by| by.iter().next());
+    match by {
+        Some((field, how)) if mapping(field) == Some(Mapping::Date) && how["order"] == "desc" => Ok(()),
+        _ => Err("only the order by a date, the newest first, is known".to_owned()),
+    }
+}
+
 /// The value of the only key that an object may have.
 pub(super) fn only_key<'a>(value: &'a Value, key: &str) -> Result<&'a Value, String> {
     match value.as_object() {

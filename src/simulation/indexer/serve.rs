@@ -7,9 +7,9 @@ use reqwest::Url;
 use serde_json::{Value, json};
 use wildmatch::WildMatch;
 
-use super::document::{Mapping, mapping};
+use super::document::{Document, Mapping, mapping};
 use super::errors::{self, Refusal};
-use super::query::Filter;
+use super::query::{Filter, check_newest_first};
 use super::{INDEX, Mode, State, aggregate, filter_path};
 
 /// Answers one request.
@@ -92,18 +92,33 @@ fn matching(index: &str) -> Matching {
 }
 
 fn search(state: &State, request: &Value) -> Result<Value, Refusal> {
-    if request["size"] != 0 {
-        return Err("only searches of size 0 are known".into());
-    }
     let filter = Filter::read(&request["query"])?;
-    let found = aggregate::evaluate(&request["aggs"], &filter, &state.documents, state.max_buckets)?;
-    let mut answer = searched(3, Some(&found));
+    let mut answer = searched(3, None);
+    if request["size"] == 0 {
+        answer["aggregations"] =
+            aggregate::evaluate(&request["aggs"], &filter, &state.documents, state.max_buckets)?;
+    } else {
+        answer["hits"]["hits"] = hits(state, &filter, request)?;
+    }
     match state.mode {
         Mode::FailedShards => answer["_shards"]["failed"] = json!(1),
         Mode::TimedOut => answer["timed_out"] = json!(true),
         _ => {}
     }
     Ok(answer)
+}
+
+/// The newest documents that match, with the fields that are wanted of them.
+fn hits(state: &State, filter: &Filter<'_>, request: &Value) -> Result<Value, Refusal> {
+    check_newest_first(&request["sort"])?;
+    let fields = request["_source"].as_array().ok_or("[_source] must be a list")?;
+    let fields = fields.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",");
+    let size = request["size"].as_u64().and_then(|size| usize::try_from(size).ok()).unwrap_or(10);
+    let mut found: Vec<&Document> =
+        state.documents.values().flat_map(|of_agent| filter.select(of_agent)).collect();
+    found.sort_by_key(|document| std::cmp::Reverse(document.at));
+    let hit = |document: &&Document| json!({ "_source": filter_path::apply(&document.json(), &fields), "sort": [document.at] });
+    Ok(found.iter().take(size).map(hit).collect())
 }
 
 fn searched(shards: u64, aggregations: Option<&Value>) -> Value {

@@ -1,52 +1,17 @@
 //! What an answer of the server says, as a pure reading of its bytes. Borrowed and linear: a list
 //! of 10,000 agents is read in a few milliseconds.
 
-use compact_str::CompactString;
-use std::borrow::Cow;
-use std::collections::HashSet;
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
-use crate::source::{Entities, Observation, Query, SourceError, SourceReason};
-
-/// The longest key of an entity, in bytes. A longer one is no agent and no host.
-pub const MAX_KEY: usize = 512;
-
-/// Which part of an answer is wanted.
-pub struct Wanted<'a> {
-    keys: Option<HashSet<&'a str>>,
-    to: i64,
-}
-
-impl<'a> Wanted<'a> {
-    /// What `query` asks for.
-    #[must_use]
-    pub fn by(query: &Query<'a>) -> Self {
-        let keys = match query.entities {
-            Entities::All(_) => None,
-            Entities::Only(keys) => Some(keys.iter().copied().collect()),
-        };
-        Self { keys, to: query.to.timestamp_millis() }
-    }
-
-    fn observation(&self, bucket: Bucket<'_>) -> Option<Observation> {
-        let key = bucket.key.0?;
-        let newest = bucket.last.and_then(|last| last.value)?;
-        let wanted = key.len() <= MAX_KEY && self.keys.as_ref().is_none_or(|keys| keys.contains(&*key));
-        // A document with several times may have one beyond the window.
-        wanted
-            .then(|| Observation { key: CompactString::from(&*key), last_seen: (newest as i64).min(self.to) })
-    }
-}
+use super::bucket::{Bucket, Hit, Hits};
+use crate::source::{SourceError, SourceReason};
 
 /// One list or page that is known to be whole.
-#[derive(Debug, Default, PartialEq)]
-pub struct Page {
-    /// What it says of the wanted entities.
-    pub newest: Vec<Observation>,
-    /// How many entities it lists, wanted or not.
+#[derive(Debug, PartialEq)]
+pub struct Page<T> {
+    /// What was wanted of it.
+    pub found: Vec<T>,
+    /// How many buckets it lists, wanted or not.
     pub listed: usize,
     /// How many documents belong to entities that had no room in it.
     pub left_out: u64,
@@ -54,22 +19,39 @@ pub struct Page {
     pub after: Option<Value>,
 }
 
-/// Reads an answer with status 200.
+impl<T> Default for Page<T> {
+    fn default() -> Self {
+        Self { found: Vec::new(), listed: 0, left_out: 0, after: None }
+    }
+}
+
+/// Reads an answer with status 200, and of each bucket what `pick` wants.
 ///
 /// # Errors
 /// When it is not whole ([`SourceReason::Incomplete`]), when no index was searched
 /// ([`SourceReason::NoIndex`]), or when it is not what a server documents
 /// ([`SourceReason::Malformed`]). The text is the end of a sentence that begins with the server.
-pub fn read(body: &[u8], wanted: &Wanted<'_>) -> Result<Page, SourceError> {
-    let answer: Body<'_> = serde_json::from_slice(body).map_err(|error| unreadable(body, &error))?;
-    answer.check_whole()?;
-    let Some(list) = answer.aggregations.and_then(|aggregations| aggregations.entities) else {
+pub fn read<T>(body: &[u8], pick: impl Fn(&Bucket<'_>) -> Option<T>) -> Result<Page<T>, SourceError> {
+    let Some(list) = whole(body)?.aggregations.and_then(|aggregations| aggregations.entities) else {
         // A filtered answer leaves out what is empty: nobody logged.
         return Ok(Page::default());
     };
-    let listed = list.buckets.len();
-    let newest = list.buckets.into_iter().filter_map(|bucket| wanted.observation(bucket)).collect();
-    Ok(Page { newest, listed, left_out: list.sum_other_doc_count, after: list.after_key })
+    let found = list.buckets.iter().filter_map(pick).collect();
+    Ok(Page { found, listed: list.buckets.len(), left_out: list.sum_other_doc_count, after: list.after_key })
+}
+
+/// Reads an answer with status 200 that lists documents.
+///
+/// # Errors
+/// As [`read`].
+pub fn documents(body: &[u8]) -> Result<Vec<Hit>, SourceError> {
+    Ok(whole(body)?.hits.unwrap_or_default().hits)
+}
+
+fn whole(body: &[u8]) -> Result<Body<'_>, SourceError> {
+    let answer: Body<'_> = serde_json::from_slice(body).map_err(|error| unreadable(body, &error))?;
+    answer.check_whole()?;
+    Ok(answer)
 }
 
 fn unreadable(body: &[u8], error: &serde_json::Error) -> SourceError {
@@ -95,6 +77,7 @@ struct Body<'a> {
     clusters: Clusters,
     #[serde(borrow)]
     aggregations: Option<Aggregations<'a>>,
+    hits: Option<Hits>,
 }
 
 impl Body<'_> {
@@ -147,83 +130,14 @@ struct List<'a> {
     buckets: Vec<Bucket<'a>>,
 }
 
-#[derive(serde::Deserialize)]
-struct Bucket<'a> {
-    #[serde(borrow)]
-    key: Key<'a>,
-    last: Option<Max>,
-}
-
-/// `max` over dates comes as a float of milliseconds, or `null` when there was none.
-#[derive(serde::Deserialize)]
-struct Max {
-    value: Option<f64>,
-}
-
-/// A text, a number, or a page's `{"entity": …}` around one of them. `None` is no key.
-struct Key<'a>(Option<Cow<'a, str>>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(KeyVisitor)
-    }
-}
-
-struct KeyVisitor;
-
-impl<'de> Visitor<'de> for KeyVisitor {
-    type Value = Key<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the key of a bucket")
-    }
-
-    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Key<'de>, E> {
-        Ok(Key(Some(Cow::Borrowed(text))))
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Key<'de>, E> {
-        Ok(Key(Some(Cow::Owned(text.to_owned()))))
-    }
-
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Key<'de>, E> {
-        Ok(Key(Some(Cow::Owned(number.to_string()))))
-    }
-
-    fn visit_i64<E: Error>(self, number: i64) -> Result<Key<'de>, E> {
-        Ok(Key(Some(Cow::Owned(number.to_string()))))
-    }
-
-    fn visit_f64<E: Error>(self, number: f64) -> Result<Key<'de>, E> {
-        Ok(Key(Some(Cow::Owned(number.to_string()))))
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Key<'de>, E> {
-        Ok(Key(Some(Cow::Owned(value.to_string()))))
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Key<'de>, E> {
-        Ok(Key(None))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Key<'de>, A::Error> {
-        let mut key = Key(None);
-        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
-            match &*name {
-                "entity" => key = map.next_value()?,
-                _ => drop(map.next_value::<IgnoredAny>()?),
-            }
-        }
-        Ok(key)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
     use serde_json::json;
 
+    use super::super::wanted::{MAX_KEY, Wanted};
     use super::*;
+    use crate::source::{Entities, Observation, Query};
 
     const TO: i64 = 1_767_226_200_000;
 
@@ -232,8 +146,13 @@ mod tests {
         Query { from: at(TO - 600_000), to: at(TO), entities }
     }
 
-    fn all(body: &[u8]) -> Result<Page, SourceError> {
-        read(body, &Wanted::by(&query(Entities::All(10))))
+    fn all(body: &[u8]) -> Result<Page<Observation>, SourceError> {
+        wanted(body, Entities::All(10))
+    }
+
+    fn wanted(body: &[u8], entities: Entities<'_>) -> Result<Page<Observation>, SourceError> {
+        let wanted = Wanted::by(&query(entities));
+        read(body, |bucket| wanted.observation(bucket))
     }
 
     fn with_buckets(buckets: &Value) -> Vec<u8> {
@@ -258,7 +177,7 @@ mod tests {
         let at = 1_767_226_000_000;
         let expected =
             [seen("001", 1_767_226_100_000), seen("web\"1\\", at), seen("42", at), seen("009", at + 1)];
-        assert_eq!(all(&with_buckets(&buckets)).unwrap().newest, expected);
+        assert_eq!(all(&with_buckets(&buckets)).unwrap().found, expected);
     }
 
     #[test]
@@ -270,22 +189,21 @@ mod tests {
             { "key": "x".repeat(MAX_KEY + 1), "last": { "value": 1.0 } },
         ]);
         let page = all(&with_buckets(&buckets)).unwrap();
-        assert_eq!((page.newest.as_slice(), page.listed), ([].as_slice(), 4));
+        assert_eq!((page.found.as_slice(), page.listed), ([].as_slice(), 4));
     }
 
     #[test]
     fn no_time_lies_beyond_the_window() {
         let buckets = json!([{ "key": "001", "last": { "value": 9e15 } }]);
-        assert_eq!(all(&with_buckets(&buckets)).unwrap().newest, [seen("001", TO)]);
+        assert_eq!(all(&with_buckets(&buckets)).unwrap().found, [seen("001", TO)]);
     }
 
     #[test]
     fn entities_that_nobody_asked_for_are_left_out() {
         let buckets =
             json!([{ "key": "001", "last": { "value": 5.0 } }, { "key": "002", "last": { "value": 6.0 } }]);
-        let page =
-            read(&with_buckets(&buckets), &Wanted::by(&query(Entities::Only(&["002", "003"])))).unwrap();
-        assert_eq!(page.newest, [seen("002", 6)]);
+        let page = wanted(&with_buckets(&buckets), Entities::Only(&["002", "003"])).unwrap();
+        assert_eq!(page.found, [seen("002", 6)]);
     }
 
     #[test]
@@ -330,5 +248,40 @@ mod tests {
             "entities": { "after_key": { "entity": 7 }, "sum_other_doc_count": 3, "buckets": [] } } });
         let page = all(body.to_string().as_bytes()).unwrap();
         assert_eq!((page.after, page.left_out), (Some(json!({ "entity": 7 })), 3));
+    }
+
+    #[test]
+    fn buckets_may_lack_anything_but_their_form() {
+        let bare = with_buckets(&json!([{}, { "key": "1", "newest": { "hits": {} } }, { "key": "2" }]));
+        assert_eq!(read(&bare, |_| Some(())).unwrap_err().reason, SourceReason::Malformed, "no key at all");
+        let bare = with_buckets(&json!([{ "key": "1", "newest": { "hits": {} } }, { "key": "2" }]));
+        let wanted = Wanted::by(&query(Entities::All(1)));
+        let volumes = read(&bare, |bucket| wanted.volume(bucket)).unwrap().found;
+        assert_eq!(volumes.iter().map(|volume| volume.count).collect::<Vec<_>>(), [0, 0]);
+        assert_eq!(read(&bare, |bucket| wanted.heard(bucket)).unwrap().found, []);
+        for odd in [json!({ "doc_count": -1 }), json!({ "doc_count": "9" }), json!({ "newest": [{}, {}] })] {
+            let mut bucket = odd.clone();
+            bucket["key"] = json!("1");
+            let error = read(&with_buckets(&json!([bucket])), |_| Some(())).unwrap_err();
+            assert_eq!(error.reason, SourceReason::Malformed, "{odd}");
+        }
+    }
+
+    #[test]
+    fn documents_are_read_only_from_whole_answers() {
+        let whole = r#""timed_out":false,"_shards":{"total":3,"failed":0}"#;
+        let found = |rest: &str| documents(format!("{{{whole}{rest}}}").as_bytes());
+        assert_eq!(found("").unwrap().len(), 0);
+        assert_eq!(found(r#","hits":{"hits":[{},{"_source":{"a":1},"sort":[7]}]}"#).unwrap().len(), 2);
+        for odd in [
+            r#","hits":7"#,
+            r#","hits":{"hits":{}}"#,
+            r#","hits":{"hits":[7]}"#,
+            r#","hits":{"hits":[{"sort":7}]}"#,
+        ] {
+            assert_eq!(found(odd).err().unwrap().reason, SourceReason::Malformed, "{odd}");
+        }
+        let broken = br#"{"timed_out":false,"_shards":{"total":3,"failed":1},"hits":{"hits":[{}]}}"#;
+        assert_eq!(documents(broken).err().unwrap().reason, SourceReason::Incomplete);
     }
 }

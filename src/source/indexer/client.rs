@@ -13,7 +13,8 @@ use crate::source::wire::{self, Reply, Wire};
 #[derive(Debug)]
 pub struct Server {
     wire: Wire,
-    config: IndexerConfig,
+    /// As it was configured.
+    pub config: IndexerConfig,
 }
 
 impl Server {
@@ -39,10 +40,10 @@ impl Server {
     }
 
     /// `BASE/INDEX/VERB?PARAMETERS`.
-    pub fn url(&self, verb: &str, parameters: &[(&str, &str)]) -> Url {
+    pub fn url(&self, index: &str, verb: &str, parameters: &[(&str, &str)]) -> Url {
         let mut url = self.wire.base.clone();
         if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().push(&self.config.index).push(verb);
+            path.pop_if_empty().push(index).push(verb);
         }
         url.query_pairs_mut().extend_pairs(parameters);
         url

@@ -8,6 +8,8 @@ use reqwest::Url;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::entity_field::EntityField;
+use super::format::{About, Format};
 use crate::config::duration::Span;
 use crate::source::ca_file::CaFile;
 use crate::source::tls;
@@ -18,9 +20,12 @@ use crate::source::tls;
 pub struct IndexerConfig {
     /// Base URL, such as `https://indexer.example:9200`; a path in front of it is kept.
     pub url: String,
-    /// Index pattern, or several with commas between them.
-    #[serde(default = "alerts")]
-    pub index: String,
+    /// The Wazuh that wrote the documents, `wazuh4` or `wazuh5`. It sets `index` and the fields.
+    #[serde(default)]
+    pub format: Format,
+    /// Index pattern, or several with commas between them. Default: `wazuh-alerts-*`, or
+    /// `wazuh-events-v5-*`.
+    index: Option<String>,
     /// User who may read the index pattern.
     pub username: Option<String>,
     /// Their password.
@@ -40,36 +45,25 @@ pub struct IndexerConfig {
     /// How long one request may take, its answer included.
     #[serde(default = "half_a_minute")]
     pub timeout: Span,
-    /// The field that tells entities apart. It must be a keyword or a number.
-    #[serde(default = "agent_id")]
-    pub entity_field: String,
-    /// The field with the time of a document, by the clock of the Wazuh manager.
-    #[serde(default = "timestamp")]
-    pub time_field: String,
+    /// The field that tells entities apart, a keyword or a number; or a list of fields, whose values
+    /// with a `|` between them are the entity. Default: `agent.id`, or `wazuh.agent.id`.
+    entity_field: Option<EntityField>,
+    /// The field with the time of a document, by the clock of the Wazuh manager. Default: `timestamp`,
+    /// or `@timestamp`.
+    time_field: Option<String>,
     /// The field with the manager's name in a cluster. Agents that fall silent together are told by
-    /// what they have in common.
-    #[serde(default = "cluster_node")]
-    pub node_field: String,
+    /// what they have in common. Default: `cluster.node`, or `wazuh.cluster.node`.
+    node_field: Option<String>,
+    /// The field with the name of an entity. Default: `agent.name`, or `wazuh.agent.name`, where (first
+    /// of all) agents are told apart.
+    name_field: Option<String>,
+    /// The index with lists of all agents, such as `wazuh-monitoring-*` of the Wazuh 4.x dashboard or
+    /// `wazuh-metrics-agents` of Wazuh 5. Without one only those are known who log.
+    pub inventory_index: Option<String>,
     /// `true` takes documents that the manager writes about an agent (disconnected, stopped,
     /// vulnerabilities) for signs of life.
     #[serde(default)]
     pub count_manager_documents: bool,
-}
-
-fn alerts() -> String {
-    "wazuh-alerts-*".to_owned()
-}
-
-fn agent_id() -> String {
-    "agent.id".to_owned()
-}
-
-fn cluster_node() -> String {
-    "cluster.node".to_owned()
-}
-
-fn timestamp() -> String {
-    "timestamp".to_owned()
 }
 
 const fn yes() -> bool {
@@ -84,6 +78,40 @@ const fn half_a_minute() -> Span {
 const MAX_TIMEOUT: Duration = Duration::from_secs(600);
 
 impl IndexerConfig {
+    /// The index pattern.
+    #[must_use]
+    pub fn index(&self) -> &str {
+        self.index.as_deref().unwrap_or(self.format.names().index)
+    }
+
+    /// The fields that tell entities apart; at least one.
+    #[must_use]
+    pub fn entity_fields(&self) -> Vec<String> {
+        let named = self.entity_field.as_ref().map(|field| field.names().to_vec());
+        named.unwrap_or_else(|| vec![self.format.names().entity.to_owned()])
+    }
+
+    /// The field with the time of a document.
+    #[must_use]
+    pub fn time_field(&self) -> &str {
+        self.time_field.as_deref().unwrap_or(self.format.names().time)
+    }
+
+    /// The field with the manager's name.
+    #[must_use]
+    pub fn node_field(&self) -> &str {
+        self.node_field.as_deref().or(self.format.names().agent.node).unwrap_or_default()
+    }
+
+    /// The fields in which a document describes its entity.
+    #[must_use]
+    pub fn about(&self) -> About<'_> {
+        let names = self.format.names();
+        let of_agents = self.entity_fields().first().is_some_and(|first| first == names.entity);
+        let agent = if of_agents { names.agent } else { About::default() };
+        About { name: self.name_field.as_deref().or(agent.name), node: Some(self.node_field()), ..agent }
+    }
+
     /// What it says about certificates.
     #[must_use]
     pub fn tls(&self) -> tls::Keys<'_> {
@@ -100,16 +128,22 @@ impl IndexerConfig {
         let mut problems = Vec::new();
         problems.extend(check_url("url", &self.url, self.insecure));
         problems.extend(self.url_problem());
-        problems.extend(self.index_problem());
+        problems.extend(index_problem("index", self.index()));
+        problems.extend(self.inventory_problem());
         problems.extend(self.login_problem());
         problems.extend(self.timeout_problem());
-        for (key, field) in [("entity_field", &self.entity_field), ("time_field", &self.time_field)] {
-            if field.is_empty() || field.contains(char::is_whitespace) {
-                problems.push(Problem::at(key, "not the name of a field"));
-            }
-        }
+        problems.extend(self.field_problems());
         problems.extend(self.tls().problems());
         problems
+    }
+
+    fn field_problems(&self) -> impl Iterator<Item = Problem> {
+        let entity = self.entity_fields().into_iter().map(|field| ("entity_field", field));
+        let name = self.name_field.as_deref().map(|field| ("name_field", field));
+        let others = [("time_field", self.time_field()), ("node_field", self.node_field())].into_iter();
+        let all = entity.chain(others.chain(name).map(|(key, field)| (key, field.to_owned())));
+        let bad = |field: &str| field.is_empty() || field.contains(char::is_whitespace);
+        all.filter(move |(_, field)| bad(field)).map(|(key, _)| Problem::at(key, "not the name of a field"))
     }
 
     fn url_problem(&self) -> Option<Problem> {
@@ -126,16 +160,14 @@ impl IndexerConfig {
         None
     }
 
-    /// An index pattern becomes one segment of the path. `..` would vanish there, and an empty one
-    /// would search everything.
-    fn index_problem(&self) -> Option<Problem> {
-        let bad = |c: char| c.is_whitespace() || c.is_control() || "/\\?#\"|".contains(c);
-        let odd = |part: &str| part.is_empty() || part.starts_with('_') || part.trim_matches('.').is_empty();
-        if self.index.contains(bad) || self.index.split(',').any(odd) {
-            let problem = Problem::at("index", "not an index pattern");
-            return Some(problem.help("an example is `wazuh-alerts-*`"));
-        }
-        None
+    fn inventory_problem(&self) -> Option<Problem> {
+        let index = self.inventory_index.as_deref()?;
+        let others = self.entity_fields() != [self.format.names().entity];
+        let problem = || {
+            let problem = Problem::at("inventory_index", "it lists agents, and `entity_field` names others");
+            problem.help("leave one of them out")
+        };
+        index_problem("inventory_index", index).or_else(|| others.then(problem))
     }
 
     fn login_problem(&self) -> Option<Problem> {
@@ -158,6 +190,15 @@ impl IndexerConfig {
     }
 }
 
+/// An index pattern becomes one segment of the path. `..` would vanish there, and an empty one would
+/// search everything.
+fn index_problem(key: &'static str, index: &str) -> Option<Problem> {
+    let bad = |c: char| c.is_whitespace() || c.is_control() || "/\\?#\"|".contains(c);
+    let odd = |part: &str| part.is_empty() || part.starts_with('_') || part.trim_matches('.').is_empty();
+    let wrong = index.contains(bad) || index.split(',').any(odd);
+    wrong.then(|| Problem::at(key, "not an index pattern").help("an example is `wazuh-alerts-*`"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,11 +211,36 @@ mod tests {
     #[test]
     fn a_url_is_enough() {
         let config: IndexerConfig = toml::from_str("url = 'https://indexer.example:9200'").unwrap();
-        assert_eq!(config.index, "wazuh-alerts-*");
-        assert_eq!((config.entity_field.as_str(), config.time_field.as_str()), ("agent.id", "timestamp"));
+        assert_eq!((config.index(), config.time_field()), ("wazuh-alerts-*", "timestamp"));
+        assert_eq!((config.entity_fields(), config.node_field()), (vec!["agent.id".into()], "cluster.node"));
         assert_eq!(config.timeout.0, Duration::from_secs(30));
         assert!(config.verify_certificates && !config.count_manager_documents && !config.insecure);
         assert_eq!(config.problems(), []);
+    }
+
+    #[test]
+    fn a_format_names_index_and_fields_and_each_can_be_another() {
+        let with = |keys: &str| -> IndexerConfig {
+            toml::from_str(&format!("url = 'https://a.example'\n{keys}")).unwrap()
+        };
+        let five = with("format = 'wazuh5'\nnode_field = 'observer.hostname'");
+        assert_eq!((five.index(), five.time_field()), ("wazuh-events-v5-*", "@timestamp"));
+        assert_eq!(
+            (five.entity_fields(), five.node_field()),
+            (vec!["wazuh.agent.id".into()], "observer.hostname")
+        );
+        assert_eq!(five.about().name, Some("wazuh.agent.name"));
+        assert_eq!(with("entity_field = 'predecoder.hostname'").about().fields(), ["cluster.node"]);
+        let logs = with("entity_field = ['agent.id', 'location']");
+        assert_eq!(logs.entity_fields(), ["agent.id", "location"]);
+        for wrong in ["[]", "['a', 'a']", "['a', 1]", "7", "['1','2','3','4','5','6','7','8','9']"] {
+            let text = format!("url = 'https://a.example'\nentity_field = {wrong}");
+            assert!(toml::from_str::<IndexerConfig>(&text).is_err(), "{wrong}");
+        }
+        assert_eq!(
+            problems("url = 'https://a.example'\nentity_field = ['a', 'b c']"),
+            [("entity_field", false)]
+        );
     }
 
     #[test]
@@ -197,6 +263,22 @@ mod tests {
         for good in ["wazuh-alerts-*", "wazuh-alerts-4.x-*,site2:wazuh-archives-*", "*", "a,-b"] {
             assert_eq!(with(good), [], "{good:?}");
         }
+    }
+
+    #[test]
+    fn a_list_of_agents_is_for_a_watch_of_agents() {
+        let with = |keys: &str| problems(&format!("url = 'https://a.example'\n{keys}"));
+        assert_eq!(with("inventory_index = 'wazuh-monitoring-*'\nentity_field = 'agent.id'"), []);
+        let wrong = [("inventory_index", false)];
+        assert_eq!(with("inventory_index = '../x'"), wrong);
+        assert_eq!(
+            with("inventory_index = 'wazuh-monitoring-*'\nentity_field = ['agent.id', 'location']"),
+            wrong
+        );
+        assert_eq!(
+            with("inventory_index = 'wazuh-monitoring-*'\nformat = 'wazuh5'\nentity_field = 'agent.id'"),
+            wrong
+        );
     }
 
     #[test]

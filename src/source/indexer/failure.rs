@@ -26,7 +26,7 @@ pub struct Subject {
     /// The index pattern.
     pub index: String,
     /// The fields that a mapping may contradict, as key and value of the configuration.
-    pub fields: [(&'static str, String); 2],
+    pub fields: Vec<(&'static str, String)>,
 }
 
 /// What an answer with another status than 200 means. The text is the end of a sentence that
@@ -160,7 +160,7 @@ mod tests {
         let subject = Subject {
             username: Some("reader".into()),
             index: "wazuh-alerts-*".into(),
-            fields: [("entity_field", "agent.id".into()), ("time_field", "timestamp".into())],
+            fields: vec![("entity_field", "agent.id".into()), ("time_field", "timestamp".into())],
         };
         match meaning(status, body.as_bytes(), &subject) {
             Failure::Final(error) => error,
@@ -185,11 +185,7 @@ mod tests {
     fn too_many_buckets_is_found_at_any_depth() {
         let inner = json!({ "type": "too_many_buckets_exception", "reason": "…", "max_buckets": 65_535 });
         let outer = json!({ "type": "search_phase_execution_exception", "reason": "" });
-        let subject = Subject {
-            username: None,
-            index: String::new(),
-            fields: [("", String::new()), ("", String::new())],
-        };
+        let subject = Subject { username: None, index: String::new(), fields: Vec::new() };
         for (place, value) in [
             ("caused_by", inner.clone()),
             ("failed_shards", json!([{ "reason": { "type": "x", "caused_by": inner } }])),

@@ -1,27 +1,46 @@
 //! Source `indexer`: an OpenSearch or Elasticsearch that holds Wazuh documents.
 //!
-//! One request per call: a `terms` aggregation by entity with the newest time of each. Only what
-//! Elasticsearch 7.10 and OpenSearch 1 to 3 have in common is used, and the version is never looked
-//! at: many sites let the indexer claim another one.
+//! One request per call as a rule: a `terms` aggregation by entity with the newest time of each.
 //!
-//! * `config`: the keys of the table;
-//! * `query`: what is asked, as pure JSON;
+//! The version is never looked at: many sites let the indexer claim another one (OpenSearch's
+//! `compatibility.override_main_response_version`). Only what Elasticsearch 7.10 and OpenSearch 1 to 3
+//! document alike is used: `terms`, `max`, `top_hits` and `composite` with `after`, `date_histogram` with
+//! `fixed_interval` (since Elasticsearch 7.2), `track_total_hits` (7.0), `allow_partial_search_results`
+//! (6.3), `unmapped_type`, `filter_path` and `_field_caps`; neither scripts nor points in time nor scrolls.
+//!
+//! * `config`, `format`, `entity_field`: the keys of the table and their defaults;
+//! * `question`, `query`, `filter`: what is asked, as pure JSON;
 //! * `client`: one request over the wire, and what broke on the way;
 //! * `failure`: what a refusal of the server means;
-//! * `answer`: what an answer says;
-//! * `search`: puts them together, and pages where one answer would be too large.
+//! * `answer`, `bucket`, `key`, `wanted`: what an answer says;
+//! * `search`: puts them together, and pages where one answer would be too large;
+//! * `document`: what a single document says;
+//! * `history`: a long time in slices;
+//! * `inventory`: who there is;
+//! * `source`: which question goes to which documents.
 
 pub mod answer;
+mod bucket;
 mod client;
 mod config;
+mod document;
+mod entity_field;
 mod failure;
+mod filter;
+mod format;
+mod history;
+mod inventory;
+mod key;
 pub mod query;
+mod question;
 mod search;
+mod source;
+pub mod wanted;
 
 use log_monitor_channels::{BuildError, Problem};
 
 pub use config::IndexerConfig;
-pub use search::Indexer;
+pub use source::Indexer;
 
 use super::{Source, SourceContext, SourceKind};
 

@@ -1,21 +1,24 @@
-//! What is asked, as pure JSON: the newest time of each entity within a window.
+//! How it is asked, as pure JSON: of which documents, by which entities, in a list or in pages.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::config::IndexerConfig;
+use super::filter::{MAX_FILTERED, own_documents};
+use super::question::{Question, newest_first};
 use crate::source::{Entities, Query};
 
-/// The parts of an answer that are wanted. An error is asked for as well: it must never be what
-/// the filter leaves out.
-pub const FILTER_PATH: &str = "took,timed_out,_shards,_clusters,error,status,\
-    aggregations.entities.sum_other_doc_count,aggregations.entities.after_key,\
-    aggregations.entities.buckets.key,aggregations.entities.buckets.last.value";
+/// The parts of every answer that are wanted. An error is asked for as well: it must never be what the
+/// filter leaves out.
+const PARTS: &str = "took,timed_out,_shards,_clusters,error,status";
 
-/// With at most this many entities the server filters by them; with more it gives us everything
-/// and we choose. Far below `index.max_terms_count` (65,536), and a short request.
-pub const MAX_FILTERED: usize = 1024;
+/// A page's name for the entity. Where several fields tell entities apart, a digit follows: their order.
+pub const ENTITY: &str = "entity";
+
+/// A page's name for the step of time.
+pub const STEP: &str = "step";
 
 /// From this many entities on pages are asked for: a server refuses more than
 /// `search.max_buckets` (65,535 by default) at once.
@@ -24,22 +27,11 @@ pub const MAX_AT_ONCE: usize = 50_000;
 /// The least size of a list. Room for entities that nobody expects costs nothing.
 const MIN_SIZE: usize = 10_000;
 
-/// Where the manager puts what it writes itself *about* an agent: that it went, that it stopped,
-/// that it has a vulnerability (Wazuh 4.x: `src/monitord`, `src/remoted`, vulnerability scanner).
-const MANAGER_LOCATIONS: [&str; 3] = ["wazuh-monitord", "wazuh-remoted", "vulnerability-detector"];
-
-/// Agent disconnected, removed, stopped (Wazuh 4.x ruleset, `0016-wazuh_rules.xml`).
-const MANAGER_RULES: [&str; 3] = ["504", "505", "506"];
-
-/// The group of the alerts that log-monitor itself may cause; they carry the id of the agent that
-/// forwards them.
-const OWN_GROUP: &str = "log_monitor";
-
 /// What a source asks the same way each time.
 #[derive(Debug, Clone)]
 pub struct Fields {
-    /// Tells entities apart.
-    pub entity: String,
+    /// Tell entities apart; at least one.
+    pub entity: Vec<String>,
     /// The time of a document.
     pub time: String,
     /// Only documents with this value in this field.
@@ -55,93 +47,147 @@ impl Fields {
     #[must_use]
     pub fn of(config: &IndexerConfig) -> Self {
         Self {
-            entity: config.entity_field.clone(),
-            time: config.time_field.clone(),
+            entity: config.entity_fields(),
+            time: config.time_field().to_owned(),
             within: None,
             count_manager_documents: config.count_manager_documents,
             patience: config.timeout.0.mul_f64(0.8),
         }
     }
 
-    /// Everything in one list.
+    /// As the configuration says of the index with lists of agents.
     #[must_use]
-    pub fn list(&self, query: &Query<'_>) -> Value {
+    pub fn of_lists(config: &IndexerConfig) -> Self {
+        let names = config.format.names();
+        Self {
+            entity: vec![names.listed_entity.to_owned()],
+            time: names.listed_time.to_owned(),
+            // Nobody else writes there.
+            count_manager_documents: true,
+            ..Self::of(config)
+        }
+    }
+
+    /// Everything in one list; `None` where several fields tell entities apart: a list knows one.
+    #[must_use]
+    pub fn list(&self, question: Question<'_>, query: &Query<'_>) -> Option<Value> {
+        let [entity] = self.entity.as_slice() else { return None };
         let size = match query.entities {
             Entities::All(expected) => expected.saturating_mul(2).clamp(MIN_SIZE, 2 * MAX_AT_ONCE),
             Entities::Only(keys) if keys.len() <= MAX_FILTERED => keys.len(),
             // The others are in the list, too, and nobody knows how many they are.
             Entities::Only(keys) => keys.len().saturating_mul(2).clamp(MIN_SIZE, 2 * MAX_AT_ONCE),
         };
-        let terms = json!({ "field": self.entity, "size": size.max(1), "order": { "_key": "asc" } });
-        self.request(query, &json!({ "terms": terms, "aggs": self.newest() }))
+        let terms = json!({ "field": entity, "size": size.max(1), "order": { "_key": "asc" } });
+        let entities = json!({ "terms": terms, "aggs": question.aggregations(&self.time) });
+        Some(self.aggregation(query, &entities))
     }
 
     /// One page of `size`, the one that follows `after`.
     #[must_use]
-    pub fn page(&self, query: &Query<'_>, size: usize, after: Option<&Value>) -> Value {
-        let source = json!({ "entity": { "terms": { "field": self.entity } } });
-        let mut composite = json!({ "size": size, "sources": [source] });
+    pub fn page(
+        &self,
+        question: Question<'_>,
+        query: &Query<'_>,
+        size: usize,
+        after: Option<&Value>,
+    ) -> Value {
+        let mut composite = json!({ "size": size, "sources": self.sources(question) });
         if let Some(after) = after {
             composite["after"] = after.clone();
         }
-        self.request(query, &json!({ "composite": composite, "aggs": self.newest() }))
+        let entities = json!({ "composite": composite, "aggs": question.aggregations(&self.time) });
+        self.aggregation(query, &entities)
     }
 
-    fn newest(&self) -> Value {
-        json!({ "last": { "max": { "field": self.time } } })
+    /// What a page is sorted by: the step first, so that pages follow the time.
+    fn sources(&self, question: Question<'_>) -> Vec<Value> {
+        let named = |(at, field)| match self.entity.len() {
+            1 => json!({ ENTITY: { "terms": { "field": field } } }),
+            _ => json!({ format!("{ENTITY}{at}"): { "terms": { "field": field } } }),
+        };
+        let entity = self.entity.iter().enumerate().map(named);
+        let step = match question {
+            Question::Steps(step) => {
+                let interval = format!("{step}ms");
+                Some(
+                    json!({ STEP: { "date_histogram": { "field": self.time, "fixed_interval": interval } } }),
+                )
+            }
+            _ => None,
+        };
+        step.into_iter().chain(entity).collect()
     }
 
-    fn request(&self, query: &Query<'_>, entities: &Value) -> Value {
+    fn aggregation(&self, query: &Query<'_>, entities: &Value) -> Value {
+        let mut request = self.request(&self.filter(query), &self.must_not());
+        request["size"] = json!(0);
+        request["aggs"] = json!({ "entities": entities });
+        request
+    }
+
+    /// The last `count` documents of the entity with these values, the newest first. Whatever is said
+    /// about it is wanted, but for what we caused ourselves.
+    #[must_use]
+    pub fn last_documents(
+        &self,
+        values: &[Cow<'_, str>],
+        until: i64,
+        count: usize,
+        wanted: &[&str],
+    ) -> Value {
+        let window = json!({ "lte": until, "format": "epoch_millis" });
+        let mut filter = vec![json!({ "range": { self.time.as_str(): window } })];
+        filter
+            .extend(self.entity.iter().zip(values).map(|(field, value)| json!({ "term": { field: value } })));
+        let mut request = self.request(&filter, &[own_documents()]);
+        request["size"] = json!(count);
+        request["_source"] = json!(wanted);
+        request["sort"] = newest_first(&self.time);
+        request
+    }
+
+    fn request(&self, filter: &[Value], must_not: &[Value]) -> Value {
         json!({
-            "size": 0,
             "track_total_hits": false,
             "timeout": format!("{}ms", self.patience.as_millis()),
-            "query": { "bool": { "filter": self.filter(query), "must_not": self.must_not() } },
-            "aggs": { "entities": entities },
+            "query": { "bool": { "filter": filter, "must_not": must_not } },
         })
-    }
-
-    fn filter(&self, query: &Query<'_>) -> Vec<Value> {
-        let (from, to) = (query.from.timestamp_millis(), query.to.timestamp_millis());
-        let window = json!({ "gte": from, "lte": to, "format": "epoch_millis" });
-        let mut filter = vec![json!({ "range": { self.time.as_str(): window } })];
-        if let Entities::Only(keys) = query.entities
-            && keys.len() <= MAX_FILTERED
-        {
-            filter.push(json!({ "terms": { self.entity.as_str(): keys } }));
-        }
-        if let Some((field, value)) = &self.within {
-            filter.push(json!({ "term": { field.as_str(): value } }));
-        }
-        filter
-    }
-
-    fn must_not(&self) -> Vec<Value> {
-        if self.count_manager_documents {
-            return Vec::new();
-        }
-        vec![
-            json!({ "terms": { "location": MANAGER_LOCATIONS } }),
-            json!({ "terms": { "rule.id": MANAGER_RULES } }),
-            json!({ "term": { "rule.groups": OWN_GROUP } }),
-        ]
     }
 }
 
+/// The parameter `filter_path` for a question.
+#[must_use]
+pub fn filter_path(question: Question<'_>) -> String {
+    let list = "aggregations.entities";
+    let of_bucket: String = question.parts().iter().map(|part| format!(",{list}.buckets.{part}")).collect();
+    format!("{PARTS},{list}.sum_other_doc_count,{list}.after_key{of_bucket}")
+}
+
+/// The parameter `filter_path` for documents.
+#[must_use]
+pub fn filter_path_of_documents() -> String {
+    format!("{PARTS},hits.hits._source,hits.hits.sort")
+}
+
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use chrono::DateTime;
 
     use super::*;
 
-    fn fields() -> Fields {
+    pub fn fields() -> Fields {
         let config = toml::from_str("url = 'https://a.example'").unwrap();
         Fields::of(&config)
     }
 
-    fn query(entities: Entities<'_>) -> Query<'_> {
+    pub fn query(entities: Entities<'_>) -> Query<'_> {
         let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
         Query { from: at(1_767_225_600), to: at(1_767_226_200), entities }
+    }
+
+    pub fn list(fields: &Fields, entities: Entities<'_>) -> Value {
+        fields.list(Question::Newest, &query(entities)).unwrap()
     }
 
     #[test]
@@ -162,30 +208,21 @@ mod tests {
                 "aggs": { "last": { "max": { "field": "timestamp" } } },
             } },
         });
-        assert_eq!(fields().list(&query(Entities::All(50))), expected);
+        assert_eq!(list(&fields(), Entities::All(50)), expected);
     }
 
     #[test]
     fn a_list_has_room_for_twice_the_agents() {
-        let size = |entities| fields().list(&query(entities))["aggs"]["entities"]["terms"]["size"].clone();
+        let size = |entities| list(&fields(), entities)["aggs"]["entities"]["terms"]["size"].clone();
         assert_eq!(size(Entities::All(20_000)), 40_000);
         assert_eq!(size(Entities::All(usize::MAX)), 100_000);
         assert_eq!(size(Entities::Only(&["001", "002"])), 2);
     }
 
     #[test]
-    fn a_few_entities_are_filtered_by_the_server_and_many_by_us() {
-        let few = fields().list(&query(Entities::Only(&["001", "a\"}],"])));
-        assert_eq!(few["query"]["bool"]["filter"][1], json!({ "terms": { "agent.id": ["001", "a\"}],"] } }));
-        let keys = vec!["x"; MAX_FILTERED + 1];
-        let many = fields().list(&query(Entities::Only(&keys)));
-        assert_eq!(many["query"]["bool"]["filter"].as_array().unwrap().len(), 1);
-        assert_eq!(many["aggs"]["entities"]["terms"]["size"], 10_000);
-    }
-
-    #[test]
     fn a_page_goes_on_behind_the_one_before() {
-        let page = fields().page(&query(Entities::All(9)), 500, Some(&json!({ "entity": "099" })));
+        let page =
+            fields().page(Question::Newest, &query(Entities::All(9)), 500, Some(&json!({ "entity": "099" })));
         let expected = json!({
             "size": 500, "sources": [{ "entity": { "terms": { "field": "agent.id" } } }],
             "after": { "entity": "099" },
@@ -194,8 +231,26 @@ mod tests {
     }
 
     #[test]
-    fn documents_of_the_manager_count_only_when_asked_for() {
-        let trusting = Fields { count_manager_documents: true, ..fields() };
-        assert_eq!(trusting.list(&query(Entities::All(1)))["query"]["bool"]["must_not"], json!([]));
+    fn entities_of_several_fields_come_in_pages_and_the_server_looks_at_the_first_field() {
+        let entity = vec!["agent.id".to_owned(), "location".to_owned()];
+        let fields = Fields { entity, ..fields() };
+        let asked = query(Entities::Only(&["0%7C1|/a|b", "001|/c", "001|/d", "none"]));
+        assert_eq!(fields.list(Question::Newest, &asked), None);
+        let page = fields.page(Question::Steps(60_000), &asked, 9, None);
+        let sources = json!([
+            { "step": { "date_histogram": { "field": "timestamp", "fixed_interval": "60000ms" } } },
+            { "entity0": { "terms": { "field": "agent.id" } } },
+            { "entity1": { "terms": { "field": "location" } } },
+        ]);
+        assert_eq!(page["aggs"]["entities"]["composite"]["sources"], sources);
+        assert_eq!(page["query"]["bool"]["filter"][1], json!({ "terms": { "agent.id": ["001", "0|1"] } }));
+    }
+
+    #[test]
+    fn only_what_a_question_needs_is_sent_back() {
+        let expected = "took,timed_out,_shards,_clusters,error,status,aggregations.entities.sum_other_doc_count,\
+                        aggregations.entities.after_key,aggregations.entities.buckets.key,\
+                        aggregations.entities.buckets.doc_count";
+        assert_eq!(filter_path(Question::Count), expected);
     }
 }

@@ -1,149 +1,18 @@
 //! Source `indexer` against a real OpenSearch with TLS and users, started by
 //! `tests/real/opensearch.sh`. One test, since one server is shared by all cases.
 
-use std::collections::{BTreeSet, HashMap};
-use std::path::PathBuf;
-use std::process::Command;
+mod agents;
+mod questions;
+mod server;
+
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use log_monitor::simulation::{Document, SimulatedIndexer};
-use log_monitor::source::indexer::{Indexer, IndexerConfig};
-use log_monitor::source::{
-    Answer, Entities, Query, Source, SourceContext, SourceError, SourceKind, SourceReason,
-};
-use reqwest::{Certificate, Client, Method};
+use log_monitor::source::{Answer, Entities, Query, Source, SourceError, SourceReason};
+use reqwest::Method;
 use serde_json::{Value, json};
-
-const INDEX: &str = "wazuh-alerts-4.x-2026.01.01";
-
-/// A started server, and how to reach it.
-struct Server {
-    env: HashMap<String, String>,
-    admin: Client,
-    /// The folder to stop when the test is over; `None` = somebody else's server.
-    ours: Option<PathBuf>,
-}
-
-fn script(arguments: &[&str]) -> String {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/real/opensearch.sh");
-    let output = Command::new("sh").arg(path).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-impl Server {
-    /// Uses the one that was started into `LOG_MONITOR_TEST_OPENSEARCH`, or starts its own.
-    fn start() -> Self {
-        let given = std::env::var_os("LOG_MONITOR_TEST_OPENSEARCH").map(PathBuf::from);
-        let folder =
-            given.clone().unwrap_or_else(|| std::env::temp_dir().join("log-monitor-test-opensearch"));
-        let env = script(&["start", folder.to_str().unwrap()]);
-        let env: HashMap<_, _> = env
-            .lines()
-            .filter_map(|line| line.split_once('='))
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .collect();
-        let ca = Certificate::from_pem(&std::fs::read(&env["OPENSEARCH_CA"]).unwrap()).unwrap();
-        let admin = log_monitor_channels::http::client_builder().tls_certs_merge([ca]).build().unwrap();
-        Self { env, admin, ours: given.is_none().then_some(folder) }
-    }
-
-    /// Asks as the administrator, and insists on success.
-    async fn admin(&self, method: Method, path: &str, body: String) -> Value {
-        let request = self.admin.request(method, format!("{}{path}", self.env["OPENSEARCH_URL"]));
-        let request = request.basic_auth("admin", Some(&self.env["OPENSEARCH_ADMIN"]));
-        let response = request.header("content-type", "application/json").body(body).send().await.unwrap();
-        let status = response.status();
-        let answer: Value = response.json().await.unwrap();
-        assert!(status.is_success() && answer["errors"] != true, "{path}: {status} {answer}");
-        answer
-    }
-
-    async fn set_max_buckets(&self, limit: Value) {
-        let settings = json!({ "transient": { "search.max_buckets": limit } });
-        self.admin(Method::PUT, "/_cluster/settings", settings.to_string()).await;
-    }
-
-    /// The mappings of Wazuh's own template, as far as a source reads them, and empty indices.
-    async fn prepare(&self) {
-        self.admin(Method::DELETE, "/wazuh-*,secret-*", String::new()).await;
-        let keyword = json!({ "type": "keyword" });
-        let mappings = json!({ "date_detection": false, "properties": {
-            "timestamp": { "type": "date", "format": "date_optional_time||epoch_millis" },
-            "agent": { "properties": { "id": keyword, "name": keyword } },
-            "rule": { "properties": { "id": keyword, "groups": keyword } },
-            "predecoder": { "properties": { "hostname": keyword } },
-            "cluster": { "properties": { "node": keyword } },
-            "location": keyword,
-            "full_log": { "type": "text" },
-        } });
-        let template = json!({ "index_patterns": ["wazuh-alerts-4.x-*"], "order": 0, "mappings": mappings,
-                               "settings": { "number_of_shards": 3, "number_of_replicas": 0 } });
-        self.admin(Method::PUT, "/_template/wazuh", template.to_string()).await;
-        for index in [INDEX, "secret-1"] {
-            self.admin(Method::PUT, &format!("/{index}"), String::new()).await;
-        }
-        // What becomes of a field when the template is missing.
-        let text = json!({ "mappings": { "properties": {
-            "timestamp": { "type": "date" }, "agent": { "properties": { "id": { "type": "text" } } } } } });
-        self.admin(Method::PUT, "/wazuh-untemplated", text.to_string()).await;
-    }
-
-    /// Replaces what is in the index.
-    async fn index(&self, documents: &[Document]) {
-        self.admin(Method::DELETE, &format!("/{INDEX}"), String::new()).await;
-        let mut lines = String::new();
-        for document in documents {
-            lines += &format!("{}\n{}\n", json!({ "index": { "_index": INDEX } }), alert(document));
-        }
-        self.admin(Method::POST, "/_bulk?refresh=true", lines).await;
-    }
-
-    fn source(&self, keys: &str) -> Box<dyn Source> {
-        source(&format!(
-            "url = {:?}\nca_file = {:?}\n{keys}",
-            self.env["OPENSEARCH_URL"], self.env["OPENSEARCH_CA"]
-        ))
-    }
-
-    /// As the user with minimal rights.
-    fn reader(&self, keys: &str) -> Box<dyn Source> {
-        self.source(&format!("username = 'reader'\npassword = {:?}\n{keys}", self.env["OPENSEARCH_READER"]))
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Some(folder) = &self.ours {
-            script(&["stop", folder.to_str().unwrap()]);
-        }
-    }
-}
-
-fn source(table: &str) -> Box<dyn Source> {
-    let config: IndexerConfig = toml::from_str(table).unwrap();
-    Indexer::build(config, &SourceContext { name: "wazuh".into() }).unwrap()
-}
-
-/// A document as Wazuh's manager writes it.
-fn alert(document: &Document) -> Value {
-    let at = DateTime::from_timestamp_millis(document.at).unwrap();
-    let mut alert = json!({
-        "timestamp": at.format("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string(),
-        "agent": { "id": document.agent, "name": document.name },
-        "manager": { "name": "manager" },
-        "rule": { "id": document.rule, "level": 3, "groups": document.groups },
-        "location": document.location,
-        "full_log": "session opened for user root",
-    });
-    if let Some(hostname) = &document.hostname {
-        alert["predecoder"] = json!({ "hostname": hostname });
-    }
-    if let Some(node) = &document.node {
-        alert["cluster"] = json!({ "name": "wazuh", "node": node });
-    }
-    alert
-}
+use server::{INDEX, Server, source};
 
 fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_767_268_800, 0).unwrap()
@@ -178,6 +47,14 @@ async fn the_source_reads_a_real_opensearch_and_understands_its_refusals() {
     certificates(&server).await;
     eprintln!("more buckets than the server allows are read in pages");
     pages(&server).await;
+    eprintln!("newest, volumes and history are what a count by hand says");
+    questions::by_hand(&server).await;
+    eprintln!("who there is, and what they said last");
+    agents::who_logged(&server).await;
+    agents::lists(&server).await;
+    agents::last_words(&server).await;
+    eprintln!("Wazuh 5");
+    agents::wazuh_5(&server).await;
     eprintln!("the simulated indexer answers as the real one does");
     simulation(&server).await;
 }
@@ -277,19 +154,28 @@ async fn simulation(server: &Server) {
     let documents = random_documents(500);
     server.index(&documents).await;
     documents.into_iter().for_each(|document| simulated.push(document));
-    for keys in
-        ["", "entity_field = 'location'", "entity_field = 'rule.groups'\ncount_manager_documents = true"]
-    {
+    for keys in [
+        "",
+        "entity_field = 'location'",
+        "entity_field = ['rule.groups', 'agent.id']",
+        "entity_field = 'rule.groups'\ncount_manager_documents = true",
+    ] {
         let real = server.reader(keys);
         let simulated = source(&format!("url = {:?}\n{keys}", simulated.url()));
         for entities in [
             Entities::All(10),
             Entities::All(60_000),
-            Entities::Only(&["003", "007", "wazuh-monitord", "syslog", "none"]),
+            Entities::Only(&[
+                "003",
+                "007",
+                "/var/log/auth.log",
+                "wazuh-monitord",
+                "syslog",
+                "pam|003",
+                "none",
+            ]),
         ] {
-            let expected = ask(&*real, entities).await.unwrap();
-            assert_eq!(ask(&*simulated, entities).await.unwrap(), expected, "{keys} {entities:?}");
-            assert!(!keys.is_empty() || !expected.newest.is_empty(), "nothing was compared");
+            compare(&*real, &*simulated, entities).await;
         }
     }
     let window = Query { from: now() - TimeDelta::minutes(10), to: now(), entities: Entities::All(10) };
@@ -297,6 +183,21 @@ async fn simulation(server: &Server) {
     let homes: BTreeSet<&str> = expected.iter().map(|member| member.node.as_str()).collect();
     assert_eq!(homes, BTreeSet::from(["node01", "node02"]), "each agent where it was heard of last");
     assert_eq!(source(&format!("url = {:?}", simulated.url())).nodes(&window).await, Ok(expected));
+}
+
+/// Every question to both.
+async fn compare(real: &dyn Source, simulated: &dyn Source, entities: Entities<'_>) {
+    let query = Query { from: now() - TimeDelta::minutes(10), to: now(), entities };
+    let newest = real.newest(&query).await.unwrap();
+    assert!(!newest.newest.is_empty(), "nothing was compared");
+    assert_eq!(simulated.newest(&query).await.unwrap(), newest);
+    assert_eq!(simulated.volumes(&query).await, real.volumes(&query).await);
+    assert_eq!(simulated.history(&query, 45_000).await, real.history(&query, 45_000).await);
+    assert_eq!(simulated.inventory(&query).await, real.inventory(&query).await);
+    let key = &newest.newest[0].key;
+    let words = real.last_words(key, query.to, 5).await.unwrap();
+    assert_eq!(words.len(), 5);
+    assert_eq!(simulated.last_words(key, query.to, 5).await.unwrap(), words);
 }
 
 /// Documents of a dozen agents around the window, some of them by the manager.

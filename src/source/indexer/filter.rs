@@ -1,0 +1,91 @@
+//! Which documents count, as pure JSON.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::key;
+use super::query::Fields;
+use crate::source::{Entities, Query};
+
+/// With at most this many entities the server filters by them; with more it gives us everything
+/// and we choose. Far below `index.max_terms_count` (65,536), and a short request.
+pub const MAX_FILTERED: usize = 1024;
+
+/// Where the manager puts what it writes itself *about* an agent: that it went, that it stopped,
+/// that it has a vulnerability (Wazuh 4.x: `src/monitord`, `src/remoted`, vulnerability scanner).
+const MANAGER_LOCATIONS: [&str; 3] = ["wazuh-monitord", "wazuh-remoted", "vulnerability-detector"];
+
+/// Agent disconnected, removed, stopped (Wazuh 4.x ruleset, `0016-wazuh_rules.xml`).
+const MANAGER_RULES: [&str; 3] = ["504", "505", "506"];
+
+/// The group of the alerts that log-monitor itself may cause; they carry the id of the agent that
+/// forwards them.
+const OWN_GROUP: &str = "log_monitor";
+
+impl Fields {
+    /// The documents of a query.
+    pub(super) fn filter(&self, query: &Query<'_>) -> Vec<Value> {
+        let (from, to) = (query.from.timestamp_millis(), query.to.timestamp_millis());
+        let window = json!({ "gte": from, "lte": to, "format": "epoch_millis" });
+        let mut filter = vec![json!({ "range": { self.time.as_str(): window } })];
+        if let Entities::Only(keys) = query.entities
+            && keys.len() <= MAX_FILTERED
+        {
+            filter.extend(self.only(keys));
+        }
+        if let Some((field, value)) = &self.within {
+            filter.push(json!({ "term": { field.as_str(): value } }));
+        }
+        filter
+    }
+
+    /// These entities. Of several fields the server looks at the first, and we at the rest.
+    fn only(&self, keys: &[&str]) -> Option<Value> {
+        let first = self.entity.first()?;
+        if self.entity.len() == 1 {
+            return Some(json!({ "terms": { first: keys } }));
+        }
+        let values = keys.iter().filter_map(|key| key::split(key, self.entity.len())?.into_iter().next());
+        Some(json!({ "terms": { first: values.collect::<BTreeSet<_>>() } }))
+    }
+
+    /// What counts as a sign of life in none of them.
+    pub(super) fn must_not(&self) -> Vec<Value> {
+        if self.count_manager_documents {
+            return Vec::new();
+        }
+        vec![
+            json!({ "terms": { "location": MANAGER_LOCATIONS } }),
+            json!({ "terms": { "rule.id": MANAGER_RULES } }),
+            own_documents(),
+        ]
+    }
+}
+
+/// What we caused ourselves.
+pub(super) fn own_documents() -> Value {
+    json!({ "term": { "rule.groups": OWN_GROUP } })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::query::tests::{fields, list};
+    use super::*;
+
+    #[test]
+    fn a_few_entities_are_filtered_by_the_server_and_many_by_us() {
+        let few = list(&fields(), Entities::Only(&["001", "a\"}],"]));
+        assert_eq!(few["query"]["bool"]["filter"][1], json!({ "terms": { "agent.id": ["001", "a\"}],"] } }));
+        let keys = vec!["x"; MAX_FILTERED + 1];
+        let many = list(&fields(), Entities::Only(&keys));
+        assert_eq!(many["query"]["bool"]["filter"].as_array().unwrap().len(), 1);
+        assert_eq!(many["aggs"]["entities"]["terms"]["size"], 10_000);
+    }
+
+    #[test]
+    fn documents_of_the_manager_count_only_when_asked_for() {
+        let trusting = Fields { count_manager_documents: true, ..fields() };
+        assert_eq!(list(&trusting, Entities::All(1))["query"]["bool"]["must_not"], json!([]));
+    }
+}

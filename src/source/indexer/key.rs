@@ -1,0 +1,66 @@
+//! The key of an entity that several fields tell apart: their values with a `|` between them, such as
+//! `001|/var/log/auth.log`. The last value stands as it is; in those before it `%` is `%25` and `|` is
+//! `%7C`, so that no two entities share a key.
+
+use std::borrow::Cow;
+
+/// Between two values.
+const SEPARATOR: char = '|';
+
+/// The key of these values, in the order of the fields.
+#[must_use]
+pub fn join(values: &[Cow<'_, str>]) -> String {
+    let Some((last, before)) = values.split_last() else { return String::new() };
+    let mut key: String = before.iter().map(|value| escaped(value) + "|").collect();
+    key.push_str(last);
+    key
+}
+
+fn escaped(value: &str) -> String {
+    value.replace('%', "%25").replace(SEPARATOR, "%7C")
+}
+
+/// The values of a key of so many fields; `None` when it has fewer.
+#[must_use]
+pub fn split(key: &str, fields: usize) -> Option<Vec<Cow<'_, str>>> {
+    let mut values: Vec<Cow<'_, str>> = key.splitn(fields, SEPARATOR).map(Cow::Borrowed).collect();
+    if values.len() < fields {
+        return None;
+    }
+    let before = values.len().saturating_sub(1);
+    for value in values.iter_mut().take(before).filter(|value| value.contains('%')) {
+        *value = Cow::Owned(value.replace("%7C", "|").replace("%25", "%"));
+    }
+    Some(values)
+}
+
+/// What of the key of several fields is behind the first value; nothing where there is one field.
+#[must_use]
+pub fn rest(key: &str, fields: usize) -> Option<&str> {
+    if fields > 1 { key.split_once(SEPARATOR).map(|(_, rest)| rest) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_key_reads_as_its_values_do() {
+        let command = ["001", "df -P | sort"].map(Cow::Borrowed);
+        assert_eq!(join(&command), "001|df -P | sort");
+        assert_eq!(split("001|df -P | sort", 2).unwrap(), command);
+        assert_eq!(rest("001|a|b", 3), Some("a|b"));
+        assert_eq!((rest("a|b", 1), split("001", 2)), (None, None));
+    }
+
+    proptest! {
+        #[test]
+        fn no_two_entities_share_a_key(values in prop::collection::vec("[a%|257C]{0,6}", 1..4)) {
+            let values: Vec<Cow<'_, str>> = values.iter().map(|value| Cow::Borrowed(value.as_str())).collect();
+            let key = join(&values);
+            prop_assert_eq!(split(&key, values.len()).unwrap(), values);
+        }
+    }
+}

@@ -26,14 +26,14 @@ const MIN_SIZE: usize = 10_000;
 
 /// Where the manager puts what it writes itself *about* an agent: that it went, that it stopped,
 /// that it has a vulnerability (Wazuh 4.x: `src/monitord`, `src/remoted`, vulnerability scanner).
-const MANAGER_LOCATIONS: [&str; 3] = ["wazuh-monitord", "wazuh-remoted", "vulnerability-detector"];
+pub const MANAGER_LOCATIONS: [&str; 3] = ["wazuh-monitord", "wazuh-remoted", "vulnerability-detector"];
 
 /// Agent disconnected, removed, stopped (Wazuh 4.x ruleset, `0016-wazuh_rules.xml`).
-const MANAGER_RULES: [&str; 3] = ["504", "505", "506"];
+pub const MANAGER_RULES: [&str; 3] = ["504", "505", "506"];
 
 /// The group of the alerts that log-monitor itself may cause; they carry the id of the agent that
 /// forwards them.
-const OWN_GROUP: &str = "log_monitor";
+pub const OWN_GROUP: &str = "log_monitor";
 
 /// What a source asks the same way each time.
 #[derive(Debug, Clone)]

@@ -33,7 +33,7 @@ impl FileConfig {
         let mut problems = Vec::new();
         match self.path.extension().and_then(|extension| extension.to_str()) {
             _ if self.path.file_name().is_none() => {
-                problems.push(Problem::at("path", "not the name of a file"))
+                problems.push(Problem::at("path", "not the name of a file"));
             }
             Some("log") => {
                 let problem = Problem::at("path", "only the files with JSON are read");

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use compact_str::CompactString;
 use hashbrown::HashMap;
+use hashbrown::hash_map::EntryRef;
 
 use super::line::Document;
 use crate::source::Word;
@@ -98,18 +99,18 @@ impl Ledger {
 
     /// Takes a document in.
     pub fn take(&mut self, document: &Document<'_>) {
-        if !self.entities.contains_key(&*document.key) {
-            if self.entities.len() >= MOST_ENTITIES {
+        let has_room = self.entities.len() < MOST_ENTITIES;
+        let entity = match self.entities.entry_ref(&*document.key) {
+            EntryRef::Occupied(entry) => entry.into_mut(),
+            EntryRef::Vacant(entry) if has_room => {
+                entry.insert_with_key(CompactString::from(&*document.key), Entity::default())
+            }
+            EntryRef::Vacant(_) => {
                 self.full = true;
                 return;
             }
-            self.entities.insert(CompactString::from(&*document.key), Entity::default());
-        }
-        if let Some(entity) = self.entities.get_mut(&*document.key) {
-            let older = entity.steps.len();
-            entity.take(document, self.width, self.kept_from);
-            self.steps += entity.steps.len() - older;
-        }
+        };
+        self.steps += usize::from(entity.take(document, self.width, self.kept_from));
     }
 
     /// Forgets the oldest steps until the rest has room. Those from the future are no more than `now`
@@ -175,27 +176,30 @@ impl Entity {
         last.into_iter().take(count).map(|(at, rule)| word(*at, rule)).collect()
     }
 
-    fn take(&mut self, document: &Document<'_>, width: i64, kept_from: i64) {
+    /// Whether it takes a new step.
+    fn take(&mut self, document: &Document<'_>, width: i64, kept_from: i64) -> bool {
         replace(&mut self.name, document.name.as_deref());
         replace(&mut self.node, document.node.as_deref());
         self.note_rule(document.at, document.rule.as_deref().unwrap_or_default());
         if document.at < kept_from {
             self.before = self.before.max(Some(document.at));
-            return;
+            return false;
         }
-        self.note_time(document.at, width);
+        self.note_time(document.at, width)
     }
 
     /// The file is in order of time but for seconds, so its place is nearly always the last.
-    fn note_time(&mut self, at: i64, width: i64) {
+    fn note_time(&mut self, at: i64, width: i64) -> bool {
         let number = at.div_euclid(width);
         let place = self.steps.iter().rposition(|step| step.number(width) <= number);
-        match place {
-            Some(place) if self.steps[place].number(width) == number => self.steps[place].take(at),
-            _ => {
-                self.steps.insert(place.map_or(0, |place| place + 1), Step { newest: at, span: 0, count: 1 })
-            }
+        if let Some(step) = place.and_then(|place| self.steps.get_mut(place))
+            && step.number(width) == number
+        {
+            step.take(at);
+            return false;
         }
+        self.steps.insert(place.map_or(0, |place| place + 1), Step { newest: at, span: 0, count: 1 });
+        true
     }
 
     /// The room of the oldest is used again.

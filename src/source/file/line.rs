@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
+use memchr::memmem::Finder;
 use serde_json::Value;
 
 use super::scan::{Found, Scanner};
@@ -12,8 +14,7 @@ use super::stamp::Stamps;
 use crate::source::indexer::query::{MANAGER_LOCATIONS, MANAGER_RULES, OWN_GROUP};
 
 /// Where everything but the entity is, in this order.
-const PATHS: [&str; 7] =
-    ["timestamp", "agent.name", "cluster.node", "rule", "rule.id", "rule.groups", "location"];
+const PATHS: [&str; 5] = ["timestamp", "agent.name", "cluster.node", "rule", "location"];
 
 /// The longest key or name that is taken, in bytes.
 const LONGEST: usize = 256;
@@ -52,6 +53,9 @@ pub struct Reader {
     scanner: Scanner,
     entity: String,
     count_manager_documents: bool,
+    of_rule: Scanner,
+    own_group: Finder<'static>,
+    manager_rule: Finder<'static>,
     stamps: Stamps,
 }
 
@@ -64,6 +68,9 @@ impl Reader {
             scanner: Scanner::new(&paths),
             entity: entity.to_owned(),
             count_manager_documents,
+            of_rule: Scanner::new(&["id", "groups"]),
+            own_group: Finder::new(OWN_GROUP),
+            manager_rule: Finder::new("\"50"),
             stamps: Stamps::default(),
         }
     }
@@ -77,13 +84,27 @@ impl Reader {
 
     /// `None`: the full parser has to decide.
     fn quickly<'a>(&mut self, found: &Found<'a>) -> Option<Line<'a>> {
-        let [timestamp, name, node, rule, id, groups, location, key] = *found;
+        let [timestamp, name, node, rule, location, key, ..] = *found;
         let at = self.stamps.read(unquoted(timestamp?)?)?;
-        if !self.count_manager_documents && is_of_manager(text(id)?, raw_groups(groups), text(location)?) {
+        let rule = rule.filter(|raw| raw.starts_with(b"{"));
+        if !self.count_manager_documents
+            && (self.is_rule_of_manager(rule)? || is_location_of_manager(text(location)?))
+        {
             return Some(Line::OfManager);
         }
-        let rule = rule.filter(|raw| raw.starts_with(b"{")).map(Cow::Borrowed);
-        Some(document(at, text(key)?, text(name)?, text(node)?, rule))
+        Some(document(at, text(key)?, text(name)?, text(node)?, rule.map(Cow::Borrowed)))
+    }
+
+    /// Nearly always, nothing in the rule looks like it and no escape can hide it.
+    fn is_rule_of_manager(&self, rule: Option<&[u8]>) -> Option<bool> {
+        let Some(rule) = rule else { return Some(false) };
+        let may_be = self.manager_rule.find(rule).is_some() || self.own_group.find(rule).is_some();
+        if !may_be && memchr(b'\\', rule).is_none() {
+            return Some(false);
+        }
+        let [id, groups, ..] = self.of_rule.scan(rule)?;
+        let groups = groups.map(serde_json::from_slice::<Value>).transpose().ok()?;
+        Some(is_id_of_manager(text(id)?) || groups.is_some_and(|groups| has_own_group(&groups)))
     }
 
     /// By the full parser, whatever the scanner thinks.
@@ -96,10 +117,10 @@ impl Reader {
             return Line::Junk;
         };
         let raw = |path: &str| Some(Cow::Owned(serde_json::to_vec(value_at(&document, path)?).ok()?));
-        let groups = value_at(&document, "rule.groups").map(has_own_group);
-        if !self.count_manager_documents
-            && is_of_manager(text("rule.id"), groups.unwrap_or(false), text("location"))
-        {
+        let of_manager = is_id_of_manager(text("rule.id"))
+            || value_at(&document, "rule.groups").is_some_and(has_own_group)
+            || is_location_of_manager(text("location"));
+        if of_manager && !self.count_manager_documents {
             return Line::OfManager;
         }
         let rule = raw("rule").filter(|raw: &Cow<'_, [u8]>| raw.starts_with(b"{"));
@@ -137,18 +158,14 @@ fn text(raw: Option<&[u8]>) -> Option<Option<Cow<'_, str>>> {
     }
 }
 
-/// As documents of the manager are left out of a question to an indexer.
-fn is_of_manager(rule: Option<Cow<'_, str>>, own: bool, location: Option<Cow<'_, str>>) -> bool {
-    own || rule.is_some_and(|id| MANAGER_RULES.contains(&&*id))
-        || location.is_some_and(|location| MANAGER_LOCATIONS.contains(&&*location))
+// As documents of the manager are left out of a question to an indexer.
+
+fn is_id_of_manager(rule: Option<Cow<'_, str>>) -> bool {
+    rule.is_some_and(|id| MANAGER_RULES.contains(&&*id))
 }
 
-/// Whether our own group is among them. Nearly always its name, or an escape that could hide it, is
-/// nowhere in the text.
-fn raw_groups(raw: Option<&[u8]>) -> bool {
-    let Some(raw) = raw else { return false };
-    let may_be = raw.contains(&b'\\') || memchr::memmem::find(raw, OWN_GROUP.as_bytes()).is_some();
-    may_be && serde_json::from_slice(raw).is_ok_and(|groups: Value| has_own_group(&groups))
+fn is_location_of_manager(location: Option<Cow<'_, str>>) -> bool {
+    location.is_some_and(|location| MANAGER_LOCATIONS.contains(&&*location))
 }
 
 fn has_own_group(groups: &Value) -> bool {

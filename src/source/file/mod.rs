@@ -6,7 +6,7 @@
 //! or may not be read is an error.
 //!
 //! * `config`: the keys of the table;
-//! * `scan`, `stamp`, `line`: what a line says;
+//! * `scan`, `skip`, `stamp`, `line`: what a line says;
 //! * `lines`, `opened`, `earlier`: files and their lines;
 //! * `ledger`, `book`: what is remembered;
 //! * `follower`: puts them together;
@@ -22,6 +22,7 @@ pub mod line;
 mod lines;
 mod opened;
 mod scan;
+mod skip;
 mod stamp;
 #[cfg(test)]
 mod tests;

@@ -2,28 +2,27 @@
 //!
 //! The scanner walks the whole object and knows at each key where it is, so text inside of a string
 //! or in another object is never taken for a value that is looked for. Whatever it is not sure of (a
-//! wanted key that comes twice, a key with an escape, deep nesting, blanks, broken structure) it
-//! leaves to the full parser. What it skips, it checks for structure only: a wrong escape or number
-//! in there does not matter.
+//! wanted key that comes twice, a key with an escape, blanks, broken structure) it leaves to the full
+//! parser. Of an object or list that it skips it knows only that it is closed: a wrong escape, number
+//! or comma in there does not matter.
 
 use memchr::memchr;
 
-/// How many values can be looked for at once: the bits of [`Mask`].
-pub const MOST: usize = 8;
+use super::skip;
 
-/// Deeper lines are left to the full parser, which stops at 128.
-const DEEPEST: usize = 64;
+/// How many values can be looked for at once.
+pub const MOST: usize = 8;
 
 /// The raw text of each wanted value, quotes included.
 pub type Found<'a> = [Option<&'a [u8]>; MOST];
 
-/// Some of the wanted values.
-type Mask = u8;
-
-/// Where the wanted values are: each a path of keys from the top.
-#[derive(Debug, Clone)]
+/// Where the wanted values are.
+#[derive(Debug, Clone, Default)]
 pub struct Scanner {
-    paths: Vec<Vec<Box<[u8]>>>,
+    /// What is wanted in an object here, by key.
+    within: Vec<(Box<[u8]>, Scanner)>,
+    /// The places of what is wanted here itself.
+    places: Vec<usize>,
 }
 
 impl Scanner {
@@ -34,28 +33,38 @@ impl Scanner {
     #[must_use]
     pub fn new(paths: &[&str]) -> Self {
         assert!(paths.len() <= MOST, "too many paths");
-        let keys = |path: &&str| path.split('.').map(|key| key.as_bytes().into()).collect();
-        Self { paths: paths.iter().map(keys).collect() }
+        let mut top = Self::default();
+        for (place, path) in paths.iter().enumerate() {
+            path.split('.').fold(&mut top, |at, key| at.below(key.as_bytes())).places.push(place);
+        }
+        top
+    }
+
+    fn below(&mut self, key: &[u8]) -> &mut Self {
+        let known = self.within.iter().position(|(known, _)| **known == *key);
+        let at = known.unwrap_or_else(|| {
+            self.within.push((key.into(), Self::default()));
+            self.within.len() - 1
+        });
+        &mut self.within[at].1
     }
 
     /// The wanted values of an object, or `None` where the full parser has to decide.
     #[must_use]
     pub fn scan<'a>(&self, line: &'a [u8]) -> Option<Found<'a>> {
-        let mut walk = Walk { line, at: 0, paths: &self.paths, found: [None; MOST] };
-        let all = Mask::MAX >> (MOST - self.paths.len());
-        walk.object(all, 0)?;
+        let mut walk = Walk { line, at: 0, found: [None; MOST] };
+        walk.object(self)?;
         (walk.at == line.len()).then_some(walk.found)
     }
 }
 
-struct Walk<'a, 'p> {
+struct Walk<'a> {
     line: &'a [u8],
     at: usize,
-    paths: &'p [Vec<Box<[u8]>>],
     found: Found<'a>,
 }
 
-impl<'a> Walk<'a, '_> {
+impl<'a> Walk<'a> {
     fn peek(&self) -> Option<u8> {
         self.line.get(self.at).copied()
     }
@@ -67,102 +76,74 @@ impl<'a> Walk<'a, '_> {
         taken.then_some(())
     }
 
-    /// An object in which the `wanted` values may be, at that depth.
-    fn object(&mut self, wanted: Mask, depth: usize) -> Option<()> {
+    /// An object in which something is wanted.
+    fn object(&mut self, wanted: &Scanner) -> Option<()> {
         self.take(b'{')?;
         if self.take(b'}').is_some() {
             return Some(());
         }
-        let mut met: Mask = 0;
+        let mut met = 0_u32;
         loop {
             let key = self.string()?;
             self.take(b':')?;
-            let next = if wanted == 0 { 0 } else { self.beneath(key, wanted, depth)? };
-            // A key that comes twice: which of them holds is for the full parser to say.
-            if next & met != 0 {
-                return None;
+            match wanted.within.iter().position(|(wanted, _)| **wanted == *key) {
+                // A key that comes twice: which of them holds is for the full parser to say.
+                Some(next) if met & (1 << next) != 0 => return None,
+                Some(next) => {
+                    met |= 1 << next;
+                    self.value(&wanted.within[next].1)?;
+                }
+                // With an escape it may be one that is wanted.
+                None if key.contains(&b'\\') => return None,
+                None => self.skip()?,
             }
-            met |= next;
-            self.value(next, depth + 1)?;
-            match self.more(b'}')? {
-                true => {}
-                false => return Some(()),
+            if !self.another()? {
+                return Some(());
             }
         }
     }
 
-    /// Those of the `wanted` values that are at or below this key.
-    fn beneath(&self, key: &[u8], wanted: Mask, depth: usize) -> Option<Mask> {
-        if key.contains(&b'\\') {
-            return None;
-        }
-        let is_on = |path: &Vec<Box<[u8]>>| path.get(depth).is_some_and(|part| **part == *key);
-        let on = |(at, path)| Mask::from(is_on(path)) << at;
-        Some(self.paths.iter().enumerate().map(on).fold(0, |mask, bit| mask | bit) & wanted)
-    }
-
-    /// Any value. `wanted` are at or below it.
-    fn value(&mut self, wanted: Mask, depth: usize) -> Option<()> {
-        if depth > DEEPEST {
-            return None;
-        }
+    /// A value that is wanted or has something wanted in it. No path leads into an array.
+    fn value(&mut self, wanted: &Scanner) -> Option<()> {
         let start = self.at;
         match self.peek()? {
-            b'"' => drop(self.string()?),
-            b'{' => self.object(wanted, depth)?,
-            b'[' => self.array(depth)?,
-            _ => self.scalar()?,
+            b'{' if !wanted.within.is_empty() => self.object(wanted)?,
+            _ => self.skip()?,
         }
-        if wanted != 0 {
-            self.note(wanted, depth, start);
+        for place in &wanted.places {
+            self.found[*place] = Some(&self.line[start..self.at]);
         }
         Some(())
     }
 
-    /// Keeps the value that began at `start` for those who want it rather than something in it.
-    fn note(&mut self, wanted: Mask, depth: usize, start: usize) {
-        for (at, path) in self.paths.iter().enumerate() {
-            if wanted & (1 << at) != 0 && path.len() == depth {
-                self.found[at] = Some(&self.line[start..self.at]);
-            }
+    fn skip(&mut self) -> Option<()> {
+        match self.peek()? {
+            b'"' => drop(self.string()?),
+            b'{' | b'[' => self.at += skip::nested(&self.line[self.at..])?,
+            _ => self.scalar()?,
         }
+        Some(())
     }
 
-    /// No path leads into an array.
-    fn array(&mut self, depth: usize) -> Option<()> {
-        self.take(b'[')?;
-        if self.take(b']').is_some() {
-            return Some(());
-        }
-        loop {
-            self.value(0, depth + 1)?;
-            match self.more(b']')? {
-                true => {}
-                false => return Some(()),
-            }
-        }
-    }
-
-    /// Whether a comma follows; else it must be the `end`.
-    fn more(&mut self, end: u8) -> Option<bool> {
+    /// Whether a comma follows; else it must be the end of the object.
+    fn another(&mut self) -> Option<bool> {
         let byte = self.peek()?;
         self.at += 1;
         match byte {
             b',' => Some(true),
-            _ => (byte == end).then_some(false),
+            _ => (byte == b'}').then_some(false),
         }
     }
 
     /// The text between two quotes, escapes as they are.
+    #[inline]
     fn string(&mut self) -> Option<&'a [u8]> {
         self.take(b'"')?;
         let start = self.at;
         loop {
-            let quote = self.at + memchr(b'"', &self.line[self.at..])?;
+            let quote = self.at + quote_in(&self.line[self.at..])?;
             self.at = quote + 1;
-            // Behind an odd number of backslashes it is a part of the text.
-            let escapes = self.line[start..quote].iter().rev().take_while(|byte| **byte == b'\\').count();
-            if escapes % 2 == 0 {
+            if self.line[quote - 1] != b'\\' || !is_escaped(&self.line[start..quote]) {
                 return Some(&self.line[start..quote]);
             }
         }
@@ -176,4 +157,27 @@ impl<'a> Walk<'a, '_> {
         self.at += length;
         (length > 0).then_some(())
     }
+}
+
+/// Where the next quote is. Nearly all strings are short, for which a call of memchr costs more than
+/// looking.
+#[inline]
+fn quote_in(text: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    for (number, eight) in text.chunks_exact(8).take(4).enumerate() {
+        let differs = u64::from_le_bytes(eight.try_into().ok()?) ^ (ONES * b'"' as u64);
+        // The lowest of these bits is the first byte that is zero, a quote (Hacker's Delight, 6-1).
+        let zeroes = differs.wrapping_sub(ONES) & !differs & HIGHS;
+        if zeroes != 0 {
+            return Some(number * 8 + zeroes.trailing_zeros() as usize / 8);
+        }
+    }
+    let rest = text.len().min(32) / 8 * 8;
+    memchr(b'"', &text[rest..]).map(|found| rest + found)
+}
+
+/// Whether what follows is a part of the text: behind an odd number of backslashes.
+fn is_escaped(text: &[u8]) -> bool {
+    text.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }

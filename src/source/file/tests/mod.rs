@@ -1,5 +1,6 @@
 //! The source against real files in a directory of its own. The time is an argument.
 
+mod agreement;
 mod questions;
 mod restart;
 mod rotation;

@@ -32,7 +32,7 @@ fn a_log_that_begins_within_the_window_is_read_back_into_yesterdays() {
         // Of the day before: too old to be opened.
         fs::write(place.daily(5), "must not be opened").unwrap();
         age(&place.daily(5), 100_000);
-        fs::set_permissions(place.daily(5), std::os::unix::fs::PermissionsExt::from_mode(0)).unwrap();
+        fs::set_permissions(place.daily(5), std::os::unix::fs::PermissionsExt::from_mode(0o0)).unwrap();
         if compressed {
             compress(&place.daily(6));
         }

@@ -7,9 +7,6 @@
 /// How many bytes are looked at at once: the bits of a number.
 const BLOCK: usize = 64;
 
-/// This bit makes `{` of `[` and `}` of `]`, and of no other byte.
-const SAME: u8 = 0x20;
-
 /// How long the object or list is with which `text` begins. It ends where as many brackets were closed
 /// as were opened; of which sort they are is not looked at.
 #[must_use]
@@ -39,27 +36,17 @@ struct State {
 impl State {
     /// Where, in this block, the last bracket is closed; behind it.
     fn end_in(&mut self, block: &[u8; BLOCK]) -> Option<usize> {
-        let quotes = which(block, 0, b'"') & !self.escaped_in(block);
+        let quotes = which(block, |byte| byte == b'"') & !self.escaped_in(block);
         let in_string = parity(quotes) ^ self.in_string;
         self.in_string = if in_string >> 63 == 1 { u64::MAX } else { 0 };
-        let opened = which(block, SAME, b'{') & !in_string;
-        let closed = which(block, SAME, b'}') & !in_string;
-        if self.depth > closed.count_ones() {
-            self.depth = self.depth + opened.count_ones() - closed.count_ones();
-            return None;
-        }
-        self.match_brackets(opened, closed)
-    }
-
-    fn match_brackets(&mut self, opened: u64, closed: u64) -> Option<usize> {
-        let mut brackets = opened | closed;
+        let mut brackets = which(block, is_bracket) & !in_string;
         while brackets != 0 {
-            let lowest = brackets & brackets.wrapping_neg();
-            self.depth = if opened & lowest != 0 { self.depth + 1 } else { self.depth.checked_sub(1)? };
+            let at = brackets.trailing_zeros() as usize;
+            self.depth = if is_opening(block[at]) { self.depth + 1 } else { self.depth.checked_sub(1)? };
             if self.depth == 0 {
-                return Some(lowest.trailing_zeros() as usize + 1);
+                return Some(at + 1);
             }
-            brackets ^= lowest;
+            brackets &= brackets - 1;
         }
         None
     }
@@ -70,7 +57,7 @@ impl State {
             return 0;
         }
         let mut escaped = self.escaped;
-        let mut slashes = which(block, 0, b'\\') & !escaped;
+        let mut slashes = which(block, |byte| byte == b'\\') & !escaped;
         self.escaped = 0;
         while slashes != 0 {
             let next = (slashes & slashes.wrapping_neg()) << 1;
@@ -96,17 +83,26 @@ fn parity(mut bits: u64) -> u64 {
     bits
 }
 
-/// Which bytes, with these bits set, are `byte`. Written so that the compiler compares many at once.
+/// One of `{}[]`. They differ in two bits only; a `match` would be compared one byte at a time.
+const fn is_bracket(byte: u8) -> bool {
+    (byte | 0x20).wrapping_sub(b'{') & !2 == 0
+}
+
+/// Of a bracket.
+const fn is_opening(byte: u8) -> bool {
+    byte & 2 != 0
+}
+
+/// Which bytes are such. Written so that the compiler compares many at once.
 #[inline]
-fn which(block: &[u8; BLOCK], set: u8, byte: u8) -> u64 {
+fn which(block: &[u8; BLOCK], is_such: impl Fn(u8) -> bool) -> u64 {
     /// Moves the lowest bits of eight bytes into the highest byte.
     const GATHER: u64 = 0x0102_0408_1020_4080;
-    let same = block.map(|found| u8::from(found | set == byte));
+    let same = block.map(|byte| u8::from(is_such(byte)));
     let (eights, _) = same.as_chunks::<8>();
-    eights
-        .iter()
-        .rev()
-        .fold(0, |bits, eight| bits << 8 | (u64::from_le_bytes(*eight).wrapping_mul(GATHER) >> 56))
+    let gathered = |eight: &[u8; 8]| u64::from_le_bytes(*eight).wrapping_mul(GATHER) & (0xff << 56);
+    let each = eights.iter().zip((0..8).rev()).map(|(eight, bytes)| gathered(eight) >> (8 * bytes));
+    each.fold(0, |bits, byte| bits | byte)
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use compact_str::CompactString;
 
-use super::ledger::{Entity, Ledger, Step};
+use super::entity::{Entity, Step};
+use super::ledger::Ledger;
 use crate::source::{Answer, Entities, Heard, Listed, Membership, Observation, Query, Volume};
 
 /// A [`Query`] that can be taken to another thread. Times in milliseconds.

@@ -8,7 +8,9 @@ use chrono::{DateTime, Utc};
 use compact_str::CompactString;
 
 pub mod ca_file;
+pub mod file;
 pub mod indexer;
+pub mod manager;
 pub mod registry;
 pub mod server_api;
 pub mod tls;
@@ -19,7 +21,7 @@ pub use registry::{SourceContext, SourceKind, SourceRegistry};
 /// The registry with every kind that this program brings.
 #[must_use]
 pub fn default_sources() -> SourceRegistry {
-    SourceRegistry::new().with::<indexer::Indexer>().with::<server_api::ServerApi>()
+    SourceRegistry::new().with::<indexer::Indexer>().with::<server_api::ServerApi>().with::<file::LogFile>()
 }
 
 /// What a kind of source can see.

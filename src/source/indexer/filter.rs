@@ -6,22 +6,12 @@ use serde_json::{Value, json};
 
 use super::key;
 use super::query::Fields;
+use crate::source::manager::{LOCATIONS, OWN_GROUP, RULES};
 use crate::source::{Entities, Query};
 
 /// With at most this many entities the server filters by them; with more it gives us everything
 /// and we choose. Far below `index.max_terms_count` (65,536), and a short request.
 pub const MAX_FILTERED: usize = 1024;
-
-/// Where the manager puts what it writes itself *about* an agent: that it went, that it stopped,
-/// that it has a vulnerability (Wazuh 4.x: `src/monitord`, `src/remoted`, vulnerability scanner).
-const MANAGER_LOCATIONS: [&str; 3] = ["wazuh-monitord", "wazuh-remoted", "vulnerability-detector"];
-
-/// Agent disconnected, removed, stopped (Wazuh 4.x ruleset, `0016-wazuh_rules.xml`).
-const MANAGER_RULES: [&str; 3] = ["504", "505", "506"];
-
-/// The group of the alerts that log-monitor itself may cause; they carry the id of the agent that
-/// forwards them.
-const OWN_GROUP: &str = "log_monitor";
 
 impl Fields {
     /// The documents of a query.
@@ -56,8 +46,8 @@ impl Fields {
             return Vec::new();
         }
         vec![
-            json!({ "terms": { "location": MANAGER_LOCATIONS } }),
-            json!({ "terms": { "rule.id": MANAGER_RULES } }),
+            json!({ "terms": { "location": LOCATIONS } }),
+            json!({ "terms": { "rule.id": RULES } }),
             own_documents(),
         ]
     }

@@ -1,0 +1,93 @@
+//! What the ledger answers. Pure.
+
+use std::collections::HashSet;
+
+use compact_str::CompactString;
+
+use super::entity::{Entity, Step};
+use super::ledger::Ledger;
+use crate::source::{Answer, Entities, Heard, Listed, Membership, Observation, Query, Volume};
+
+/// A [`Query`] that can be taken to another thread. Times in milliseconds.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    from: i64,
+    to: i64,
+    /// `None`: all.
+    keys: Option<HashSet<CompactString>>,
+}
+
+impl Wanted {
+    /// What the query wants.
+    #[must_use]
+    pub fn by(query: &Query<'_>) -> Self {
+        let keys = match query.entities {
+            Entities::All(_) => None,
+            Entities::Only(keys) => Some(keys.iter().map(|key| CompactString::from(*key)).collect()),
+        };
+        Self { from: query.from.timestamp_millis(), to: query.to.timestamp_millis(), keys }
+    }
+
+    /// Those wanted who logged within the window, and when last.
+    fn seen<'l>(&self, ledger: &'l Ledger) -> impl Iterator<Item = (&'l CompactString, &'l Entity, i64)> {
+        let wanted = |key: &CompactString| self.keys.as_ref().is_none_or(|keys| keys.contains(key));
+        let entities = ledger.iter().filter(move |(key, _)| wanted(key));
+        entities.filter_map(|(key, entity)| Some((key, entity, entity.newest(self.from, self.to)?)))
+    }
+}
+
+/// See [`Source::newest`](crate::source::Source::newest).
+pub fn newest(ledger: &Ledger, wanted: &Wanted) -> Answer {
+    let observation =
+        |(key, _, last_seen): (&CompactString, &Entity, i64)| Observation { key: key.clone(), last_seen };
+    Answer { newest: wanted.seen(ledger).map(observation).collect() }
+}
+
+/// See [`Source::nodes`](crate::source::Source::nodes).
+pub fn nodes(ledger: &Ledger, wanted: &Wanted) -> Vec<Membership> {
+    let placed = wanted.seen(ledger).filter(|(_, entity, _)| !entity.node.is_empty());
+    placed.map(|(key, entity, _)| Membership { key: key.clone(), node: entity.node.clone() }).collect()
+}
+
+/// See [`Source::inventory`](crate::source::Source::inventory).
+pub fn inventory(ledger: &Ledger, wanted: &Wanted, named: bool) -> Vec<Listed> {
+    let listed = |(key, entity, _): (&CompactString, &Entity, i64)| Listed {
+        key: key.clone(),
+        name: if named { entity.name.clone() } else { CompactString::default() },
+        node: Some(entity.node.clone()).filter(|node| !node.is_empty()),
+        ..Listed::default()
+    };
+    wanted.seen(ledger).map(listed).collect()
+}
+
+/// See [`Source::volumes`](crate::source::Source::volumes).
+pub fn volumes(ledger: &Ledger, wanted: &Wanted) -> Vec<Volume> {
+    let count = |entity: &Entity| steps(entity, wanted).map(|step| u64::from(step.count)).sum();
+    wanted.seen(ledger).map(|(key, entity, _)| Volume { key: key.clone(), count: count(entity) }).collect()
+}
+
+/// See [`Source::history`](crate::source::Source::history). The ledger's steps are parts of these.
+pub fn history(ledger: &Ledger, wanted: &Wanted, step: i64) -> Vec<Heard> {
+    let mut heard: Vec<Heard> = Vec::new();
+    for (key, entity, _) in wanted.seen(ledger) {
+        for part in steps(entity, wanted) {
+            let (newest, count) = (part.newest, u64::from(part.count));
+            match heard.last_mut() {
+                Some(last) if last.key == *key && number(last.newest, step) == number(newest, step) => {
+                    (last.newest, last.count) = (newest, last.count + count);
+                }
+                _ => heard.push(Heard { key: key.clone(), newest, count }),
+            }
+        }
+    }
+    heard.sort_by_key(|heard| heard.newest);
+    heard
+}
+
+fn number(at: i64, step: i64) -> i64 {
+    at.div_euclid(step)
+}
+
+fn steps<'l>(entity: &'l Entity, wanted: &Wanted) -> impl Iterator<Item = &'l Step> {
+    entity.steps(wanted.from, wanted.to)
+}

@@ -1,0 +1,130 @@
+//! Which files hold what was logged before the file that is followed began.
+//!
+//! Wazuh keeps `alerts/alerts.json` as `alerts/2026/Jan/ossec-alerts-07.json` too, with `-001` and so
+//! on where it rotates within a day, and compresses it after midnight (Wazuh 4.x,
+//! `src/analysisd/alerts/getloglocation.c`, `src/monitord`). Others, such as logrotate, put
+//! `alerts.json.1` or `alerts.json-20260107` beside it. Either may end with `.gz`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use chrono::{DateTime, Days, Utc};
+
+/// No file before the last two is read if that is more than this, in bytes on disk: it would hold up
+/// rounds for minutes.
+const MOST_BYTES: u64 = 4 << 30;
+
+/// A file is written to until shortly after the last document in it, in milliseconds.
+const SLACK: i64 = 600_000;
+
+/// No question reaches back further, in days.
+const FURTHEST: u64 = 400;
+
+/// A file of earlier documents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Earlier {
+    modified: SystemTime,
+    path: PathBuf,
+    bytes: u64,
+}
+
+/// The files that may hold documents since `since`, the oldest first. Times in milliseconds.
+///
+/// # Errors
+/// Of listing, and when it is too much to read.
+pub fn files(path: &Path, since: i64, now: i64) -> io::Result<Vec<PathBuf>> {
+    let since = DateTime::from_timestamp_millis(since.saturating_sub(SLACK)).unwrap_or_default();
+    // One of a log and its compressed form: the name without `.gz`, plain before compressed.
+    let mut found: BTreeMap<PathBuf, Earlier> = BTreeMap::new();
+    for (directory, is_one) in places(path, since, now) {
+        for earlier in list(&directory, &*is_one)? {
+            let plain = if super::opened::is_compressed(&earlier.path) {
+                earlier.path.with_extension("")
+            } else {
+                earlier.path.clone()
+            };
+            if earlier.modified >= SystemTime::from(since)
+                && found.get(&plain).is_none_or(|f| f.path != plain)
+            {
+                found.insert(plain, earlier);
+            }
+        }
+    }
+    let mut found: Vec<Earlier> = found.into_values().collect();
+    found.sort_by_key(|earlier| earlier.modified);
+    affordable(&found)?;
+    Ok(found.into_iter().map(|earlier| earlier.path).collect())
+}
+
+type IsOne = Box<dyn Fn(&str) -> bool>;
+
+/// Where to look, and which names count there.
+fn places(path: &Path, since: DateTime<Utc>, now: i64) -> Vec<(PathBuf, IsOne)> {
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str()))
+    else {
+        return Vec::new();
+    };
+    let own = name.to_owned();
+    let beside: IsOne = Box::new(move |other| other.strip_prefix(&*own).is_some_and(is_number));
+    let mut places = vec![(directory.to_owned(), beside)];
+    let daily = match name {
+        "alerts.json" => "ossec-alerts-",
+        "archives.json" => "ossec-archive-",
+        _ => return places,
+    };
+    for month in months(since, now) {
+        let is_daily = move |other: &str| {
+            let rest = other.strip_prefix(daily).map(|rest| rest.strip_suffix(".gz").unwrap_or(rest));
+            rest.and_then(|rest| rest.strip_suffix(".json")).is_some_and(is_number)
+        };
+        places.push((directory.join(month), Box::new(is_daily)));
+    }
+    places
+}
+
+/// `2026/Jan` and so on. The manager's day may be another than ours.
+fn months(since: DateTime<Utc>, now: i64) -> BTreeSet<String> {
+    let last = DateTime::from_timestamp_millis(now).unwrap_or_default().date_naive() + Days::new(1);
+    let first = (since.date_naive() - Days::new(1)).max(last - Days::new(FURTHEST));
+    first.iter_days().take_while(|day| *day <= last).map(|day| day.format("%Y/%b").to_string()).collect()
+}
+
+/// `.1`, `-20260107.gz`, `07-001`: a number or a date, and nothing else.
+fn is_number(rest: &str) -> bool {
+    let rest = rest.strip_suffix(".gz").unwrap_or(rest);
+    !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit() || b".-_".contains(&byte))
+}
+
+fn list(directory: &Path, is_one: &dyn Fn(&str) -> bool) -> io::Result<Vec<Earlier>> {
+    let entries = match std::fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if !entry.file_name().to_str().is_some_and(is_one) {
+            continue;
+        }
+        let metadata = entry.metadata()?;
+        if metadata.is_file() {
+            found.push(Earlier { modified: metadata.modified()?, path: entry.path(), bytes: metadata.len() });
+        }
+    }
+    Ok(found)
+}
+
+fn affordable(found: &[Earlier]) -> io::Result<()> {
+    let old = &found[..found.len().saturating_sub(2)];
+    let bytes: u64 = old.iter().map(|earlier| earlier.bytes).sum();
+    match (old.first(), bytes > MOST_BYTES) {
+        (Some(first), true) => Err(io::Error::other(format!(
+            "looking so far back would read {} GiB of earlier files, the first of them {}",
+            bytes >> 30,
+            first.path.display()
+        ))),
+        _ => Ok(()),
+    }
+}

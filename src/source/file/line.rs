@@ -1,0 +1,174 @@
+//! What a line of the file says: who logged when, and by which rule.
+//!
+//! The scanner (`scan.rs`) reads nearly all lines; the rest are read in full. Where both can read a
+//! line they agree, which a test proves on random ones.
+
+use std::borrow::Cow;
+
+use memchr::memchr;
+use memchr::memmem::Finder;
+use serde_json::Value;
+
+use super::scan::{Found, Scanner};
+use super::stamp::Stamps;
+use crate::source::manager::{LOCATIONS, OWN_GROUP, RULES};
+
+/// Where everything but the entity is, in this order.
+const PATHS: [&str; 5] = ["timestamp", "agent.name", "cluster.node", "rule", "location"];
+
+/// The longest key or name that is taken, in bytes.
+const LONGEST: usize = 256;
+
+/// A document with its entity. All texts are hostile input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document<'a> {
+    /// Milliseconds since 1970, UTC, by the clock of the Wazuh manager.
+    pub at: i64,
+    /// The entity's key.
+    pub key: Cow<'a, str>,
+    /// The agent's name.
+    pub name: Option<Cow<'a, str>>,
+    /// The manager's name in its cluster.
+    pub node: Option<Cow<'a, str>>,
+    /// The rule as JSON; archives have lines without.
+    pub rule: Option<Cow<'a, [u8]>>,
+}
+
+/// What a line is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Line<'a> {
+    /// A life sign.
+    Document(Document<'a>),
+    /// What the manager, or log-monitor, says about an agent.
+    OfManager,
+    /// It has no entity.
+    Nobody,
+    /// No JSON object with a time.
+    Junk,
+}
+
+/// Reads lines.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    scanner: Scanner,
+    entity: String,
+    count_manager_documents: bool,
+    of_rule: Scanner,
+    own_group: Finder<'static>,
+    manager_rule: Finder<'static>,
+    stamps: Stamps,
+}
+
+impl Reader {
+    /// Entities are told apart by the field `entity`, a dotted path.
+    #[must_use]
+    pub fn new(entity: &str, count_manager_documents: bool) -> Self {
+        let paths: Vec<&str> = PATHS.into_iter().chain([entity]).collect();
+        Self {
+            scanner: Scanner::new(&paths),
+            entity: entity.to_owned(),
+            count_manager_documents,
+            of_rule: Scanner::new(&["id", "groups"]),
+            own_group: Finder::new(OWN_GROUP),
+            manager_rule: Finder::new("\"50"),
+            stamps: Stamps::default(),
+        }
+    }
+
+    /// What a line, without its newline, says.
+    pub fn read<'a>(&mut self, line: &'a [u8]) -> Line<'a> {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let scanned = self.scanner.scan(line).and_then(|found| self.quickly(&found));
+        scanned.unwrap_or_else(|| self.in_full(line))
+    }
+
+    /// `None`: the full parser has to decide.
+    fn quickly<'a>(&mut self, found: &Found<'a>) -> Option<Line<'a>> {
+        let [timestamp, name, node, rule, location, key, ..] = *found;
+        let at = self.stamps.read(unquoted(timestamp?)?)?;
+        let rule = rule.filter(|raw| raw.starts_with(b"{"));
+        if !self.count_manager_documents
+            && (self.is_rule_of_manager(rule)? || is_location_of_manager(text(location)?))
+        {
+            return Some(Line::OfManager);
+        }
+        Some(document(at, text(key)?, text(name)?, text(node)?, rule.map(Cow::Borrowed)))
+    }
+
+    /// Nearly always, nothing in the rule looks like it and no escape can hide it.
+    fn is_rule_of_manager(&self, rule: Option<&[u8]>) -> Option<bool> {
+        let Some(rule) = rule else { return Some(false) };
+        let may_be = self.manager_rule.find(rule).is_some() || self.own_group.find(rule).is_some();
+        if !may_be && memchr(b'\\', rule).is_none() {
+            return Some(false);
+        }
+        let [id, groups, ..] = self.of_rule.scan(rule)?;
+        let groups = groups.map(serde_json::from_slice::<Value>).transpose().ok()?;
+        Some(is_id_of_manager(text(id)?) || groups.is_some_and(|groups| has_own_group(&groups)))
+    }
+
+    /// By the full parser, whatever the scanner thinks.
+    pub fn in_full<'a>(&mut self, line: &[u8]) -> Line<'a> {
+        let Ok(document @ Value::Object(_)) = serde_json::from_slice::<Value>(line) else {
+            return Line::Junk;
+        };
+        let text = |path: &str| Some(Cow::<str>::Owned(value_at(&document, path)?.as_str()?.to_owned()));
+        let Some(at) = text("timestamp").and_then(|time| self.stamps.read(time.as_bytes())) else {
+            return Line::Junk;
+        };
+        let raw = |path: &str| Some(Cow::Owned(serde_json::to_vec(value_at(&document, path)?).ok()?));
+        let of_manager = is_id_of_manager(text("rule.id"))
+            || value_at(&document, "rule.groups").is_some_and(has_own_group)
+            || is_location_of_manager(text("location"));
+        if of_manager && !self.count_manager_documents {
+            return Line::OfManager;
+        }
+        let rule = raw("rule").filter(|raw: &Cow<'_, [u8]>| raw.starts_with(b"{"));
+        self::document(at, text(&self.entity), text("agent.name"), text("cluster.node"), rule)
+    }
+}
+
+fn document<'a>(
+    at: i64,
+    key: Option<Cow<'a, str>>,
+    name: Option<Cow<'a, str>>,
+    node: Option<Cow<'a, str>>,
+    rule: Option<Cow<'a, [u8]>>,
+) -> Line<'a> {
+    let fits = |text: &Cow<'_, str>| text.len() <= LONGEST;
+    let Some(key) = key.filter(fits) else { return Line::Nobody };
+    Line::Document(Document { at, key, name: name.filter(fits), node: node.filter(fits), rule })
+}
+
+/// The value at a dotted path. No path leads into an array.
+fn value_at<'v>(document: &'v Value, path: &str) -> Option<&'v Value> {
+    path.split('.').try_fold(document, |value, key| value.as_object()?.get(key))
+}
+
+fn unquoted(raw: &[u8]) -> Option<&[u8]> {
+    raw.strip_prefix(b"\"")?.strip_suffix(b"\"")
+}
+
+/// A text; `Some(None)` for what is absent or no text, `None` for what no JSON text may hold.
+fn text(raw: Option<&[u8]>) -> Option<Option<Cow<'_, str>>> {
+    let Some(inside) = raw.and_then(unquoted) else { return Some(None) };
+    match inside.iter().any(|byte| *byte == b'\\' || *byte < b' ') {
+        true => serde_json::from_slice(raw?).ok().map(|text: String| Some(Cow::Owned(text))),
+        false => std::str::from_utf8(inside).ok().map(|text| Some(Cow::Borrowed(text))),
+    }
+}
+
+// As documents of the manager are left out of a question to an indexer.
+
+fn is_id_of_manager(rule: Option<Cow<'_, str>>) -> bool {
+    rule.is_some_and(|id| RULES.contains(&&*id))
+}
+
+fn is_location_of_manager(location: Option<Cow<'_, str>>) -> bool {
+    location.is_some_and(|location| LOCATIONS.contains(&&*location))
+}
+
+fn has_own_group(groups: &Value) -> bool {
+    let is_own = |value: &Value| value.as_str() == Some(OWN_GROUP);
+    is_own(groups) || groups.as_array().is_some_and(|groups| groups.iter().any(is_own))
+}

@@ -1,0 +1,162 @@
+//! Source kind `file`: follows `alerts.json` or `archives.json` of Wazuh's manager, 4.x, for sites
+//! without an indexer.
+//!
+//! The first question reads the file back as far as it asks, into earlier files if need be; from then
+//! on only what is new is read. A file that merely does not grow is an answer. One that is not there
+//! or may not be read is an error.
+//!
+//! * `config`: the keys of the table;
+//! * `scan`, `skip`, `stamp`, `line`: what a line says;
+//! * `lines`, `opened`, `earlier`: files and their lines;
+//! * `entity`, `ledger`, `book`: what is remembered;
+//! * `follower`: one log through its rotations;
+//! * `work`, `answers`: one question.
+
+mod answers;
+mod book;
+pub mod config;
+mod earlier;
+mod entity;
+mod follower;
+pub mod ledger;
+pub mod line;
+mod lines;
+mod opened;
+mod scan;
+mod skip;
+mod stamp;
+#[cfg(test)]
+mod tests;
+mod work;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use log_monitor_channels::{BuildError, Problem};
+
+use self::config::FileConfig;
+use self::follower::Plan;
+use self::line::Reader;
+use self::work::{Followed, MINUTE, Work};
+use super::{
+    Answer, Heard, Listed, Membership, Query, Source, SourceContext, SourceError, SourceKind, SourceReason,
+    Volume, Word,
+};
+
+/// Last words are looked for this far back if nothing was read yet, in milliseconds.
+const LOOK_BACK: i64 = 24 * 60 * MINUTE;
+
+/// A log file of Wazuh's manager.
+#[derive(Debug, Clone)]
+pub struct LogFile {
+    config: Arc<FileConfig>,
+    followed: Arc<Mutex<Followed>>,
+}
+
+impl SourceKind for LogFile {
+    const KIND: &'static str = "file";
+    type Config = FileConfig;
+
+    fn validate(config: &FileConfig) -> Vec<Problem> {
+        config.problems()
+    }
+
+    fn build(config: FileConfig, _: &SourceContext) -> Result<Box<dyn Source>, BuildError> {
+        Ok(Box::new(Self { config: Arc::new(config), followed: Arc::default() }))
+    }
+}
+
+#[async_trait]
+impl Source for LogFile {
+    async fn newest(&self, query: &Query<'_>) -> Result<Answer, SourceError> {
+        let (from, wanted) = (millis(query.from), answers::Wanted::by(query));
+        self.ask(move |work| Ok(answers::newest(work.followed(from)?, &wanted))).await
+    }
+
+    async fn nodes(&self, query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {
+        let (from, wanted) = (millis(query.from), answers::Wanted::by(query));
+        self.ask(move |work| Ok(answers::nodes(work.followed(from)?, &wanted))).await
+    }
+
+    async fn inventory(&self, query: &Query<'_>) -> Result<Vec<Listed>, SourceError> {
+        let (from, wanted) = (millis(query.from), answers::Wanted::by(query));
+        // Of a host name or a location, the agent's name would be the one of its forwarder.
+        let named = self.config.entity_field.starts_with("agent.");
+        self.ask(move |work| Ok(answers::inventory(work.followed(from)?, &wanted, named))).await
+    }
+
+    /// In whole minutes: those that the window touches.
+    async fn volumes(&self, query: &Query<'_>) -> Result<Vec<Volume>, SourceError> {
+        let (from, wanted) = (millis(query.from), answers::Wanted::by(query));
+        self.ask(move |work| work.steps(from, MINUTE, |ledger| answers::volumes(ledger, &wanted))).await
+    }
+
+    async fn last_words(
+        &self,
+        key: &str,
+        until: DateTime<Utc>,
+        count: usize,
+    ) -> Result<Vec<Word>, SourceError> {
+        let (key, until) = (key.to_owned(), millis(until));
+        let words = move |work: &mut Work<'_>| {
+            let from = work.covered_from().unwrap_or(until - LOOK_BACK);
+            let entity = work.followed(from)?.get(&key);
+            Ok(entity.map(|entity| entity.last(until, count)).unwrap_or_default())
+        };
+        self.ask(words).await
+    }
+
+    /// The steps at the ends of the window are those that it touches.
+    async fn history(&self, query: &Query<'_>, step: i64) -> Result<Vec<Heard>, SourceError> {
+        let (from, wanted) = (millis(query.from), answers::Wanted::by(query));
+        let step = step.max(1);
+        self.ask(move |work| work.steps(from, step, |ledger| answers::history(ledger, &wanted, step))).await
+    }
+
+    async fn probe(&self) -> Result<(), SourceError> {
+        self.ask(|work| work.probe()).await
+    }
+}
+
+impl LogFile {
+    /// Does blocking work. When nobody waits for it any more, it ends soon.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Work<'_>) -> Result<T, SourceError> + Send + 'static,
+    ) -> Result<T, SourceError> {
+        let (this, stop) = (self.clone(), Arc::new(AtomicBool::new(false)));
+        let _stop_when_dropped = StopWhenDropped(stop.clone());
+        let work = move || this.work_at(millis(Utc::now()), stop, question);
+        let done = tokio::task::spawn_blocking(work).await;
+        done.unwrap_or_else(|error| Err(SourceError::new(SourceReason::Incomplete, error.to_string())))
+    }
+
+    /// Does the work at that time, in milliseconds.
+    fn work_at<T>(
+        &self,
+        now: i64,
+        stop: Arc<AtomicBool>,
+        question: impl FnOnce(&mut Work<'_>) -> Result<T, SourceError>,
+    ) -> Result<T, SourceError> {
+        let config = &self.config;
+        let reader = Reader::new(&config.entity_field, config.count_manager_documents);
+        let plan = Plan { path: config.path.clone(), reader, stop, now };
+        // What a panic left is only what was read.
+        let mut state = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
+        question(&mut Work { field: &config.entity_field, plan, state: &mut state })
+    }
+}
+
+struct StopWhenDropped(Arc<AtomicBool>);
+
+impl Drop for StopWhenDropped {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn millis(time: DateTime<Utc>) -> i64 {
+    time.timestamp_millis()
+}

@@ -1,0 +1,150 @@
+//! What is answered, and which lines count.
+
+use super::*;
+use crate::source::{Heard, Listed, Membership};
+
+#[test]
+fn a_document_of_the_future_hides_no_older_one_and_counts_when_its_time_has_come() {
+    let place = Place::new();
+    place.append(&(line("001", 60) + &line("001", -7200) + &line("001", 30)));
+    assert_eq!(place.newest(), seen(&[("001", 30)]));
+    let later = place.newest_at(NOW + 3 * HOUR, 4 * HOUR).unwrap();
+    assert_eq!(later, seen(&[("001", HOUR)]));
+}
+
+#[test]
+fn whoever_did_not_log_in_the_window_is_absent() {
+    let place = Place::new();
+    place.append(&(line("002", 3000) + &line("001", 60)));
+    assert_eq!(place.newest().len(), 2);
+    assert_eq!(place.newest_at(NOW, HOUR / 2).unwrap(), seen(&[("001", 60_000)]));
+    let wanted = Wanted::by(&Query {
+        from: DateTime::from_timestamp_millis(NOW - HOUR).unwrap(),
+        to: DateTime::from_timestamp_millis(NOW).unwrap(),
+        entities: Entities::Only(&["002", "003"]),
+    });
+    let answer = place.ask(NOW, |work| Ok(answers::newest(work.followed(NOW - HOUR)?, &wanted))).unwrap();
+    assert_eq!(answer.newest.len(), 1);
+    assert_eq!(answer.newest[0].key, "002");
+}
+
+#[test]
+fn lines_that_are_no_documents_are_passed_over() {
+    let place = Place::new();
+    place.append(&line("001", 60));
+    place.append("junk\n{}\n[1]\n{\"timestamp\":\"now\",\"agent\":{\"id\":\"005\"}}\n\n\u{0}\n");
+    place.append(&"y".repeat(3 * lines::LONGEST));
+    place.append(&format!("\n{}", line("002", 50)));
+    assert_eq!(place.newest(), seen(&[("001", 60), ("002", 50)]));
+    let junk = place.source.followed.lock().unwrap().follower.as_ref().unwrap().book.tally.junk;
+    assert_eq!(junk, 6);
+}
+
+#[test]
+fn the_rest_of_a_line_that_was_too_long_is_no_line() {
+    let place = Place::new();
+    place.append(&(line("001", 60) + &"y".repeat(2 * lines::LONGEST)));
+    assert_eq!(place.newest(), seen(&[("001", 60)]));
+    place.append(&line("666", 1));
+    assert_eq!(place.newest(), seen(&[("001", 60)]));
+    place.append(&line("002", 50));
+    assert_eq!(place.newest(), seen(&[("001", 60), ("002", 50)]));
+}
+
+#[test]
+fn entities_are_told_apart_by_the_field_that_is_configured() {
+    for (field, key) in [
+        ("agent.id", "001"),
+        ("agent.name", "host-001"),
+        ("predecoder.hostname", "h001"),
+        ("location", "C:\\logs\\001"),
+        ("cluster.node", "node-0"),
+        ("rule.id", "5710"),
+    ] {
+        let place = Place::with(&format!("entity_field = {field:?}"));
+        place.append(&line("001", 60));
+        assert_eq!(place.newest(), seen(&[(key, 60)]), "{field}");
+    }
+}
+
+#[test]
+fn what_the_manager_writes_about_an_agent_counts_only_when_asked_for() {
+    let place = Place::new();
+    let about = [
+        line("001", 10).replace("5710", "504"),
+        line("001", 10).replace("sshd", "log_monitor"),
+        line("001", 10).replace("C:\\\\logs\\\\001", "wazuh-monitord"),
+        line("001", 10).replace("C:\\\\logs\\\\001", "wazuh\\u002dremoted"),
+    ];
+    place.append(&(line("001", 60) + &about.concat()));
+    assert_eq!(place.newest(), seen(&[("001", 60)]));
+    let trusting = Place::with("count_manager_documents = true");
+    trusting.append(&about.concat());
+    assert_eq!(trusting.count("001"), 4);
+}
+
+#[test]
+fn who_there_is_and_the_way_they_send() {
+    let place = Place::new();
+    place.append(&(line("001", 60) + &line("101", 50)));
+    let window = wanted(NOW - HOUR, NOW);
+    let (listed, nodes) = place
+        .ask(NOW, |work| {
+            let ledger = work.followed(NOW - HOUR)?;
+            Ok((answers::inventory(ledger, &window, true), answers::nodes(ledger, &window)))
+        })
+        .unwrap();
+    assert!(nodes.contains(&Membership { key: "101".into(), node: "node-1".into() }));
+    let first = listed.iter().find(|listed| listed.key == "001").unwrap();
+    let node = Some("node-0".into());
+    assert_eq!(*first, Listed { key: "001".into(), name: "host-001".into(), node, ..Listed::default() });
+    assert!(!place.source.lists_all());
+}
+
+#[test]
+fn the_last_words_are_the_newest_alerts_before_then() {
+    let place = Place::new();
+    (0..30).rev().for_each(|age| place.append(&line("001", age * 10)));
+    let words =
+        place.ask(NOW, |work| Ok(work.followed(NOW - HOUR)?.get("001").unwrap().last(NOW - 45_000, 3)));
+    let words = words.unwrap();
+    assert_eq!(words.iter().map(|word| (NOW - word.at) / 1000).collect::<Vec<_>>(), [50, 60, 70]);
+    assert_eq!((words[0].rule.as_str(), words[0].level), ("5710", 5));
+    assert_eq!((words[0].description.as_str(), &*words[0].groups[0]), ("rule \"of\" 001", "sshd"));
+}
+
+/// Steps of a minute come from memory, others from the file: the sums are the same.
+#[test]
+fn the_history_is_the_same_from_memory_and_from_the_file() {
+    let place = Place::new();
+    (0..120).rev().for_each(|age| place.append(&line("001", age * 20)));
+    let window = wanted(NOW - HOUR, NOW);
+    let history = |step| -> Vec<Heard> {
+        place
+            .ask(NOW, |work| work.steps(NOW - HOUR, step, |ledger| answers::history(ledger, &window, step)))
+            .unwrap()
+    };
+    let (tens, minutes, halves) = (history(600_000), history(60_000), history(30_000));
+    // The newest is at the full hour, in a step of its own.
+    assert_eq!(tens.iter().map(|heard| heard.count).collect::<Vec<_>>(), [29, 30, 30, 30, 1]);
+    assert_eq!((tens.last().unwrap().newest, &*tens[0].key), (NOW, "001"));
+    for steps in [&tens, &minutes, &halves] {
+        assert_eq!(steps.iter().map(|heard| heard.count).sum::<u64>(), 120);
+        assert!(steps.is_sorted_by_key(|heard| heard.newest));
+    }
+    assert!(halves.len() > minutes.len());
+    assert_eq!(place.count("001"), 120);
+}
+
+#[tokio::test]
+async fn the_source_answers_by_the_real_clock() {
+    let place = Place::new();
+    let now = Utc::now();
+    let age = (NOW - millis(now)) / 1000 + 5;
+    place.append(&line("001", age));
+    let query = Query { from: now - chrono::TimeDelta::hours(1), to: now, entities: Entities::All(1) };
+    place.source.probe().await.unwrap();
+    assert_eq!(place.source.newest(&query).await.unwrap().newest.len(), 1);
+    assert_eq!(place.source.volumes(&query).await.unwrap()[0].count, 1);
+    assert_eq!(place.source.last_words("001", now, 5).await.unwrap().len(), 1);
+}

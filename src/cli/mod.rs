@@ -21,6 +21,7 @@ pub mod deliveries;
 pub mod exit;
 pub mod explain;
 pub mod incidents;
+pub mod report;
 pub mod run;
 pub mod table;
 mod watched;
@@ -99,6 +100,8 @@ enum Command {
     Incidents(incidents::Args),
     /// List what was sent, to whom, and each try
     Deliveries(deliveries::Args),
+    /// Report how well agents were covered in a month, for a ticket or a spreadsheet
+    Report(report::Args),
 }
 
 /// What a command works with.
@@ -226,6 +229,7 @@ async fn dispatch(session: &Session<'_>, command: Command) -> Exit {
         Command::Explain(args) => explain::run(session, &args),
         Command::Incidents(args) => incidents::run(session, &args),
         Command::Deliveries(args) => deliveries::run(session, &args),
+        Command::Report(args) => report::run(session, &args),
     }
 }
 

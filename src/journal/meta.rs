@@ -23,17 +23,29 @@ pub fn installation_id(connection: &Connection) -> rusqlite::Result<String> {
 /// # Errors
 /// As the database.
 pub fn alive(connection: &Connection) -> rusqlite::Result<Option<i64>> {
-    let value: Option<String> = connection
-        .query_row("SELECT value FROM meta WHERE key = 'alive'", [], |row| row.get(0))
-        .optional()?;
+    millis(connection, "alive")
+}
+
+/// Since when the journal is kept, in milliseconds; `None` in one that an earlier version wrote.
+///
+/// # Errors
+/// As the database.
+pub fn begun(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    millis(connection, "begun")
+}
+
+fn millis(connection: &Connection, key: &str) -> rusqlite::Result<Option<i64>> {
+    let value: Option<String> =
+        connection.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()?;
     Ok(value.and_then(|millis| millis.parse().ok()))
 }
 
-/// Says that log-monitor is there at `now`, in milliseconds.
+/// Says that log-monitor is there at `now`, in milliseconds. The first time stays known.
 ///
 /// # Errors
 /// As the database.
 pub fn set_alive(connection: &Connection, now: i64) -> rusqlite::Result<()> {
+    connection.execute("INSERT OR IGNORE INTO meta (key, value) VALUES ('begun', ?1)", [now.to_string()])?;
     connection
         .execute(
             "INSERT INTO meta (key, value) VALUES ('alive', ?1)

@@ -14,6 +14,7 @@ use crate::config::{self, Flag, Inputs, Loaded};
 use crate::logging::{self, Log, Screen};
 
 pub mod agents;
+pub mod backtest;
 pub mod channels;
 pub mod check;
 pub mod check_config;
@@ -21,6 +22,7 @@ pub mod deliveries;
 pub mod exit;
 pub mod explain;
 pub mod incidents;
+mod learning;
 pub mod report;
 pub mod run;
 pub mod table;
@@ -102,6 +104,8 @@ enum Command {
     Deliveries(deliveries::Args),
     /// Report how well agents were covered in a month, for a ticket or a spreadsheet
     Report(report::Args),
+    /// Replay the last days: what would have been told with this configuration, sending nothing
+    Backtest(backtest::Args),
 }
 
 /// What a command works with.
@@ -230,6 +234,7 @@ async fn dispatch(session: &Session<'_>, command: Command) -> Exit {
         Command::Incidents(args) => incidents::run(session, &args),
         Command::Deliveries(args) => deliveries::run(session, &args),
         Command::Report(args) => report::run(session, &args),
+        Command::Backtest(args) => backtest::run(session, &args).await,
     }
 }
 

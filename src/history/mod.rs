@@ -3,6 +3,8 @@
 
 pub mod coverage;
 pub mod month;
+pub mod read;
+pub mod replay;
 pub mod report;
 pub mod unknown;
 

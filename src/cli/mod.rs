@@ -25,6 +25,7 @@ pub mod incidents;
 mod learning;
 pub mod report;
 pub mod run;
+pub mod suggest;
 pub mod table;
 mod watched;
 
@@ -106,6 +107,8 @@ enum Command {
     Report(report::Args),
     /// Replay the last days: what would have been told with this configuration, sending nothing
     Backtest(backtest::Args),
+    /// Suggest intervals from how agents really logged, as TOML to paste; changes nothing
+    Suggest(suggest::Args),
 }
 
 /// What a command works with.
@@ -235,6 +238,7 @@ async fn dispatch(session: &Session<'_>, command: Command) -> Exit {
         Command::Deliveries(args) => deliveries::run(session, &args),
         Command::Report(args) => report::run(session, &args),
         Command::Backtest(args) => backtest::run(session, &args).await,
+        Command::Suggest(args) => suggest::run(session, &args).await,
     }
 }
 

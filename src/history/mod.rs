@@ -1,8 +1,11 @@
 //! What can be learnt from the past: how well agents were covered, what other settings would have
 //! fired, and which intervals suit.
 
+pub mod advice;
 pub mod coverage;
+pub mod gaps;
 pub mod month;
+pub mod quantiles;
 pub mod read;
 pub mod replay;
 pub mod report;

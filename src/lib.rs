@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod dispatch;
+pub mod history;
 pub mod journal;
 pub mod logging;
 pub mod monitor;

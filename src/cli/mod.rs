@@ -14,6 +14,7 @@ use crate::config::{self, Flag, Inputs, Loaded};
 use crate::logging::{self, Log, Screen};
 
 pub mod agents;
+pub mod backtest;
 pub mod channels;
 pub mod check;
 pub mod check_config;
@@ -21,7 +22,10 @@ pub mod deliveries;
 pub mod exit;
 pub mod explain;
 pub mod incidents;
+mod learning;
+pub mod report;
 pub mod run;
+pub mod suggest;
 pub mod table;
 mod watched;
 
@@ -99,6 +103,12 @@ enum Command {
     Incidents(incidents::Args),
     /// List what was sent, to whom, and each try
     Deliveries(deliveries::Args),
+    /// Report how well agents were covered in a month, for a ticket or a spreadsheet
+    Report(report::Args),
+    /// Replay the last days: what would have been told with this configuration, sending nothing
+    Backtest(backtest::Args),
+    /// Suggest intervals from how agents really logged, as TOML to paste; changes nothing
+    Suggest(suggest::Args),
 }
 
 /// What a command works with.
@@ -226,6 +236,9 @@ async fn dispatch(session: &Session<'_>, command: Command) -> Exit {
         Command::Explain(args) => explain::run(session, &args),
         Command::Incidents(args) => incidents::run(session, &args),
         Command::Deliveries(args) => deliveries::run(session, &args),
+        Command::Report(args) => report::run(session, &args),
+        Command::Backtest(args) => backtest::run(session, &args).await,
+        Command::Suggest(args) => suggest::run(session, &args).await,
     }
 }
 

@@ -31,9 +31,7 @@ pub fn print(mut table: Table, nothing: &str) {
         say(nothing);
         return;
     }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
+    spread(&mut table);
     // Colours and their removal where nobody sees them (a pipe, NO_COLOR) are anstream's.
     let mut out = anstream::stdout();
     let mut lines = table.lines();
@@ -42,6 +40,19 @@ pub fn print(mut table: Table, nothing: &str) {
     let _ = writeln!(out, "{BOLD}{}{BOLD:#}", header.trim_end());
     for line in lines {
         let _ = writeln!(out, "{}", painted(line.trim_end(), &words));
+    }
+}
+
+/// The lines of a table, for a text.
+#[must_use]
+pub fn lines(mut table: Table) -> Vec<String> {
+    spread(&mut table);
+    table.lines().map(|line| line.trim_end().to_owned()).collect()
+}
+
+fn spread(table: &mut Table) {
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
     }
 }
 

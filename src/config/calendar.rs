@@ -103,7 +103,8 @@ impl Calendar {
     }
 
     /// The expected times within `from..to`, in order, none touching another.
-    fn spans(&self, from: i64, to: i64) -> Vec<(i64, i64)> {
+    #[must_use]
+    pub fn spans(&self, from: i64, to: i64) -> Vec<(i64, i64)> {
         let within = |spans: Vec<(i64, i64)>| {
             let cut = spans.into_iter().map(|(begin, end)| (begin.max(from), end.min(to)));
             merged(cut.filter(|(begin, end)| begin < end).collect())
@@ -182,7 +183,8 @@ fn instant(zone: Tz, local: NaiveDateTime, last: bool) -> i64 {
 }
 
 /// `spans` without `holes`; both in order and apart.
-fn without(spans: Vec<(i64, i64)>, holes: &[(i64, i64)]) -> Vec<(i64, i64)> {
+#[must_use]
+pub fn without(spans: Vec<(i64, i64)>, holes: &[(i64, i64)]) -> Vec<(i64, i64)> {
     let mut out = Vec::with_capacity(spans.len());
     for (mut begin, end) in spans {
         for &(from, to) in holes {
@@ -201,7 +203,9 @@ fn without(spans: Vec<(i64, i64)>, holes: &[(i64, i64)]) -> Vec<(i64, i64)> {
     out
 }
 
-fn merged(mut spans: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
+/// The same time as `spans`, in order, none touching another.
+#[must_use]
+pub fn merged(mut spans: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
     spans.sort_unstable();
     let mut out: Vec<(i64, i64)> = Vec::with_capacity(spans.len());
     for (begin, end) in spans {

@@ -276,6 +276,15 @@ impl Policy {
         }
     }
 
+    /// The times within `from..to` at which logs are expected, in order.
+    #[must_use]
+    pub fn expected(&self, from: i64, to: i64) -> Vec<(i64, i64)> {
+        match &self.calendar {
+            Some(calendar) => calendar.spans(from, to),
+            None => Vec::from_iter((from < to).then_some((from, to))),
+        }
+    }
+
     /// Whether logs are expected at `now`.
     #[must_use]
     pub fn expects(&self, now: i64) -> bool {

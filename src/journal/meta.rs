@@ -42,11 +42,20 @@ pub fn alive(connection: &Connection) -> rusqlite::Result<Option<i64>> {
     time_of(connection, "alive")
 }
 
-/// Says that log-monitor is there at `now`, in milliseconds.
+/// Since when the journal is kept, in milliseconds; `None` in one that an earlier version wrote.
+///
+/// # Errors
+/// As the database.
+pub fn begun(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    time_of(connection, "begun")
+}
+
+/// Says that log-monitor is there at `now`, in milliseconds. The first time stays known.
 ///
 /// # Errors
 /// As the database.
 pub fn set_alive(connection: &Connection, now: i64) -> rusqlite::Result<()> {
+    connection.execute("INSERT OR IGNORE INTO meta (key, value) VALUES ('begun', ?1)", [now.to_string()])?;
     set_time(connection, "alive", now)
 }
 

@@ -1,0 +1,325 @@
+//! `backtest`: what the watches as they are configured would have told of the last days. It writes
+//! nothing down and sends nothing.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use log_monitor_channels::text::one_line;
+use serde::Serialize;
+
+use super::Session;
+use super::exit::Exit;
+use super::learning::{Looked, subjects, unreadable, window};
+use super::table::{print, say, table};
+use crate::clock::written;
+use crate::config::duration::human;
+use crate::history::read::read;
+use crate::history::replay::{Found, Replay};
+use crate::journal::events::time;
+use crate::monitor::fleet::Fleet;
+use crate::monitor::{Setup, gather};
+use crate::source::SourceError;
+
+/// What is called false.
+const FALSE: &str = "False: whoever it tells of logged again by itself within one more interval of its own after the\n\
+                     message (of a stall: an interval of the watch), so a longer interval would have kept quiet.";
+
+/// How exact it is.
+const EXACT: &str = "A step is the time between two rounds, a minute at least: what lasted less than a step longer than\n\
+                     allowed may not be here. Documents count by their own time, as if none had come late.";
+
+/// Who makes so many silences is named.
+const MUCH: usize = 3;
+
+/// Arguments of `backtest`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// So many days back
+    #[arg(long, default_value_t = 7, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=366))]
+    days: u16,
+    /// List at most this many silences, the newest
+    #[arg(long, default_value_t = 40, value_name = "N")]
+    limit: usize,
+    #[command(flatten)]
+    looked: Looked,
+}
+
+/// A watch as `--json` prints it.
+#[derive(Debug, Serialize)]
+struct Shown {
+    watch: String,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    step_seconds: i64,
+    agents: usize,
+    messages: usize,
+    messages_per_day: f64,
+    false_silences: usize,
+    told: Vec<Told>,
+    /// Silences that were told with a stall only.
+    part_of_stalls: usize,
+    /// Agents that were silent in the first round, and in every other.
+    silent_all_the_time: Vec<String>,
+}
+
+/// A silence, or a stall of the pipeline, that a message would have told.
+#[derive(Debug, Serialize)]
+struct Told {
+    /// `agent` or `stall`.
+    about: &'static str,
+    /// The agent's id, or what the agents of a stall share.
+    id: String,
+    label: String,
+    since: Option<DateTime<Utc>>,
+    told: DateTime<Utc>,
+    back: Option<DateTime<Utc>>,
+    lasted_seconds: Option<i64>,
+    r#false: bool,
+}
+
+/// Replays the history.
+pub async fn run(session: &Session<'_>, args: &Args) -> Exit {
+    let setups = match subjects(session, &args.looked).await {
+        Ok(setups) => setups,
+        Err(exit) => return exit,
+    };
+    let now = Utc::now();
+    let mut all = Vec::new();
+    for setup in &setups {
+        match replay(setup, args.days, now).await {
+            Ok(shown) => all.push(shown),
+            Err(error) => return unreadable(setup, &error),
+        }
+    }
+    if args.looked.json {
+        return super::exit::print_json(&all);
+    }
+    show(&all, args.limit);
+    Exit::Ok
+}
+
+async fn replay(setup: &Setup, days: u16, now: DateTime<Utc>) -> Result<Shown, SourceError> {
+    let ((from, to), step) = window(&setup.watch, days, now);
+    let (mut fleet, _) = Fleet::new(&setup.watch, Vec::new());
+    if let Err(error) = gather::homes(&*setup.source, &mut fleet, now).await {
+        tracing::warn!("cannot look up which nodes the agents send through: {error}");
+    }
+    let keys: Vec<String> = setup.watch.agents.iter().map(|agent| agent.id.clone()).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    // Whoever was silent before is known to be.
+    let before = fleet.look_back(from);
+    let mut replay = Replay::new(&setup.watch, fleet, from, step);
+    read(&*setup.source, &keys, (before, to), step, |heard, until| replay.rounds(heard, until)).await?;
+    let (fleet, found) = replay.finish();
+    Ok(shown(&setup.watch.name, (from, to), step, &fleet, &found))
+}
+
+fn shown(watch: &str, (from, to): (i64, i64), step: i64, fleet: &Fleet, found: &[Found]) -> Shown {
+    let told: Vec<Told> = found.iter().filter_map(|found| told(fleet, found)).collect();
+    let messages = messages(found);
+    let untold = || found.iter().filter(|found| found.told.is_none());
+    let first = |found: &&Found| found.opened == from;
+    let all_along = |found: &&Found| first(found) && found.back.is_none();
+    let name = |found: &Found| Some(fleet.entities()[found.agent?].key.to_string());
+    Shown {
+        watch: watch.to_owned(),
+        from: time(from),
+        to: time(to),
+        step_seconds: step / 1000,
+        agents: fleet.entities().len(),
+        messages,
+        messages_per_day: messages as f64 * 86_400_000.0 / (to - from) as f64,
+        false_silences: told.iter().filter(|told| told.r#false).count(),
+        told,
+        part_of_stalls: untold().filter(|found| !first(found)).count(),
+        silent_all_the_time: untold().filter(all_along).filter_map(name).collect(),
+    }
+}
+
+/// Agents of one round are one message; a stall is one.
+fn messages(found: &[Found]) -> usize {
+    let stalls = found.iter().filter(|found| found.agent.is_none()).count();
+    let rounds: BTreeSet<i64> =
+        found.iter().filter(|found| found.agent.is_some()).filter_map(|found| found.told).collect();
+    stalls + rounds.len()
+}
+
+fn told(fleet: &Fleet, found: &Found) -> Option<Told> {
+    let entity = found.agent.map(|at| &fleet.entities()[at]);
+    let common = found.common.as_ref().map(ToString::to_string);
+    Some(Told {
+        about: if entity.is_some() { "agent" } else { "stall" },
+        id: entity.map_or_else(|| common.unwrap_or_default(), |entity| entity.key.to_string()),
+        label: entity.map_or_else(String::new, |entity| entity.label.to_string()),
+        since: found.since.map(time),
+        told: time(found.told?),
+        back: found.back.map(time),
+        lasted_seconds: found.back.zip(found.since).map(|(back, since)| (back - since) / 1000),
+        r#false: found.is_false(),
+    })
+}
+
+fn show(all: &[Shown], limit: usize) {
+    silences(all, limit);
+    noisy(all);
+    all.iter().for_each(|shown| say(summary(shown)));
+    say(format!("{FALSE}\n\n{EXACT}"));
+}
+
+/// The newest silences, each by itself.
+fn silences(all: &[Shown], limit: usize) {
+    let mut told: Vec<(&str, &Told)> =
+        all.iter().flat_map(|shown| shown.told.iter().map(|told| (shown.watch.as_str(), told))).collect();
+    told.sort_by_key(|(_, told)| told.told);
+    let earlier = told.len().saturating_sub(limit);
+    let header = ["watch", "about", "last log before", "message", "logged again", "silent for", "false"];
+    let mut rows = table(&header);
+    for (watch, told) in &told[earlier..] {
+        rows.add_row(row(watch, told));
+    }
+    print(rows, "nothing would have been told");
+    if earlier > 0 {
+        say(format!("and {earlier} earlier ones (--limit, --json)"));
+    }
+    say("");
+}
+
+/// Who makes most of it, where somebody makes much.
+fn noisy(all: &[Shown]) {
+    let mut counted: BTreeMap<(&str, String), (usize, usize)> = BTreeMap::new();
+    for shown in all {
+        for told in &shown.told {
+            let (silences, wrong) = counted.entry((&shown.watch, about(told))).or_default();
+            *silences += 1;
+            *wrong += usize::from(told.r#false);
+        }
+    }
+    let mut counted: Vec<_> = counted.into_iter().filter(|(_, (silences, _))| *silences >= MUCH).collect();
+    counted.sort_by_key(|(_, (silences, _))| Reverse(*silences));
+    let mut rows = table(&["watch", "most of all", "silences told", "false"]);
+    for ((watch, about), (silences, wrong)) in counted.into_iter().take(10) {
+        rows.add_row([watch.to_owned(), about, silences.to_string(), wrong.to_string()]);
+    }
+    if !rows.is_empty() {
+        print(rows, "");
+        say("");
+    }
+}
+
+fn about(told: &Told) -> String {
+    match (told.about, told.id.is_empty()) {
+        ("stall", true) => "stall: the watch".to_owned(),
+        ("stall", false) => format!("stall: {}", one_line(&told.id, 40)),
+        _ => one_line(&format!("{} {}", told.id, told.label), 40),
+    }
+}
+
+fn row(watch: &str, told: &Told) -> [String; 7] {
+    let lasted =
+        told.lasted_seconds.map(|seconds| human(Duration::from_secs(u64::try_from(seconds).unwrap_or(0))));
+    [
+        watch.to_owned(),
+        about(told),
+        told.since.map_or_else(|| "never".to_owned(), written),
+        written(told.told),
+        told.back.map_or_else(|| "not yet".to_owned(), written),
+        lasted.unwrap_or_else(|| "-".to_owned()),
+        if told.r#false { "yes" } else { "no" }.to_owned(),
+    ]
+}
+
+fn summary(shown: &Shown) -> String {
+    let count = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+    let step = human(Duration::from_secs(u64::try_from(shown.step_seconds).unwrap_or_default()));
+    let mut text = format!(
+        "Watch {}: {} from {} to {}, in steps of {step}\n  {}, {:.1} a day\n",
+        one_line(&shown.watch, 80),
+        count(shown.agents, "agent"),
+        written(shown.from),
+        written(shown.to),
+        count(shown.messages, "message"),
+        shown.messages_per_day,
+    );
+    if !shown.told.is_empty() {
+        text.push_str(&format!(
+            "  {} told, {} of them false\n",
+            count(shown.told.len(), "silence"),
+            shown.false_silences
+        ));
+    }
+    if shown.part_of_stalls > 0 {
+        text.push_str(&format!("  {} told with a stall only\n", count(shown.part_of_stalls, "silence")));
+    }
+    if !shown.silent_all_the_time.is_empty() {
+        let silent = one_line(&shown.silent_all_the_time.join(", "), 120);
+        text.push_str(&format!("  silent all the time, and so not told: {silent}\n"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::monitor::fixtures::watch;
+    use crate::source::{Heard, Query, Source};
+
+    #[test]
+    fn agents_of_one_round_are_one_message_and_a_stall_is_another() {
+        let (fleet, _) = Fleet::new(&watch(&["001", "002", "003"]), Vec::new());
+        let silent = |agent: Option<usize>, told: Option<i64>, opened: i64| Found {
+            agent,
+            common: None,
+            since: Some(0),
+            opened,
+            told,
+            back: told.map(|told| told + 60_000),
+            patience: 900_000,
+        };
+        let found = [
+            silent(Some(0), Some(500), 500),
+            silent(Some(1), Some(500), 500),
+            silent(None, Some(500), 500),
+            silent(Some(1), None, 700),
+            silent(Some(2), None, 100),
+        ];
+        let shown = shown("default", (100, 86_400_100), 60_000, &fleet, &found);
+        assert_eq!((shown.messages, shown.messages_per_day), (2, 2.0));
+        assert_eq!((shown.told.len(), shown.false_silences, shown.part_of_stalls), (3, 3, 1));
+        assert_eq!(shown.silent_all_the_time, ["003"]);
+    }
+
+    /// Agent 001 logs each minute but for an hour; agent 002 never.
+    struct Remembers;
+
+    #[async_trait::async_trait]
+    impl Source for Remembers {
+        async fn history(&self, query: &Query<'_>, step: i64) -> Result<Vec<Heard>, SourceError> {
+            let minutes = query.from.timestamp_millis() / step..=query.to.timestamp_millis() / step;
+            let logged = minutes.filter(|minute| !(5_000..5_060).contains(minute));
+            Ok(logged
+                .map(|minute| Heard { key: "001".into(), newest: minute * step + 1_000, count: 1 })
+                .collect())
+        }
+
+        async fn probe(&self) -> Result<(), SourceError> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_history_with_one_gap_tells_of_one_silence() {
+        let watch = watch(&["001", "002"]);
+        let setup = Setup { watch, source: Arc::new(Remembers), beside: Vec::new(), lister: None };
+        let shown = replay(&setup, 2, time(7_000 * 60_000)).await.unwrap();
+        let [told] = &shown.told[..] else { panic!("{:?}", shown.told) };
+        let minute = |minute: i64| time(minute * 60_000);
+        assert_eq!((told.id.as_str(), told.told), ("001", minute(5_016)));
+        assert_eq!(told.since, Some(time(4_999 * 60_000 + 1_000)));
+        assert_eq!((told.lasted_seconds, told.r#false), (Some(3_660), false));
+        assert_eq!((shown.messages, shown.silent_all_the_time), (1, vec!["002".to_owned()]));
+    }
+}

@@ -202,11 +202,12 @@ impl Monitor {
     }
 
     /// The earliest deadline, or `poll` after this round, whichever is first.
-    fn until_next_round(&self) -> Duration {
+    fn until_next_round(&mut self) -> Duration {
         let now = events::time(self.clock_guard.believed(events::millis(self.recorder.clock.now())));
-        let deadline = self.fleet.next_deadline().map(|at| events::time(at) + SHARED - now);
-        let deadline = deadline.map(|wait| wait.to_std().unwrap_or_default());
-        deadline.unwrap_or(self.setup.watch.poll).min(self.setup.watch.poll).max(Duration::from_secs(1))
+        let poll = self.setup.watch.poll;
+        let deadline = self.fleet.next_deadline(events::millis(now + poll));
+        let wait = deadline.map(|at| (events::time(at) + SHARED - now).to_std().unwrap_or_default());
+        wait.unwrap_or(poll).min(poll).max(Duration::from_secs(1))
     }
 
     /// One round.

@@ -5,6 +5,7 @@ mod dependencies;
 mod discovery;
 mod findings;
 mod hours;
+mod pace;
 mod stalls;
 
 use std::collections::BTreeMap;

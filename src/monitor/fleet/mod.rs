@@ -492,10 +492,19 @@ impl Fleet {
         }
     }
 
-    /// The earliest time at which an entity may be due, in milliseconds.
-    #[must_use]
-    pub fn next_deadline(&self) -> Option<i64> {
-        self.deadlines.peek().map(|Reverse((early, _))| *early)
+    /// The earliest time before `until` at which an entity is due, in milliseconds.
+    pub fn next_deadline(&mut self, until: i64) -> Option<i64> {
+        while let Some(Reverse((early, at))) = self.deadlines.peek().copied().filter(|next| next.0.0 < until)
+        {
+            let real = deadline(&self.entities[at as usize], &self.policies);
+            if real <= early {
+                return Some(early);
+            }
+            // It was seen since: for its sake there need be no round.
+            self.deadlines.pop();
+            self.deadlines.push(Reverse((real, at)));
+        }
+        None
     }
 
     /// The rows for the journal's checkpoint.

@@ -1,0 +1,147 @@
+//! Silences and recoveries of agents.
+
+use log_monitor_channels::{Event, EventKind};
+
+use super::Wrong;
+use super::pipeline::Stalled;
+use super::truth::{SLACK, Truth, next_round, told_within};
+use crate::index::newest;
+use crate::scenario::{Agent, DAY, HOUR, Scenario};
+use crate::spans::Spans;
+use crate::world::Told;
+
+pub fn check(scenario: &Scenario, truth: &Truth, stalls: &[Stalled], told: &[Told]) -> Result<(), Wrong> {
+    let mut of_agent: Vec<Vec<&Told>> = vec![Vec::new(); scenario.agents.len()];
+    for told in told {
+        if let Some(place) = about(&told.event) {
+            of_agent[place].push(told);
+        }
+    }
+    (0..of_agent.len()).try_for_each(|place| {
+        let agent = &scenario.agents[place];
+        let case = Case { scenario, agent, truth, stalls, overdue: &truth.overdue[place] };
+        let wrong = |(at, what): (i64, String)| Wrong { agent: Some(place), at, what };
+        case.check(&of_agent[place]).map_err(wrong)
+    })
+}
+
+/// The place of the agent that an event is about.
+pub fn about(event: &Event) -> Option<usize> {
+    let of_agent =
+        matches!(event.kind, EventKind::AgentSilent | EventKind::AgentRecovered | EventKind::AgentUnwatched);
+    event.entity.as_ref().filter(|_| of_agent).map(|entity| Scenario::place(&entity.id))
+}
+
+/// One agent.
+struct Case<'a> {
+    scenario: &'a Scenario,
+    agent: &'a Agent,
+    truth: &'a Truth,
+    stalls: &'a [Stalled],
+    overdue: &'a Spans,
+}
+
+type Judged<T = ()> = Result<T, (i64, String)>;
+
+impl Case<'_> {
+    fn check(&self, told: &[&Told]) -> Judged {
+        told.iter().try_for_each(|told| self.is_true(told))?;
+        let open = self.open(told)?;
+        let (good, listed) = (&self.truth.good.and(&self.agent.listed), &self.agent.listed);
+        let silent = self.overdue.and(good).after_the_first(told_within(self.scenario, self.agent));
+        never(&silent.and(&self.not(&open)), "it is silent, and nobody is told")?;
+        let logging = self.not(self.overdue).and(good);
+        let back = logging.iter().map(|(from, to)| (from + next_round(self.scenario) + self.doubt(from), to));
+        never(&Spans::of(back).and(&open), "it logs again, and its incident is still open")?;
+        let unlisted = self.not(listed).and(&self.truth.up).after_the_first(SLACK);
+        never(&unlisted.and(&open), "it is listed no more, and its incident is still open")?;
+        self.is_told_alone_after_a_stall(told)
+    }
+
+    /// What was told with others is told by itself when they are back and it is not.
+    fn is_told_alone_after_a_stall(&self, told: &[&Told]) -> Judged {
+        let (allowed, end) = (self.scenario.kind_of(self.agent).threshold(), self.scenario.to);
+        let stalls = Spans::of(self.stalls.iter().map(|stall| (stall.from, stall.to)));
+        for (n, part) in told.iter().enumerate().filter(|(_, told)| told.event.part_of.is_some()) {
+            let whole = self.stalls.iter().find(|stall| Some(stall.incident) == part.event.part_of);
+            let Some(whole) = whole.filter(|whole| (whole.from..=whole.to).contains(&part.at)) else {
+                return Err((part.at, "it is part of a stall that is not open".to_owned()));
+            };
+            if !whole.concerns(self.agent) {
+                return Err((part.at, "it is part of a stall of others".to_owned()));
+            }
+            let next = told.get(n + 1).map_or(end, |next| next.at);
+            let left = Spans::of([(whole.to, next)]).and(&self.not(&stalls)).after_the_first(allowed);
+            let left = left
+                .and(&self.truth.good)
+                .and(self.overdue)
+                .after_the_first(told_within(self.scenario, self.agent));
+            never(&left, "the others are back, it is silent, and nobody is told")?;
+        }
+        Ok(())
+    }
+
+    /// How long it must log until that is believed: after its third silence in short time for a threshold,
+    /// and twice as long after each more; then until its next document.
+    fn doubt(&self, back: i64) -> i64 {
+        let threshold = self.scenario.kind_of(self.agent).threshold();
+        let lately = (threshold * 8).clamp(HOUR, DAY) + told_within(self.scenario, self.agent);
+        let silences = self.overdue.iter().filter(|(from, _)| (back - lately..back).contains(from)).count();
+        silences.checked_sub(3).map_or(0, |more| (threshold << more.min(16)).min(6 * HOUR) + threshold)
+    }
+
+    /// The other times.
+    fn not(&self, spans: &Spans) -> Spans {
+        spans.gaps(self.scenario.from, self.scenario.to)
+    }
+
+    /// Whether what an event says was so when it was written.
+    fn is_true(&self, told: &Told) -> Judged {
+        let (from, to) = (told.at - SLACK, told.at);
+        let was_so = match told.event.kind {
+            EventKind::AgentSilent => self.overdue.and(&self.agent.listed).touches(from, to),
+            EventKind::AgentUnwatched => !self.agent.listed.contains(told.at),
+            _ => self.not(self.overdue).touches(from, to),
+        };
+        if !was_so {
+            return Err((told.at, format!("{} is not true", told.event.kind)));
+        }
+        let since = told.event.since.map(|since| since.timestamp_millis());
+        let known = since.is_none_or(|since| self.agent.documents.iter().any(|one| one.at == since));
+        let newer = since > newest(&self.agent.documents, told.at, told.at).map(|newest| newest.at);
+        match known && !newer {
+            true => Ok(()),
+            false => Err((told.at, format!("{} names a last log that is none", told.event.kind))),
+        }
+    }
+
+    /// When its incidents are open.
+    fn open(&self, told: &[&Told]) -> Judged<Spans> {
+        let mut spans = Vec::new();
+        let mut open: Option<&Told> = None;
+        for told in told {
+            let same = open.is_some_and(|open| open.event.incident == told.event.incident);
+            match (told.event.kind, open) {
+                (EventKind::AgentSilent, None) => open = Some(told),
+                (EventKind::AgentSilent, Some(first))
+                    if same && first.event.part_of.is_some() && told.event.part_of.is_none() =>
+                {
+                    spans.push((first.at, told.at));
+                    open = Some(told);
+                }
+                (EventKind::AgentSilent, Some(_)) => return Err((told.at, "it is told twice".to_owned())),
+                (_, Some(first)) if same => {
+                    spans.push((first.at, told.at));
+                    open = None;
+                }
+                (kind, _) => return Err((told.at, format!("{kind} ends nothing"))),
+            }
+        }
+        spans.extend(open.map(|open| (open.at, self.scenario.to)));
+        Ok(Spans::of(spans))
+    }
+}
+
+fn never(spans: &Spans, what: &str) -> Judged {
+    spans.iter().next().map_or(Ok(()), |(at, _)| Err((at, what.to_owned())))
+}

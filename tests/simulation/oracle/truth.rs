@@ -1,0 +1,49 @@
+//! What was so, from the scenario alone.
+
+use crate::scenario::{Agent, MINUTE, SECOND, Scenario};
+use crate::spans::Spans;
+
+/// A source that refuses is asked again after this, or after `poll` if that is longer.
+const REFUSED: i64 = 30 * SECOND;
+
+/// Asking again takes some seconds, and deadlines share rounds.
+pub const SLACK: i64 = 5 * SECOND;
+
+/// Verdicts wait no longer than this while the pipeline is in doubt.
+const DOUBT: i64 = 30 * MINUTE;
+
+pub struct Truth {
+    /// When log-monitor runs.
+    pub up: Spans,
+    /// When it runs and its source answers.
+    pub good: Spans,
+    /// When each agent has been quiet for too long, as far as can be seen in the index.
+    pub overdue: Vec<Spans>,
+}
+
+impl Truth {
+    pub fn of(scenario: &Scenario) -> Self {
+        let (from, to) = (scenario.from, scenario.to);
+        let up = Spans::of(scenario.down.iter().map(|down| (down.from, down.to))).gaps(from, to);
+        let broken = Spans::of(scenario.broken.iter().map(|broken| (broken.from, broken.to)));
+        let good = up.and(&broken.gaps(from, to));
+        Self { up, good, overdue: scenario.agents.iter().map(|agent| overdue(scenario, agent)).collect() }
+    }
+}
+
+/// A document says that its agent logs from when it can be found until its time is up.
+fn overdue(scenario: &Scenario, agent: &Agent) -> Spans {
+    let threshold = scenario.kind_of(agent).threshold();
+    let fresh = agent.documents.iter().map(|document| (document.visible, document.at + threshold));
+    Spans::of(fresh).gaps(scenario.from, scenario.to)
+}
+
+/// When there is a next round at the latest.
+pub fn next_round(scenario: &Scenario) -> i64 {
+    scenario.poll.max(REFUSED) + SLACK
+}
+
+/// When an overdue agent is told at the latest.
+pub fn told_within(scenario: &Scenario, agent: &Agent) -> i64 {
+    next_round(scenario) + scenario.kind_of(agent).threshold().min(DOUBT) + scenario.poll
+}

@@ -1,0 +1,89 @@
+//! Agents: how often they log, and when they do not.
+
+use fastrand::Rng;
+
+use super::{Agent, Document, Kind, SECOND, Scenario, Stall};
+use crate::spans::Spans;
+
+/// Three classes, which may be quiet for some rounds or for many.
+pub fn kinds(poll: i64, rng: &mut Rng) -> Vec<Kind> {
+    let kind = |letter| Kind { letter, interval: rng.i64(5..30) * poll, grace: rng.i64(0..180) * SECOND };
+    ['a', 'b', 'c'].into_iter().map(kind).collect()
+}
+
+pub fn agent(scenario: &Scenario, place: usize, nodes: &[String], rng: &mut Rng) -> Agent {
+    let kind = rng.usize(..scenario.kinds.len());
+    let (letter, threshold) = (scenario.kinds[kind].letter, scenario.kinds[kind].threshold());
+    let node = (!nodes.is_empty()).then(|| nodes[rng.usize(..nodes.len())].clone());
+    let stalls = scenario.stalls.iter().filter(|stall| stall.node.is_none() || stall.node == node);
+    let (kept, lost): (Vec<&Stall>, Vec<&Stall>) = stalls.partition(|stall| stall.kept);
+    let outages = outages(scenario, threshold, rng).or(lost.iter().map(|stall| (stall.from, stall.to)));
+    let jams = jams(scenario, threshold, rng).or(kept.iter().map(|stall| (stall.from, stall.to)));
+    let documents = documents(scenario, threshold, &outages, &jams, rng);
+    let listed = listed(scenario, rng);
+    Agent { id: format!("{letter}{place:04}"), kind, node, listed, outages, jams, documents }
+}
+
+/// Always for most; some come later, some leave, some come back.
+fn listed(scenario: &Scenario, rng: &mut Rng) -> Spans {
+    let (begin, end) = (i64::MIN, i64::MAX);
+    let mut moments = [(); 2].map(|()| rng.i64(scenario.from..scenario.to));
+    moments.sort_unstable();
+    match rng.u8(0..60) {
+        0 => Spans::of([(begin, moments[0])]),
+        1 => Spans::of([(moments[0], end)]),
+        2 => Spans::of([(begin, moments[0]), (moments[1], end)]),
+        _ => Spans::of([(begin, end)]),
+    }
+}
+
+/// None at all for some, none any more for others, and around its threshold for most.
+fn outages(scenario: &Scenario, threshold: i64, rng: &mut Rng) -> Spans {
+    let (from, to) = (scenario.from, scenario.to);
+    let always = (i64::MIN, i64::MAX);
+    match rng.u8(..100) {
+        0 => return Spans::of([always]),
+        1 => return Spans::of([(i64::MIN, rng.i64(from..to))]),
+        2 => return Spans::of([(rng.i64(from..to), i64::MAX)]),
+        _ => {}
+    }
+    let count = rng.usize(..6);
+    let outage = |_| {
+        let begin = rng.i64(from - 2 * threshold..to);
+        let part = [rng.f64(), 0.8 + rng.f64() * 0.4, 1.0 + rng.f64() * 5.0][rng.usize(..3)];
+        (begin, begin + (threshold as f64 * part) as i64)
+    };
+    Spans::of((0..count).map(outage))
+}
+
+/// Documents wait for less or more time than is allowed.
+fn jams(scenario: &Scenario, threshold: i64, rng: &mut Rng) -> Spans {
+    let count = rng.usize(0..3);
+    let jam = |_| {
+        let begin = rng.i64(scenario.from..scenario.to);
+        (begin, begin + rng.i64(0..threshold * 2))
+    };
+    Spans::of((0..count).map(jam))
+}
+
+/// Documents at least three times as often as they must be, outside of outages; some are late.
+fn documents(
+    scenario: &Scenario,
+    threshold: i64,
+    outages: &Spans,
+    jams: &Spans,
+    rng: &mut Rng,
+) -> Vec<Document> {
+    let period = threshold / rng.i64(3..8);
+    let mut at = scenario.from - 3 * threshold;
+    let mut documents = Vec::with_capacity(((scenario.to - at) / period * 2) as usize);
+    while at < scenario.to {
+        at += rng.i64(period / 3..period);
+        let late = if rng.u8(0..50) == 0 { threshold } else { 20 * SECOND };
+        let visible = jams.end_of(at).unwrap_or(at) + rng.i64(0..late);
+        if !outages.contains(at) {
+            documents.push(Document { at, visible });
+        }
+    }
+    documents
+}

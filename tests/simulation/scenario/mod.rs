@@ -1,0 +1,221 @@
+//! What happens in one simulated world, all of it made from a seed before it is played. Times are
+//! true ones, in milliseconds since 1970.
+
+mod agents;
+mod troubles;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use fastrand::Rng;
+use log_monitor::config::{self, Class, Pipeline, Suspicion, Watch, matcher::Matcher};
+use log_monitor::source::SourceReason;
+
+use crate::spans::Spans;
+
+pub const SECOND: i64 = 1000;
+pub const MINUTE: i64 = 60 * SECOND;
+pub const HOUR: i64 = 60 * MINUTE;
+pub const DAY: i64 = 24 * HOUR;
+
+/// 2026-01-01 00:00:00 UTC, a Thursday.
+const START: i64 = 1_767_225_600_000;
+
+/// How often agents log, and rounds are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Some times a day, for months.
+    Slow,
+    /// Every few minutes, for days.
+    Fast,
+}
+
+pub struct Scenario {
+    pub seed: u64,
+    pub pace: Pace,
+    pub from: i64,
+    pub to: i64,
+    pub poll: i64,
+    pub kinds: Vec<Kind>,
+    pub agents: Vec<Agent>,
+    /// When the source does not answer.
+    pub broken: Vec<Broken>,
+    /// When log-monitor does not run.
+    pub down: Vec<Down>,
+    /// When nothing comes from many agents.
+    pub stalls: Vec<Stall>,
+}
+
+/// A class of agents.
+#[derive(Debug, Clone)]
+pub struct Kind {
+    /// What the ids of its agents begin with.
+    pub letter: char,
+    pub interval: i64,
+    pub grace: i64,
+}
+
+impl Kind {
+    /// How long its agents may be quiet.
+    pub const fn threshold(&self) -> i64 {
+        self.interval + self.grace
+    }
+}
+
+pub struct Agent {
+    pub id: String,
+    /// The place of its kind.
+    pub kind: usize,
+    /// The node it sends through, if it is of a cluster.
+    pub node: Option<String>,
+    /// When it is on the list.
+    pub listed: Spans,
+    /// When it does not log.
+    pub outages: Spans,
+    /// When its documents wait to be indexed.
+    pub jams: Spans,
+    /// In order of their times.
+    pub documents: Vec<Document>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Document {
+    /// Its time.
+    pub at: i64,
+    /// From when on it can be found.
+    pub visible: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Broken {
+    pub from: i64,
+    pub to: i64,
+    pub reason: SourceReason,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Down {
+    pub from: i64,
+    pub to: i64,
+    /// Without time to write anything down.
+    pub killed: bool,
+}
+
+/// A node, or all of them, through which nothing comes.
+#[derive(Debug, Clone)]
+pub struct Stall {
+    pub from: i64,
+    pub to: i64,
+    /// `None` = all.
+    pub node: Option<String>,
+    /// Whether the documents are indexed after it.
+    pub kept: bool,
+}
+
+/// What is done with log-monitor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    Stop,
+    Kill,
+    Start,
+    Reload,
+}
+
+impl Scenario {
+    pub fn new(seed: u64, pace: Pace) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let rng = &mut rng;
+        let (days, size, poll) = match pace {
+            Pace::Slow => (rng.i64(90..150), rng.usize(80..220), rng.i64(90..240) * MINUTE),
+            Pace::Fast => (rng.i64(2..5), rng.usize(12..60), rng.i64(1..5) * MINUTE),
+        };
+        let (from, to) = (START, START + days * DAY);
+        let kinds = agents::kinds(poll, rng);
+        let nodes: Vec<String> = (0..rng.usize(0..4)).map(|n| format!("node{n}")).collect();
+        let mut scenario = Self {
+            seed,
+            pace,
+            from,
+            to,
+            poll,
+            agents: Vec::new(),
+            broken: troubles::broken(from, to, kinds[0].threshold(), rng),
+            down: troubles::down(from, to, kinds[0].threshold(), rng),
+            stalls: troubles::stalls(from, to, kinds[0].threshold(), &nodes, rng),
+            kinds,
+        };
+        scenario.agents = (0..size).map(|place| agents::agent(&scenario, place, &nodes, rng)).collect();
+        scenario
+    }
+
+    pub fn agent_days(&self) -> f64 {
+        self.agents.len() as f64 * (self.to - self.from) as f64 / DAY as f64
+    }
+
+    /// How far this machine's clock is ahead.
+    pub const fn clock_error(&self, _now: i64) -> i64 {
+        0
+    }
+
+    /// The place of the agent with this id.
+    pub fn place(id: &str) -> usize {
+        id[1..].parse().expect("a letter and a number")
+    }
+
+    pub fn kind_of(&self, agent: &Agent) -> &Kind {
+        &self.kinds[agent.kind]
+    }
+
+    /// The configuration that is in force at a time.
+    pub fn watch(&self, now: i64) -> Watch {
+        let agents = self.agents.iter().filter(|agent| agent.listed.contains(now));
+        let agents = agents.map(|agent| config::Agent::in_file(&agent.id, "")).collect();
+        Watch {
+            name: "default".to_owned(),
+            source: "wazuh".to_owned(),
+            beside: Vec::new(),
+            agent_file: None,
+            agents,
+            discover: None,
+            interval: Duration::from_secs(900),
+            grace: Duration::from_secs(60),
+            poll: duration(self.poll),
+            intervals: BTreeMap::new(),
+            classes: self.kinds.iter().map(class).collect(),
+            maintenance: Vec::new(),
+            dependencies: Vec::new(),
+            pipeline: Pipeline::default(),
+            suspicion: Suspicion::default(),
+            min_events: None,
+        }
+    }
+
+    /// What is done with log-monitor, and when.
+    pub fn steps(&self) -> Vec<(i64, Step)> {
+        let stop = |down: &Down| if down.killed { Step::Kill } else { Step::Stop };
+        let down = self.down.iter().flat_map(|down| [(down.from, stop(down)), (down.to, Step::Start)]);
+        let changes = self.agents.iter().flat_map(|agent| agent.listed.iter());
+        let reloads = changes.flat_map(|(from, to)| [(from, Step::Reload), (to, Step::Reload)]);
+        let mut steps: Vec<(i64, Step)> =
+            down.chain(reloads).filter(|(at, _)| (self.from..self.to).contains(at)).collect();
+        steps.extend([(self.from, Step::Start), (self.to, Step::Stop)]);
+        steps.sort_unstable();
+        steps
+    }
+}
+
+fn class(kind: &Kind) -> Class {
+    Class {
+        matcher: Matcher::new([("id", vec![format!("{}*", kind.letter)])]),
+        interval: Some(duration(kind.interval)),
+        grace: Some(duration(kind.grace)),
+        min_events: None,
+        calendar: None,
+        max_time_to_notify: None,
+        labels: BTreeMap::new(),
+    }
+}
+
+fn duration(millis: i64) -> Duration {
+    Duration::from_millis(millis.try_into().unwrap_or_default())
+}

@@ -1,0 +1,52 @@
+//! What goes wrong with the source and with log-monitor itself.
+
+use fastrand::Rng;
+use log_monitor::source::SourceReason;
+
+use super::{Broken, DAY, Down, MINUTE, SECOND, Stall};
+
+const REASONS: [SourceReason; 6] = [
+    SourceReason::Network,
+    SourceReason::Timeout,
+    SourceReason::Auth,
+    SourceReason::NoIndex,
+    SourceReason::Incomplete,
+    SourceReason::Overloaded,
+];
+
+/// Now and then for some seconds, for some minutes, or for longer than agents may be quiet.
+pub fn broken(from: i64, to: i64, threshold: i64, rng: &mut Rng) -> Vec<Broken> {
+    let spans = spans(from, to, rng.i64(0..8), threshold, rng);
+    spans
+        .into_iter()
+        .map(|(from, to)| Broken { from, to, reason: REASONS[rng.usize(..REASONS.len())] })
+        .collect()
+}
+
+/// Stops and kills, for a moment or for long.
+pub fn down(from: i64, to: i64, threshold: i64, rng: &mut Rng) -> Vec<Down> {
+    let spans = spans(from, to, rng.i64(0..8), threshold, rng);
+    spans.into_iter().map(|(from, to)| Down { from, to, killed: rng.bool() }).collect()
+}
+
+/// A node, or all of them, for less or more time than agents may be quiet.
+pub fn stalls(from: i64, to: i64, threshold: i64, nodes: &[String], rng: &mut Rng) -> Vec<Stall> {
+    let spans = spans(from, to, rng.i64(0..5), threshold * 3, rng);
+    let stall = |(from, to)| {
+        let node = (!nodes.is_empty() && rng.bool()).then(|| nodes[rng.usize(..nodes.len())].clone());
+        Stall { from, to, node, kept: rng.bool() }
+    };
+    spans.into_iter().map(stall).collect()
+}
+
+/// So many spans, in order and apart.
+fn spans(from: i64, to: i64, count: i64, threshold: i64, rng: &mut Rng) -> Vec<(i64, i64)> {
+    let room = (to - from) / count.max(1);
+    let span = |n: i64| {
+        let begin = from + n * room + rng.i64(0..room / 2);
+        let long =
+            [rng.i64(1..60) * SECOND, rng.i64(1..60) * MINUTE, rng.i64(0..2 * threshold)][rng.usize(..3)];
+        (begin, (begin + long.max(1)).min(begin + room / 2).min(begin + 3 * DAY))
+    };
+    (0..count).map(span).collect()
+}

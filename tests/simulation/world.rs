@@ -1,0 +1,130 @@
+//! log-monitor's own loop over a scenario, in virtual time: started, stopped, killed and started
+//! again over one journal. Notes when each event was committed.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use log_monitor::bus::Bus;
+use log_monitor::clock::{Clock, TokioClock};
+use log_monitor::journal::Journal;
+use log_monitor::monitor::source_health::SourceHealth;
+use log_monitor::monitor::{Monitor, Setup};
+use log_monitor::record::Recorder;
+use log_monitor::source::Source;
+use log_monitor_channels::Event;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::index::Index;
+use crate::scenario::{Scenario, Step};
+
+/// An event, and the true time at which it was committed.
+#[derive(Debug, Clone)]
+pub struct Told {
+    pub at: i64,
+    pub event: Arc<Event>,
+}
+
+/// This machine's clock, which may be wrong.
+struct Wall {
+    truth: TokioClock,
+    scenario: Arc<Scenario>,
+}
+
+impl Clock for Wall {
+    fn now(&self) -> DateTime<Utc> {
+        let now = self.truth.now();
+        now + TimeDelta::milliseconds(self.scenario.clock_error(now.timestamp_millis()))
+    }
+}
+
+/// Everything that log-monitor tells while the scenario is played.
+pub fn play(scenario: &Arc<Scenario>) -> Vec<Told> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    // Within the runtime: its clock stands still from here on.
+    runtime.block_on(async { World::new(scenario.clone()).play().await })
+}
+
+struct World {
+    scenario: Arc<Scenario>,
+    truth: TokioClock,
+    recorder: Recorder,
+    source: Arc<dyn Source>,
+    running: Option<Running>,
+}
+
+struct Running {
+    task: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+    setups: watch::Sender<Setup>,
+}
+
+impl World {
+    fn new(scenario: Arc<Scenario>) -> Self {
+        let start = DateTime::from_timestamp_millis(scenario.from).unwrap();
+        let truth = TokioClock::starting_at(start);
+        let clock = Arc::new(Wall { truth, scenario: scenario.clone() });
+        let journal = Journal::in_memory().unwrap();
+        let (_, routes) = watch::channel(Arc::default());
+        let recorder = Recorder { journal, bus: Bus::default(), clock, routes };
+        let source = Arc::new(Index { scenario: scenario.clone(), clock: truth });
+        Self { scenario, truth, recorder, source, running: None }
+    }
+
+    async fn play(mut self) -> Vec<Told> {
+        let told = self.listen();
+        for (at, step) in self.scenario.clone().steps() {
+            let wait = at - self.truth.now().timestamp_millis();
+            tokio::time::sleep(Duration::from_millis(wait.try_into().unwrap_or_default())).await;
+            self.take(step).await;
+        }
+        std::mem::take(&mut *told.lock().unwrap())
+    }
+
+    async fn take(&mut self, step: Step) {
+        match step {
+            Step::Start => self.running = Some(self.start().await),
+            Step::Reload => {
+                let setup = self.setup();
+                self.running.iter().for_each(|running| drop(running.setups.send(setup.clone())));
+            }
+            Step::Stop => {
+                let Some(Running { task, stop, setups: _setups }) = self.running.take() else { return };
+                stop.send_replace(true);
+                task.await.expect("the monitor stops");
+            }
+            Step::Kill => {
+                let Some(running) = self.running.take() else { return };
+                running.task.abort();
+                assert!(running.task.await.is_err_and(|error| error.is_cancelled()), "it went on until then");
+            }
+        }
+    }
+
+    fn setup(&self) -> Setup {
+        let watch = self.scenario.watch(self.truth.now().timestamp_millis());
+        Setup { watch, source: self.source.clone(), beside: Vec::new(), lister: None }
+    }
+
+    async fn start(&self) -> Running {
+        let (setups, new_setups) = watch::channel(self.setup());
+        let (stop, stopped) = watch::channel(false);
+        let health = Arc::new(SourceHealth::default());
+        let monitor = Monitor::new(self.setup(), self.recorder.clone(), health).await.unwrap();
+        Running { task: tokio::spawn(monitor.run(new_setups, stopped)), stop, setups }
+    }
+
+    fn listen(&self) -> Arc<Mutex<Vec<Told>>> {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let (heard, truth, mut hints) = (told.clone(), self.truth, self.recorder.bus.hints());
+        tokio::spawn(async move {
+            loop {
+                let event = hints.recv().await.expect("more events at once than the bus holds");
+                heard.lock().unwrap().push(Told { at: truth.now().timestamp_millis(), event });
+            }
+        });
+        told
+    }
+}

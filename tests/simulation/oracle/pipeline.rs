@@ -137,8 +137,7 @@ fn stale(scenario: &Scenario, truth: &Truth, stall: &Stalled) -> Option<i64> {
     );
     let logging =
         silent.gaps(scenario.from, scenario.to).and(&truth.good).after_the_first(next_round(scenario));
-    let at = logging.and(&Spans::of([(stall.from, stall.to)])).iter().next().map(|(at, _)| at);
-    at
+    logging.and(&Spans::of([(stall.from, stall.to)])).iter().next().map(|(at, _)| at)
 }
 
 /// Whoever is due while it is clear that something stalled, and nothing else happens, is told as a

@@ -126,7 +126,7 @@ fn judging(agents: usize) -> impl FnMut() {
         let sorted = pipeline::sort(&fleet, &changed, &BTreeMap::new(), &Pipeline::default(), now);
         let outcomes: Vec<_> =
             changed.iter().zip(&sorted.fates).map(|(one, fate)| outcome(one, fate, now)).collect();
-        fleet.settle(&suspects, black_box(&outcomes));
+        fleet.settle(&suspects, black_box(&outcomes), now);
     }
 }
 

@@ -102,7 +102,7 @@ impl Replay {
             .zip(&sorted.fates)
             .filter_map(|(changed, fate)| self.outcome(changed, fate, now))
             .collect();
-        self.fleet.settle(&suspects, &outcomes);
+        self.fleet.settle(&suspects, &outcomes, now);
         self.set_dependents_free(&changed, now);
         self.close_stalls(&sorted, now);
     }

@@ -57,7 +57,7 @@ pub async fn gather(
             Ok(suspects)
         }
         Err(error) => {
-            fleet.put_back(&due);
+            fleet.put_back(&due, now.timestamp_millis());
             Err(error)
         }
     }

@@ -205,7 +205,7 @@ impl Monitor {
     fn until_next_round(&mut self) -> Duration {
         let now = events::time(self.clock_guard.believed(events::millis(self.recorder.clock.now())));
         let poll = self.setup.watch.poll;
-        let deadline = self.fleet.next_deadline(events::millis(now + poll));
+        let deadline = self.fleet.next_deadline(events::millis(now), events::millis(now + poll));
         let wait = deadline.map(|at| (events::time(at) + SHARED - now).to_std().unwrap_or_default());
         wait.unwrap_or(poll).min(poll).max(Duration::from_secs(1))
     }
@@ -270,7 +270,7 @@ impl Monitor {
         if let Err(error) = self.write_down(&suspects, events::millis(now)).await {
             // Nothing was written, so nothing has changed: the next round judges them again.
             tracing::error!("watch {}: {error}", self.setup.watch.name);
-            self.fleet.put_back(&self.not_silent(&suspects));
+            self.fleet.put_back(&self.not_silent(&suspects), events::millis(now));
         }
         self.good_until = Some(now);
         self.checkpoint_if_due(now).await;
@@ -310,7 +310,7 @@ impl Monitor {
             false => self.recorder.record(changes).await?,
         };
         let outcomes = round.outcomes(&changed, &sorted, &incidents);
-        self.fleet.settle(suspects, &outcomes);
+        self.fleet.settle(suspects, &outcomes, now);
         if self.fleet.has_dependencies() {
             self.set_dependents_free(&changed, now);
         }

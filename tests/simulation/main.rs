@@ -50,7 +50,12 @@ fn play(pace: Pace, ordinary: u64) {
 
 #[test]
 fn fleets_that_log_some_times_a_day_are_watched_for_years() {
-    play(Pace::Slow, 22);
+    play(Pace::Slow, 18);
+}
+
+#[test]
+fn thousands_of_agents_are_watched_for_months() {
+    play(Pace::Many, 1);
 }
 
 #[test]

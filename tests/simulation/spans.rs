@@ -23,6 +23,12 @@ impl Spans {
         self.0.iter().copied()
     }
 
+    /// What is left of them from a time on.
+    pub fn from(&self, at: i64) -> impl Iterator<Item = (i64, i64)> {
+        let next = self.0.partition_point(|span| span.1 <= at);
+        self.0[next..].iter().map(move |(from, to)| ((*from).max(at), *to))
+    }
+
     /// The times within, and those within any of these.
     pub fn or(&self, others: impl IntoIterator<Item = (i64, i64)>) -> Self {
         Self::of(self.iter().chain(others))

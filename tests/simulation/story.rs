@@ -67,6 +67,10 @@ fn world(scenario: &Scenario, lines: &mut Lines) {
         lines.push((stall.from, format!("nothing comes through {node} {kept}")));
         lines.push((stall.to, format!("logs come through {node}")));
     }
+    for wrong in &scenario.clock {
+        lines.push((wrong.from, format!("this machine's clock is {} s ahead", wrong.ahead / SECOND)));
+        lines.push((wrong.to, "this machine's clock is right".to_owned()));
+    }
     for down in &scenario.down {
         lines.push((down.from, format!("log-monitor is {}", if down.killed { "killed" } else { "stopped" })));
         lines.push((down.to, "log-monitor is started".to_owned()));
@@ -88,6 +92,7 @@ fn agent(scenario: &Scenario, place: usize, lines: &mut Lines) {
         }
     }
     both(&agent.listed, ["it is put on the list", "it is taken off the list"], lines);
+    both(&kind.hours.expected, ["it is expected to log", "it is not expected to log"], lines);
     both(&agent.jams, ["its documents wait to be indexed", "its documents are indexed"], lines);
     both(&agent.outages, ["it stops logging", "it logs again"], lines);
     both(&Truth::of(scenario).overdue[place], ["it is overdue", "it is not overdue any more"], lines);

@@ -146,7 +146,9 @@ impl Fleet {
         self.index.insert_unique(hasher.hash_one(entity.key.as_str()), at, hash);
         self.newcomers |= entity.state == State::New;
         if !matches!(entity.state, State::Silent { .. }) {
-            self.deadlines.push(Reverse((deadline(&entity, &self.policies), at)));
+            let early =
+                entity.last_seen.map_or(entity.watched_from, |seen| due(&entity, &self.policies, seen));
+            self.deadlines.push(Reverse((early, at)));
         }
         self.entities.push(entity);
     }
@@ -198,10 +200,7 @@ impl Fleet {
     /// When an entity is due, in milliseconds; one that was never seen when logs are expected next.
     #[must_use]
     pub fn due(&self, entity: &Entity, now: i64) -> i64 {
-        let policy = self.policy(entity);
-        let due =
-            entity.last_seen.map_or_else(|| policy.due(now, 0), |seen| policy.due(seen, threshold(policy)));
-        due.max(entity.watched_from)
+        due(entity, &self.policies, now)
     }
 
     /// The nodes that are known, how many entities send through each, and the newest life sign of any of
@@ -312,7 +311,9 @@ impl Fleet {
         let policy = self.policy(entity);
         let few = policy.min_events.zip(entity.events).is_some_and(|(least, events)| events < least);
         let whole = |policy: &Policy| policy.since(now, interval(policy)) == now - interval(policy);
-        few && entity.watched_from <= now && policy.expects(now) && whole(policy)
+        // That its hours are over is no end of its silence.
+        let silent = matches!(entity.state, State::Silent { .. });
+        few && entity.watched_from <= now && (silent || (policy.expects(now) && whole(policy)))
     }
 
     /// Why an entity is silent, as far as its own documents tell.
@@ -359,7 +360,7 @@ impl Fleet {
     pub fn soon_due(&self, now: i64, until: i64) -> Vec<usize> {
         let early = self.deadlines.iter().filter(|Reverse((early, _))| *early <= until);
         let places = early.map(|Reverse((_, at))| *at as usize);
-        let soon = |at: &usize| (now + 1..=until).contains(&deadline(&self.entities[*at], &self.policies));
+        let soon = |at: &usize| (now + 1..=until).contains(&self.due(&self.entities[*at], now));
         places.filter(soon).collect()
     }
 
@@ -376,33 +377,33 @@ impl Fleet {
             entity.last_seen = entity.last_seen.map(|seen| seen.min(now));
             if !matches!(entity.state, State::Silent { .. }) {
                 let at = u32::try_from(at).unwrap_or(u32::MAX);
-                self.deadlines.push(Reverse((deadline(entity, &self.policies), at)));
+                self.deadlines.push(Reverse((due(entity, &self.policies, now), at)));
             }
         }
     }
 
-    /// Takes the entities whose deadline is at or before `until` off the heap.
-    pub fn take_due(&mut self, until: i64) -> Vec<usize> {
-        let mut due = Vec::new();
+    /// Takes the entities whose deadline is at or before `now` off the heap.
+    pub fn take_due(&mut self, now: i64) -> Vec<usize> {
+        let mut taken = Vec::new();
         while let Some(Reverse((early, at))) = self.deadlines.peek().copied() {
-            if early > until {
+            if early > now {
                 break;
             }
             self.deadlines.pop();
-            let real = deadline(&self.entities[at as usize], &self.policies);
-            if real > until {
+            let real = self.due(&self.entities[at as usize], now);
+            if real > now {
                 self.deadlines.push(Reverse((real, at)));
             } else {
-                due.push(at as usize);
+                taken.push(at as usize);
             }
         }
-        due
+        taken
     }
 
     /// Puts entities back on the heap, after a round that could not judge them.
-    pub fn put_back(&mut self, due: &[usize]) {
-        for at in due {
-            let early = deadline(&self.entities[*at], &self.policies);
+    pub fn put_back(&mut self, taken: &[usize], now: i64) {
+        for at in taken {
+            let early = self.due(&self.entities[*at], now);
             self.deadlines.push(Reverse((early, u32::try_from(*at).unwrap_or(u32::MAX))));
         }
     }
@@ -440,7 +441,7 @@ impl Fleet {
 
     /// After a round: the changed entities take their new state (silent ones with the incident that
     /// the journal gave them), and whoever is not silent goes back on the heap.
-    pub fn settle(&mut self, suspects: &[usize], changed: &[(usize, Outcome)]) {
+    pub fn settle(&mut self, suspects: &[usize], changed: &[(usize, Outcome)], now: i64) {
         let mut later = HashMap::new();
         for (at, outcome) in changed {
             let allowed = threshold(self.policy(&self.entities[*at]));
@@ -467,7 +468,7 @@ impl Fleet {
         for at in suspects {
             let entity = &self.entities[*at];
             if entity.state == State::Fresh {
-                let next = later.get(at).copied().unwrap_or_else(|| deadline(entity, &self.policies));
+                let next = later.get(at).copied().unwrap_or_else(|| self.due(entity, now));
                 self.deadlines.push(Reverse((next, u32::try_from(*at).unwrap_or(u32::MAX))));
             }
         }
@@ -493,10 +494,10 @@ impl Fleet {
     }
 
     /// The earliest time before `until` at which an entity is due, in milliseconds.
-    pub fn next_deadline(&mut self, until: i64) -> Option<i64> {
+    pub fn next_deadline(&mut self, now: i64, until: i64) -> Option<i64> {
         while let Some(Reverse((early, at))) = self.deadlines.peek().copied().filter(|next| next.0.0 < until)
         {
-            let real = deadline(&self.entities[at as usize], &self.policies);
+            let real = self.due(&self.entities[at as usize], now);
             if real <= early {
                 return Some(early);
             }
@@ -540,10 +541,14 @@ pub fn threshold(policy: &Policy) -> i64 {
     i64::try_from(total.as_millis()).unwrap_or(i64::MAX / 4)
 }
 
-/// When an entity is due; one that was never seen is due now.
-fn deadline(entity: &Entity, policies: &[Policy]) -> i64 {
+fn due(entity: &Entity, policies: &[Policy], now: i64) -> i64 {
     let policy = &policies[entity.policy as usize];
-    let due = entity.last_seen.map_or(i64::MIN, |seen| policy.due(seen, threshold(policy)));
+    let due = match (entity.last_seen, entity.state) {
+        (Some(seen), _) => policy.due(seen, threshold(policy)),
+        // It is silent until it is seen, also outside of its hours.
+        (None, State::Silent { .. }) => i64::MIN,
+        (None, State::New | State::Fresh) => policy.due(now, 0),
+    };
     due.max(entity.watched_from)
 }
 
@@ -572,7 +577,7 @@ mod tests {
             Transition::Recovered { .. } => (changed.at, Outcome::Fresh),
             _ => (changed.at, Outcome::Silent(alone(n as i64))),
         };
-        fleet.settle(&suspects, &changed.into_iter().enumerate().map(outcome).collect::<Vec<_>>());
+        fleet.settle(&suspects, &changed.into_iter().enumerate().map(outcome).collect::<Vec<_>>(), now);
         named
     }
 

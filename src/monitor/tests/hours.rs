@@ -84,3 +84,23 @@ async fn maintenance_stops_the_clock_and_an_end_within_it_is_still_told() {
     world.minutes(3, &[]).await;
     assert_eq!(world.story().await, ["agent_silent 001", "agent_recovered 001", "agent_silent 002"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_was_never_seen_is_told_in_its_hours_and_does_not_recover_when_they_are_over() {
+    let mut world = office(&["001"]).await;
+    world.minutes(8 * 60 - 1, &[]).await;
+    assert_eq!(world.story().await, [""; 0], "nothing is expected before eight");
+    world.minutes(24 * 60, &[]).await;
+    assert_eq!(world.story().await, ["agent_silent 001"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_never_seen_is_not_asked_about_each_second_of_the_night() {
+    let World { monitor, index, .. } = office(&["001"]).await;
+    let (_setup, setups) = watch::channel(monitor.setup.clone());
+    let (_stop, stopped) = watch::channel(false);
+    tokio::spawn(monitor.run(setups, stopped));
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    let asked = index.asked.lock().unwrap().len();
+    assert!(asked <= 62, "asked {asked} times in an hour");
+}

@@ -19,7 +19,8 @@ pub fn check(scenario: &Scenario, truth: &Truth, stalls: &[Stalled], told: &[Tol
     }
     (0..of_agent.len()).try_for_each(|place| {
         let agent = &scenario.agents[place];
-        let case = Case { scenario, agent, truth, stalls, overdue: &truth.overdue[place] };
+        let expected = &scenario.kind_of(agent).hours.expected;
+        let case = Case { scenario, agent, truth, stalls, expected, overdue: &truth.overdue[place] };
         let wrong = |(at, what): (i64, String)| Wrong { agent: Some(place), at, what };
         case.check(&of_agent[place]).map_err(wrong)
     })
@@ -39,6 +40,8 @@ struct Case<'a> {
     truth: &'a Truth,
     stalls: &'a [Stalled],
     overdue: &'a Spans,
+    /// When it should log.
+    expected: &'a Spans,
 }
 
 type Judged<T = ()> = Result<T, (i64, String)>;
@@ -48,7 +51,8 @@ impl Case<'_> {
         told.iter().try_for_each(|told| self.is_true(told))?;
         let open = self.open(told)?;
         let (good, listed) = (&self.truth.good.and(&self.agent.listed), &self.agent.listed);
-        let silent = self.overdue.and(good).after_the_first(told_within(self.scenario, self.agent));
+        let silent = self.overdue.and(good).and(self.expected);
+        let silent = silent.after_the_first(told_within(self.scenario, self.agent));
         never(&silent.and(&self.not(&open)), "it is silent, and nobody is told")?;
         let logging = self.not(self.overdue).and(good);
         let back = logging.iter().map(|(from, to)| (from + next_round(self.scenario) + self.doubt(from), to));
@@ -75,6 +79,7 @@ impl Case<'_> {
             let left = left
                 .and(&self.truth.good)
                 .and(self.overdue)
+                .and(self.expected)
                 .after_the_first(told_within(self.scenario, self.agent));
             never(&left, "the others are back, it is silent, and nobody is told")?;
         }
@@ -107,6 +112,9 @@ impl Case<'_> {
             return Err((told.at, format!("{} is not true", told.event.kind)));
         }
         let since = told.event.since.map(|since| since.timestamp_millis());
+        if since.is_none() && told.event.kind == EventKind::AgentSilent && !self.expected.touches(from, to) {
+            return Err((told.at, "nothing was ever expected of it".to_owned()));
+        }
         let known = since.is_none_or(|since| self.agent.documents.iter().any(|one| one.at == since));
         let newer = since > newest(&self.agent.documents, told.at, told.at).map(|newest| newest.at);
         match known && !newer {

@@ -3,6 +3,7 @@
 //!
 //! - Whoever was overdue while log-monitor could look **must** be told, within a round and the time
 //!   for which verdicts may wait while the pipeline is in doubt.
+//! - Only hours in which an agent is expected to log count, and only in these **must** anybody be told.
 //! - Whoever was not overdue at the moment of the message **must not** have been.
 //! - Many that are silent at once **may** be told as one stall of what they share, and **must** be where
 //!   it stalled and nothing else happened; whoever stays silent after it **must** be told alone.

@@ -98,10 +98,12 @@ fn members<'a>(
 fn is_one(scenario: &Scenario, truth: &Truth, stall: &Stalled) -> Result<(), String> {
     let (at, before) = (stall.from, stall.from - SLACK);
     let silent = |place: usize| truth.overdue[place].touches(before, at);
-    // Who was only just put on the list says nothing yet.
+    // Who was only just put on the list says nothing yet, nor who is not expected to log.
     let known = |agent: &Agent| agent.listed.contains(at - 2 * scenario.poll);
+    let expected = |agent: &Agent| scenario.kind_of(agent).hours.expected.end_of(before) > Some(at);
+    let says = |(place, agent): &(usize, &Agent)| known(agent) && (silent(*place) || expected(agent));
     let silents = members(scenario, stall, at).filter(|(place, _)| silent(*place)).count();
-    let watched = members(scenario, stall, at).filter(|(_, agent)| known(agent)).count();
+    let watched = members(scenario, stall, at).filter(says).count();
     let newest = members(scenario, stall, at).filter_map(|(_, agent)| newest_in_time(agent, before));
     let last = newest.max();
     let shortest = members(scenario, stall, at).map(|(_, agent)| scenario.kind_of(agent).threshold()).min();
@@ -154,7 +156,8 @@ fn is_one_message(scenario: &Scenario, truth: &Truth, stall: &Stall, told: &[Tol
     let enough = agents.filter(logging).count() >= 2 * MANY;
     // Verdicts wait no longer than half an hour for the shortest silence of all to be over.
     let (clear, calm_from) = (stall.from + shortest / 3, stall.from - 2 * longest);
-    let calm = truth.good.end_of(calm_from).is_some_and(|end| end >= stall.to);
+    let all_along = |spans: &Spans| spans.end_of(calm_from).is_some_and(|end| end >= stall.to);
+    let calm = all_along(&truth.good) && scenario.kinds.iter().all(|kind| all_along(&kind.hours.expected));
     let other = |other: &&Stall| other.from != stall.from && other.from < stall.to && other.to > calm_from;
     if !calm || !enough || shortest > 60 * MINUTE || scenario.stalls.iter().any(|one| other(&one)) {
         return Ok(());

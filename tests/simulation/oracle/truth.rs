@@ -33,8 +33,8 @@ impl Truth {
 
 /// A document says that its agent logs from when it can be found until its time is up.
 fn overdue(scenario: &Scenario, agent: &Agent) -> Spans {
-    let threshold = scenario.kind_of(agent).threshold();
-    let fresh = agent.documents.iter().map(|document| (document.visible, document.at + threshold));
+    let kind = scenario.kind_of(agent);
+    let fresh = agent.documents.iter().map(|document| (document.visible, kind.due(document.at)));
     Spans::of(fresh).gaps(scenario.from, scenario.to)
 }
 

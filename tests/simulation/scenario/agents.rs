@@ -2,24 +2,32 @@
 
 use fastrand::Rng;
 
+use super::hours::hours;
 use super::{Agent, Document, Kind, SECOND, Scenario, Stall};
 use crate::spans::Spans;
 
 /// Three classes, which may be quiet for some rounds or for many.
-pub fn kinds(poll: i64, rng: &mut Rng) -> Vec<Kind> {
-    let kind = |letter| Kind { letter, interval: rng.i64(5..30) * poll, grace: rng.i64(0..180) * SECOND };
+pub fn kinds(from: i64, to: i64, poll: i64, rng: &mut Rng) -> Vec<Kind> {
+    let kind = |letter| Kind {
+        letter,
+        interval: rng.i64(5..30) * poll,
+        grace: rng.i64(0..180) * SECOND,
+        hours: hours(from, to, rng),
+    };
     ['a', 'b', 'c'].into_iter().map(kind).collect()
 }
 
 pub fn agent(scenario: &Scenario, place: usize, nodes: &[String], rng: &mut Rng) -> Agent {
     let kind = rng.usize(..scenario.kinds.len());
-    let (letter, threshold) = (scenario.kinds[kind].letter, scenario.kinds[kind].threshold());
+    let Kind { letter, hours, .. } = &scenario.kinds[kind];
+    let threshold = scenario.kinds[kind].threshold();
     let node = (!nodes.is_empty()).then(|| nodes[rng.usize(..nodes.len())].clone());
     let stalls = scenario.stalls.iter().filter(|stall| stall.node.is_none() || stall.node == node);
     let (kept, lost): (Vec<&Stall>, Vec<&Stall>) = stalls.partition(|stall| stall.kept);
     let outages = outages(scenario, threshold, rng).or(lost.iter().map(|stall| (stall.from, stall.to)));
     let jams = jams(scenario, threshold, rng).or(kept.iter().map(|stall| (stall.from, stall.to)));
-    let documents = documents(scenario, threshold, &outages, &jams, rng);
+    let off = if hours.off { hours.expected.gaps(i64::MIN, i64::MAX) } else { Spans::default() };
+    let documents = documents(scenario, threshold, &outages.or(off.iter()), &jams, rng);
     let listed = listed(scenario, rng);
     Agent { id: format!("{letter}{place:04}"), kind, node, listed, outages, jams, documents }
 }

@@ -2,16 +2,19 @@
 //! true ones, in milliseconds since 1970.
 
 mod agents;
+mod hours;
 mod troubles;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use log_monitor::config::{self, Class, Pipeline, Suspicion, Watch, matcher::Matcher};
+use log_monitor::config::{self, Class, Pipeline, Suspicion, Watch, matcher::Matcher, model::Maintenance};
 use log_monitor::source::SourceReason;
 
 use crate::spans::Spans;
+use hours::Hours;
 
 pub const SECOND: i64 = 1000;
 pub const MINUTE: i64 = 60 * SECOND;
@@ -28,6 +31,8 @@ pub enum Pace {
     Slow,
     /// Every few minutes, for days.
     Fast,
+    /// Some times a day, for months, and thousands of them.
+    Many,
 }
 
 pub struct Scenario {
@@ -44,6 +49,8 @@ pub struct Scenario {
     pub down: Vec<Down>,
     /// When nothing comes from many agents.
     pub stalls: Vec<Stall>,
+    /// When this machine's clock is wrong.
+    pub clock: Vec<ClockError>,
 }
 
 /// A class of agents.
@@ -53,12 +60,30 @@ pub struct Kind {
     pub letter: char,
     pub interval: i64,
     pub grace: i64,
+    pub hours: Hours,
 }
 
 impl Kind {
     /// How long its agents may be quiet.
     pub const fn threshold(&self) -> i64 {
         self.interval + self.grace
+    }
+
+    /// Its agents.
+    fn matcher(&self) -> Matcher {
+        Matcher::new([("id", vec![format!("{}*", self.letter)])])
+    }
+
+    /// When the time is up that a document gives to its agent.
+    pub fn due(&self, at: i64) -> i64 {
+        let mut left = self.threshold();
+        for (from, to) in self.hours.expected.from(at) {
+            if to - from >= left {
+                return from + left;
+            }
+            left -= to - from;
+        }
+        i64::MAX / 4
     }
 }
 
@@ -112,6 +137,14 @@ pub struct Stall {
     pub kept: bool,
 }
 
+/// This machine's clock is so far ahead.
+#[derive(Debug, Clone, Copy)]
+pub struct ClockError {
+    pub from: i64,
+    pub to: i64,
+    pub ahead: i64,
+}
+
 /// What is done with log-monitor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
@@ -127,11 +160,13 @@ impl Scenario {
         let rng = &mut rng;
         let (days, size, poll) = match pace {
             Pace::Slow => (rng.i64(90..150), rng.usize(80..220), rng.i64(90..240) * MINUTE),
+            Pace::Many => (rng.i64(60..70), rng.usize(1100..1500), rng.i64(200..240) * MINUTE),
             Pace::Fast => (rng.i64(2..5), rng.usize(12..60), rng.i64(1..5) * MINUTE),
         };
         let (from, to) = (START, START + days * DAY);
-        let kinds = agents::kinds(poll, rng);
+        let kinds = agents::kinds(from, to, poll, rng);
         let nodes: Vec<String> = (0..rng.usize(0..4)).map(|n| format!("node{n}")).collect();
+        let down = troubles::down(from, to, kinds[0].threshold(), rng);
         let mut scenario = Self {
             seed,
             pace,
@@ -140,7 +175,8 @@ impl Scenario {
             poll,
             agents: Vec::new(),
             broken: troubles::broken(from, to, kinds[0].threshold(), rng),
-            down: troubles::down(from, to, kinds[0].threshold(), rng),
+            clock: troubles::clock(from, to, &down, rng),
+            down,
             stalls: troubles::stalls(from, to, kinds[0].threshold(), &nodes, rng),
             kinds,
         };
@@ -153,8 +189,9 @@ impl Scenario {
     }
 
     /// How far this machine's clock is ahead.
-    pub const fn clock_error(&self, _now: i64) -> i64 {
-        0
+    pub fn clock_error(&self, now: i64) -> i64 {
+        let wrong = self.clock.iter().find(|wrong| (wrong.from..wrong.to).contains(&now));
+        wrong.map_or(0, |wrong| wrong.ahead)
     }
 
     /// The place of the agent with this id.
@@ -182,7 +219,7 @@ impl Scenario {
             poll: duration(self.poll),
             intervals: BTreeMap::new(),
             classes: self.kinds.iter().map(class).collect(),
-            maintenance: Vec::new(),
+            maintenance: self.kinds.iter().map(maintenance).collect(),
             dependencies: Vec::new(),
             pipeline: Pipeline::default(),
             suspicion: Suspicion::default(),
@@ -206,14 +243,18 @@ impl Scenario {
 
 fn class(kind: &Kind) -> Class {
     Class {
-        matcher: Matcher::new([("id", vec![format!("{}*", kind.letter)])]),
+        matcher: kind.matcher(),
         interval: Some(duration(kind.interval)),
         grace: Some(duration(kind.grace)),
         min_events: None,
-        calendar: None,
+        calendar: kind.hours.calendar.clone().map(Arc::new),
         max_time_to_notify: None,
         labels: BTreeMap::new(),
     }
+}
+
+fn maintenance(kind: &Kind) -> Maintenance {
+    Maintenance { matcher: kind.matcher(), pauses: kind.hours.pauses.clone() }
 }
 
 fn duration(millis: i64) -> Duration {

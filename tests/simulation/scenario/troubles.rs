@@ -3,7 +3,7 @@
 use fastrand::Rng;
 use log_monitor::source::SourceReason;
 
-use super::{Broken, DAY, Down, MINUTE, SECOND, Stall};
+use super::{Broken, ClockError, DAY, Down, HOUR, MINUTE, SECOND, Stall};
 
 const REASONS: [SourceReason; 6] = [
     SourceReason::Network,
@@ -37,6 +37,18 @@ pub fn stalls(from: i64, to: i64, threshold: i64, nodes: &[String], rng: &mut Rn
         Stall { from, to, node, kept: rng.bool() }
     };
     spans.into_iter().map(stall).collect()
+}
+
+/// Set forward or back for a while, but never at a start: who starts with a wrong clock believes it. (A
+/// minute is a small correction, and believed, too.)
+pub fn clock(from: i64, to: i64, down: &[Down], rng: &mut Rng) -> Vec<ClockError> {
+    let spans = spans(from, to, rng.i64(0..4), HOUR, rng);
+    let apart = |(from, to): &(i64, i64)| down.iter().all(|down| *to < down.from || *from > down.to + MINUTE);
+    let ahead = |rng: &mut Rng| {
+        let far = [rng.i64(2..6) * MINUTE, rng.i64(1..50) * HOUR][rng.usize(..2)];
+        if rng.bool() { far } else { -far }
+    };
+    spans.into_iter().filter(apart).map(|(from, to)| ClockError { from, to, ahead: ahead(rng) }).collect()
 }
 
 /// So many spans, in order and apart.

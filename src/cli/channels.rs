@@ -231,6 +231,8 @@ fn sample(kind: EventKind, installation: &str) -> Notification {
         possible_duplicate: false,
         fallback_reason: None,
         in_reply_to: None,
+        all_over: false,
+        links: Vec::new(),
         short: false,
     }
 }

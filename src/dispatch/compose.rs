@@ -81,10 +81,12 @@ fn notification(
 ) -> rusqlite::Result<Notification> {
     let events = events::of_message(connection, message.id)?;
     let fallback_reason = failed_before(siblings, step);
+    let still_open = still_open(connection, message)?;
+    let all_over = message.kind == MessageKind::Resolved && still_open.is_empty();
     let facts = Facts {
         kind: message.kind,
         reminder: reminder_number(connection, message)?,
-        still_open: still_open(connection, message)?,
+        still_open,
         fallback_reason: fallback_reason.as_deref(),
         told_already: told_already(siblings, step),
         silent_again: silent_again(connection, message, &events)?,
@@ -106,6 +108,8 @@ fn notification(
         possible_duplicate: uncertain,
         fallback_reason,
         in_reply_to: None,
+        all_over,
+        links: Vec::new(),
         short: false,
     })
 }

@@ -25,6 +25,7 @@ pub mod incidents;
 mod learning;
 pub mod report;
 pub mod run;
+pub mod schema;
 pub mod suggest;
 pub mod table;
 mod watched;
@@ -109,6 +110,8 @@ enum Command {
     Backtest(backtest::Args),
     /// Suggest intervals from how agents really logged, as TOML to paste; changes nothing
     Suggest(suggest::Args),
+    /// Print the JSON Schema of the configuration file, for editors
+    Schema,
 }
 
 /// What a command works with.
@@ -239,6 +242,7 @@ async fn dispatch(session: &Session<'_>, command: Command) -> Exit {
         Command::Report(args) => report::run(session, &args),
         Command::Backtest(args) => backtest::run(session, &args).await,
         Command::Suggest(args) => suggest::run(session, &args).await,
+        Command::Schema => schema::run(session),
     }
 }
 

@@ -97,6 +97,13 @@ impl<'s> Schema<'s> {
                 && self.means["oneOf"].as_array().is_some_and(|o| o.iter().any(|o| o["const"].is_string()))
     }
 
+    /// The first of the texts that it takes, where only some are.
+    #[must_use]
+    pub fn first_choice(self) -> Option<&'s str> {
+        let listed = self.means["enum"].as_array().and_then(|texts| texts.first()?.as_str());
+        listed.or_else(|| self.means["oneOf"].as_array()?.first()?["const"].as_str())
+    }
+
     /// What is used when the key is absent; `None` when that is nothing in particular.
     #[must_use]
     pub fn default(self) -> Option<&'s Value> {

@@ -129,6 +129,7 @@ fn route() -> Route {
     Route {
         name: "catch_all".to_owned(),
         matcher: Matcher::default(),
+        active: None,
         steps: vec![Step {
             to: vec!["hook".to_owned()],
             need: Need::Any,

@@ -24,6 +24,7 @@ pub mod explain;
 pub mod incidents;
 mod learning;
 pub mod report;
+pub mod route;
 pub mod run;
 pub mod schema;
 pub mod suggest;
@@ -100,6 +101,8 @@ enum Command {
     Agents(agents::Args),
     /// Explain one agent: what holds for it and why, who is told, and how soon at worst
     Explain(explain::Args),
+    /// Show which routes an event takes, who is told, and when
+    Route(route::Args),
     /// List incidents
     Incidents(incidents::Args),
     /// List what was sent, to whom, and each try
@@ -237,6 +240,7 @@ async fn dispatch(session: &Session<'_>, command: Command) -> Exit {
         Command::Channels(command) => channels::run(session, command).await,
         Command::Agents(args) => agents::run(session, &args),
         Command::Explain(args) => explain::run(session, &args),
+        Command::Route(args) => route::run(session, &args),
         Command::Incidents(args) => incidents::run(session, &args),
         Command::Deliveries(args) => deliveries::run(session, &args),
         Command::Report(args) => report::run(session, &args),

@@ -339,6 +339,8 @@ pub struct Route {
     pub name: String,
     /// Which events.
     pub matcher: Matcher,
+    /// Only at these times; `None` = always.
+    pub active: Option<Arc<Calendar>>,
     /// Tried in order. Never empty.
     pub steps: Vec<Step>,
     /// When to say again that it still goes on.
@@ -347,6 +349,14 @@ pub struct Route {
     pub group: Group,
     /// Later routes are not used for an event that this one matched.
     pub stop: bool,
+}
+
+impl Route {
+    /// Whether it is used at a time, in milliseconds.
+    #[must_use]
+    pub fn is_active(&self, at: i64) -> bool {
+        self.active.as_ref().is_none_or(|active| active.is_active(at))
+    }
 }
 
 /// One step of a route: channels that are told together.

@@ -2,6 +2,7 @@
 //! commented default file is tested against.
 
 mod globs;
+mod patterns;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use serde::de::{self, Deserialize, Deserializer};
 use toml::Spanned;
 
 pub use globs::Globs;
+pub use patterns::Patterns;
 pub use watch::{Class, ClassMatch, Dependency, Discover, Maintenance, Watch, Window};
 
 use super::duration::Positive;
@@ -48,11 +50,17 @@ pub struct Route {
     /// Its name, by which what was sent is remembered.
     #[schemars(with = "String", required)]
     pub name: Option<Spanned<String>>,
-    /// Which events: `event`, `severity`, `watch`, `source`, `id`, `label`, or any label. Absent =
-    /// all of them.
+    /// Which events: `event`, `severity`, `cause`, `watch`, `source`, `id`, `name`, `group`, `node`, or any
+    /// label. Absent = all of them.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, Globs>")]
-    pub r#match: BTreeMap<String, Spanned<Globs>>,
+    #[schemars(with = "BTreeMap<String, Patterns>")]
+    pub r#match: BTreeMap<String, Spanned<Patterns>>,
+    /// Only in these times; always, if there is none.
+    #[serde(default)]
+    pub active: Vec<Window>,
+    /// The time zone of `active`, such as `Europe/Rome`.
+    #[schemars(with = "Option<String>")]
+    pub time_zone: Option<Spanned<String>>,
     /// Who is told, in this order. A later step is the fallback of the one before.
     #[schemars(with = "Vec<Step>", required)]
     pub steps: Option<Spanned<Vec<Step>>>,

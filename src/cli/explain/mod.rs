@@ -155,7 +155,7 @@ fn sources(settings: &Settings, watch: &Watch) -> Result<Vec<[String; 3]>, Journ
 }
 
 /// A time as people write it.
-fn moment_of(text: &str) -> Result<DateTime<Utc>, String> {
+pub fn moment_of(text: &str) -> Result<DateTime<Utc>, String> {
     if let Ok(zoned) = DateTime::parse_from_rfc3339(text) {
         return Ok(zoned.to_utc());
     }

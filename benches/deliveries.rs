@@ -137,6 +137,7 @@ fn route() -> Route {
         }],
         reminders: Reminders::default(),
         group: Group { burst: u32::MAX, interval: Duration::ZERO, max_items: 20 },
+        quiet: None,
         stop: false,
     }
 }

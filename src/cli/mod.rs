@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::config::{self, Flag, Inputs, Loaded};
 use crate::logging::{self, Log, Screen};
 
+pub mod ack;
 pub mod agents;
 pub mod backtest;
 pub mod channels;
@@ -27,9 +28,11 @@ pub mod report;
 pub mod route;
 pub mod run;
 pub mod schema;
+pub mod silence;
 pub mod suggest;
 pub mod table;
 mod watched;
+mod who;
 
 use exit::Exit;
 
@@ -105,6 +108,11 @@ enum Command {
     Route(route::Args),
     /// List incidents
     Incidents(incidents::Args),
+    /// Take care of an incident, so that nobody is reminded of it for a while
+    Ack(ack::Args),
+    /// Hold back the news of some agents, hosts or events for a while
+    #[command(subcommand)]
+    Silence(silence::Command),
     /// List what was sent, to whom, and each try
     Deliveries(deliveries::Args),
     /// Report how well agents were covered in a month, for a ticket or a spreadsheet
@@ -242,6 +250,8 @@ async fn dispatch(session: &Session<'_>, command: Command) -> Exit {
         Command::Explain(args) => explain::run(session, &args),
         Command::Route(args) => route::run(session, &args),
         Command::Incidents(args) => incidents::run(session, &args),
+        Command::Ack(args) => ack::run(session, &args),
+        Command::Silence(command) => silence::run(session, command),
         Command::Deliveries(args) => deliveries::run(session, &args),
         Command::Report(args) => report::run(session, &args),
         Command::Backtest(args) => backtest::run(session, &args).await,

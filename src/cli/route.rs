@@ -15,6 +15,8 @@ use super::table::{print, say, table};
 use crate::config::duration::written;
 use crate::config::{Need, Route, Settings, Step};
 use crate::dispatch::router::{self, Fate};
+use crate::dispatch::suppress::Suppression;
+use crate::journal::{JournalError, open_read_only};
 use crate::monitor::words;
 
 /// Arguments of `route`.
@@ -45,6 +47,8 @@ struct ShownRoute {
     name: String,
     used: bool,
     why: String,
+    /// What would hold the message back now.
+    held_back: Option<String>,
     /// Empty where it is not used.
     steps: Vec<ShownStep>,
 }
@@ -70,7 +74,13 @@ pub fn run(session: &Session<'_>, args: &Args) -> Exit {
             return Exit::Failed;
         }
     };
-    let shown = shown(&settings, &event);
+    let shown = match suppression(&settings, &event) {
+        Ok(suppression) => shown(&settings, &suppression, &event),
+        Err(error) => {
+            eprintln!("error: journal {}: {error}", settings.journal.display());
+            return Exit::Failed;
+        }
+    };
     if args.json {
         return super::exit::print_json(&shown);
     }
@@ -126,12 +136,25 @@ fn moment(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
     Ok(date.and_time(time).and_utc())
 }
 
-fn shown(settings: &Settings, event: &Event) -> Shown {
+/// The silences of the journal, if there is one yet.
+fn suppression(settings: &Settings, event: &Event) -> Result<Suppression, JournalError> {
+    let db = match settings.journal.exists() {
+        true => open_read_only(&settings.journal)?,
+        false => return Ok(Suppression::none(event.at.timestamp_millis())),
+    };
+    Ok(Suppression::read(&db, event.at.timestamp_millis())?)
+}
+
+fn shown(settings: &Settings, suppression: &Suppression, event: &Event) -> Shown {
     let fates = router::fates(&settings.routes, event);
     let route = |(route, fate): (&Route, Fate<'_>)| ShownRoute {
         name: route.name.clone(),
         used: fate == Fate::Taken,
         why: why(route, fate),
+        held_back: Some(route)
+            .filter(|_| fate == Fate::Taken)
+            .and_then(|route| suppression.of(event, route))
+            .map(|hold| hold.held.reason),
         steps: if fate == Fate::Taken { steps(&route.steps) } else { Vec::new() },
     };
     Shown { at: event.at, routes: settings.routes.iter().zip(fates).map(route).collect() }
@@ -161,6 +184,9 @@ fn steps(steps: &[Step]) -> Vec<ShownStep> {
 /// Who is told when, a line for each step.
 fn told(shown: &ShownRoute, route: &Route) -> String {
     let mut text = format!("{}:", shown.name);
+    if let Some(reason) = &shown.held_back {
+        let _ = write!(text, "\n  held back: {reason}; then");
+    }
     for (at, step) in shown.steps.iter().enumerate() {
         let after = match at {
             0 => "at once".to_owned(),

@@ -1,6 +1,7 @@
 //! Matchers of classes and routes: every key must match; of a key's patterns one is enough.
 
 use std::fmt;
+use std::str::FromStr;
 
 use regex_lite::Regex;
 use wildmatch::WildMatch;
@@ -84,6 +85,28 @@ impl Condition {
         let known = |pattern: &Pattern| self.any.iter().any(|own| own.covers(pattern));
         let any = self.any.is_empty() || (!other.any.is_empty() && other.any.iter().all(known));
         any && self.none.iter().all(|pattern| other.none.iter().any(|one| one.covers(pattern)))
+    }
+}
+
+/// As a command line writes it: `name=fw-*`, `name!=lab-*`, or `name~^fw` for a regular expression.
+impl FromStr for Condition {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let at = text.find(['=', '~', '!']).filter(|at| *at > 0);
+        let (key, rest) = at.map(|at| text.split_at(at)).ok_or("write KEY=GLOB, KEY!=GLOB or KEY~REGEX")?;
+        let mut condition = Self { key: key.trim().to_owned(), ..Self::default() };
+        if let Some(glob) = rest.strip_prefix("!=") {
+            condition.none.push(Pattern::glob(glob.trim()));
+        } else if let Some(glob) = rest.strip_prefix('=') {
+            condition.any.push(Pattern::glob(glob.trim()));
+        } else if let Some(regex) = rest.strip_prefix('~') {
+            let regex = Regex::new(regex).map_err(|error| format!("not a regular expression: {error}"))?;
+            condition.any.push(Pattern::Regex(regex));
+        } else {
+            return Err("write KEY=GLOB, KEY!=GLOB or KEY~REGEX".to_owned());
+        }
+        Ok(condition)
     }
 }
 

@@ -38,7 +38,7 @@ pub use diagnostics::{Diagnostic, Diagnostics};
 pub use layers::{Flag, Inputs};
 pub use model::{
     Agent, ChannelTable, Class, Dependency, Discover, Group, Level, ListedAs, LogSettings, Need, Pipeline,
-    Policy, Quorum, Reminders, Route, Settings, SourceTable, Step, Watch,
+    Policy, Quiet, Quorum, Reminders, Route, Settings, SourceTable, Step, Watch,
 };
 pub use named::TRY_TIMEOUT;
 pub use resolved::Resolved;

@@ -347,8 +347,19 @@ pub struct Route {
     pub reminders: Reminders,
     /// How many messages at most, and what a grouped one shows.
     pub group: Group,
+    /// When what is less severe waits.
+    pub quiet: Option<Quiet>,
     /// Later routes are not used for an event that this one matched.
     pub stop: bool,
+}
+
+/// Quiet hours: what is not severe enough waits for their end, and is one message then.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Quiet {
+    /// When.
+    pub hours: Arc<Calendar>,
+    /// What is at least this severe goes out all the same.
+    pub below: Severity,
 }
 
 impl Route {

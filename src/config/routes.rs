@@ -13,7 +13,7 @@ use log_monitor_channels::{EventKind, Severity};
 use super::diagnostics::At;
 use super::hours;
 use super::matcher::Matcher;
-use super::model::{Group, Need, Reminders, Route, Step};
+use super::model::{Group, Need, Quiet, Reminders, Route, Step};
 use super::named::{article, table_of};
 use super::reading::{Reading, shown_name};
 use super::source_map::Place;
@@ -114,6 +114,7 @@ fn route(
         steps: steps?,
         reminders: Reminders::from(&table.reminders),
         group: Group::from(&table.group),
+        quiet: table.quiet.as_ref().and_then(|table| quiet(reading, table)),
         stop: table.stop,
     })
 }
@@ -132,8 +133,14 @@ fn catch_all(reading: &mut Reading<'_>, table: Table<'_>, channels: &[String]) -
         steps,
         reminders: Reminders::from(&table.reminders),
         group: Group::from(&table.group),
+        quiet: table.quiet.as_ref().and_then(|table| quiet(reading, table)),
         stop: false,
     })
+}
+
+fn quiet(reading: &mut Reading<'_>, table: &tables::Quiet) -> Option<Quiet> {
+    let hours = hours::weekly(reading, &table.windows, table.time_zone.as_ref())?;
+    Some(Quiet { hours: Arc::new(hours), below: table.below })
 }
 
 /// Without any route: each channel after the other, Slack and mail first.
@@ -154,6 +161,7 @@ fn default_route(channels: &[String]) -> Route {
         steps: order.into_iter().map(step).collect(),
         reminders: Reminders::default(),
         group: Group::default(),
+        quiet: None,
         stop: false,
     }
 }

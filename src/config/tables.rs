@@ -10,6 +10,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use log_monitor_channels::Severity;
 use schemars::JsonSchema;
 use serde::de::{self, Deserialize, Deserializer};
 use toml::Spanned;
@@ -70,9 +71,26 @@ pub struct Route {
     /// How many messages at most.
     #[serde(default)]
     pub group: Group,
+    /// When what is not severe waits for the end of the night.
+    pub quiet: Option<Quiet>,
     /// Later routes are not used for an event that this one matches.
     #[serde(default)]
     pub stop: bool,
+}
+
+/// Quiet hours: what is not severe enough waits for their end, and is one message then.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Quiet {
+    /// When.
+    pub windows: Vec<Window>,
+    /// The time zone of `windows`, such as `Europe/Rome`.
+    #[schemars(with = "String", required)]
+    pub time_zone: Option<Spanned<String>>,
+    /// What is at least this severe goes out all the same.
+    #[serde(default = "high")]
+    #[schemars(with = "String")]
+    pub below: Severity,
 }
 
 /// The `[catch_all]` table: what no route took.
@@ -88,6 +106,8 @@ pub struct CatchAll {
     /// How many messages at most.
     #[serde(default)]
     pub group: Group,
+    /// When what is not severe waits for the end of the night.
+    pub quiet: Option<Quiet>,
 }
 
 /// One of the `steps` of a route.
@@ -186,6 +206,10 @@ fn factor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
         return Ok(factor);
     }
     Err(de::Error::custom("the factor must be from 1 to 1000"))
+}
+
+const fn high() -> Severity {
+    Severity::High
 }
 
 const fn one() -> u64 {

@@ -91,6 +91,7 @@ fn notification(
         told_already: told_already(siblings, step),
         silent_again: silent_again(connection, message, &events)?,
         possible_duplicate: uncertain,
+        held_by: message.held_by.as_deref(),
         max_items: composer.max_items(&message.route),
     };
     let (title, body) = render::message(&events, &facts);

@@ -47,6 +47,7 @@ pub fn route(name: &str, steps: &[&[&str]]) -> Route {
         steps: steps.iter().map(step).collect(),
         reminders: Reminders::default(),
         group: Group::default(),
+        quiet: None,
         stop: false,
     }
 }

@@ -3,6 +3,7 @@
 use log_monitor_channels::Event;
 
 use crate::config::Route;
+use crate::config::matcher::Matcher;
 
 /// What becomes of an event at a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +38,7 @@ pub fn fates<'a>(routes: &'a [Route], event: &Event) -> Vec<Fate<'a>> {
     for route in ordinary {
         let fate = match stopped {
             Some(name) => Fate::Stopped(name),
-            None if !route.matcher.matches(|key| facts(event, key)) => Fate::NoMatch,
+            None if !matches(&route.matcher, event) => Fate::NoMatch,
             None if !route.is_active(at) => Fate::Inactive,
             None => Fate::Taken,
         };
@@ -47,6 +48,12 @@ pub fn fates<'a>(routes: &'a [Route], event: &Event) -> Vec<Fate<'a>> {
     }
     fates.push(if taken { Fate::NotNeeded } else { Fate::Taken });
     fates
+}
+
+/// Whether a matcher takes an event.
+#[must_use]
+pub fn matches(matcher: &Matcher, event: &Event) -> bool {
+    matcher.matches(|key| facts(event, key))
 }
 
 /// What a matcher's key means for an event: its own facts first, then its labels. Only of groups there
@@ -73,7 +80,6 @@ mod tests {
 
     use super::*;
     use crate::config::calendar::{Calendar, Window};
-    use crate::config::matcher::Matcher;
     use crate::dispatch::fixtures::{agent_silent, route};
 
     fn names(routes: &[Route], event: &Event) -> Vec<String> {

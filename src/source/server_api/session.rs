@@ -1,17 +1,19 @@
 //! Logging in, and asking with the token that this gives.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use log_monitor_channels::{BuildError, Secret};
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::budget::Budget;
+use super::budget::{Budget, MINUTE};
 use super::config::ServerApiConfig;
+use crate::config::duration::human;
 use crate::source::wire::{self, Reply, Wire};
 use crate::source::{SourceError, SourceReason};
 
@@ -28,7 +30,7 @@ pub struct Session {
     wire: Wire,
     config: ServerApiConfig,
     login: Mutex<Login>,
-    budget: Budget,
+    budget: Arc<Budget>,
 }
 
 #[derive(Debug, Default)]
@@ -49,7 +51,8 @@ impl Session {
         let client = config.tls().client(&base)?;
         let mut wire = Wire::new("Wazuh API", client, base, config.timeout.0)?;
         wire.hide([config.password.clone()]);
-        Ok(Self { wire, config, login: Mutex::default(), budget: Budget::default() })
+        let budget = Budget::of(&wire.place());
+        Ok(Self { wire, config, login: Mutex::default(), budget })
     }
 
     /// The same with the server in front and without secrets.
@@ -75,10 +78,20 @@ impl Session {
 
     async fn ask(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Reply, SourceError> {
         let token = self.token().await?;
-        self.budget.take().await;
         let mut url = self.url(path);
         url.query_pairs_mut().extend_pairs(parameters);
-        self.wire.send(self.wire.client.request(Method::GET, url).bearer_auth(token.expose())).await
+        self.send(self.wire.client.request(Method::GET, url).bearer_auth(token.expose())).await
+    }
+
+    /// Sends one request within the budget. The server's own "too many" comes without a time to wait;
+    /// its window is a minute (Wazuh 4.x, `api/api/middlewares.py`). A proxy may name one.
+    async fn send(&self, request: RequestBuilder) -> Result<Reply, SourceError> {
+        self.budget.take().await.map_err(|left| self.told(&held(left)))?;
+        let reply = self.wire.send(request).await?;
+        if reply.status == 429 {
+            self.budget.hold(reply.retry_after.unwrap_or(MINUTE));
+        }
+        Ok(reply)
     }
 
     fn url(&self, path: &str) -> reqwest::Url {
@@ -136,9 +149,8 @@ impl Session {
     }
 
     async fn authenticate(&self, method: Method) -> Result<Reply, SourceError> {
-        self.budget.take().await;
         let request = self.wire.client.request(method, self.url("security/user/authenticate"));
-        self.wire.send(request.basic_auth(&self.config.username, Some(self.config.password.expose()))).await
+        self.send(request.basic_auth(&self.config.username, Some(self.config.password.expose()))).await
     }
 }
 
@@ -148,6 +160,14 @@ fn lifetime(token: &str) -> Option<Duration> {
     let claims: Value = serde_json::from_slice(&claims).ok()?;
     let (from, to) = (claims["nbf"].as_u64().or(claims["iat"].as_u64())?, claims["exp"].as_u64()?);
     Some(Duration::from_secs(to.checked_sub(from)?.min(86_400)) * 4 / 5)
+}
+
+/// Nothing is sent for so long.
+fn held(left: Duration) -> SourceError {
+    let left = human(left);
+    let detail =
+        format!("has had too many requests of all its clients, and is left alone for another {left}");
+    SourceError::new(SourceReason::Overloaded, detail)
 }
 
 /// What a status means. A body names its error `error` or, by the specification, `code`.
@@ -161,7 +181,7 @@ fn refusal(status: u16, body: &[u8]) -> SourceError {
         (403, Some(6000)) => (Why::Auth, "has blocked this address after too many refused logins"),
         (403, _) => (Why::Rights, "does not let this user read agents: give it the role `agents_readonly`"),
         (404, _) => (Why::NoIndex, "knows no such page: does `url` lead to the Wazuh API itself?"),
-        (429, _) => (Why::Overloaded, "has answered too many requests of all its clients in this minute"),
+        (429, _) => (Why::Overloaded, "has had too many requests of all its clients in this minute"),
         (500.., _) => (Why::Overloaded, "has trouble of its own"),
         _ => (Why::Malformed, "refused the question"),
     };

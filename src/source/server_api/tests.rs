@@ -1,5 +1,7 @@
 //! The source against a simulated server.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::ServerApi;
@@ -125,17 +127,49 @@ async fn version_4_3_logs_in_by_get() {
     source(&server, PASSWORD).probe().await.unwrap();
 }
 
+/// Moves the program's clock. It runs while the server is asked, whose answers would not come in time
+/// on a paused one.
+async fn later(seconds: u64) {
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(seconds)).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn after_too_many_requests_nothing_is_sent_for_a_minute_or_as_long_as_a_proxy_says() {
+    let server = server(2).await;
+    let source = source(&server, PASSWORD);
+    let too_many = |name: &str| Reply::json(429, &serde_json::json!({ "title": "x", name: 6001 }));
+    for (reply, wait) in [(too_many("error"), 60), (too_many("code").header("retry-after", "7"), 7)] {
+        source.probe().await.unwrap();
+        server.state().instead = Some(reply);
+        let told = source.probe().await.unwrap_err();
+        assert!(told.detail.contains("(HTTP 429, error 6001)"), "{told}");
+        server.state().instead = None;
+        let asked = server.asked().len();
+        later(wait - 1).await;
+        assert_eq!(source.probe().await.unwrap_err().reason, SourceReason::Overloaded);
+        assert_eq!(server.asked().len(), asked);
+        later(1).await;
+    }
+    source.probe().await.unwrap();
+}
+
 #[tokio::test]
 async fn every_refusal_has_its_meaning() {
     let server = server(2).await;
     let source = source(&server, PASSWORD);
-    let error = |status, code: i64| Reply::json(status, &serde_json::json!({ "title": "x", "code": code }));
+    let by_name =
+        |name: &str, status, code: i64| Reply::json(status, &serde_json::json!({ "title": "x", name: code }));
+    let (error, code) =
+        (|status, number| by_name("error", status, number), |status, number| by_name("code", status, number));
     for (reply, expected) in [
         (error(403, 4000), SourceReason::Rights),
+        (code(403, 4000), SourceReason::Rights),
         (error(403, 6000), SourceReason::Auth),
-        (error(429, 6001), SourceReason::Overloaded),
+        (code(403, 6000), SourceReason::Auth),
         (error(500, 3021), SourceReason::Overloaded),
-        (error(400, 1724), SourceReason::Malformed),
+        (error(400, 1406), SourceReason::Malformed),
         (Reply::new(200, "<html>sign in</html>"), SourceReason::Malformed),
         (Reply::new(200, "{\"data\": {"), SourceReason::Malformed),
         (Reply::fault(Fault::Hang), SourceReason::Timeout),

@@ -26,6 +26,8 @@ pub enum Cause {
     Stopped(Option<i64>),
     /// It went without a word; its last keepalive.
     Lost(Option<i64>),
+    /// It is not connected, and how it went is not known; its last keepalive.
+    Disconnected(Option<i64>),
     /// It is connected; its last keepalive, and what its manager received meanwhile.
     ConnectedButSilent(Option<i64>, Received),
     /// Its newest log came so long after it was written.
@@ -85,6 +87,7 @@ impl Cause {
             Link::Connected => Self::ConnectedButSilent(*last_keepalive, Received::Unknown),
             Link::Stopped => Self::Stopped(lost_at.or(*last_keepalive)),
             Link::Lost => Self::Lost(*last_keepalive),
+            Link::Disconnected => Self::Disconnected(*last_keepalive),
             Link::NeverConnected => Self::NeverConnected,
             Link::Unknown => Self::CannotTell,
         }
@@ -97,7 +100,7 @@ impl Cause {
             Self::NotAsked | Self::CannotTell => None,
             Self::NotEnrolled => Some("not_enrolled"),
             Self::NeverConnected => Some("never_connected"),
-            Self::Stopped(_) | Self::Lost(_) => Some("disconnected"),
+            Self::Stopped(_) | Self::Lost(_) | Self::Disconnected(_) => Some("disconnected"),
             Self::ConnectedButSilent(..) => Some("connected_but_silent"),
             Self::Late(_) => Some("late"),
             Self::TooFew { .. } => Some("volume_too_low"),
@@ -142,6 +145,10 @@ impl Cause {
             Self::Lost(seen) => (
                 format!("Its Wazuh agent is disconnected and did not say goodbye; {}", keepalive(*seen, now)),
                 "is the machine up, and can it reach the manager (port 1514)",
+            ),
+            Self::Disconnected(seen) => (
+                format!("Its Wazuh agent is disconnected; {}", keepalive(*seen, now)),
+                "is the machine up, is its agent running, and can it reach the manager (port 1514)",
             ),
             Self::ConnectedButSilent(seen, received) => connected(&keepalive(*seen, now), *received),
             Self::Late(by) => (
@@ -221,6 +228,11 @@ mod tests {
         assert_eq!(stale, Cause::Lost(Some(NOW - 240_000)), "the manager has not noticed yet");
         assert!(stale.sentence(NOW).unwrap().contains("last keepalive is 4 min old"));
         assert_eq!(cause(Link::Stopped, 12_000), Cause::Stopped(Some(NOW - 60_000)));
+        let plain = cause(Link::Disconnected, 240_000).sentence(NOW).unwrap();
+        assert!(
+            plain.starts_with("Its Wazuh agent is disconnected; its last keepalive is 4 min old."),
+            "{plain}"
+        );
         assert_eq!(Cause::of(None, NOW).name(), Some("not_enrolled"));
         assert_eq!(Cause::default().sentence(NOW), None);
     }

@@ -183,6 +183,8 @@ pub enum Link {
     Stopped,
     /// It went without a word.
     Lost,
+    /// It is not, and how it went is not told.
+    Disconnected,
     /// It is enrolled, and has never connected.
     NeverConnected,
     /// The server says something else.

@@ -8,10 +8,18 @@ use serde::Deserialize;
 
 use crate::source::{Connection, Link, Listed, SourceError, SourceReason};
 
-/// What is asked for: what people know an agent by, its link and its node. All of them exist since 4.3;
-/// the labels of an agent are not among what can be asked for.
-pub const FIELDS: &str =
-    "id,name,group,version,status,status_code,lastKeepAlive,disconnection_time,node_name";
+/// What is asked for: what people know an agent by, its link and its node. All of it exists since 4.3,
+/// but the code that says how a link ended, which came with 4.7 (wazuh/wazuh#19726).
+#[must_use]
+pub const fn fields(with_code: bool) -> &'static str {
+    match with_code {
+        true => "id,name,group,version,status,lastKeepAlive,disconnection_time,node_name,status_code",
+        false => "id,name,group,version,status,lastKeepAlive,disconnection_time,node_name",
+    }
+}
+
+/// There is no field of a name that was asked for (Wazuh 4.x, `framework/wazuh/core/exception.py`).
+pub const NO_SUCH_FIELD: i64 = 1724;
 
 /// The agent is not known (Wazuh 4.x, `framework/wazuh/core/exception.py`).
 const NOT_KNOWN: i64 = 1701;
@@ -142,13 +150,14 @@ fn known(item: Item) -> Agent {
     Agent { listed, connection }
 }
 
-/// Code 3 is a shutdown message of the agent (Wazuh 4.x, `src/wazuh_db/wdb.h`); without one it
-/// vanished.
+/// Code 3 is a shutdown message of the agent, 4 that its keepalives stopped (Wazuh 4.7 and later,
+/// `src/wazuh_db/wdb.h`). The others, and none, do not say how it went.
 fn link(status: Option<&str>, code: Option<i64>) -> Link {
     match (status, code) {
         (Some("active"), _) => Link::Connected,
         (Some("disconnected"), Some(3)) => Link::Stopped,
-        (Some("disconnected"), _) => Link::Lost,
+        (Some("disconnected"), Some(4)) => Link::Lost,
+        (Some("disconnected"), _) => Link::Disconnected,
         (Some("never_connected" | "pending"), _) => Link::NeverConnected,
         _ => Link::Unknown,
     }
@@ -173,12 +182,13 @@ mod tests {
             {"id":"001","name":"web-01","group":["default","prod"],"version":"Wazuh v4.14.5","status":"disconnected","status_code":3,"lastKeepAlive":"2026-01-01T00:00:10+00:00",
              "disconnection_time":"2026-01-01T00:15:00Z","node_name":"unknown"},
             {"id":"002","status":"disconnected","status_code":4},
-            {"id":"003","status":"never_connected"}],
-            "total_affected_items":4,"total_failed_items":1,
+            {"id":"003","status":"never_connected"},
+            {"id":"004","status":"disconnected"}],
+            "total_affected_items":5,"total_failed_items":1,
             "failed_items":[{"error":{"code":1701,"message":"Agent does not exist"},"id":["099"]}]},
             "message":"","error":2}"#;
         let page = read(body).unwrap();
-        assert_eq!(page.total, 4);
+        assert_eq!(page.total, 5);
         let said: Vec<_> = page
             .agents
             .iter()
@@ -191,7 +201,8 @@ mod tests {
                 ("000", Link::Connected, None),
                 ("001", Link::Stopped, Some(ten)),
                 ("002", Link::Lost, None),
-                ("003", Link::NeverConnected, None)
+                ("003", Link::NeverConnected, None),
+                ("004", Link::Disconnected, None)
             ]
         );
         assert_eq!(page.agents[0].listed.node.as_deref(), Some("node01"));

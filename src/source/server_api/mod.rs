@@ -10,12 +10,14 @@ pub mod config;
 mod counters;
 mod session;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use async_trait::async_trait;
 use log_monitor_channels::{BuildError, Problem};
 
 use self::agents::{Agent, Page};
 use self::config::ServerApiConfig;
-use self::session::Session;
+use self::session::{Refused, Session};
 use crate::source::{
     Connection, Counters, Listed, Membership, Query, Sees, Source, SourceContext, SourceError, SourceKind,
     SourceReason,
@@ -34,6 +36,8 @@ const PASSES: usize = 3;
 #[derive(Debug)]
 pub struct ServerApi {
     session: Session,
+    /// Whether the server has codes of how links ended, as far as is known.
+    has_codes: AtomicBool,
 }
 
 impl SourceKind for ServerApi {
@@ -46,7 +50,7 @@ impl SourceKind for ServerApi {
     }
 
     fn build(config: ServerApiConfig, _: &SourceContext) -> Result<Box<dyn Source>, BuildError> {
-        Ok(Box::new(Self { session: Session::new(config)? }))
+        Ok(Box::new(Self { session: Session::new(config)?, has_codes: AtomicBool::new(true) }))
     }
 }
 
@@ -70,7 +74,7 @@ impl Source for ServerApi {
         for key in keys.iter().filter(|key| agents::is_id(key)) {
             let body = match self.session.get(&format!("agents/{key}/daemons/stats"), &[]).await {
                 // 4.3 and 5.0 count nothing.
-                Err(error) if error.reason == SourceReason::NoIndex => return Ok(Vec::new()),
+                Err(refused) if refused.error.reason == SourceReason::NoIndex => return Ok(Vec::new()),
                 answered => answered?,
             };
             let counted = counters::read(&body).map_err(|error| self.session.told(&error))?;
@@ -138,10 +142,26 @@ impl ServerApi {
 
     async fn page(&self, which: &[(&str, &str)], offset: usize, limit: usize) -> Result<Page, SourceError> {
         let (offset, limit) = (offset.to_string(), limit.to_string());
-        let usual = [("select", agents::FIELDS), ("sort", "+id"), ("offset", &offset), ("limit", &limit)];
-        let parameters = [&usual[..], which].concat();
-        let body = self.session.get("agents", &parameters).await?;
+        let usual = [("sort", "+id"), ("offset", &*offset), ("limit", &*limit)];
+        let body = self.list(&[&usual, which].concat()).await?;
         agents::read(&body).map_err(|error| self.session.told(&error))
+    }
+
+    /// An older server refuses the whole question because of the code, and is not asked for it again.
+    async fn list(&self, parameters: &[(&str, &str)]) -> Result<Vec<u8>, Refused> {
+        let ask = async |with_code| {
+            let select = [("select", agents::fields(with_code))];
+            self.session.get("agents", &[&select, parameters].concat()).await
+        };
+        if self.has_codes.load(Ordering::Relaxed) {
+            match ask(true).await {
+                Err(refused) if refused.code == Some(agents::NO_SUCH_FIELD) => {
+                    self.has_codes.store(false, Ordering::Relaxed);
+                }
+                answered => return answered,
+            }
+        }
+        ask(false).await
     }
 }
 

@@ -24,6 +24,27 @@ const USUAL: Duration = Duration::from_secs(600);
 /// dashboard beside us too (`max_login_attempts`, `block_time` of Wazuh 4.x).
 const REFUSED: Duration = Duration::from_secs(300);
 
+/// Why there is no body.
+#[derive(Debug)]
+pub struct Refused {
+    /// In words for people.
+    pub error: SourceError,
+    /// Wazuh's own number of the reason.
+    pub code: Option<i64>,
+}
+
+impl From<SourceError> for Refused {
+    fn from(error: SourceError) -> Self {
+        Self { error, code: None }
+    }
+}
+
+impl From<Refused> for SourceError {
+    fn from(refused: Refused) -> Self {
+        refused.error
+    }
+}
+
 /// A server that somebody may log in to.
 #[derive(Debug)]
 pub struct Session {
@@ -64,7 +85,7 @@ impl Session {
     ///
     /// # Errors
     /// When there is no login, or the answer's status is not 200.
-    pub async fn get(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Vec<u8>, SourceError> {
+    pub async fn get(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Vec<u8>, Refused> {
         let mut reply = self.ask(path, parameters).await?;
         if reply.status == 401 {
             self.login.lock().await.token = None;
@@ -72,8 +93,13 @@ impl Session {
         }
         match reply.status {
             200 => Ok(reply.body),
-            status => Err(self.told(&refusal(status, &reply.body))),
+            _ => Err(self.refused(&reply)),
         }
+    }
+
+    fn refused(&self, reply: &Reply) -> Refused {
+        let code = code(&reply.body);
+        Refused { error: self.told(&refusal(reply.status, code)), code }
     }
 
     async fn ask(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Reply, SourceError> {
@@ -136,7 +162,7 @@ impl Session {
             reply = self.authenticate(Method::GET).await?;
         }
         if reply.status != 200 {
-            return Err(self.told(&refusal(reply.status, &reply.body)));
+            return Err(self.refused(&reply).error);
         }
         let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
         match body["data"]["token"].as_str().filter(|token| !token.is_empty()) {
@@ -170,11 +196,16 @@ fn held(left: Duration) -> SourceError {
     SourceError::new(SourceReason::Overloaded, detail)
 }
 
-/// What a status means. A body names its error `error` or, by the specification, `code`.
-fn refusal(status: u16, body: &[u8]) -> SourceError {
-    use SourceReason as Why;
+/// The number of an error, which a body calls `error` (Wazuh 4.x, `api/api/error_handler.py`) or, by the
+/// examples of the specification, `code`.
+fn code(body: &[u8]) -> Option<i64> {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let code = body["error"].as_i64().or(body["code"].as_i64());
+    body["error"].as_i64().or(body["code"].as_i64())
+}
+
+/// What a status means.
+fn refusal(status: u16, code: Option<i64>) -> SourceError {
+    use SourceReason as Why;
     let said = code.map_or_else(String::new, |code| format!(", error {code}"));
     let (reason, detail) = match (status, code) {
         (401, _) => (Why::Auth, "refused the login: check `username` and `password`"),

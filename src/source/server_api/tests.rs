@@ -121,10 +121,21 @@ async fn a_token_that_ended_is_replaced_once_and_a_wrong_password_is_tried_once(
 }
 
 #[tokio::test]
-async fn version_4_3_logs_in_by_get() {
-    let server = server(2).await;
-    server.state().old = true;
-    source(&server, PASSWORD).probe().await.unwrap();
+async fn version_4_3_logs_in_by_get_and_does_not_say_how_an_agent_went() {
+    let server = server(3).await;
+    {
+        let mut state = server.state();
+        state.old = true;
+        state.agents[2].status = "disconnected";
+        state.agents[2].code = 3;
+    }
+    let source = source(&server, PASSWORD);
+    source.probe().await.unwrap();
+    let seen = source.connections(&["001", "002"]).await.unwrap();
+    let links: Vec<_> = seen.iter().map(|agent| agent.link).collect();
+    assert_eq!(links, [Link::Connected, Link::Disconnected]);
+    let refused = server.asked().iter().filter(|path| path.contains("status_code")).count();
+    assert_eq!(refused, 1, "once is enough to know");
 }
 
 /// Moves the program's clock. It runs while the server is asked, whose answers would not come in time

@@ -23,7 +23,7 @@ const FIELDS: [&str; 9] = [
 ];
 
 /// Answers `GET /agents`.
-pub fn answer(state: &State, url: &Url) -> Reply {
+pub fn answer(state: &mut State, url: &Url) -> Reply {
     let parameter = |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value);
     let select = parameter("select").unwrap_or_default();
     let select: Vec<&str> = select.split(',').collect();
@@ -40,7 +40,14 @@ pub fn answer(state: &State, url: &Url) -> Reply {
     let ids = parameter("agents_list");
     let ids: Option<Vec<&str>> = ids.as_ref().map(|ids| ids.split(',').collect());
     let number = |name: &str| parameter(name).and_then(|text| text.parse().ok());
-    page(state, ids.as_deref(), &select, number("offset").unwrap_or(0), number("limit").unwrap_or(500))
+    let (offset, limit) = (number("offset").unwrap_or(0), number("limit").unwrap_or(500));
+    let reply = page(state, ids.as_deref(), &select, offset, limit);
+    if ids.is_none()
+        && let Some(change) = state.meanwhile.pop_front()
+    {
+        change(&mut state.agents);
+    }
+    reply
 }
 
 fn page(state: &State, ids: Option<&[&str]>, select: &[&str], offset: usize, limit: usize) -> Reply {

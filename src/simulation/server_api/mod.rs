@@ -3,6 +3,7 @@
 
 mod list;
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
@@ -46,6 +47,8 @@ pub struct State {
     pub logins: usize,
     /// Tokens with another number than this are no longer taken.
     pub generation: usize,
+    /// What becomes of the agents after each page of all of them, in this order.
+    pub meanwhile: VecDeque<fn(&mut Vec<SimulatedAgent>)>,
     /// Answers every question with this instead.
     pub instead: Option<Reply>,
 }

@@ -61,8 +61,11 @@ pub fn read(body: &[u8]) -> Result<Page, SourceError> {
     if let Some(failed) = answer.data.failed_items.iter().find(|failed| failed.error.code != NOT_KNOWN) {
         return Err(incomplete(failed.error.code));
     }
-    let agents = answer.data.affected_items.into_iter().filter(|agent| agent.id.len() <= LONGEST);
-    Ok(Page { agents: agents.map(known).collect(), total: answer.data.total_affected_items })
+    let Data { affected_items: agents, total_affected_items: total, .. } = answer.data;
+    if agents.iter().any(|agent| !is_id(&agent.id) || agent.id.len() > LONGEST) {
+        return Err(SourceError::new(SourceReason::Malformed, "lists an agent whose id is none"));
+    }
+    Ok(Page { agents: agents.into_iter().map(known).collect(), total })
 }
 
 /// An error inside an answer that says that all is well.
@@ -216,7 +219,8 @@ mod tests {
         let body = br#"{"data":{"affected_items":[],"total_affected_items":0,
             "failed_items":[{"error":{"code":3021,"message":"Timeout"},"id":["001"]}]},"error":1}"#;
         assert_eq!(read(body).unwrap_err().reason, SourceReason::Incomplete);
-        for body in ["", "{}", "[]", "<html>", r#"{"data":{"affected_items":[{"id":7}]}}"#] {
+        let odd_id = r#"{"data":{"affected_items":[{"id":"web-1"}],"total_affected_items":1}}"#;
+        for body in ["", "{}", "[]", "<html>", r#"{"data":{"affected_items":[{"id":7}]}}"#, odd_id] {
             assert_eq!(read(body.as_bytes()).unwrap_err().reason, SourceReason::Malformed, "{body}");
         }
     }

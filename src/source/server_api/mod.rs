@@ -8,6 +8,7 @@ mod agents;
 mod budget;
 pub mod config;
 mod counters;
+mod pages;
 mod session;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,14 +18,12 @@ use log_monitor_channels::{BuildError, Problem};
 
 use self::agents::{Agent, Page};
 use self::config::ServerApiConfig;
+use self::pages::{Pages, Read};
 use self::session::{Refused, Session};
 use crate::source::{
     Connection, Counters, Listed, Membership, Query, Sees, Source, SourceContext, SourceError, SourceKind,
     SourceReason,
 };
-
-/// How many agents one page lists ("recommended not to exceed 500", API reference, `limit`).
-const PAGE: usize = 500;
 
 /// How many agents are asked for by id at once: the ids go into the address.
 const BY_ID: usize = 100;
@@ -120,23 +119,18 @@ impl ServerApi {
     /// that does not add up is read again.
     async fn all(&self) -> Result<Vec<Agent>, SourceError> {
         for _ in 0..PASSES {
-            let (mut agents, mut offset): (Vec<Agent>, usize) = (Vec::new(), 0);
-            let total = loop {
-                let page = self.page(&[], offset, PAGE).await?;
-                offset += page.agents.len();
-                let last = page.agents.is_empty() || offset >= page.total;
-                agents.extend(page.agents);
-                if last {
-                    break page.total;
+            let mut pages = Pages::default();
+            let read = loop {
+                match pages.add(self.page(&[], pages.offset(), pages.limit()).await?) {
+                    Read::InPart => {}
+                    read => break read,
                 }
             };
-            agents.sort_by(|a, b| a.listed.key.cmp(&b.listed.key));
-            agents.dedup_by(|a, b| a.listed.key == b.listed.key);
-            if agents.len() == total {
-                return Ok(agents);
+            if read == Read::Whole {
+                return Ok(pages.into_agents());
             }
         }
-        let detail = "changed its list of agents each time it was read";
+        let detail = "gave no whole list of agents: it changed each time it was read, or its pages repeat";
         Err(self.session.told(&SourceError::new(SourceReason::Incomplete, detail)))
     }
 

@@ -67,14 +67,49 @@ async fn it_tells_how_agents_are_connected_and_whom_the_server_does_not_know() {
     assert_eq!(server.state().logins, 1, "one login serves all questions");
 }
 
+/// How often the list was asked for.
+fn pages(server: &SimulatedServerApi) -> usize {
+    server.asked().iter().filter(|path| path.starts_with("/agents?")).count()
+}
+
 #[tokio::test]
 async fn a_large_fleet_is_read_in_pages_and_each_agent_once() {
     let server = server(1203).await;
     let homes = source(&server, PASSWORD).nodes(&window()).await.unwrap();
     assert_eq!(homes.len(), 1203);
     assert_eq!((homes[2].key.as_str(), homes[2].node.as_str()), ("002", "node02"));
-    let pages = server.asked().iter().filter(|path| path.starts_with("/agents")).count();
-    assert_eq!(pages, 3);
+    assert_eq!(pages(&server), 3);
+}
+
+#[tokio::test]
+async fn a_list_that_changes_between_its_pages_is_read_again() {
+    let server = server(1000).await;
+    let source = source(&server, PASSWORD);
+    let goes: fn(&mut Vec<SimulatedAgent>) = |agents| drop(agents.remove(3));
+    let comes: fn(&mut Vec<SimulatedAgent>) =
+        |agents| agents.insert(3, SimulatedAgent { id: "003".to_owned(), ..agents[3].clone() });
+    // Somebody of the first page goes, and all behind move up by one.
+    server.state().meanwhile = [goes].into();
+    let listed = source.inventory(&window()).await.unwrap();
+    assert_eq!((listed.len(), pages(&server)), (999, 4));
+    assert!(listed.iter().any(|agent| agent.key == "500"), "it was between the pages");
+    // And comes back.
+    server.state().meanwhile = [comes].into();
+    let listed = source.inventory(&window()).await.unwrap();
+    assert_eq!((listed.len(), listed[3].key.as_str()), (1000, "003"));
+    // And so on.
+    server.state().meanwhile = [goes, comes, goes, comes, goes, comes].into();
+    assert_eq!(source.inventory(&window()).await.unwrap_err().reason, SourceReason::Incomplete);
+}
+
+#[tokio::test]
+async fn a_list_without_an_end_is_no_list() {
+    let server = server(0).await;
+    let agents: Vec<_> = (0..500).map(|number| serde_json::json!({ "id": format!("{number:03}") })).collect();
+    let body = serde_json::json!({ "data": { "affected_items": agents, "total_affected_items": 1000 } });
+    server.state().instead = Some(Reply::json(200, &body));
+    let error = source(&server, PASSWORD).inventory(&window()).await.unwrap_err();
+    assert_eq!((error.reason, pages(&server)), (SourceReason::Incomplete, 6), "two pages, three times");
 }
 
 #[tokio::test]

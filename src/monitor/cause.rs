@@ -75,11 +75,12 @@ impl Received {
 }
 
 impl Cause {
-    /// What the manager's view of an agent says at `now`; `None` = it does not know the agent.
+    /// What the manager's view of an agent says at `now`; `None` = it said nothing of the agent, which
+    /// may be enrolled all the same.
     #[must_use]
     pub fn of(connection: Option<&Connection>, now: i64) -> Self {
         let Some(Connection { link, last_keepalive, lost_at, .. }) = connection else {
-            return Self::NotEnrolled;
+            return Self::CannotTell;
         };
         let stale = last_keepalive.is_some_and(|last| now - last >= STALE);
         match link {
@@ -89,7 +90,22 @@ impl Cause {
             Link::Lost => Self::Lost(*last_keepalive),
             Link::Disconnected => Self::Disconnected(*last_keepalive),
             Link::NeverConnected => Self::NeverConnected,
+            Link::NotEnrolled => Self::NotEnrolled,
             Link::Unknown => Self::CannotTell,
+        }
+    }
+
+    /// Takes what another source says, if that is more: one that does not know an agent says little
+    /// when another one has it.
+    pub fn learn(&mut self, other: Self) {
+        let weight = |cause: &Self| match cause {
+            Self::NotAsked => 0,
+            Self::CannotTell => 1,
+            Self::NotEnrolled => 2,
+            _ => 3,
+        };
+        if weight(&other) > weight(self) {
+            *self = other;
         }
     }
 
@@ -233,8 +249,24 @@ mod tests {
             plain.starts_with("Its Wazuh agent is disconnected; its last keepalive is 4 min old."),
             "{plain}"
         );
-        assert_eq!(Cause::of(None, NOW).name(), Some("not_enrolled"));
+        assert_eq!(cause(Link::NotEnrolled, 0).name(), Some("not_enrolled"));
+        assert_eq!(Cause::of(None, NOW), Cause::CannotTell, "absence is no answer");
         assert_eq!(Cause::default().sentence(NOW), None);
+    }
+
+    #[test]
+    fn of_several_servers_the_one_that_knows_the_agent_is_believed() {
+        let mut cause = Cause::default();
+        for (told, known) in [
+            (Cause::CannotTell, Cause::CannotTell),
+            (Cause::NotEnrolled, Cause::NotEnrolled),
+            (Cause::CannotTell, Cause::NotEnrolled),
+            (Cause::NeverConnected, Cause::NeverConnected),
+            (Cause::NotEnrolled, Cause::NeverConnected),
+        ] {
+            cause.learn(told);
+            assert_eq!(cause, known);
+        }
     }
 
     #[test]

@@ -51,12 +51,18 @@ pub fn answer(state: &mut State, url: &Url) -> Reply {
 }
 
 fn page(state: &State, ids: Option<&[&str]>, select: &[&str], offset: usize, limit: usize) -> Reply {
-    let asked = |agent: &&SimulatedAgent| ids.is_none_or(|ids| ids.contains(&agent.id.as_str()));
+    let asked = |agent: &&SimulatedAgent| {
+        !state.forbidden.contains(&agent.id.as_str())
+            && ids.is_none_or(|ids| ids.contains(&agent.id.as_str()))
+    };
     let mut known: Vec<&SimulatedAgent> = state.agents.iter().filter(asked).collect();
     known.sort_by_key(|agent| (agent.id.len(), &agent.id));
     let strangers = ids.into_iter().flatten().filter(|id| known.iter().all(|agent| agent.id != **id));
     let failed: Vec<Value> = strangers
-        .map(|id| json!({ "error": { "code": 1701, "message": "Agent does not exist" }, "id": [id] }))
+        .map(|id| {
+            let code = if state.forbidden.contains(id) { 4000 } else { 1701 };
+            json!({ "error": { "code": code, "message": "" }, "id": [id] })
+        })
         .collect();
     let items: Vec<Value> = known.iter().skip(offset).take(limit).map(|agent| item(agent, select)).collect();
     let error = match (items.is_empty(), failed.is_empty()) {

@@ -47,6 +47,8 @@ pub struct State {
     pub logins: usize,
     /// Tokens with another number than this are no longer taken.
     pub generation: usize,
+    /// Whom the user may not read.
+    pub forbidden: Vec<&'static str>,
     /// What becomes of the agents after each page of all of them, in this order.
     pub meanwhile: VecDeque<fn(&mut Vec<SimulatedAgent>)>,
     /// Answers every question with this instead.
@@ -106,6 +108,7 @@ fn answer(state: &mut State, login: &str, request: &Request) -> Reply {
         }
         "/agents" => state.instead.clone().unwrap_or_else(|| list::answer(state, &url)),
         path => match path.strip_prefix("/agents/").and_then(|rest| rest.strip_suffix("/daemons/stats")) {
+            Some(id) if state.forbidden.contains(&id) => problem(403, 4000, "Permission Denied"),
             Some(id) if !state.counts_nothing => counters(state, id),
             _ => problem(404, 0, "Not Found"),
         },

@@ -6,7 +6,8 @@ use chrono::{DateTime, Datelike};
 use compact_str::CompactString;
 use serde::Deserialize;
 
-use crate::source::{Connection, Link, Listed, SourceError, SourceReason};
+use super::answer::{self, Answer};
+use crate::source::{Connection, Link, Listed, SourceError, is_agent_id};
 
 /// What is asked for: what people know an agent by, its link and its node. All of it exists since 4.3,
 /// but the code that says how a link ended, which came with 4.7 (wazuh/wazuh#19726).
@@ -20,9 +21,6 @@ pub const fn fields(with_code: bool) -> &'static str {
 
 /// There is no field of a name that was asked for (Wazuh 4.x, `framework/wazuh/core/exception.py`).
 pub const NO_SUCH_FIELD: i64 = 1724;
-
-/// The agent is not known (Wazuh 4.x, `framework/wazuh/core/exception.py`).
-const NOT_KNOWN: i64 = 1701;
 
 /// The longest text that is taken, in bytes.
 const LONGEST: usize = 512;
@@ -45,74 +43,35 @@ pub struct Page {
     pub total: usize,
 }
 
-/// Whether an agent can have this id: three digits or more.
-#[must_use]
-pub fn is_id(key: &str) -> bool {
-    key.len() >= 3 && key.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// Reads an answer with status 200, which may hold an error all the same.
+/// Reads a page of the list of all agents.
 ///
 /// # Errors
-/// When it is no list of agents, or says of others than unknown agents that they failed. The text is
-/// the end of a sentence that begins with the server.
-pub fn read(body: &[u8]) -> Result<Page, SourceError> {
-    let answer: Body = serde_json::from_slice(body).map_err(|error| unreadable(body, &error))?;
-    if let Some(failed) = answer.data.failed_items.iter().find(|failed| failed.error.code != NOT_KNOWN) {
-        return Err(incomplete(failed.error.code));
+/// When it is none, or does not tell of somebody. The text is the end of a sentence that begins with the
+/// server.
+pub fn page(body: &[u8]) -> Result<Page, SourceError> {
+    let Answer { items, total, failed } = answer::read(body)?;
+    match (failed.first(), total) {
+        (Some(failed), _) => Err(answer::incomplete(failed.code)),
+        (None, None) => Err(answer::malformed("does not say how many agents it lists")),
+        (None, Some(total)) => Ok(Page { agents: known(items)?, total }),
     }
-    let Data { affected_items: agents, total_affected_items: total, .. } = answer.data;
-    if agents.iter().any(|agent| !is_id(&agent.id) || agent.id.len() > LONGEST) {
-        return Err(SourceError::new(SourceReason::Malformed, "lists an agent whose id is none"));
+}
+
+/// Reads how the agents that were asked about are connected. Of whom it does not tell, or whom the
+/// user may not read, there is nothing.
+///
+/// # Errors
+/// As [`page`], and when it tells of nobody for another reason than those.
+pub fn connections(body: &[u8]) -> Result<Vec<Connection>, SourceError> {
+    let Answer { items, failed, .. } = answer::read(body)?;
+    let mut told: Vec<Connection> = known(items)?.into_iter().map(|agent| agent.connection).collect();
+    let unknown = failed.iter().filter(|failed| failed.code == answer::NOT_KNOWN);
+    told.extend(unknown.flat_map(|failed| &failed.ids).map(|id| not_enrolled(id)));
+    let reasons = [answer::NOT_KNOWN, answer::FORBIDDEN];
+    match failed.iter().find(|failed| !reasons.contains(&failed.code)) {
+        Some(failed) if told.is_empty() => Err(answer::incomplete(failed.code)),
+        _ => Ok(told),
     }
-    Ok(Page { agents: agents.into_iter().map(known).collect(), total })
-}
-
-/// An error inside an answer that says that all is well.
-pub fn incomplete(code: i64) -> SourceError {
-    SourceError::new(SourceReason::Incomplete, format!("could not tell of some agents (error {code})"))
-}
-
-/// Not what the API documents.
-pub fn unreadable(body: &[u8], error: &serde_json::Error) -> SourceError {
-    let detail = match body.trim_ascii_start().first() {
-        None => "sent an empty answer".to_owned(),
-        Some(b'<') => "sent a web page instead of JSON: does `url` lead to the Wazuh API itself?".to_owned(),
-        Some(_) if error.is_eof() => "sent an answer that is cut off".to_owned(),
-        Some(_) => format!(
-            "sent an answer that no Wazuh API documents (line {}, column {})",
-            error.line(),
-            error.column()
-        ),
-    };
-    SourceError::new(SourceReason::Malformed, detail)
-}
-
-#[derive(Deserialize)]
-struct Body {
-    data: Data,
-}
-
-#[derive(Deserialize)]
-struct Data {
-    affected_items: Vec<Item>,
-    total_affected_items: usize,
-    #[serde(default)]
-    failed_items: Vec<Failed>,
-}
-
-/// Somebody of whom nothing is told.
-#[derive(Deserialize)]
-pub struct Failed {
-    /// Why.
-    pub error: Reason,
-}
-
-/// Why something failed.
-#[derive(Deserialize)]
-pub struct Reason {
-    /// The number of the reason.
-    pub code: i64,
 }
 
 /// Fields that are null are absent (Wazuh 4.x, `framework/wazuh/core/agent.py`).
@@ -131,7 +90,18 @@ struct Item {
     node_name: Option<CompactString>,
 }
 
-fn known(item: Item) -> Agent {
+fn known(items: Vec<Item>) -> Result<Vec<Agent>, SourceError> {
+    if items.iter().any(|item| !is_agent_id(&item.id) || item.id.len() > LONGEST) {
+        return Err(answer::malformed("lists an agent whose id is none"));
+    }
+    Ok(items.into_iter().map(agent).collect())
+}
+
+fn not_enrolled(id: &str) -> Connection {
+    Connection { key: id.into(), link: Link::NotEnrolled, last_keepalive: None, lost_at: None, node: None }
+}
+
+fn agent(item: Item) -> Agent {
     let short = |text: &CompactString| text.len() <= LONGEST;
     let node = item.node_name.filter(|node| short(node) && node != "unknown");
     let key = CompactString::from(item.id);
@@ -177,6 +147,7 @@ fn time(text: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::SourceReason;
 
     #[test]
     fn a_list_tells_links_times_and_nodes_and_absent_fields_are_not_known() {
@@ -187,10 +158,8 @@ mod tests {
             {"id":"002","status":"disconnected","status_code":4},
             {"id":"003","status":"never_connected"},
             {"id":"004","status":"disconnected"}],
-            "total_affected_items":5,"total_failed_items":1,
-            "failed_items":[{"error":{"code":1701,"message":"Agent does not exist"},"id":["099"]}]},
-            "message":"","error":2}"#;
-        let page = read(body).unwrap();
+            "total_affected_items":5,"total_failed_items":0,"failed_items":[]},"message":"","error":0}"#;
+        let page = page(body).unwrap();
         assert_eq!(page.total, 5);
         let said: Vec<_> = page
             .agents
@@ -214,14 +183,36 @@ mod tests {
         assert_eq!((listed.name.as_str(), listed.groups[1].as_str()), ("web-01", "prod"));
     }
 
+    /// Some of a fleet, and of whom nothing is told.
+    fn some(agents: &str, failed: &str) -> String {
+        format!(
+            r#"{{"data":{{"affected_items":[{agents}],"total_affected_items":1,"failed_items":[{failed}]}},"error":2}}"#
+        )
+    }
+
+    #[test]
+    fn only_who_is_said_not_to_exist_is_not_enrolled() {
+        let failed = r#"{"error":{"code":1701},"id":["099"]},{"error":{"code":4000},"id":["003","004"]},
+            {"error":{"code":3021},"id":["005"]}"#;
+        let told = connections(some(r#"{"id":"001","status":"active"}"#, failed).as_bytes()).unwrap();
+        let said: Vec<_> = told.iter().map(|agent| (agent.key.as_str(), agent.link)).collect();
+        assert_eq!(said, [("001", Link::Connected), ("099", Link::NotEnrolled)]);
+        let forbidden = some("", r#"{"error":{"code":4000},"id":["003"]}"#);
+        assert_eq!(connections(forbidden.as_bytes()), Ok(Vec::new()));
+    }
+
     #[test]
     fn an_error_inside_a_200_is_no_answer() {
-        let body = br#"{"data":{"affected_items":[],"total_affected_items":0,
-            "failed_items":[{"error":{"code":3021,"message":"Timeout"},"id":["001"]}]},"error":1}"#;
-        assert_eq!(read(body).unwrap_err().reason, SourceReason::Incomplete);
-        let odd_id = r#"{"data":{"affected_items":[{"id":"web-1"}],"total_affected_items":1}}"#;
-        for body in ["", "{}", "[]", "<html>", r#"{"data":{"affected_items":[{"id":7}]}}"#, odd_id] {
-            assert_eq!(read(body.as_bytes()).unwrap_err().reason, SourceReason::Malformed, "{body}");
+        let timeout = some("", r#"{"error":{"code":3021,"message":"Timeout"},"id":["001"]}"#);
+        assert_eq!(connections(timeout.as_bytes()).unwrap_err().reason, SourceReason::Incomplete);
+        let part = some(r#"{"id":"001"}"#, r#"{"error":{"code":4000},"id":["002"]}"#);
+        assert_eq!(page(part.as_bytes()).unwrap_err().reason, SourceReason::Incomplete, "not a whole list");
+        for (items, total) in [("{\"id\":\"001\"}", "null"), ("{\"id\":7}", "1"), ("{\"id\":\"web-1\"}", "1")]
+        {
+            let odd = format!(
+                r#"{{"data":{{"affected_items":[{items}],"total_affected_items":{total}}},"error":0}}"#
+            );
+            assert_eq!(page(odd.as_bytes()).unwrap_err().reason, SourceReason::Malformed, "{odd}");
         }
     }
 }

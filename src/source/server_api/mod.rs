@@ -5,6 +5,7 @@
 //! requests a minute is shared with the dashboard, so it is asked on suspicion only, and slowly.
 
 mod agents;
+mod answer;
 mod budget;
 pub mod config;
 mod counters;
@@ -22,7 +23,7 @@ use self::pages::{Pages, Read};
 use self::session::{Refused, Session};
 use crate::source::{
     Connection, Counters, Listed, Membership, Query, Sees, Source, SourceContext, SourceError, SourceKind,
-    SourceReason,
+    SourceReason, is_agent_id,
 };
 
 /// How many agents are asked for by id at once: the ids go into the address.
@@ -56,24 +57,23 @@ impl SourceKind for ServerApi {
 #[async_trait]
 impl Source for ServerApi {
     async fn connections(&self, keys: &[&str]) -> Result<Vec<Connection>, SourceError> {
+        // Anything but a number is refused as a whole (400).
+        let ids: Vec<&str> = keys.iter().copied().filter(|key| is_agent_id(key)).collect();
         let mut known = Vec::new();
-        for keys in keys.chunks(BY_ID) {
-            // Anything but a number is refused as a whole (400).
-            let ids: Vec<&str> = keys.iter().copied().filter(|key| agents::is_id(key)).collect();
-            if !ids.is_empty() {
-                let page = self.page(&[("agents_list", &ids.join(","))], 0, BY_ID).await?;
-                known.extend(page.agents.into_iter().map(|agent| agent.connection));
-            }
+        for ids in ids.chunks(BY_ID) {
+            let body = self.list(&[("agents_list", &ids.join(",")), ("limit", &BY_ID.to_string())]).await?;
+            known.extend(agents::connections(&body).map_err(|error| self.session.told(&error))?);
         }
         Ok(known)
     }
 
     async fn counters(&self, keys: &[&str]) -> Result<Vec<Counters>, SourceError> {
         let mut known = Vec::new();
-        for key in keys.iter().filter(|key| agents::is_id(key)) {
+        for key in keys.iter().filter(|key| is_agent_id(key)) {
             let body = match self.session.get(&format!("agents/{key}/daemons/stats"), &[]).await {
                 // 4.3 and 5.0 count nothing.
                 Err(refused) if refused.error.reason == SourceReason::NoIndex => return Ok(Vec::new()),
+                Err(refused) if refused.code == Some(answer::FORBIDDEN) => continue,
                 answered => answered?,
             };
             let counted = counters::read(&body).map_err(|error| self.session.told(&error))?;
@@ -100,7 +100,7 @@ impl Source for ServerApi {
     }
 
     async fn probe(&self) -> Result<(), SourceError> {
-        match self.page(&[], 0, 1).await?.total {
+        match self.page(0, 1).await?.total {
             0 => Err(self.no_rights()),
             _ => Ok(()),
         }
@@ -121,7 +121,7 @@ impl ServerApi {
         for _ in 0..PASSES {
             let mut pages = Pages::default();
             let read = loop {
-                match pages.add(self.page(&[], pages.offset(), pages.limit()).await?) {
+                match pages.add(self.page(pages.offset(), pages.limit()).await?) {
                     Read::InPart => {}
                     read => break read,
                 }
@@ -134,18 +134,16 @@ impl ServerApi {
         Err(self.session.told(&SourceError::new(SourceReason::Incomplete, detail)))
     }
 
-    async fn page(&self, which: &[(&str, &str)], offset: usize, limit: usize) -> Result<Page, SourceError> {
-        let (offset, limit) = (offset.to_string(), limit.to_string());
-        let usual = [("sort", "+id"), ("offset", &*offset), ("limit", &*limit)];
-        let body = self.list(&[&usual, which].concat()).await?;
-        agents::read(&body).map_err(|error| self.session.told(&error))
+    async fn page(&self, offset: usize, limit: usize) -> Result<Page, SourceError> {
+        let body = self.list(&[("offset", &offset.to_string()), ("limit", &limit.to_string())]).await?;
+        agents::page(&body).map_err(|error| self.session.told(&error))
     }
 
-    /// An older server refuses the whole question because of the code, and is not asked for it again.
+    /// Asks for the list of agents, or for some of it. An older server refuses the whole question because of the code, and is not asked for it again.
     async fn list(&self, parameters: &[(&str, &str)]) -> Result<Vec<u8>, Refused> {
         let ask = async |with_code| {
-            let select = [("select", agents::fields(with_code))];
-            self.session.get("agents", &[&select, parameters].concat()).await
+            let usual = [("select", agents::fields(with_code)), ("sort", "+id")];
+            self.session.get("agents", &[&usual, parameters].concat()).await
         };
         if self.has_codes.load(Ordering::Relaxed) {
             match ask(true).await {

@@ -61,7 +61,12 @@ async fn it_tells_how_agents_are_connected_and_whom_the_server_does_not_know() {
     source.probe().await.unwrap();
     let seen = source.connections(&["001", "002", "003", "099", "web-1", "1"]).await.unwrap();
     let said: Vec<_> = seen.iter().map(|agent| (agent.key.as_str(), agent.link)).collect();
-    let expected = [("001", Link::Connected), ("002", Link::Stopped), ("003", Link::NeverConnected)];
+    let expected = [
+        ("001", Link::Connected),
+        ("002", Link::Stopped),
+        ("003", Link::NeverConnected),
+        ("099", Link::NotEnrolled),
+    ];
     assert_eq!(said, expected);
     assert_eq!(seen[0].last_keepalive, Some(now().timestamp_millis()));
     assert_eq!(server.state().logins, 1, "one login serves all questions");
@@ -122,6 +127,19 @@ async fn it_lists_everybody_with_names_and_groups_and_an_empty_list_is_a_lack_of
     assert_eq!(listed[1].groups, ["default", "prod"]);
     server.state().agents.clear();
     assert_eq!(source.inventory(&window()).await.unwrap_err().reason, SourceReason::Rights);
+}
+
+#[tokio::test]
+async fn of_agents_that_the_user_may_not_read_nothing_is_told_and_of_others_everything() {
+    let server = server(5).await;
+    server.state().forbidden = vec!["002", "099"];
+    let source = source(&server, PASSWORD);
+    let seen = source.connections(&["001", "002", "003", "099"]).await.unwrap();
+    let said: Vec<_> = seen.iter().map(|agent| agent.key.as_str()).collect();
+    assert_eq!(said, ["001", "003"]);
+    assert_eq!(source.connections(&["002"]).await, Ok(Vec::new()));
+    let counted = source.counters(&["001", "002", "003"]).await.unwrap();
+    assert_eq!(counted.len(), 2);
 }
 
 #[tokio::test]

@@ -174,6 +174,28 @@ async fn a_token_that_ended_is_replaced_once_and_a_wrong_password_is_tried_once(
 }
 
 #[tokio::test]
+async fn a_token_is_replaced_after_four_fifths_of_its_life() {
+    let server = server(2).await;
+    let source = source(&server, PASSWORD);
+    source.probe().await.unwrap();
+    later(718).await;
+    source.probe().await.unwrap();
+    assert_eq!(server.state().logins, 1);
+    later(2).await;
+    source.probe().await.unwrap();
+    assert_eq!(server.state().logins, 2, "its life is 900 s");
+}
+
+#[tokio::test]
+async fn a_token_that_is_never_taken_is_replaced_once_and_then_it_is_an_error() {
+    let server = server(2).await;
+    let source = source(&server, PASSWORD);
+    server.state().instead = Some(Reply::json(401, &serde_json::json!({ "title": "Unauthorized" })));
+    assert_eq!(source.probe().await.unwrap_err().reason, SourceReason::Auth);
+    assert_eq!((server.state().logins, pages(&server)), (2, 2));
+}
+
+#[tokio::test]
 async fn version_4_3_logs_in_by_get_and_does_not_say_how_an_agent_went() {
     let server = server(3).await;
     {

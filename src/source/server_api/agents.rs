@@ -10,7 +10,9 @@ use super::answer::{self, Answer};
 use crate::source::{Connection, Link, Listed, SourceError, is_agent_id};
 
 /// What is asked for: what people know an agent by, its link and its node. All of it exists since 4.3,
-/// but the code that says how a link ended, which came with 4.7 (wazuh/wazuh#19726).
+/// but the code that says how a link ended, which came with 4.7 (wazuh/wazuh#19726). Labels are none of an
+/// agent's fields (4.14, `api/api/spec/spec.yaml`, `Agent`): only its configuration has them, which the
+/// API reads from each agent by itself.
 #[must_use]
 pub const fn fields(with_code: bool) -> &'static str {
     match with_code {
@@ -118,7 +120,7 @@ fn agent(item: Item) -> Agent {
         groups: item.group.into_iter().filter(short).collect(),
         labels: BTreeMap::new(),
         node,
-        version: item.version.filter(short),
+        version: item.version.filter(short).map(|version| version.trim_start_matches("Wazuh ").into()),
     };
     Agent { listed, connection }
 }
@@ -181,6 +183,7 @@ mod tests {
         let Agent { listed, connection } = &page.agents[1];
         assert_eq!((connection.lost_at, &connection.node), (Some(ten + 890_000), &None));
         assert_eq!((listed.name.as_str(), listed.groups[1].as_str()), ("web-01", "prod"));
+        assert_eq!(listed.version.as_deref(), Some("v4.14.5"));
     }
 
     /// Some of a fleet, and of whom nothing is told.

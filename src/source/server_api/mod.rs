@@ -1,8 +1,15 @@
 //! Source kind `server_api`: the Wazuh server's API (port 55000), 4.3 to 4.14 and 5.0.
 //!
 //! It tells how agents are connected, not what they log: whether the keepalive is fresh, whether an
-//! agent was stopped in order or vanished, and which node it sends through. It lists the agents. The API's budget of 300
-//! requests a minute is shared with the dashboard, so it is asked on suspicion only, and slowly.
+//! agent was stopped in order or vanished, and which node it sends through. It lists the agents. The
+//! API's budget of 300 requests a minute is shared with the dashboard, so it is asked on suspicion only,
+//! and slowly.
+//!
+//! * `config`: the keys of the table;
+//! * `session`, `budget`: one login, and requests that the server can bear;
+//! * `answer`: the frame of an answer;
+//! * `agents`, `pages`: the list of agents, whole or for some;
+//! * `counters`: what the manager counted.
 
 mod agents;
 mod answer;
@@ -139,7 +146,8 @@ impl ServerApi {
         agents::page(&body).map_err(|error| self.session.told(&error))
     }
 
-    /// Asks for the list of agents, or for some of it. An older server refuses the whole question because of the code, and is not asked for it again.
+    /// Asks for the list of agents, or for some of it. An older server refuses the whole question because
+    /// of the code, and is not asked for it again.
     async fn list(&self, parameters: &[(&str, &str)]) -> Result<Vec<u8>, Refused> {
         let ask = async |with_code| {
             let usual = [("select", agents::fields(with_code)), ("sort", "+id")];

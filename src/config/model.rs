@@ -193,6 +193,8 @@ pub struct ListedAs {
     pub labels: BTreeMap<String, String>,
     /// The node it sends through.
     pub node: Option<String>,
+    /// The version of its agent, such as `v4.14.5`.
+    pub version: Option<String>,
     /// It is not silent before this time, in milliseconds: it has only just appeared.
     pub watched_from: Option<i64>,
 }
@@ -204,12 +206,19 @@ impl Agent {
         Self { id: id.to_owned(), label: label.to_owned(), listed: None }
     }
 
+    /// The version of its Wazuh agent, where a list says it.
+    #[must_use]
+    pub fn version(&self) -> Option<&str> {
+        self.listed.as_ref()?.version.as_deref()
+    }
+
     /// What a matcher's key means for it.
     #[must_use]
     pub fn facts(&self, key: &str) -> Vec<&str> {
         let listed = self.listed.as_ref();
         match key {
             "id" => vec![&self.id],
+            // Wazuh's own labels of an agent are in no list.
             "name" | "label" => vec![&self.label],
             "group" => listed.map(|l| l.groups.iter().map(String::as_str).collect()).unwrap_or_default(),
             "node" => listed.and_then(|listed| listed.node.as_deref()).into_iter().collect(),

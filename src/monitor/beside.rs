@@ -165,13 +165,18 @@ impl Beside {
     async fn ask_why(&mut self, setup: &Setup, fleet: &Fleet, silent: &[usize], now: DateTime<Utc>) {
         let unknown = |at: &usize| self.findings.get(at).is_some_and(|known| known.cause == Cause::NotAsked);
         let unknown: Vec<usize> = silent.iter().copied().filter(unknown).collect();
+        let agents = gather::agents(&*setup.source, fleet, &unknown);
         for (name, source) in &setup.beside {
-            let asked = patiently(gather::causes(&**source, fleet, &unknown, now)).await;
+            // Nobody answers who is not asked.
+            let asked = match agents.is_empty() {
+                true => None,
+                false => Some(patiently(gather::causes(&**source, &agents, now)).await),
+            };
             for at in &unknown {
-                let cause = asked.as_ref().ok().and_then(|causes| causes.get(at).cloned());
-                self.findings.entry(*at).or_default().cause = cause.unwrap_or(Cause::CannotTell);
+                let told = asked.as_ref().and_then(|asked| asked.as_ref().ok()?.get(at).cloned());
+                self.findings.entry(*at).or_default().cause.learn(told.unwrap_or(Cause::CannotTell));
             }
-            self.answered.insert(name.clone(), asked.map(drop));
+            self.answered.extend(asked.map(|asked| (name.clone(), asked.map(drop))));
             self.count_again(&**source, fleet, &unknown, millis(now)).await;
         }
     }

@@ -235,7 +235,7 @@ pub struct ClassMatch {
     /// The agent's group in Wazuh.
     #[schemars(with = "Option<Patterns>")]
     pub group: Option<Spanned<Patterns>>,
-    /// The agent's label.
+    /// Another word for `name`. Wazuh's own labels of an agent are in no list.
     pub label: Option<Patterns>,
     /// The cluster node that the agent reports to.
     #[schemars(with = "Option<Patterns>")]

@@ -66,19 +66,24 @@ fn of<'a>(events: &'a [Event], id: &str) -> &'a Event {
 
 #[tokio::test(start_paused = true)]
 async fn the_message_says_whether_the_agent_is_connected() {
-    let (mut world, manager) = world(&["001", "002", "003"]).await;
-    world.minutes(5, &["001", "002", "003"]).await;
+    let ids = ["001", "002|/var/log/x", "003", "web-1"];
+    let (mut world, manager) = world(&ids).await;
+    world.minutes(5, &ids).await;
     let gone = world.now();
     let later = gone + TimeDelta::minutes(16);
     manager.links.lock().unwrap().extend([
         ("001".to_owned(), (Link::Connected, Some(later.timestamp_millis()))),
         ("002".to_owned(), (Link::Lost, Some(gone.timestamp_millis()))),
+        ("003".to_owned(), (Link::NotEnrolled, None)),
+        ("web-1".to_owned(), (Link::NotEnrolled, None)),
     ]);
     world.minutes(20, &[]).await;
     let events = world.events().await;
-    let causes = ["001", "002", "003"].map(|id| of(&events, id).cause.as_str());
-    assert_eq!(causes, ["connected_but_silent", "disconnected", "not_enrolled"]);
-    let lost = &of(&events, "002").detail;
+    let causes = ids.map(|id| of(&events, id).cause.as_str());
+    assert_eq!(causes, ["connected_but_silent", "disconnected", "not_enrolled", "no_documents"]);
+    let stranger = &of(&events, "web-1").detail;
+    assert!(stranger.contains("cannot be told: the Wazuh server did not say"), "a name is no id: {stranger}");
+    let lost = &of(&events, "002|/var/log/x").detail;
     assert!(
         lost.contains("disconnected and did not say goodbye; its last keepalive is 16 min old"),
         "{lost}"

@@ -2,6 +2,7 @@
 //! fired, and which intervals suit.
 
 pub mod advice;
+mod counts;
 pub mod coverage;
 pub mod gaps;
 pub mod month;

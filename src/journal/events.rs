@@ -88,6 +88,8 @@ fn damaged(row: &Row<'_>) -> rusqlite::Result<Event> {
         scope: "journal".to_owned(),
         entity: None,
         since: None,
+        back: None,
+        arrived_late: None,
         threshold_seconds: None,
         cause: "damaged".to_owned(),
         detail: "The journal's record of this event is damaged; `log-monitor incidents` may know more."

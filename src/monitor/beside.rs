@@ -73,7 +73,10 @@ impl Beside {
         let (mut silent, mut back) = (Vec::new(), Vec::new());
         for changed in fleet.judge(suspects, millis(now)) {
             match changed.transition {
-                Transition::Recovered { since, .. } => back.extend(since.map(|since| (changed.at, since))),
+                Transition::Recovered { since, .. } => {
+                    self.findings.entry(changed.at).or_default().back = fleet.flaps().back_since(changed.at);
+                    back.extend(since.map(|since| (changed.at, since)));
+                }
                 _ => silent.push(changed.at),
             }
         }

@@ -10,6 +10,9 @@ use crate::source::{Connection, Counted, Link};
 /// `agents_disconnection_time`, which is half an hour.
 const STALE: i64 = 3 * 60_000;
 
+/// The name of [`Cause::TooFew`]: it is not silent, but logs less than it should.
+pub const TOO_FEW: &str = "volume_too_low";
+
 /// What is known of the reason. Times and spans in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Cause {
@@ -100,7 +103,7 @@ impl Cause {
             Self::Stopped(_) | Self::Lost(_) => Some("disconnected"),
             Self::ConnectedButSilent(..) => Some("connected_but_silent"),
             Self::Late(_) => Some("late"),
-            Self::TooFew { .. } => Some("volume_too_low"),
+            Self::TooFew { .. } => Some(TOO_FEW),
             Self::PartOnly(_) => Some("part_silent"),
         }
     }

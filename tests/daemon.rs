@@ -268,9 +268,12 @@ async fn the_lists_show_what_happened() {
     assert!(row("001").contains("logging") && row("001").contains("10m + 1m"), "{agents}");
     assert!(row("002").contains("silent") && row("002").contains("30m + 1m"), "{agents}");
     let explained = world.run(&["explain", "002"]).await.stdout;
-    for said in
-        ["silent, incident 1", "interval     30m", "catch_all: slack; after 30s: email", "32m 1s  in all"]
-    {
+    for said in [
+        "silent, incident 1",
+        "interval     30m",
+        "catch_all: slack; after 30s: email",
+        "32m 1s  in all, if slack accepts; if not, up to 30s more until email",
+    ] {
         assert!(explained.contains(said), "{said} is not in\n{explained}");
     }
     let unknown = world.run(&["explain", "2"]).await;

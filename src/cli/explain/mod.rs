@@ -7,7 +7,6 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use log_monitor_channels::text::one_line;
-use log_monitor_channels::{Entity, Event, EventKind};
 use serde::Serialize;
 
 use self::standing::Known;
@@ -21,7 +20,6 @@ use crate::config::duration::written;
 use crate::config::{Agent, Loaded, Policy, Route, Settings, Watch, latency, report};
 use crate::dispatch::router;
 use crate::journal::JournalError;
-use crate::monitor::words;
 
 /// Arguments of `explain`.
 #[derive(Debug, clap::Args)]
@@ -56,6 +54,10 @@ struct Explained {
     /// Seconds and reason.
     waits: Vec<(u64, String)>,
     at_worst_seconds: u64,
+    /// Which channel a person reads first, and what if that fails; `None` = none.
+    first_told: Option<String>,
+    /// The clock stands still while no logs are expected.
+    expected_time_only: bool,
 }
 
 /// Explains every agent of that id or name.
@@ -115,9 +117,9 @@ fn explain(
     at: DateTime<Utc>,
 ) -> Result<Explained, JournalError> {
     let policy = watch.policy(agent);
-    let silent = event(watch, agent, &policy);
-    let routes = router::select(&settings.routes, &silent);
-    let waits = latency::parts(watch, &policy, routes.first().copied());
+    let routes = router::select(&settings.routes, &latency::silence(watch, agent, &policy));
+    let soonest = latency::soonest(&routes, &settings.channels);
+    let waits = latency::parts(watch, &policy, soonest.or(routes.first().copied()));
     let known = Known::read(settings, &watch.name, &agent.id, at)?;
     let state = known.as_ref().map(|known| known.state(at));
     Ok(Explained {
@@ -132,6 +134,8 @@ fn explain(
         sources: sources(settings, watch)?,
         routes: routes.iter().map(|route| told(route, settings)).collect(),
         at_worst_seconds: latency::total(&waits).as_secs(),
+        first_told: soonest.map(|route| latency::condition(route, &settings.channels)),
+        expected_time_only: policy.calendar.is_some(),
         waits: waits.into_iter().map(|part| (part.time.as_secs(), part.why)).collect(),
     })
 }
@@ -163,16 +167,6 @@ pub fn moment_of(text: &str) -> Result<DateTime<Utc>, String> {
     let read = |form: &&str| NaiveDateTime::parse_from_str(text, form).ok();
     let found = plain.iter().find_map(read);
     found.map(|time| time.and_utc()).ok_or_else(|| "write it like `2026-11-24 03:00` (UTC)".to_owned())
-}
-
-/// The event of its silence, as far as routes look at it.
-fn event(watch: &Watch, agent: &Agent, policy: &Policy) -> Event {
-    Event {
-        entity: Some(Entity { id: agent.id.clone(), label: agent.label.clone() }),
-        labels: policy.labels.clone(),
-        cause: "no_documents".to_owned(),
-        ..words::about(&watch.name, EventKind::AgentSilent, policy.severity, Utc::now().timestamp_millis())
-    }
 }
 
 fn told(route: &&Route, settings: &Settings) -> [String; 2] {
@@ -238,12 +232,25 @@ fn text(explained: &Explained) -> String {
     for [name, steps] in &explained.routes {
         let _ = writeln!(out, "  {name}: {steps}");
     }
-    let _ = writeln!(out, "\nFrom its last log to the first message, at worst");
+    waits(&mut out, explained);
+    out
+}
+
+fn waits(out: &mut String, explained: &Explained) {
+    let _ = writeln!(out, "\nFrom its last log to the first person, at worst");
     let seconds = |seconds: &u64| written(std::time::Duration::from_secs(*seconds));
     for (time, why) in &explained.waits {
         let _ = writeln!(out, "  {:>8}  {why}", seconds(time));
     }
     let total = seconds(&explained.at_worst_seconds);
-    let _ = writeln!(out, "  {total:>8}  in all, and what the source and the channel themselves take");
-    out
+    let _ = match &explained.first_told {
+        Some(condition) => writeln!(out, "  {total:>8}  in all, {condition}"),
+        None => {
+            writeln!(out, "  {total:>8}  in all, but to no person: a log or a program of yours is told first")
+        }
+    };
+    if explained.expected_time_only {
+        let _ = writeln!(out, "            Only time in which logs are expected counts.");
+    }
+    let _ = writeln!(out, "            What the source and the channel themselves take comes on top.");
 }

@@ -178,7 +178,8 @@ pub struct Class {
     /// A file of days on which no window begins, one `YYYY-MM-DD` on each line.
     #[schemars(with = "Option<PathBuf>")]
     pub holidays_file: Option<Spanned<PathBuf>>,
-    /// Refuses a configuration that may take longer than this from a last log to the first message.
+    /// Refuses a configuration that may take longer than this from a last log to the first person, in time
+    /// in which logs are expected.
     #[schemars(with = "Option<Positive>")]
     pub max_time_to_notify: Option<Spanned<Positive>>,
     /// Put on every event of these agents, for routes; `severity` sets the severity.

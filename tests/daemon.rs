@@ -326,13 +326,15 @@ async fn whoever_the_wazuh_server_lists_is_watched_beside_the_agent_file() {
     assert!(known.stdout.contains("fw-milan"), "the journal knows whom the server listed: {}", known.stdout);
     let explained = world.run(&["explain", "fw-milan"]).await;
     assert_eq!(explained.code, 0, "{}", explained.stderr);
-    for said in
-        ["silent, incident 1", "wazuh (indexer: decides who is silent): answers", "lists who is watched"]
-    {
+    for said in [
+        "silent, incident 1",
+        "wazuh (indexer: decides who is silent)\n    last answer",
+        "lists who is watched)\n    last answer",
+    ] {
         assert!(explained.stdout.contains(said), "{said}: {}", explained.stdout);
     }
     let before = world.run(&["explain", "fw-milan", "--at", "2026-01-01 03:00"]).await;
-    assert!(before.stdout.contains("no silence until then is known"), "{}", before.stdout);
+    assert!(before.stdout.contains("not known: the journal begins at"), "{}", before.stdout);
     let odd = world.run(&["explain", "fw-milan", "--at", "tomorrow"]).await;
     assert!(odd.code != 0 && odd.stderr.contains("write it like `2026-11-24 03:00`"), "{}", odd.stderr);
     assert_eq!(daemon.stop().await, 0);
@@ -372,9 +374,13 @@ async fn suggest_prints_a_patch_that_can_be_put_in_place() {
     }
     let ended = world.run(&["suggest"]).await;
     assert_eq!(ended.code, 0, "{ended:?}");
-    world.write("config/log-monitor.toml", &ended.stdout);
+    world.write("config/log-monitor.toml", &format!("{}\n[watches.default]\nmin_events = 3\n", ended.stdout));
     let explained = world.run(&["explain", "002"]).await;
-    for said in ["interval     5m", "hours        some only", "class 1, config/log-monitor.toml"] {
+    for said in [
+        "interval     5m",
+        "hours        mon-fri 08:00-18:00 UTC class 1, config/log-monitor.toml",
+        "min_events   3 ",
+    ] {
         assert!(explained.stdout.contains(said), "{said} is not in\n{explained:?}\n{}", ended.stdout);
     }
 }

@@ -55,8 +55,8 @@ const STEPS: i64 = 200;
 pub struct Beside {
     /// What was found out about entities that this round tells of, by their place.
     pub findings: HashMap<usize, Finding>,
-    /// How the sources beside answered last, by name.
-    answered: BTreeMap<String, Result<(), SourceError>>,
+    /// When the sources beside answered last, by name, or why they did not.
+    answered: BTreeMap<String, Result<DateTime<Utc>, SourceError>>,
     /// Who has documents from the future, and how far ahead the newest is, in milliseconds.
     ahead: Vec<(usize, i64)>,
     /// When the source was asked last who sends through which node.
@@ -98,9 +98,14 @@ impl Beside {
         self.count_ahead(setup, fleet, millis(now)).await;
     }
 
-    /// Whether the source of a list answered.
-    pub fn note(&mut self, source: String, answered: Result<(), SourceError>) {
-        self.answered.insert(source, answered);
+    /// Whether the source of a list answered, at `now`.
+    pub fn note(&mut self, source: String, answered: Result<(), SourceError>, now: DateTime<Utc>) {
+        self.answered.insert(source, answered.map(|()| now));
+    }
+
+    /// When the sources beside answered last, in milliseconds.
+    pub fn answered(&self) -> impl Iterator<Item = (String, i64)> {
+        self.answered.iter().filter_map(|(source, at)| Some((source.clone(), millis(*at.as_ref().ok()?))))
     }
 
     /// One incident for each source beside that does not answer.
@@ -109,7 +114,7 @@ impl Beside {
             // Of its own: this watch may read its documents all the same.
             let beside = format!("{watch} beside");
             let told = match answered {
-                Ok(()) => health.good(recorder, source, &beside).await,
+                Ok(_) => health.good(recorder, source, &beside).await,
                 Err(error) => health.failed(recorder, source, &beside, error, 0).await,
             };
             if let Err(error) = told {
@@ -160,7 +165,7 @@ impl Beside {
                 true => source.probe().await,
                 false => gather::homes(&**source, fleet, now).await,
             };
-            self.answered.insert(name.clone(), answered);
+            self.note(name.clone(), answered, now);
         }
     }
 
@@ -174,7 +179,7 @@ impl Beside {
                 let cause = asked.as_ref().ok().and_then(|causes| causes.get(at).cloned());
                 self.findings.entry(*at).or_default().cause = cause.unwrap_or(Cause::CannotTell);
             }
-            self.answered.insert(name.clone(), asked.map(drop));
+            self.note(name.clone(), asked.map(drop), now);
             self.count_again(&**source, fleet, &unknown, millis(now)).await;
         }
     }

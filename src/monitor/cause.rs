@@ -108,6 +108,12 @@ impl Cause {
         }
     }
 
+    /// Whether a cause of that name is what a source of connections said.
+    #[must_use]
+    pub fn is_of_connection(name: &str) -> bool {
+        matches!(name, "not_enrolled" | "never_connected" | "disconnected" | "connected_but_silent")
+    }
+
     /// Whether its sentence leaves nothing to say about how long it has been silent: it is not.
     #[must_use]
     pub const fn says_all(&self) -> bool {

@@ -47,9 +47,9 @@ pub fn parts(watch: &Watch, policy: &Policy, route: Option<&Route>) -> Vec<Part>
     parts
 }
 
-/// The event of an agent's silence, as far as routes look at it.
+/// The event of an agent's silence at `at`, in milliseconds, as far as routes look at it.
 #[must_use]
-pub fn silence(watch: &Watch, agent: &Agent, policy: &Policy) -> Event {
+pub fn silence(watch: &Watch, agent: &Agent, policy: &Policy, at: i64) -> Event {
     let mut labels = policy.labels.clone();
     let node = agent.listed.as_ref().and_then(|listed| listed.node.clone());
     if let Some(node) = node {
@@ -59,7 +59,7 @@ pub fn silence(watch: &Watch, agent: &Agent, policy: &Policy) -> Event {
         entity: Some(Entity { id: agent.id.clone(), label: agent.label.clone() }),
         labels,
         cause: "no_documents".to_owned(),
-        ..words::about(&watch.name, EventKind::AgentSilent, policy.severity, 0)
+        ..words::about(&watch.name, EventKind::AgentSilent, policy.severity, at)
     }
 }
 

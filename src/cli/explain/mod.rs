@@ -19,6 +19,7 @@ use crate::config::agents::nearest_id;
 use crate::config::{Agent, Loaded, Route, Settings, Watch, latency, report};
 use crate::dispatch::router;
 use crate::journal::JournalError;
+use crate::journal::events::millis;
 
 /// Arguments of `explain`.
 #[derive(Debug, clap::Args)]
@@ -119,7 +120,7 @@ fn explain(
     (at, view): (DateTime<Utc>, Option<&View>),
 ) -> Result<Explained, JournalError> {
     let policy = watch.policy(agent);
-    let routes = router::select(&settings.routes, &latency::silence(watch, agent, &policy));
+    let routes = router::select(&settings.routes, &latency::silence(watch, agent, &policy, millis(at)));
     let soonest = latency::soonest(&routes, &settings.channels);
     let waits = latency::parts(watch, &policy, soonest.or(routes.first().copied()));
     let known = view.map(|view| Known::read(view, &watch.name, &agent.id)).transpose()?;

@@ -82,6 +82,23 @@ fn a_promise_is_about_the_soonest_route_that_tells_a_person_first() {
 }
 
 #[test]
+fn a_promise_holds_at_all_hours_at_which_logs_are_expected() {
+    let day = "[[routes]]\nname = \"day\"\nactive = [{ days = [\"mon-fri\"], from = \"08:00\", to = \"18:00\" }]\n\
+               time_zone = \"UTC\"\nsteps = [{ to = [\"desk\"] }]\n[catch_all]\nsteps = [{ to = [\"log\"] }]\n";
+    let errors = sources(&promise("8m", &format!("{DESK}{day}"))).unwrap_err();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].contains("is told first about agent `001` (Mon 00:00 UTC)"), "{errors:?}");
+    let hours = |days: &str| {
+        format!(
+            "windows = [{{ days = [{days:?}], from = \"09:00\", to = \"17:00\" }}]\ntime_zone = \"UTC\"\n"
+        )
+    };
+    assert!(sources(&promise("8m", &format!("{}{DESK}{day}", hours("mon-fri")))).is_ok());
+    let errors = sources(&promise("8m", &format!("{}{DESK}{day}", hours("mon-sat")))).unwrap_err();
+    assert!(errors[0].contains("(Sat 09:00 UTC)"), "{errors:?}");
+}
+
+#[test]
 fn the_sum_says_whose_acceptance_it_hangs_on() {
     let said = |steps: &str| {
         let tables = TABLES.replace("API_PASSWORD", "CARGO_PKG_NAME");

@@ -55,8 +55,8 @@ const STEPS: i64 = 200;
 pub struct Beside {
     /// What was found out about entities that this round tells of, by their place.
     pub findings: HashMap<usize, Finding>,
-    /// How the sources beside answered last, by name.
-    answered: BTreeMap<String, Result<(), SourceError>>,
+    /// When the sources beside answered last, by name, or why they did not.
+    answered: BTreeMap<String, Result<DateTime<Utc>, SourceError>>,
     /// Who has documents from the future, and how far ahead the newest is, in milliseconds.
     ahead: Vec<(usize, i64)>,
     /// When the source was asked last who sends through which node.
@@ -73,7 +73,10 @@ impl Beside {
         let (mut silent, mut back) = (Vec::new(), Vec::new());
         for changed in fleet.judge(suspects, millis(now)) {
             match changed.transition {
-                Transition::Recovered { since, .. } => back.extend(since.map(|since| (changed.at, since))),
+                Transition::Recovered { since, .. } => {
+                    self.findings.entry(changed.at).or_default().back = fleet.flaps().back_since(changed.at);
+                    back.extend(since.map(|since| (changed.at, since)));
+                }
                 _ => silent.push(changed.at),
             }
         }
@@ -95,9 +98,14 @@ impl Beside {
         self.count_ahead(setup, fleet, millis(now)).await;
     }
 
-    /// Whether the source of a list answered.
-    pub fn note(&mut self, source: String, answered: Result<(), SourceError>) {
-        self.answered.insert(source, answered);
+    /// Whether the source of a list answered, at `now`.
+    pub fn note(&mut self, source: String, answered: Result<(), SourceError>, now: DateTime<Utc>) {
+        self.answered.insert(source, answered.map(|()| now));
+    }
+
+    /// When the sources beside answered last, in milliseconds.
+    pub fn answered(&self) -> impl Iterator<Item = (String, i64)> {
+        self.answered.iter().filter_map(|(source, at)| Some((source.clone(), millis(*at.as_ref().ok()?))))
     }
 
     /// One incident for each source beside that does not answer.
@@ -106,7 +114,7 @@ impl Beside {
             // Of its own: this watch may read its documents all the same.
             let beside = format!("{watch} beside");
             let told = match answered {
-                Ok(()) => health.good(recorder, source, &beside).await,
+                Ok(_) => health.good(recorder, source, &beside).await,
                 Err(error) => health.failed(recorder, source, &beside, error, 0).await,
             };
             if let Err(error) = told {
@@ -157,7 +165,7 @@ impl Beside {
                 true => source.probe().await,
                 false => gather::homes(&**source, fleet, now).await,
             };
-            self.answered.insert(name.clone(), answered);
+            self.note(name.clone(), answered, now);
         }
     }
 
@@ -176,7 +184,9 @@ impl Beside {
                 let told = asked.as_ref().and_then(|asked| asked.as_ref().ok()?.get(at).cloned());
                 self.findings.entry(*at).or_default().cause.learn(told.unwrap_or(Cause::CannotTell));
             }
-            self.answered.extend(asked.map(|asked| (name.clone(), asked.map(drop))));
+            if let Some(asked) = asked {
+                self.note(name.clone(), asked.map(drop), now);
+            }
             self.count_again(&**source, fleet, &unknown, millis(now)).await;
         }
     }

@@ -78,7 +78,7 @@ impl Monitor {
             Err(error) => Err(error),
         };
         self.roster.failed = outcome.is_err();
-        self.beside.note(name, outcome);
+        self.beside.note(name, outcome, now);
     }
 
     async fn listed_by(

@@ -146,7 +146,8 @@ pub struct Suspicion {
     pub rules: Vec<String>,
     /// Rules of Wazuh, by group.
     pub groups: Vec<String>,
-    /// Rules of this level or a higher one; 0 = none.
+    /// Rules of this level or a higher one, up to 16; 0 = none.
+    #[serde(deserialize_with = "level")]
     pub level: u8,
     /// An alert of them counts if it came at most so long before the last log.
     pub within: Positive,
@@ -177,7 +178,8 @@ pub struct Class {
     /// A file of days on which no window begins, one `YYYY-MM-DD` on each line.
     #[schemars(with = "Option<PathBuf>")]
     pub holidays_file: Option<Spanned<PathBuf>>,
-    /// Refuses a configuration that may take longer than this from a last log to the first message.
+    /// Refuses a configuration that may take longer than this from a last log to the first person, in time
+    /// in which logs are expected.
     #[schemars(with = "Option<Positive>")]
     pub max_time_to_notify: Option<Spanned<Positive>>,
     /// Put on every event of these agents, for routes; `severity` sets the severity.
@@ -289,6 +291,14 @@ fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
         return Ok(share);
     }
     Err(de::Error::custom("the share must be above 0 and at most 1"))
+}
+
+/// The highest level of a rule is 16 (Wazuh, "Rules classification").
+fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    match u64::deserialize(deserializer)? {
+        level @ 0..=16 => Ok(level as u8),
+        _ => Err(de::Error::custom("the levels of Wazuh's rules go up to 16")),
+    }
 }
 
 const fn interval() -> Positive {

@@ -102,6 +102,8 @@ fn recovered(watch: &str, policy: &Policy, since: Option<i64>, finding: &Finding
     let blind = finding.blind.as_ref().map(|blind| format!(" {}", blind.sentence())).unwrap_or_default();
     Event {
         since: since.map(time),
+        back: finding.blind.as_ref().map(|blind| blind.to).or(finding.back).map(time),
+        arrived_late: finding.blind.as_ref().map(|blind| blind.filled),
         cause: "documents".to_owned(),
         detail: format!("It logs again.{blind}"),
         ..about(watch, EventKind::AgentRecovered, policy.severity, now)

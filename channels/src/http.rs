@@ -51,6 +51,14 @@ pub struct Answer {
     pub body: String,
 }
 
+impl Answer {
+    /// The text as JSON, `Null` when it is none.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+}
+
 /// Sends one request and reads its answer.
 ///
 /// # Errors
@@ -127,6 +135,12 @@ pub fn check_status(answer: &Answer, quote: &str, now: DateTime<Utc>) -> Result<
         300..=399 => Err(DeliveryError::permanent_channel(Reason::UnexpectedAnswer, detail)),
         _ => Err(DeliveryError::permanent_message(Reason::Rejected, detail)),
     }
+}
+
+/// A success by its status whose text is not what `vendor` documents, such as the login page of a proxy.
+#[must_use]
+pub fn unexpected(vendor: &str) -> DeliveryError {
+    DeliveryError::transient(Reason::UnexpectedAnswer, format!("the answer is not what {vendor} documents"))
 }
 
 /// The wait that a Retry-After header asks for, in seconds or as a date (RFC 9110 §10.2.3),

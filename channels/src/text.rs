@@ -32,6 +32,17 @@ pub fn shorten(text: &str, max: usize) -> String {
     }
 }
 
+/// What `make` gives for the most characters, up to `most`, with which it still `fits`; what it gives
+/// for none where nothing does.
+pub fn fitting<T>(most: usize, make: impl Fn(usize) -> T, fits: impl Fn(&T) -> bool) -> T {
+    let (mut fit, mut over) = (0, most + 1);
+    while fit + 1 < over {
+        let middle = fit.midpoint(over);
+        if fits(&make(middle)) { fit = middle } else { over = middle }
+    }
+    make(fit)
+}
+
 /// `text` with every mass mention defused: a zero-width space after the `@` of `@everyone`,
 /// `@here`, `@channel` and `@all`, in any case.
 #[must_use]
@@ -62,5 +73,12 @@ mod tests {
         assert_eq!(one_line("web\r\nBcc: x\u{202e}\u{0}", 80), "web Bcc: x");
         assert_eq!(one_line("äöü", 2), "ä…");
         assert_eq!(defuse_mentions("@Everyone me@x @allow"), "@\u{200b}Everyone me@x @\u{200b}allow");
+    }
+    #[test]
+    fn as_much_is_kept_as_fits() {
+        let cut = |most| fitting(most, |length| shorten("&&&&&&", length), |text| text.len() <= 5);
+        assert_eq!(cut(6), "&&…");
+        assert_eq!(cut(1), "…");
+        assert_eq!(fitting(9, |length| length, |_| false), 0);
     }
 }

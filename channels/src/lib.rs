@@ -23,13 +23,14 @@ pub mod payload;
 pub mod registry;
 pub mod secret;
 pub mod slack;
+pub mod teams;
 pub mod testing;
 pub mod text;
 pub mod webhook;
 
 pub use error::{BuildError, DeliveryError, Reason};
 pub use event::{Entity, Event, EventKind, Severity};
-pub use notification::{Link, MessageKind, Notification, OnResolve, Receipt};
+pub use notification::{Link, MessageKind, Notification, OnResolve, Receipt, Tone};
 pub use notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 pub use registry::Registry;
 pub use secret::Secret;
@@ -52,6 +53,7 @@ pub fn add_defaults(registry: Registry) -> Registry {
     registry
         .with::<slack::Slack>()
         .with::<email::Email>()
+        .with::<teams::Teams>()
         .with::<webhook::Webhook>()
         .with::<exec::Exec>()
         .with::<log::Log>()

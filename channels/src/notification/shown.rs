@@ -3,9 +3,47 @@
 use serde_json::Value;
 
 use super::{MessageKind, Notification, OnResolve};
-use crate::text::{one_line, shorten};
+use crate::event::Severity;
+use crate::text::{one_line, plain, shorten};
+
+/// How a notification should look at first sight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// It is over: green.
+    Over,
+    /// High or critical: red.
+    Alarm,
+    /// Medium: orange.
+    Warning,
+    /// Low, or for the record: blue.
+    Calm,
+}
+
+impl Tone {
+    /// As a colour of HTML.
+    #[must_use]
+    pub const fn color(self) -> &'static str {
+        match self {
+            Self::Over => "#2e7d32",
+            Self::Alarm => "#c62828",
+            Self::Warning => "#ef6c00",
+            Self::Calm => "#1565c0",
+        }
+    }
+}
 
 impl Notification {
+    /// Green for what is over, else by severity.
+    #[must_use]
+    pub const fn tone(&self) -> Tone {
+        match (self.kind, self.severity) {
+            (MessageKind::Resolved, _) => Tone::Over,
+            (_, Severity::Critical | Severity::High) => Tone::Alarm,
+            (_, Severity::Medium) => Tone::Warning,
+            (_, Severity::Low | Severity::Info) => Tone::Calm,
+        }
+    }
+
     /// Body and links, at most `max` characters: what is too long is cut at the end of the body, and the
     /// links stay as far as there is room for them.
     #[must_use]
@@ -17,7 +55,7 @@ impl Notification {
                 links += &line;
             }
         }
-        let body = shorten(self.body.trim(), max - links.chars().count());
+        let body = shorten(&plain(self.body.trim()), max - links.chars().count());
         body + &links
     }
 

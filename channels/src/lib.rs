@@ -10,6 +10,7 @@
 //!
 
 pub mod conformance;
+pub mod discord;
 pub mod duration;
 pub mod email;
 pub mod error;
@@ -30,7 +31,7 @@ pub mod webhook;
 
 pub use error::{BuildError, DeliveryError, Reason};
 pub use event::{Entity, Event, EventKind, Severity};
-pub use notification::{Link, MessageKind, Notification, OnResolve, Receipt, Tone};
+pub use notification::{Link, Medium, MessageKind, Notification, OnResolve, Receipt, Tone};
 pub use notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 pub use registry::Registry;
 pub use secret::Secret;
@@ -54,6 +55,7 @@ pub fn add_defaults(registry: Registry) -> Registry {
         .with::<slack::Slack>()
         .with::<email::Email>()
         .with::<teams::Teams>()
+        .with::<discord::Discord>()
         .with::<webhook::Webhook>()
         .with::<exec::Exec>()
         .with::<log::Log>()

@@ -1,11 +1,13 @@
 //! What a notifier is handed, and what it hands back.
 
+mod medium;
 mod shown;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, Severity};
+pub use medium::Medium;
 pub use shown::Tone;
 
 /// The part a message plays in an incident's life.

@@ -48,15 +48,13 @@ impl Notification {
     /// links stay as far as there is room for them.
     #[must_use]
     pub fn text(&self, max: usize) -> String {
-        let mut links = String::new();
-        for link in &self.links {
-            let line = format!("\n{}: {}", link.title, link.url);
-            if links.chars().count() + line.chars().count() <= max / 2 {
-                links += &line;
-            }
-        }
-        let body = shorten(&plain(self.body.trim()), max - links.chars().count());
-        body + &links
+        self.text_with(max, str::to_owned)
+    }
+
+    /// The body alone, without what no screen should get, at most `max` characters.
+    #[must_use]
+    pub fn body_within(&self, max: usize) -> String {
+        shorten(&plain(self.body.trim()), max)
     }
 
     /// The title on one line of at most `max` characters, behind the mark of what it tells.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::error::{DeliveryError, Reason};
 use crate::notification::{Notification, Tone};
-use crate::text::{fitting, one_line, plain, shorten};
+use crate::text::{fitting, one_line};
 
 /// The most bytes of a message. Microsoft says 28 KB, and others were refused from 21 KB on.
 pub(super) const MAX_BYTES: usize = 21_000;
@@ -19,10 +19,9 @@ const MAX_URLS: usize = 4_000;
 /// the links as buttons.
 #[must_use]
 pub fn message(notification: &Notification) -> Value {
-    let body = plain(notification.body.trim());
     fitting(
         MAX_BYTES,
-        |length| envelope(notification, &shorten(&body, length)),
+        |length| envelope(notification, &notification.body_within(length)),
         |message| size(message) <= MAX_BYTES,
     )
 }

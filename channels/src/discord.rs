@@ -21,7 +21,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::error::{BuildError, DeliveryError, Reason};
-use crate::http::{Answer, check_status, check_url, send, unexpected};
+use crate::http::{Answer, below, check_status, check_url, parse_url, send, unexpected};
 use crate::notification::{Medium, Notification, OnResolve, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
@@ -77,8 +77,7 @@ impl ChannelKind for Discord {
     }
 
     fn build(config: DiscordConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
-        let url = Url::parse(config.webhook_url.expose())
-            .map_err(|error| BuildError(format!("`webhook_url` is no valid URL: {error}")))?;
+        let url = parse_url("webhook_url", config.webhook_url.expose())?;
         Ok(Box::new(Self { config, url, http: context.http.clone(), timeout: context.timeout }))
     }
 }
@@ -113,8 +112,7 @@ impl Discord {
         }
         let firing = notification.to_edit(self.config.on_resolve).and_then(|firing| firing["id"].as_str());
         if let Some(id) = firing.filter(|id| is_id(id)) {
-            url.set_path(&format!("{}/messages/{id}", url.path().trim_end_matches('/')));
-            return self.http.patch(url);
+            return self.http.patch(below(&url, &["messages", id]));
         }
         url.query_pairs_mut().append_pair("wait", "true");
         self.http.post(url)

@@ -9,6 +9,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, ClientBuilder, RequestBuilder, StatusCode};
 
 use crate::error::{BuildError, DeliveryError, Reason};
+use crate::notification::Receipt;
 use crate::text::one_line;
 
 pub use url::{below, check_url, parse_url};
@@ -138,6 +139,20 @@ pub fn check_status(answer: &Answer, quote: &str, now: DateTime<Utc>) -> Result<
         413 => Err(DeliveryError::permanent_message(Reason::TooLarge, detail)),
         300..=399 => Err(DeliveryError::permanent_channel(Reason::UnexpectedAnswer, detail)),
         _ => Err(DeliveryError::permanent_message(Reason::Rejected, detail)),
+    }
+}
+
+/// The receipt of a vendor that says `ok`, and nothing else, where it accepts. `said` is its redacted answer.
+///
+/// # Errors
+/// When it says anything else.
+pub fn said_ok(answer: &Answer, said: &str) -> Result<Receipt, DeliveryError> {
+    match said {
+        "ok" => Ok(Receipt::line("ok")),
+        other => Err(DeliveryError::transient(
+            Reason::UnexpectedAnswer,
+            format!("HTTP {} with \"{other}\" in place of \"ok\"", answer.status),
+        )),
     }
 }
 

@@ -18,6 +18,7 @@ pub mod event;
 pub mod exec;
 pub mod http;
 pub mod log;
+pub mod mattermost;
 pub mod notification;
 pub mod notifier;
 pub mod payload;
@@ -56,6 +57,7 @@ pub fn add_defaults(registry: Registry) -> Registry {
         .with::<email::Email>()
         .with::<teams::Teams>()
         .with::<discord::Discord>()
+        .with::<mattermost::Mattermost>()
         .with::<webhook::Webhook>()
         .with::<exec::Exec>()
         .with::<log::Log>()

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Slack, message};
 use crate::error::{DeliveryError, Reason};
-use crate::http::{Answer, check_status, retry_after, send, unexpected};
+use crate::http::{Answer, check_status, retry_after, said_ok, send, unexpected};
 use crate::notification::{MessageKind, Notification, OnResolve, Receipt};
 use crate::secret::Secret;
 use crate::text::one_line;
@@ -52,13 +52,7 @@ impl Slack {
             ));
         }
         check_status(&answer, &said, Utc::now())?;
-        match said.as_str() {
-            "ok" => Ok(Receipt::line("ok")),
-            other => Err(DeliveryError::transient(
-                Reason::UnexpectedAnswer,
-                format!("HTTP {} with \"{other}\" in place of \"ok\"", answer.status),
-            )),
-        }
+        said_ok(&answer, &said)
     }
 
     pub(super) async fn post_by_bot(

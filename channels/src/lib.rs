@@ -16,6 +16,7 @@ pub mod email;
 pub mod error;
 pub mod event;
 pub mod exec;
+pub mod google_chat;
 pub mod http;
 pub mod log;
 pub mod mattermost;
@@ -58,6 +59,7 @@ pub fn add_defaults(registry: Registry) -> Registry {
         .with::<teams::Teams>()
         .with::<discord::Discord>()
         .with::<mattermost::Mattermost>()
+        .with::<google_chat::GoogleChat>()
         .with::<webhook::Webhook>()
         .with::<exec::Exec>()
         .with::<log::Log>()

@@ -27,6 +27,7 @@ pub mod registry;
 pub mod secret;
 pub mod slack;
 pub mod teams;
+pub mod telegram;
 pub mod testing;
 pub mod text;
 pub mod webhook;
@@ -60,6 +61,7 @@ pub fn add_defaults(registry: Registry) -> Registry {
         .with::<discord::Discord>()
         .with::<mattermost::Mattermost>()
         .with::<google_chat::GoogleChat>()
+        .with::<telegram::Telegram>()
         .with::<webhook::Webhook>()
         .with::<exec::Exec>()
         .with::<log::Log>()

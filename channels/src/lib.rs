@@ -22,6 +22,7 @@ pub mod log;
 pub mod mattermost;
 pub mod notification;
 pub mod notifier;
+pub mod ntfy;
 pub mod payload;
 pub mod registry;
 pub mod secret;
@@ -62,6 +63,7 @@ pub fn add_defaults(registry: Registry) -> Registry {
         .with::<mattermost::Mattermost>()
         .with::<google_chat::GoogleChat>()
         .with::<telegram::Telegram>()
+        .with::<ntfy::Ntfy>()
         .with::<webhook::Webhook>()
         .with::<exec::Exec>()
         .with::<log::Log>()

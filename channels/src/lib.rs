@@ -19,6 +19,7 @@ pub mod exec;
 pub mod google_chat;
 pub mod http;
 pub mod log;
+pub mod matrix;
 pub mod mattermost;
 pub mod notification;
 pub mod notifier;
@@ -64,6 +65,7 @@ pub fn add_defaults(registry: Registry) -> Registry {
         .with::<google_chat::GoogleChat>()
         .with::<telegram::Telegram>()
         .with::<ntfy::Ntfy>()
+        .with::<matrix::Matrix>()
         .with::<webhook::Webhook>()
         .with::<exec::Exec>()
         .with::<log::Log>()

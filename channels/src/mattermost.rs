@@ -24,18 +24,13 @@ use crate::http::{Answer, check_status, check_url, said_ok, send};
 use crate::notification::{Medium, Notification, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
-use crate::text::{defuse_mentions, escape_markdown, one_line};
+use crate::text::{defuse_mentions, escape_markdown, json_length, one_line};
 
-/// The most characters of the text as JSON. Servers before version 6 keep 8,000 of all properties of a
+/// The most bytes of the text as JSON. Servers before version 6 keep 8,000 characters of all properties of a
 /// post, of which title and frame take a part.
 const MAX_TEXT: usize = 6_000;
 
-const MEDIUM: Medium = Medium {
-    safe,
-    strong: "**",
-    length: |text| Value::from(text).to_string().chars().count(),
-    max: MAX_TEXT,
-};
+const MEDIUM: Medium = Medium { safe, strong: "**", length: json_length, max: MAX_TEXT };
 
 /// The keys of a `mattermost` channel.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -49,6 +49,12 @@ pub fn utf16_length(text: &str) -> usize {
     text.encode_utf16().count()
 }
 
+/// The bytes of a text as JSON.
+#[must_use]
+pub fn json_length(text: &str) -> usize {
+    serde_json::Value::from(text).to_string().len()
+}
+
 /// `text` with every mention defused by a zero-width space after its `@`: wherever they stand those of
 /// all (`@everyone`, `@here`, `@channel`, `@all`, in any case), and at the start of a word any other.
 #[must_use]

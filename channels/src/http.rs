@@ -51,6 +51,14 @@ pub struct Answer {
     pub body: String,
 }
 
+impl Answer {
+    /// The text as JSON, `Null` when it is none.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+}
+
 /// Sends one request and reads its answer.
 ///
 /// # Errors
@@ -129,6 +137,12 @@ pub fn check_status(answer: &Answer, quote: &str, now: DateTime<Utc>) -> Result<
     }
 }
 
+/// A success by its status whose text is not what `vendor` documents, such as the login page of a proxy.
+#[must_use]
+pub fn unexpected(vendor: &str) -> DeliveryError {
+    DeliveryError::transient(Reason::UnexpectedAnswer, format!("the answer is not what {vendor} documents"))
+}
+
 /// The wait that a Retry-After header asks for, in seconds or as a date (RFC 9110 §10.2.3),
 /// capped at [`MAX_RETRY_AFTER`]. A date in the past is no wait.
 #[must_use]
@@ -169,14 +183,7 @@ pub fn check_url(key: &'static str, url: &str, insecure: bool) -> Option<crate::
 }
 
 fn is_loopback(url: &reqwest::Url) -> bool {
-    match url.host_str() {
-        Some("localhost") => true,
-        Some(host) => host
-            .trim_matches(['[', ']'])
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback()),
-        None => false,
-    }
+    url.host_str().is_some_and(crate::host::is_loopback)
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ pub mod email;
 pub mod error;
 pub mod event;
 pub mod exec;
+pub mod facts;
+pub mod host;
 pub mod http;
 pub mod log;
 pub mod notification;
@@ -25,6 +27,7 @@ pub mod secret;
 pub mod slack;
 pub mod testing;
 pub mod text;
+pub mod tls;
 pub mod webhook;
 
 pub use error::{BuildError, DeliveryError, Reason};

@@ -21,6 +21,7 @@ pub mod http;
 pub mod log;
 pub mod notification;
 pub mod notifier;
+pub mod pagerduty;
 pub mod payload;
 pub mod registry;
 pub mod secret;
@@ -58,4 +59,5 @@ pub fn add_defaults(registry: Registry) -> Registry {
         .with::<webhook::Webhook>()
         .with::<exec::Exec>()
         .with::<log::Log>()
+        .with::<pagerduty::PagerDuty>()
 }

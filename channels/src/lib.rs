@@ -9,6 +9,7 @@
 //! the daemon depends on it, never the reverse.
 //!
 
+pub mod alertmanager;
 pub mod conformance;
 pub mod duration;
 pub mod email;
@@ -60,4 +61,5 @@ pub fn add_defaults(registry: Registry) -> Registry {
         .with::<exec::Exec>()
         .with::<log::Log>()
         .with::<pagerduty::PagerDuty>()
+        .with::<alertmanager::Alertmanager>()
 }

@@ -29,6 +29,7 @@ pub mod secret;
 pub mod slack;
 pub mod testing;
 pub mod text;
+pub mod thehive;
 pub mod tls;
 pub mod webhook;
 
@@ -62,4 +63,5 @@ pub fn add_defaults(registry: Registry) -> Registry {
         .with::<log::Log>()
         .with::<pagerduty::PagerDuty>()
         .with::<alertmanager::Alertmanager>()
+        .with::<thehive::TheHive>()
 }

@@ -19,9 +19,11 @@ pub mod exec;
 pub mod facts;
 pub mod host;
 pub mod http;
+pub mod jira_service_management;
 pub mod log;
 pub mod notification;
 pub mod notifier;
+pub mod opsgenie;
 pub mod pagerduty;
 pub mod payload;
 pub mod registry;
@@ -64,4 +66,6 @@ pub fn add_defaults(registry: Registry) -> Registry {
         .with::<pagerduty::PagerDuty>()
         .with::<alertmanager::Alertmanager>()
         .with::<thehive::TheHive>()
+        .with::<opsgenie::Opsgenie>()
+        .with::<jira_service_management::JiraServiceManagement>()
 }

@@ -29,6 +29,7 @@ pub mod payload;
 pub mod registry;
 pub mod secret;
 pub mod slack;
+pub mod syslog;
 pub mod testing;
 pub mod text;
 pub mod thehive;
@@ -68,4 +69,5 @@ pub fn add_defaults(registry: Registry) -> Registry {
         .with::<thehive::TheHive>()
         .with::<opsgenie::Opsgenie>()
         .with::<jira_service_management::JiraServiceManagement>()
+        .with::<syslog::Syslog>()
 }

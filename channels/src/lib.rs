@@ -34,6 +34,7 @@ pub mod testing;
 pub mod text;
 pub mod thehive;
 pub mod tls;
+pub mod wazuh;
 pub mod webhook;
 
 pub use error::{BuildError, DeliveryError, Reason};
@@ -70,4 +71,5 @@ pub fn add_defaults(registry: Registry) -> Registry {
         .with::<opsgenie::Opsgenie>()
         .with::<jira_service_management::JiraServiceManagement>()
         .with::<syslog::Syslog>()
+        .with::<wazuh::Wazuh>()
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use log_monitor_channels::alertmanager::{Alertmanager, alerts};
 use log_monitor_channels::conformance::{build, hostile, oversize, sample};
+use log_monitor_channels::http::client;
 use log_monitor_channels::testing::{HttpServer, Reply};
 use log_monitor_channels::{Entity, Event, EventKind, MessageKind, Notification, Notifier, Severity};
 use serde_json::{Value, json};
@@ -65,7 +66,7 @@ impl Real {
     }
 
     async fn post(&self, alerts: &Value) -> u16 {
-        let post = reqwest::Client::new().post(format!("{}/api/v2/alerts", self.url)).json(alerts);
+        let post = client().unwrap().post(format!("{}/api/v2/alerts", self.url)).json(alerts);
         post.send().await.unwrap().status().as_u16()
     }
 }

@@ -76,7 +76,7 @@ async fn deliver() -> Cost {
         routes,
     };
     let notifier = build::<Webhook>(&format!("url = \"{}\"", receiver.url("/hook")));
-    let channel = Arc::new(Channel { kind: "webhook", max_in_flight: 64, notifier });
+    let channel = Arc::new(Channel { kind: "webhook", max_in_flight: 64, keep_alive: None, notifier });
     let (_delivering, delivering) = tokio::sync::watch::channel(Delivering {
         routes: Arc::new(vec![route()]),
         channels: Arc::new(Channels::from([("hook".to_owned(), channel)])),

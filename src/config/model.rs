@@ -54,6 +54,8 @@ pub struct ChannelTable {
     pub reaches_people: bool,
     /// How many tries may be under way at once.
     pub max_in_flight: usize,
+    /// How often it must hear that something goes on, if at all.
+    pub keep_alive: Option<Duration>,
     /// Ready to build.
     pub decoded: Box<dyn log_monitor_channels::registry::Decoded>,
 }

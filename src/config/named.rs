@@ -161,9 +161,9 @@ pub fn channels<'t>(
             not_built(reading, &read.table, built);
         }
         let max_in_flight = own.max_in_flight.map_or(default, NonZeroUsize::get);
-        let reaches_people = kind.capabilities().reaches_people;
+        let log_monitor_channels::Capabilities { reaches_people, keep_alive, .. } = kind.capabilities();
         let (name, kind) = (name.to_owned(), kind.name());
-        let table = ChannelTable { name, kind, reaches_people, max_in_flight, decoded };
+        let table = ChannelTable { name, kind, reaches_people, max_in_flight, keep_alive, decoded };
         reading.is_sound(&path, before).then_some(table)
     })
 }

@@ -220,7 +220,14 @@ impl Assembly<'_, '_> {
         };
         channels.names.push(kind.to_owned());
         let name = kind.to_owned();
-        channels.items.push(ChannelTable { name, kind, reaches_people, max_in_flight: 1, decoded });
+        channels.items.push(ChannelTable {
+            name,
+            kind,
+            reaches_people,
+            max_in_flight: 1,
+            keep_alive: None,
+            decoded,
+        });
         if self.unreadable {
             return;
         }

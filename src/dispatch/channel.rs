@@ -19,6 +19,8 @@ pub struct Channel {
     pub kind: &'static str,
     /// How many tries may be under way at once.
     pub max_in_flight: usize,
+    /// How often it must hear that something goes on, if at all.
+    pub keep_alive: Option<Duration>,
     /// What sends.
     pub notifier: Box<dyn Notifier>,
 }
@@ -33,7 +35,7 @@ pub fn build_all(
     installation: &str,
 ) -> (Channels, Vec<(String, String)>) {
     let (mut built, mut failed) = (Channels::new(), Vec::new());
-    for ChannelTable { name, kind, max_in_flight, decoded, .. } in tables {
+    for ChannelTable { name, kind, max_in_flight, keep_alive, decoded, .. } in tables {
         let context = Context {
             name: name.clone(),
             http: http.clone(),
@@ -42,7 +44,7 @@ pub fn build_all(
         };
         match decoded.build(&context) {
             Ok(notifier) => {
-                built.insert(name, Arc::new(Channel { kind, max_in_flight, notifier }));
+                built.insert(name, Arc::new(Channel { kind, max_in_flight, keep_alive, notifier }));
             }
             Err(error) => failed.push((name, error.to_string())),
         }

@@ -57,6 +57,24 @@ pub fn delivery(
     Ok(notification)
 }
 
+/// What `channel` accepted with a delivery, with what it said then.
+///
+/// # Errors
+/// As the database.
+pub fn accepted(
+    connection: &Connection,
+    composer: &Composer,
+    message: i64,
+    delivery: i64,
+    channel: &str,
+) -> rusqlite::Result<Notification> {
+    let message = messages::get(connection, message)?;
+    let mut notification = notification(connection, composer, &message, &[], 0, false)?;
+    notification.idempotency_key = format!("{}-{delivery}", composer.installation_id);
+    notification.in_reply_to = deliveries::receipt(connection, message.id, channel)?;
+    Ok(notification)
+}
+
 /// A message that reached nobody, for the last resort.
 ///
 /// # Errors

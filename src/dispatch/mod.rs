@@ -22,6 +22,7 @@ pub mod compose;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod health;
+pub mod keep_alive;
 pub mod last_resort;
 pub mod plan;
 pub mod progress;
@@ -42,6 +43,7 @@ use crate::journal::deliveries::{self, Claim};
 use crate::journal::{Journal, JournalError, events, messages, meta, timers};
 use channel::{Channel, Channels};
 use compose::Composer;
+use keep_alive::KeepAlive;
 use progress::Finished;
 
 /// The longest sleep: even without a hint and a timer the journal is looked at this often.
@@ -74,6 +76,7 @@ pub struct Dispatcher {
     spool: Option<PathBuf>,
     in_flight: HashMap<String, usize>,
     jumps: Jumps,
+    keep_alive: KeepAlive,
     /// Results that are not written down yet.
     ended: Vec<Finished>,
     finished: mpsc::UnboundedReceiver<Finished>,
@@ -115,6 +118,7 @@ impl Dispatcher {
             spool,
             in_flight: HashMap::new(),
             jumps: Jumps::new(now),
+            keep_alive: KeepAlive::default(),
             ended: Vec::new(),
             finished,
             finish,
@@ -125,8 +129,12 @@ impl Dispatcher {
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut hints = self.bus.hints();
         while !*stop.borrow() && stop.has_changed().is_ok() {
-            let pause = match self.tick(true).await {
-                Ok(output) => self.until(output.wake_at),
+            let done = match self.tick(true).await {
+                Ok(output) => self.keep_alive().await.map(|()| output.wake_at),
+                Err(error) => Err(error),
+            };
+            let pause = match done {
+                Ok(wake_at) => self.until(wake_at),
                 Err(error) => {
                     tracing::error!("dispatch: {error}");
                     AGAIN
@@ -203,6 +211,29 @@ impl Dispatcher {
         Ok(output)
     }
 
+    /// Repeats what goes on to whoever would take it for over.
+    async fn keep_alive(&mut self) -> Result<(), JournalError> {
+        let channels = self.delivering.borrow().channels.clone();
+        for name in self.keep_alive.due(&channels) {
+            let (composer, of) = (self.composer(), name.clone());
+            let alive =
+                self.journal.write(move |connection| keep_alive::alive(connection, &composer, &of)).await?;
+            if let Some(channel) = channels.get(&name).filter(|_| !alive.is_empty()) {
+                tokio::spawn(keep_alive::tell(channel.clone(), name, alive));
+            }
+        }
+        Ok(())
+    }
+
+    fn composer(&self) -> Composer {
+        let delivering = self.delivering.borrow();
+        Composer {
+            installation_id: self.installation_id.clone(),
+            installation: delivering.installation.clone(),
+            routes: delivering.routes.clone(),
+        }
+    }
+
     /// A clock that was set moves no timer.
     async fn follow_the_clock(&mut self) -> Result<(), JournalError> {
         let Some(jump) = self.jumps.look(events::millis(self.clock.now())) else { return Ok(()) };
@@ -211,7 +242,6 @@ impl Dispatcher {
     }
 
     fn input(&mut self, channels: &Channels, claim: bool) -> tick::Input {
-        let delivering = self.delivering.borrow();
         let finished = std::mem::take(&mut self.ended);
         let free = channels.iter().map(|(name, channel)| {
             let busy = self.in_flight.get(name).copied().unwrap_or_default();
@@ -222,11 +252,7 @@ impl Dispatcher {
             free: free.collect(),
             finished,
             now: events::millis(self.clock.now()),
-            composer: Composer {
-                installation_id: self.installation_id.clone(),
-                installation: delivering.installation.clone(),
-                routes: delivering.routes.clone(),
-            },
+            composer: self.composer(),
         }
     }
 
@@ -244,7 +270,9 @@ impl Dispatcher {
 
     fn until(&self, wake_at: Option<i64>) -> Duration {
         let wait = wake_at.map(|at| TimeDelta::milliseconds(at - events::millis(self.clock.now())));
-        wait.map_or(SWEEP, |wait| wait.to_std().unwrap_or_default()).min(SWEEP)
+        let wait = wait.map_or(SWEEP, |wait| wait.to_std().unwrap_or_default()).min(SWEEP);
+        let channels = &self.delivering.borrow().channels;
+        self.keep_alive.wait(channels).map_or(wait, |alive| wait.min(alive))
     }
 
     async fn wind_down(&mut self) {

@@ -1,5 +1,6 @@
 //! Delivery as a whole, on a real journal and a paused clock, with recorders in place of vendors.
 
+mod keep_alive;
 mod suppress;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,8 @@ struct World {
     recorder: Recorder,
     spool: Option<std::path::PathBuf>,
     running: Option<(JoinHandle<()>, watch::Sender<bool>)>,
+    /// Of every channel.
+    keep_alive: Option<Duration>,
 }
 
 impl World {
@@ -49,14 +52,17 @@ impl World {
             routes: routes.subscribe(),
         };
         let vendors = channels.iter().map(|name| ((*name).to_owned(), Vendor::new())).collect();
-        let mut world = Self { journal, clock, routes, vendors, recorder, spool: None, running: None };
+        let mut world =
+            Self { journal, clock, routes, vendors, recorder, spool: None, running: None, keep_alive: None };
         world.start().await;
         world
     }
 
     async fn start(&mut self) {
         let build = |vendor: &Vendor| {
-            Arc::new(Channel { kind: "recorder", max_in_flight: 4, notifier: Box::new(vendor.clone()) })
+            let notifier = Box::new(vendor.clone());
+            let keep_alive = self.keep_alive;
+            Arc::new(Channel { kind: "recorder", max_in_flight: 4, keep_alive, notifier })
         };
         let channels: Channels =
             self.vendors.iter().map(|(name, vendor)| (name.clone(), build(vendor))).collect();
@@ -487,7 +493,8 @@ async fn one_hanging_channel_delays_no_other() {
     let mut world = World::new(vec![route("catch_all", &[&["slow", "slack"]])], &["slow", "slack"]).await;
     world.kill().await;
     let hangs = Hangs(world.vendors["slow"].clone());
-    let channel = |notifier| Arc::new(Channel { kind: "recorder", max_in_flight: 4, notifier });
+    let channel =
+        |notifier| Arc::new(Channel { kind: "recorder", max_in_flight: 4, keep_alive: None, notifier });
     let channels = Channels::from([
         ("slow".to_owned(), channel(Box::new(hangs) as Box<dyn log_monitor_channels::Notifier>)),
         ("slack".to_owned(), channel(Box::new(world.vendors["slack"].clone()))),
@@ -528,7 +535,7 @@ async fn a_firing_that_is_accepted_after_its_end_is_followed_by_the_end() {
     let mut world = World::new(vec![route("catch_all", &[&["slow"]])], &["slow"]).await;
     world.kill().await;
     let slow = Slow(world.vendors["slow"].clone());
-    let channel = Channel { kind: "recorder", max_in_flight: 4, notifier: Box::new(slow) };
+    let channel = Channel { kind: "recorder", max_in_flight: 4, keep_alive: None, notifier: Box::new(slow) };
     let (_keep, delivering) = watch::channel(Delivering {
         routes: world.routes.borrow().clone(),
         channels: Arc::new(Channels::from([("slow".to_owned(), Arc::new(channel))])),
@@ -551,7 +558,8 @@ async fn a_firing_that_fails_after_its_end_goes_nowhere_else() {
     let mut world = World::new(two_steps(), &["slack", "email"]).await;
     world.kill().await;
     world.fail("slack", Some(down()));
-    let channel = |notifier| Arc::new(Channel { kind: "recorder", max_in_flight: 4, notifier });
+    let channel =
+        |notifier| Arc::new(Channel { kind: "recorder", max_in_flight: 4, keep_alive: None, notifier });
     let slow = Box::new(Slow(world.vendors["slack"].clone())) as Box<dyn log_monitor_channels::Notifier>;
     let channels = Channels::from([
         ("slack".to_owned(), channel(slow)),

@@ -134,6 +134,35 @@ pub fn claim(connection: &Connection, channel: &str, limit: usize, now: i64) -> 
     Ok(claims)
 }
 
+/// A firing that a channel has accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alive {
+    /// The delivery.
+    pub delivery: i64,
+    /// Its message.
+    pub message: i64,
+}
+
+/// The firings that a channel has accepted and of which something goes on; of one that it accepted
+/// only as a reminder, the first reminder.
+///
+/// # Errors
+/// As the database.
+pub fn alive(connection: &Connection, channel: &str) -> rusqlite::Result<Vec<Alive>> {
+    connection
+        .prepare_cached(
+            "SELECT MIN(delivery.id), delivery.message FROM incident
+             JOIN event ON event.incident = incident.id
+             JOIN message_event ON message_event.event = event.id
+             JOIN message ON message.id = message_event.message AND message.kind IN ('firing', 'reminder')
+             JOIN delivery ON delivery.message = message.id AND delivery.channel = ?1
+                  AND delivery.state = 'accepted'
+             WHERE incident.closed IS NULL GROUP BY COALESCE(message.parent, message.id) ORDER BY 1",
+        )?
+        .query_map([channel], |row| Ok(Alive { delivery: row.get(0)?, message: row.get(1)? }))?
+        .collect()
+}
+
 /// Sends a delivery that has failed again, as if it were new. Returns whether there is one.
 ///
 /// # Errors

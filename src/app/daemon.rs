@@ -147,7 +147,7 @@ impl Daemon {
         self.delivering.send_replace(delivering(parts));
         self.watch(parts).await?;
         let_go(&self.recorder, parts).await?;
-        self.health.reset().await;
+        self.health.keep_sources(|source| parts.sources.contains_key(source)).await;
         Ok(())
     }
 
@@ -170,7 +170,7 @@ impl Daemon {
         for name in gone {
             if let Some(running) = self.monitors.remove(&name) {
                 running.stop().await;
-                self.health.forget(&name).await;
+                self.health.keep(&name, None, &[]).await;
             }
         }
         for setup in setups {

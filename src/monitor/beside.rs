@@ -12,7 +12,7 @@ use super::cause::{Cause, Received};
 use super::finding::{Blind, Finding, Flapping, Suspicion};
 use super::fleet::{Fleet, threshold};
 use super::gather;
-use super::source_health::SourceHealth;
+use super::source_health::{Asked, SourceHealth};
 use super::verdict::Transition;
 use super::words;
 use crate::journal::events::{millis, time};
@@ -55,14 +55,23 @@ const STEPS: i64 = 200;
 pub struct Beside {
     /// What was found out about entities that this round tells of, by their place.
     pub findings: HashMap<usize, Finding>,
-    /// How the sources beside answered last, by name.
-    answered: BTreeMap<String, Result<(), SourceError>>,
+    /// How the sources beside answered last, by name and by what they were asked.
+    answered: BTreeMap<(String, What), Result<(), SourceError>>,
     /// Who has documents from the future, and how far ahead the newest is, in milliseconds.
     ahead: Vec<(usize, i64)>,
     /// When the source was asked last who sends through which node.
     homes_asked: Option<DateTime<Utc>>,
     /// First looks at the counters of those that are soon due, in milliseconds, by place.
     counted: HashMap<usize, (i64, Counted)>,
+}
+
+/// What a source beside was asked. It may be good for the one and not for the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    /// Who there is.
+    List,
+    /// Why agents are silent, and where they send to.
+    Why,
 }
 
 impl Beside {
@@ -97,17 +106,21 @@ impl Beside {
 
     /// Whether the source of a list answered.
     pub fn note(&mut self, source: String, answered: Result<(), SourceError>) {
-        self.answered.insert(source, answered);
+        self.answered.insert((source, What::List), answered);
     }
 
-    /// One incident for each source beside that does not answer.
-    pub async fn tell(&self, recorder: &Recorder, health: &SourceHealth, watch: &str) {
-        for (source, answered) in &self.answered {
-            // Of its own: this watch may read its documents all the same.
-            let beside = format!("{watch} beside");
-            let told = match answered {
-                Ok(()) => health.good(recorder, source, &beside).await,
-                Err(error) => health.failed(recorder, source, &beside, error, 0).await,
+    /// One incident for each source beside that does not answer all that it is asked; `agents` are watched.
+    pub async fn tell(&self, recorder: &Recorder, health: &SourceHealth, watch: &str, agents: usize) {
+        let mut sources: BTreeMap<&str, Option<&SourceError>> = BTreeMap::new();
+        for ((source, _), answered) in &self.answered {
+            let failed = sources.entry(source).or_default();
+            *failed = failed.or(answered.as_ref().err());
+        }
+        for (source, failed) in sources {
+            let asker = (watch, Asked::Beside);
+            let told = match failed {
+                None => health.good(recorder, source, asker).await,
+                Some(error) => health.failed(recorder, source, asker, error, agents).await,
             };
             if let Err(error) = told {
                 tracing::error!("watch {watch}: {error}");
@@ -157,7 +170,7 @@ impl Beside {
                 true => source.probe().await,
                 false => gather::homes(&**source, fleet, now).await,
             };
-            self.answered.insert(name.clone(), answered);
+            self.answered.insert((name.clone(), What::Why), answered);
         }
     }
 
@@ -171,7 +184,7 @@ impl Beside {
                 let cause = asked.as_ref().ok().and_then(|causes| causes.get(at).cloned());
                 self.findings.entry(*at).or_default().cause = cause.unwrap_or(Cause::CannotTell);
             }
-            self.answered.insert(name.clone(), asked.map(drop));
+            self.answered.insert((name.clone(), What::Why), asked.map(drop));
             self.count_again(&**source, fleet, &unknown, millis(now)).await;
         }
     }

@@ -54,6 +54,17 @@ impl Flapping {
             span(self.hold)
         )
     }
+
+    /// The same of a source, which answers or does not.
+    #[must_use]
+    pub fn of_source(self) -> String {
+        format!(
+            "It is flapping: this is its {}. outage in short time. Its end is told once it has answered for {} without \
+             a failure.",
+            self.count,
+            span(self.hold)
+        )
+    }
 }
 
 /// The last documents before a silence.

@@ -41,7 +41,7 @@ use fleet::Fleet;
 use pipeline::{Common, Sorted};
 use roll_call::Roster;
 use round::Round;
-use source_health::SourceHealth;
+use source_health::{Asked, SourceHealth};
 use verdict::Transition;
 
 /// How often the last-seen times of healthy entities are written down.
@@ -122,6 +122,9 @@ impl Monitor {
     pub async fn replace(&mut self, setup: Setup) -> Result<(), JournalError> {
         self.checkpoint().await?;
         self.setup = setup;
+        let Setup { watch, beside, lister, .. } = &self.setup;
+        let named = beside.iter().chain(lister).map(|(name, _)| name.as_str());
+        self.health.keep(&watch.name, Some(&watch.source), &named.collect::<Vec<_>>()).await;
         self.load_roster().await?;
         self.load().await
     }
@@ -245,17 +248,18 @@ impl Monitor {
         answered: Result<Vec<usize>, SourceError>,
     ) -> Result<(), SourceError> {
         let (watch, entities) = (&self.setup.watch, self.fleet.entities().len());
+        let asker = (watch.name.as_str(), Asked::Documents);
         let told = match &answered {
-            Ok(_) => self.health.good(&self.recorder, &watch.source, &watch.name).await,
+            Ok(_) => self.health.good(&self.recorder, &watch.source, asker).await,
             Err(error) => {
                 tracing::warn!("watch {}: {error}", watch.name);
-                self.health.failed(&self.recorder, &watch.source, &watch.name, error, entities).await
+                self.health.failed(&self.recorder, &watch.source, asker, error, entities).await
             }
         };
         if let Err(error) = told {
             tracing::error!("watch {}: {error}", watch.name);
         }
-        self.beside.tell(&self.recorder, &self.health, &self.setup.watch.name).await;
+        self.beside.tell(&self.recorder, &self.health, &self.setup.watch.name, entities).await;
         if let Err(error) =
             self.beside.tell_of_skew(&self.recorder, &self.setup.watch.name, &self.fleet).await
         {

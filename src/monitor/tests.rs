@@ -6,6 +6,7 @@ mod discovery;
 mod findings;
 mod hours;
 mod pace;
+mod sources;
 mod stalls;
 
 use std::collections::BTreeMap;

@@ -6,13 +6,13 @@ use crate::source::Listed;
 
 /// A source that lists agents, and may be told to fail.
 #[derive(Default)]
-struct Lists {
+pub struct Lists {
     agents: Mutex<Vec<(String, String)>>,
-    broken: Mutex<bool>,
+    pub broken: Mutex<bool>,
 }
 
 impl Lists {
-    fn set(&self, agents: &[(&str, &str)]) {
+    pub fn set(&self, agents: &[(&str, &str)]) {
         let owned = agents.iter().map(|(id, name)| ((*id).to_owned(), (*name).to_owned()));
         *self.agents.lock().unwrap() = owned.collect();
     }
@@ -48,7 +48,7 @@ async fn world(list: &Arc<Lists>) -> World {
     world
 }
 
-fn setup(world: &World, list: &Arc<Lists>) -> Setup {
+pub fn setup(world: &World, list: &Arc<Lists>) -> Setup {
     let discover = Discover {
         source: "api".to_owned(),
         include: Vec::new(),

@@ -11,6 +11,7 @@ use log_monitor_channels::{Event, EventKind, Severity};
 
 use super::fleet::Fleet;
 use super::inventory::Changes;
+use super::source_health::Asked;
 use crate::config::Agent;
 use crate::config::duration::human;
 use crate::journal::events::time;
@@ -89,22 +90,30 @@ pub fn names(fleet: &Fleet, places: &[usize]) -> String {
     listing(places.iter().map(name))
 }
 
-/// The event of a source that cannot be read; without `entities` it is one that only tells why.
+/// The event of a source that cannot be read, by a watch that has so many `agents`.
 #[must_use]
-pub fn source_down(source: &str, error: &SourceError, entities: usize, now: i64) -> Event {
-    let (severity, meaning) = match entities {
-        0 => (
+pub fn source_down(source: &str, error: &SourceError, asked: Asked, agents: usize, now: i64) -> Event {
+    let (severity, meaning) = match (asked, agents) {
+        (Asked::Documents, 0) => {
+            (Severity::High, "Until it can be read again nothing is known about its agents.".to_owned())
+        }
+        (Asked::Documents, agents) => (
+            Severity::High,
+            format!(
+                "Until it can be read again nothing is known about its {agents} agents; that is no sign that they \
+                 are silent."
+            ),
+        ),
+        // Only the list is asked for then.
+        (Asked::Beside, 0) => (
+            Severity::High,
+            "Until it can be read nobody is watched: there is no list of agents from before.".to_owned(),
+        ),
+        (Asked::Beside, _) => (
             Severity::Medium,
             "Until it can be read again messages may not say why an agent is silent, and a list of agents stays as \
              it is; who of them is silent is noticed all the same."
                 .to_owned(),
-        ),
-        _ => (
-            Severity::High,
-            format!(
-                "Until it can be read again nothing is known about its {entities} agents; that is no sign that they \
-                 are silent."
-            ),
         ),
     };
     Event {

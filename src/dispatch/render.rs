@@ -100,6 +100,9 @@ fn one_title(event: &Event, facts: &Facts<'_>) -> String {
         (EventKind::AgentStillSilent, None) => {
             format!("Still silent: {who} has never been seen logging (reminder {})", facts.reminder)
         }
+        (EventKind::AgentRecovered, _) if event.cause == TOO_FEW => {
+            format!("Recovered: {who} logs as much as it should again")
+        }
         (EventKind::AgentRecovered, Some(long)) => format!("Recovered: {who} logs again after {long}"),
         (EventKind::AgentRecovered, None) => format!("Recovered: {who} logs for the first time"),
         (EventKind::AgentUnwatched, _) => {

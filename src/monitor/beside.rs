@@ -8,7 +8,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Setup;
-use super::cause::{Cause, Received};
+use super::cause::{Cause, TOO_FEW};
+use super::counting::Looks;
 use super::finding::{Blind, Finding, Flapping, Suspicion};
 use super::fleet::{Fleet, threshold};
 use super::gather;
@@ -16,9 +17,9 @@ use super::source_health::{Asked, SourceHealth};
 use super::verdict::Transition;
 use super::words;
 use crate::journal::events::{millis, time};
-use crate::journal::{JournalError, meta};
+use crate::journal::{JournalError, incidents, meta};
 use crate::record::{Change, IncidentChange, Recorder};
-use crate::source::{Counted, Entities, Query, Source, SourceError};
+use crate::source::{Entities, Query, Source, SourceError};
 
 /// How often the source is asked who sends through which node.
 const HOMES: TimeDelta = TimeDelta::hours(1);
@@ -37,10 +38,6 @@ const ASKED_WHERE: usize = 10_000;
 
 /// A message does not wait longer than this to learn why.
 const PATIENCE: Duration = Duration::from_secs(15);
-
-/// Counters are read for the first time so long before an entity is due, in milliseconds, and again
-/// when it is.
-const LEAD: i64 = 5 * 60_000;
 
 /// So many of the last documents are looked at.
 const LAST_WORDS: usize = 20;
@@ -61,8 +58,8 @@ pub struct Beside {
     ahead: Vec<(usize, i64)>,
     /// When the source was asked last who sends through which node.
     homes_asked: Option<DateTime<Utc>>,
-    /// First looks at the counters of those that are soon due, in milliseconds, by place.
-    counted: HashMap<usize, (i64, Counted)>,
+    /// What was counted of those that are soon due.
+    looks: Looks,
 }
 
 /// What a source beside was asked. It may be good for the one and not for the other.
@@ -76,13 +73,20 @@ enum What {
 
 impl Beside {
     /// Asks what is worth knowing of this round's suspects.
-    pub async fn look(&mut self, setup: &Setup, fleet: &mut Fleet, suspects: &[usize], now: DateTime<Utc>) {
+    pub async fn look(
+        &mut self,
+        setup: &Setup,
+        recorder: &Recorder,
+        fleet: &mut Fleet,
+        suspects: &[usize],
+        now: DateTime<Utc>,
+    ) {
         self.look_up_homes(setup, fleet, now).await;
         self.findings.clear();
         let (mut silent, mut back) = (Vec::new(), Vec::new());
         for changed in fleet.judge(suspects, millis(now)) {
             match changed.transition {
-                Transition::Recovered { since, .. } => back.extend(since.map(|since| (changed.at, since))),
+                Transition::Recovered { since, incident } => back.push((changed.at, incident, since)),
                 _ => silent.push(changed.at),
             }
         }
@@ -98,10 +102,31 @@ impl Beside {
         if silent.len() <= ASKED_ONE_BY_ONE {
             self.ask_for_last_words(setup, fleet, &silent, now).await;
         }
+        self.recall(recorder, &back).await;
         if back.len() <= ASKED_ONE_BY_ONE {
             self.ask_for_gaps(setup, fleet, &back, now).await;
         }
-        self.count_ahead(setup, fleet, millis(now)).await;
+        self.looks.ahead(&setup.beside, fleet, millis(now)).await;
+    }
+
+    /// Who of those that are back was told to log too little: there was no time without logs.
+    async fn recall(&mut self, recorder: &Recorder, back: &[(usize, i64, Option<i64>)]) {
+        let told: Vec<i64> = back.iter().map(|(_, incident, _)| *incident).collect();
+        if told.is_empty() {
+            return;
+        }
+        let read = move |connection: &_| {
+            told.iter().map(|incident| incidents::by_id(connection, *incident)).collect::<Result<Vec<_>, _>>()
+        };
+        match recorder.journal.write(read).await {
+            Ok(rows) => {
+                for ((at, ..), row) in back.iter().zip(rows) {
+                    let logged_too_little = row.is_some_and(|row| row.cause == TOO_FEW);
+                    self.findings.insert(*at, Finding { logged_too_little, ..Finding::default() });
+                }
+            }
+            Err(error) => tracing::error!("cannot read why agents were told to be silent: {error}"),
+        }
     }
 
     /// Whether the source of a list answered.
@@ -178,46 +203,39 @@ impl Beside {
     async fn ask_why(&mut self, setup: &Setup, fleet: &Fleet, silent: &[usize], now: DateTime<Utc>) {
         let unknown = |at: &usize| self.findings.get(at).is_some_and(|known| known.cause == Cause::NotAsked);
         let unknown: Vec<usize> = silent.iter().copied().filter(unknown).collect();
-        for (name, source) in &setup.beside {
+        for (place, (name, source)) in setup.beside.iter().enumerate() {
             let asked = patiently(gather::causes(&**source, fleet, &unknown, now)).await;
-            for at in &unknown {
+            let says = |at: &usize| {
                 let cause = asked.as_ref().ok().and_then(|causes| causes.get(at).cloned());
-                self.findings.entry(*at).or_default().cause = cause.unwrap_or(Cause::CannotTell);
+                cause.unwrap_or(Cause::CannotTell)
+            };
+            let mut learnt = Vec::new();
+            for at in &unknown {
+                let known = &mut self.findings.entry(*at).or_default().cause;
+                let says = says(at);
+                if says.weight() > known.weight() {
+                    *known = says;
+                    learnt.push(*at);
+                }
             }
             self.answered.insert((name.clone(), What::Why), asked.map(drop));
-            self.count_again(&**source, fleet, &unknown, millis(now)).await;
+            self.count_again((place, &**source), fleet, &learnt, millis(now)).await;
         }
     }
 
     /// What the manager received of agents that are connected and silent, since the first look.
-    async fn count_again(&mut self, source: &dyn Source, fleet: &Fleet, silent: &[usize], now: i64) {
+    async fn count_again(&mut self, source: (usize, &dyn Source), fleet: &Fleet, silent: &[usize], now: i64) {
         let connected = |at: &&usize| {
             let cause = self.findings.get(at).map(|finding| &finding.cause);
-            matches!(cause, Some(Cause::ConnectedButSilent(..))) && self.counted.contains_key(at)
+            matches!(cause, Some(Cause::ConnectedButSilent(..)))
         };
         let places: Vec<usize> = silent.iter().filter(connected).copied().take(ASKED_ONE_BY_ONE).collect();
-        for (at, after) in counters(source, fleet, &places).await {
-            let Some((when, before)) = self.counted.remove(&at) else { continue };
-            if let Some(Cause::ConnectedButSilent(_, received)) =
+        for (at, received) in self.looks.since(source, fleet, &places, now).await {
+            if let Some(Cause::ConnectedButSilent(_, known)) =
                 self.findings.get_mut(&at).map(|finding| &mut finding.cause)
             {
-                *received = Received::between(before, after, now - when);
+                *known = received;
             }
-        }
-    }
-
-    /// A first look at the counters of those that are soon due: by itself a number says nothing.
-    async fn count_ahead(&mut self, setup: &Setup, fleet: &Fleet, now: i64) {
-        if setup.beside.is_empty() {
-            return;
-        }
-        let soon = fleet.soon_due(now, now + LEAD);
-        self.counted.retain(|at, _| soon.contains(at));
-        let new = soon.into_iter().filter(|at| !self.counted.contains_key(at));
-        let new: Vec<usize> = new.take(ASKED_ONE_BY_ONE / 2).collect();
-        for (_, source) in &setup.beside {
-            let counted = counters(&**source, fleet, &new).await;
-            self.counted.extend(counted.into_iter().map(|(at, counted)| (at, (now, counted))));
         }
     }
 
@@ -245,11 +263,13 @@ impl Beside {
         &mut self,
         setup: &Setup,
         fleet: &Fleet,
-        back: &[(usize, i64)],
+        back: &[(usize, i64, Option<i64>)],
         now: DateTime<Utc>,
     ) {
-        for (at, since) in back {
-            let Some(to) = fleet.entities()[*at].last_seen else { continue };
+        for (at, _, since) in back {
+            let ends = since.as_ref().zip(fleet.entities()[*at].last_seen);
+            let few = self.findings.get(at).is_some_and(|finding| finding.logged_too_little);
+            let Some((since, to)) = ends.filter(|_| !few) else { continue };
             let step = ((to - since) / STEPS).max(60_000);
             let key: &str = &fleet.entities()[*at].key;
             let query = Query { from: time(*since), to: now, entities: Entities::Only(&[key]) };
@@ -269,23 +289,7 @@ impl Beside {
     }
 }
 
-async fn counters(source: &dyn Source, fleet: &Fleet, places: &[usize]) -> Vec<(usize, Counted)> {
-    if places.is_empty() {
-        return Vec::new();
-    }
-    let keys: Vec<&str> = places.iter().map(|at| &*fleet.entities()[*at].key).collect();
-    match patiently(source.counters(&keys)).await {
-        Ok(known) => {
-            let counted = |key: &str| known.iter().find(|one| one.key == key).map(|one| one.counted);
-            places.iter().zip(&keys).filter_map(|(at, key)| Some((*at, counted(key)?))).collect()
-        }
-        Err(error) => {
-            tracing::warn!("cannot read what the manager counted: {error}");
-            Vec::new()
-        }
-    }
-}
-
-async fn patiently<T>(asking: impl Future<Output = Result<T, SourceError>>) -> Result<T, SourceError> {
+/// Whoever explains may not hold a message up.
+pub async fn patiently<T>(asking: impl Future<Output = Result<T, SourceError>>) -> Result<T, SourceError> {
     tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| Err(gather::too_late()))
 }

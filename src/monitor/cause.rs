@@ -10,6 +10,9 @@ use crate::source::{Connection, Counted, Link};
 /// `agents_disconnection_time`, which is half an hour.
 const STALE: i64 = 3 * 60_000;
 
+/// The name of a silence that is none: it logs, but less than it should.
+pub const TOO_FEW: &str = "volume_too_low";
+
 /// What is known of the reason. Times and spans in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Cause {
@@ -100,8 +103,24 @@ impl Cause {
             Self::Stopped(_) | Self::Lost(_) => Some("disconnected"),
             Self::ConnectedButSilent(..) => Some("connected_but_silent"),
             Self::Late(_) => Some("late"),
-            Self::TooFew { .. } => Some("volume_too_low"),
+            Self::TooFew { .. } => Some(TOO_FEW),
             Self::PartOnly(_) => Some("part_silent"),
+        }
+    }
+
+    /// How much it says: of what several sources say, the weightiest counts. One that does not answer may
+    /// know an agent that another does not.
+    #[must_use]
+    pub const fn weight(&self) -> u8 {
+        match self {
+            Self::NotAsked => 0,
+            Self::NotEnrolled => 1,
+            Self::CannotTell => 2,
+            Self::NeverConnected => 3,
+            Self::Stopped(_) | Self::Lost(_) => 4,
+            Self::ConnectedButSilent(..) => 5,
+            // These its own documents tell, and nobody is asked.
+            Self::Late(_) | Self::TooFew { .. } | Self::PartOnly(_) => 6,
         }
     }
 

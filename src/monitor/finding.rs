@@ -25,6 +25,8 @@ pub struct Finding {
     pub flapping: Option<Flapping>,
     /// How much of its silence is filled by now, once it logs again.
     pub blind: Option<Blind>,
+    /// What ends now was no silence: it logged too little.
+    pub logged_too_little: bool,
 }
 
 /// An entity that falls silent again and again. Times in milliseconds.

@@ -14,6 +14,7 @@ use tokio::sync::watch as channel;
 mod beside;
 pub mod cause;
 pub mod clock_guard;
+mod counting;
 pub mod finding;
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -236,7 +237,7 @@ impl Monitor {
         let source = self.setup.source.clone();
         let answered = gather::gather(&*source, &mut self.fleet, self.good_until, now, horizon).await;
         if let Ok(suspects) = &answered {
-            self.beside.look(&self.setup, &mut self.fleet, suspects, now).await;
+            self.beside.look(&self.setup, &self.recorder, &mut self.fleet, suspects, now).await;
         }
         (now, answered)
     }

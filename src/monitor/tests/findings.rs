@@ -79,6 +79,11 @@ async fn fewer_logs_than_expected_are_told_although_some_come() {
     assert!(few.detail.starts_with("It has only 8 logs of the last 15 min; at least 10"), "{}", few.detail);
     world.minutes(15, &ids).await;
     assert_eq!(world.story().await, ["agent_silent 001", "agent_recovered 001"]);
+    let enough = world.events().await.pop().unwrap();
+    assert_eq!(
+        (enough.cause.as_str(), enough.detail.as_str()),
+        ("volume_too_low", "It logs as much as it should again.")
+    );
     world.minutes(17, &["002"]).await;
     assert_eq!(world.story().await.len(), 3, "one message, for too few as for none at all");
 }

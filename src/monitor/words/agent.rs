@@ -7,6 +7,7 @@ use crate::config::Policy;
 use crate::config::duration::human;
 use crate::journal::entities::EntityRow;
 use crate::journal::events::time;
+use crate::monitor::cause::TOO_FEW;
 use crate::monitor::finding::{Finding, Flapping, Suspicion};
 use crate::monitor::fleet::{self, Entity};
 use crate::monitor::verdict::Transition;
@@ -100,10 +101,14 @@ fn what(
 
 fn recovered(watch: &str, policy: &Policy, since: Option<i64>, finding: &Finding, now: i64) -> Event {
     let blind = finding.blind.as_ref().map(|blind| format!(" {}", blind.sentence())).unwrap_or_default();
+    let (cause, again) = match finding.logged_too_little {
+        true => (TOO_FEW, "It logs as much as it should again."),
+        false => ("documents", "It logs again."),
+    };
     Event {
         since: since.map(time),
-        cause: "documents".to_owned(),
-        detail: format!("It logs again.{blind}"),
+        cause: cause.to_owned(),
+        detail: format!("{again}{blind}"),
         ..about(watch, EventKind::AgentRecovered, policy.severity, now)
     }
 }

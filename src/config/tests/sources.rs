@@ -116,7 +116,7 @@ fn dependencies_are_read_and_a_number_that_means_nothing_is_told() {
 fn a_watch_may_discover_its_agents_instead_of_naming_them() {
     let tables =
         TABLES.replace("API_PASSWORD", "CARGO_PKG_NAME").replace("agent_file = \"@/agents.csv\"\n", "");
-    let load = |line: &str| {
+    let load_of = |tables: &str, line: &str| {
         let place = Place::new().toml(&format!("{tables}{line}\n"));
         let loaded = place.load_with(&default_channels(), &default_sources());
         let lister = loaded.settings.as_ref().map(|settings| {
@@ -124,8 +124,20 @@ fn a_watch_may_discover_its_agents_instead_of_naming_them() {
         });
         lister.ok_or_else(|| place.lines(&loaded).join("\n"))
     };
+    let load = |line: &str| load_of(&tables, line);
     assert_eq!(load("discover = {}"), Ok("api".to_owned()), "a list of agents, not of who logs");
     assert_eq!(load("source = \"wazuh\"\ndiscover = {}"), Ok("wazuh".to_owned()));
+    let hosts = "[sources.wazuh]\nentity_field = \"predecoder.hostname\"\n";
+    let of_hosts = tables.replacen("[sources.wazuh]\n", hosts, 1);
+    assert_ne!(of_hosts, tables);
+    let load_hosts = |line: &str| load_of(&of_hosts, line);
+    assert_eq!(load_hosts("discover = {}"), Ok("wazuh".to_owned()), "the API knows no hosts");
+    let errors = load_hosts("discover = { source = \"api\" }").unwrap_err();
+    assert!(
+        errors.contains("`api` knows agents by their ids, and `entity_field` of `wazuh` names others"),
+        "{errors}"
+    );
+    assert!(errors.starts_with("error: m.toml:11:23: "), "{errors}");
     let errors = load("").unwrap_err();
     assert!(errors.contains("missing key `agent_file` in `watches.default`"), "{errors}");
     let errors = load("discover = { source = \"apo\", exclude = [{ grup = \"x\" }] }").unwrap_err();

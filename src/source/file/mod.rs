@@ -63,6 +63,10 @@ impl SourceKind for LogFile {
         config.problems()
     }
 
+    fn names_agents(config: &FileConfig) -> bool {
+        config.entity_field == config::AGENT_ID
+    }
+
     fn build(config: FileConfig, _: &SourceContext) -> Result<Box<dyn Source>, BuildError> {
         Ok(Box::new(Self { config: Arc::new(config), followed: Arc::default() }))
     }

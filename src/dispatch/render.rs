@@ -54,6 +54,9 @@ pub const NO_LONGER_CONFIGURED: &str = "no_longer_configured";
 /// The cause of a silence that is none: it logs, but less than it should.
 pub const TOO_FEW: &str = "volume_too_low";
 
+/// The cause of an end that is none: the agent is silent under another id, too.
+pub const ENROLLED_ANEW: &str = "enrolled_anew";
+
 /// Title and body.
 #[must_use]
 pub fn message(events: &[Event], facts: &Facts<'_>) -> (String, String) {
@@ -105,6 +108,9 @@ fn one_title(event: &Event, facts: &Facts<'_>) -> String {
         }
         (EventKind::AgentRecovered, Some(long)) => format!("Recovered: {who} logs again after {long}"),
         (EventKind::AgentRecovered, None) => format!("Recovered: {who} logs for the first time"),
+        (EventKind::AgentUnwatched, _) if event.cause == ENROLLED_ANEW => {
+            format!("Told twice: {who} was enrolled anew, and its silence goes on as one")
+        }
         (EventKind::AgentUnwatched, _) => {
             format!("No longer watched: {who} was taken off the list while silent")
         }

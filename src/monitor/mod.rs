@@ -33,7 +33,7 @@ pub mod words;
 use crate::config::Watch;
 use crate::journal::entities::{self, EntityRow};
 use crate::journal::incidents::{self, Stall};
-use crate::journal::{JournalError, events, listed};
+use crate::journal::{JournalError, events};
 use crate::record::{Change, EntityChange, IncidentChange, Recorder};
 use crate::source::{Source, SourceError};
 use beside::Beside;
@@ -111,7 +111,7 @@ impl Monitor {
             recorder,
             health,
         };
-        monitor.load_roster().await?;
+        monitor.load_roster(None).await?;
         monitor.load().await?;
         Ok(monitor)
     }
@@ -122,23 +122,12 @@ impl Monitor {
     /// When the journal fails; the monitor then works on as before.
     pub async fn replace(&mut self, setup: Setup) -> Result<(), JournalError> {
         self.checkpoint().await?;
-        self.setup = setup;
+        let before = std::mem::replace(&mut self.setup, setup);
         let Setup { watch, beside, lister, .. } = &self.setup;
         let named = beside.iter().chain(lister).map(|(name, _)| name.as_str());
         self.health.keep(&watch.name, Some(&watch.source), &named.collect::<Vec<_>>()).await;
-        self.load_roster().await?;
+        self.load_roster(Some(&before)).await?;
         self.load().await
-    }
-
-    /// Whom a source listed last; nobody where nobody is discovered any more.
-    async fn load_roster(&mut self) -> Result<(), JournalError> {
-        self.roster = Roster::default();
-        if self.setup.watch.discover.is_some() {
-            let name = self.setup.watch.name.clone();
-            let read = move |connection: &_| listed::of_watch(connection, &name);
-            self.roster = Roster::new(self.recorder.journal.write(read).await?);
-        }
-        Ok(())
     }
 
     async fn load(&mut self) -> Result<(), JournalError> {
@@ -173,7 +162,7 @@ impl Monitor {
     pub async fn run(mut self, mut setups: channel::Receiver<Setup>, mut stop: channel::Receiver<bool>) {
         while !*stop.borrow() && stop.has_changed().is_ok() {
             let asked = tokio::select! {
-                asked = self.ask() => Some(asked),
+                asked = self.ask(roll_call::PATIENCE) => Some(asked),
                 Ok(()) = setups.changed() => None,
                 _ = stop.changed() => None,
             };
@@ -214,22 +203,22 @@ impl Monitor {
         wait.unwrap_or(poll).min(poll).max(Duration::from_secs(1))
     }
 
-    /// One round.
+    /// One round, with the list of agents if that is due.
     ///
     /// # Errors
     /// When the source did not answer in full: then nobody was judged, and the source's incident is
     /// open.
     pub async fn round(&mut self) -> Result<(), SourceError> {
-        let (now, answered) = self.ask().await;
+        let (now, answered) = self.ask(roll_call::LONGEST).await;
         self.conclude(now, answered).await
     }
 
-    /// Asks the source; who must be judged, and at what time. Changes nothing but what the fleet was
-    /// seen doing, so it can be cut off before a reload or a stop.
-    async fn ask(&mut self) -> (DateTime<Utc>, Result<Vec<usize>, SourceError>) {
+    /// Asks the source; who must be judged, and at what time. Waits so long for a list of agents. Changes
+    /// nothing but what the fleet was seen doing, so it can be cut off before a reload or a stop.
+    async fn ask(&mut self, patience: Duration) -> (DateTime<Utc>, Result<Vec<usize>, SourceError>) {
         let wall = self.recorder.clock.now();
         let now = events::time(self.clock_guard.judging_time(events::millis(wall)));
-        self.call_roll(now).await;
+        self.call_roll(now, patience).await;
         if self.fleet.entities().is_empty() {
             return (now, self.setup.source.probe().await.map(|()| Vec::new()));
         }

@@ -1,5 +1,6 @@
 //! The words for the silence and the recovery of one entity. Pure.
 
+use log_monitor_channels::text::one_line;
 use log_monitor_channels::{Entity as Subject, Event, EventKind, Severity};
 
 use super::{LOOK_BACK, about, span};
@@ -123,5 +124,16 @@ pub fn unwatched(watch: &str, row: &EntityRow, now: i64) -> Event {
         detail: "It was taken off the agent list while it was silent, so its recovery will not be noticed."
             .to_owned(),
         ..about(watch, EventKind::AgentUnwatched, Severity::Info, now)
+    }
+}
+
+/// The event of an agent that was silent under two ids: it goes on as the silence of the `old` one.
+#[must_use]
+pub fn enrolled_anew(watch: &str, row: &EntityRow, old: &str, now: i64) -> Event {
+    let old = one_line(old, 80);
+    Event {
+        cause: "enrolled_anew".to_owned(),
+        detail: format!("It is the agent that was {old} before, whose silence goes on as one."),
+        ..unwatched(watch, row, now)
     }
 }

@@ -10,14 +10,14 @@ use log_monitor_channels::text::one_line;
 use log_monitor_channels::{Event, EventKind, Severity};
 
 use super::fleet::Fleet;
-use super::inventory::Changes;
+use super::inventory::{Changes, MOST_WHO_LOG};
 use super::source_health::Asked;
 use crate::config::Agent;
 use crate::config::duration::human;
 use crate::journal::events::time;
 use crate::source::SourceError;
 
-pub use agent::{changed, unwatched};
+pub use agent::{changed, enrolled_anew, unwatched};
 pub use pipeline::{flows_again, stalled};
 
 /// How far back the last known time of a silent entity is looked for.
@@ -26,8 +26,8 @@ pub const LOOK_BACK: Duration = Duration::from_secs(7 * 86400);
 /// How many entities are named in a list.
 const NAMED: usize = 10;
 
-/// The event of agents that left a source's list, were enrolled anew, or took another's name; `None`
-/// where there are only newcomers.
+/// The event of agents that left a source's list, were enrolled anew, took another's name, or are too many;
+/// `None` where there are only newcomers.
 #[must_use]
 pub fn inventory_changed(watch: &str, changes: &Changes, now: i64) -> Option<Event> {
     let mut parts = Vec::new();
@@ -45,6 +45,13 @@ pub fn inventory_changed(watch: &str, changes: &Changes, now: i64) -> Option<Eve
         let pair = |(new, other): &(Agent, String)| format!("{} (as {other})", agent_name(new));
         let who = listing(changes.twins.iter().map(pair));
         parts.push(format!("Has the name of another agent: {who}. Was a machine cloned or enrolled twice?"));
+    }
+    if changes.left_out > 0 {
+        parts.push(format!(
+            "More than {MOST_WHO_LOG} log: {} of them are not watched. Check first: does `entity_field` name what tells \
+             agents apart, and does somebody invent names?",
+            changes.left_out
+        ));
     }
     (!parts.is_empty()).then(|| Event {
         cause: "list_changed".to_owned(),

@@ -19,7 +19,7 @@ const MOST_MISSING: usize = 50;
 const BELIEVED_AFTER: i64 = 86_400_000;
 
 /// Who logs so long after it was first missing was not removed. (Clocks differ.)
-const STILL_LOGS: i64 = 2 * 60_000;
+pub const STILL_LOGS: i64 = 2 * 60_000;
 
 /// What is remembered from one list to the next.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

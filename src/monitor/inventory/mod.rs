@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, HashSet};
 use compact_str::CompactString;
 
 pub use self::doubt::Memory;
+use self::doubt::STILL_LOGS;
 use crate::config::matcher::Matcher;
 use crate::config::{Agent, Discover, ListedAs};
 use crate::source::Listed;
@@ -112,7 +113,7 @@ impl Roll<'_> {
         if doubt.is_some() {
             fates.iter_mut().filter(|fate| **fate == Fate::Gone).for_each(|fate| *fate = Fate::Waits);
         }
-        let changes = self.changes(&known, listed, absent.into_iter().zip(fates));
+        let changes = self.changes(&known, listed, absent.into_iter().zip(fates), doubt.is_some());
         Changes { left_out: memory.left_out(too_many), doubt, ..changes }
     }
 
@@ -177,6 +178,7 @@ impl Roll<'_> {
         known: &[&Agent],
         mut listed: BTreeMap<String, Agent>,
         fates: impl Iterator<Item = (&'k Agent, Fate)>,
+        doubted: bool,
     ) -> Changes {
         self.keep_probation(known, &mut listed);
         let mut changes = Changes::default();
@@ -185,6 +187,7 @@ impl Roll<'_> {
             match fate {
                 Fate::Renamed(new) => changes.renamed.push((agent.id.clone(), listed[&new].clone())),
                 Fate::Gone => changes.gone.push(agent.clone()),
+                Fate::MayBeRenamed | Fate::Waits if !doubted => stay.push(self.given_time(agent)),
                 Fate::MayBeRenamed | Fate::Logs | Fate::Waits => stay.push(agent.clone()),
             }
         }
@@ -193,6 +196,16 @@ impl Roll<'_> {
         listed.extend(stay.into_iter().map(|agent| (agent.id.clone(), agent)));
         changes.agents = listed.into_values().collect();
         changes
+    }
+
+    /// Whoever was removed is not silent: until the next list nobody is told so.
+    fn given_time(&self, agent: &Agent) -> Agent {
+        let mut agent = agent.clone();
+        if self.whole {
+            let next = self.now.saturating_add(millis(self.rules.every)).saturating_add(STILL_LOGS);
+            agent.listed.get_or_insert_default().watched_from = Some(next);
+        }
+        agent
     }
 
     /// Who is new, each with its probation; on the first list nobody has one.

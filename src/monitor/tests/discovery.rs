@@ -101,6 +101,17 @@ async fn a_removal_is_told_once_and_an_agent_that_is_enrolled_anew_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_removed_is_not_silent() {
+    let list = Arc::new(Lists::default());
+    list.set(&[("001", "web-01"), ("002", "web-02")]);
+    let mut world = world(&list).await;
+    world.minutes(25, &["001", "002"]).await;
+    list.set(&[("001", "web-01")]);
+    world.minutes(60, &["001"]).await;
+    assert_eq!(world.story().await, ["inventory_changed default"], "the list is ten minutes old at most");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_list_that_cannot_be_read_changes_nothing_and_a_restart_remembers_it() {
     let list = Arc::new(Lists::default());
     let agents: Vec<(String, String)> = (1..=10).map(|n| (format!("{n:03}"), format!("h{n}"))).collect();

@@ -26,6 +26,14 @@ pub fn calendar(reading: &mut Reading<'_>, class: &tables::Class) -> Option<Cale
         let help = "add `time_zone`, such as \"Europe/Rome\"";
         reading.findings.error(At::Place(window.from.span()), "windows of no time zone").help(help);
     }
+    if class.windows.is_empty() {
+        let zone = class.time_zone.as_ref().map(|zone| ("time_zone", zone.span()));
+        let file = class.holidays_file.as_ref().map(|file| ("holidays_file", file.span()));
+        for (key, place) in zone.into_iter().chain(file) {
+            let message = format!("`{key}` changes nothing without `windows`: logs are expected always");
+            reading.findings.warning(At::Place(place), message);
+        }
+    }
     (!windows.is_empty()).then_some(Calendar { zone: zone?, windows, holidays, pauses: Vec::new() })
 }
 

@@ -39,8 +39,8 @@ const ASKED_WHERE: usize = 10_000;
 /// A message does not wait longer than this to learn why.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// So many of the last documents are looked at.
-const LAST_WORDS: usize = 20;
+/// So many of the last documents are looked at: who is silenced may leave many behind.
+const LAST_WORDS: usize = 100;
 
 const DAY: i64 = 86_400_000;
 
@@ -191,11 +191,17 @@ impl Beside {
             Err(error) => tracing::warn!("cannot look for documents from the future: {error}"),
         }
         for (name, source) in &setup.beside {
-            let answered = match fleet.knows_nodes() || fleet.entities().len() > ASKED_WHERE {
-                true => source.probe().await,
-                false => gather::homes(&**source, fleet, now).await,
+            let asking = async {
+                match fleet.knows_nodes() || fleet.entities().len() > ASKED_WHERE {
+                    true => source.probe().await,
+                    false => gather::homes(&**source, fleet, now).await,
+                }
             };
-            self.answered.insert((name.clone(), What::Why), answered);
+            // Whoever is slow is not down: it is asked again, and no round waits for it.
+            match tokio::time::timeout(PATIENCE, asking).await {
+                Ok(answered) => drop(self.answered.insert((name.clone(), What::Why), answered)),
+                Err(_) => tracing::warn!("{name} does not say in time which nodes the agents send through"),
+            }
         }
     }
 
@@ -246,11 +252,13 @@ impl Beside {
         silent: &[usize],
         now: DateTime<Utc>,
     ) {
+        let rules = &setup.watch.suspicion;
         for at in silent {
             let entity = &fleet.entities()[*at];
-            match patiently(setup.source.last_words(&entity.key, now, LAST_WORDS)).await {
+            let Some(from) = Suspicion::earliest(entity.last_seen, rules) else { continue };
+            match patiently(setup.source.last_words(&entity.key, time(from), now, LAST_WORDS)).await {
                 Ok(words) => {
-                    let suspicion = Suspicion::of(words, entity.last_seen, &setup.watch.suspicion);
+                    let suspicion = Suspicion::of(words, entity.last_seen, rules);
                     self.findings.entry(*at).or_default().suspicion = suspicion;
                 }
                 Err(error) => return tracing::warn!("cannot look up what was logged last: {error}"),

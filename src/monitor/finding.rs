@@ -79,11 +79,18 @@ pub struct Suspicion {
 }
 
 impl Suspicion {
-    /// Those of the last documents that the rules name, up to `within` before the last sign of life
-    /// and at any time after it: what the manager writes about an agent is no sign of its life.
+    /// Since when documents count: up to `within` before the last sign of life, and at any time after it,
+    /// as what the manager writes about an agent is no sign of its life.
+    #[must_use]
+    pub fn earliest(last_seen: Option<i64>, rules: &Rules) -> Option<i64> {
+        let within = i64::try_from(rules.within.as_millis()).unwrap_or(i64::MAX / 4);
+        last_seen.map(|seen| seen.saturating_sub(within))
+    }
+
+    /// Those of the last documents that count and that the rules name.
     #[must_use]
     pub fn of(words: Vec<Word>, last_seen: Option<i64>, rules: &Rules) -> Option<Self> {
-        let earliest = last_seen? - i64::try_from(rules.within.as_millis()).unwrap_or(i64::MAX / 4);
+        let earliest = Self::earliest(last_seen, rules)?;
         let words: Vec<Word> = words
             .into_iter()
             .filter(|word| word.at >= earliest && rules.names(&word.rule, word.level, &word.groups))

@@ -147,7 +147,8 @@ pub struct Suspicion {
     pub rules: Vec<String>,
     /// Rules of Wazuh, by group.
     pub groups: Vec<String>,
-    /// Rules of this level or a higher one; 0 = none.
+    /// Rules of this level or a higher one, up to 16; 0 = none.
+    #[serde(deserialize_with = "level")]
     pub level: u8,
     /// An alert of them counts if it came at most so long before the last log.
     pub within: Positive,
@@ -281,6 +282,14 @@ fn several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error
     match usize::deserialize(deserializer)? {
         count @ 2.. => Ok(count),
         _ => Err(de::Error::custom("must be at least 2: one agent is no pipeline")),
+    }
+}
+
+/// Wazuh 4.x and 5.0: `<rule level>` is 0 to 16.
+fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    match u8::deserialize(deserializer)? {
+        level @ 0..=16 => Ok(level),
+        _ => Err(de::Error::custom("there is no level above 16")),
     }
 }
 

@@ -98,6 +98,41 @@ fn maintenance_is_read_and_each_mistake_in_it_is_told() {
 }
 
 #[test]
+fn a_time_zone_or_holidays_without_windows_are_a_warning_at_their_place() {
+    let tables = TABLES.replace("API_PASSWORD", "CARGO_PKG_NAME");
+    let class = "[[watches.default.classes]]\nmatch = { name = \"web-*\" }\ntime_zone = \"Europe/Rome\"\n\
+                 holidays_file = \"@/agents.csv\"\n";
+    let place = Place::new().toml(&format!("{tables}{class}"));
+    let told = place.lines(&place.load_with(&default_channels(), &default_sources()));
+    for (at, key) in [("m.toml:13:13", "time_zone"), ("m.toml:14:17", "holidays_file")] {
+        let warning = format!("warning: {at}: `{key}` changes nothing without `windows`");
+        assert!(told.iter().any(|line| line.starts_with(&warning)), "{told:#?}");
+    }
+}
+
+#[test]
+fn rules_of_suspicion_are_read_and_each_mistake_in_them_is_told() {
+    let of = |keys: &str| format!("[watches.default.suspicion]\n{keys}");
+    let good = "rules = [\"1000*\"]\ngroups = []\nlevel = 0\nwithin = \"1h\"\nseverity = \"critical\"";
+    assert!(sources(&of(good)).is_ok());
+    for (bad, place, said) in [
+        ("severity = \"hgh\"", "12:12", "hgh"),
+        ("level = 17", "12:9", "no level above 16"),
+        ("level = \"high\"", "12:9", "level"),
+        ("rules = \"505\"", "12:9", "rules"),
+        ("within = \"0s\"", "12:10", "within"),
+        ("groups = [\"a\"]\nrule = [\"505\"]", "13:1", "unknown key `rule`"),
+    ] {
+        let errors = sources(&of(bad)).unwrap_err();
+        assert_eq!(errors.len(), 1, "{bad}: {errors:?}");
+        assert!(
+            errors[0].contains(&format!("m.toml:{place}")) && errors[0].contains(said),
+            "{bad}: {errors:?}"
+        );
+    }
+}
+
+#[test]
 fn dependencies_are_read_and_a_number_that_means_nothing_is_told() {
     let of = |need: &str| {
         format!(

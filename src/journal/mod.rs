@@ -24,6 +24,7 @@ pub mod messages;
 pub mod meta;
 pub mod past;
 pub mod prune;
+pub mod quiet;
 mod schema;
 #[cfg(test)]
 mod tests;

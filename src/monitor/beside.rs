@@ -13,6 +13,7 @@ use super::counting::Looks;
 use super::finding::{Blind, Finding, Flapping, Suspicion};
 use super::fleet::{Fleet, threshold};
 use super::gather;
+use super::maintenance::Windows;
 use super::source_health::{Asked, SourceHealth};
 use super::verdict::Transition;
 use super::words;
@@ -126,6 +127,14 @@ impl Beside {
                 }
             }
             Err(error) => tracing::error!("cannot read why agents were told to be silent: {error}"),
+        }
+    }
+
+    /// Which maintenance ended before the silences that are told.
+    pub fn name_maintenance(&mut self, windows: &Windows, fleet: &Fleet, now: i64) {
+        for (at, finding) in &mut self.findings {
+            let ended = fleet.entities()[*at].last_seen.and_then(|seen| windows.ended(*at, seen, now));
+            finding.maintenance = ended;
         }
     }
 

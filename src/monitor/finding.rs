@@ -5,6 +5,7 @@ use log_monitor_channels::text::one_line;
 
 use super::cause::Cause;
 use super::fleet::flaps::hold;
+use super::maintenance::Window;
 use super::words::span;
 use crate::clock::written;
 use crate::config::Suspicion as Rules;
@@ -25,6 +26,8 @@ pub struct Finding {
     pub flapping: Option<Flapping>,
     /// How much of its silence is filled by now, once it logs again.
     pub blind: Option<Blind>,
+    /// The maintenance that ended before it was told.
+    pub maintenance: Option<Window>,
     /// What ends now was no silence: it logged too little.
     pub logged_too_little: bool,
 }

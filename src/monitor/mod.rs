@@ -21,6 +21,7 @@ pub(crate) mod fixtures;
 pub mod fleet;
 pub mod gather;
 pub mod inventory;
+mod maintenance;
 pub mod pipeline;
 pub mod roll_call;
 mod round;
@@ -33,12 +34,14 @@ pub mod words;
 use crate::config::Watch;
 use crate::journal::entities::{self, EntityRow};
 use crate::journal::incidents::{self, Stall};
+use crate::journal::quiet::{self, Quiet};
 use crate::journal::{JournalError, events};
 use crate::record::{Change, EntityChange, IncidentChange, Recorder};
 use crate::source::{Source, SourceError};
 use beside::Beside;
 use clock_guard::ClockGuard;
 use fleet::Fleet;
+use maintenance::Windows;
 use pipeline::{Common, Sorted};
 use roll_call::Roster;
 use round::Round;
@@ -82,6 +85,10 @@ pub struct Monitor {
     stalls: BTreeMap<Common, Stall>,
     /// What helps to explain what the round tells.
     beside: Beside,
+    /// When who is in maintenance.
+    maintenance: Windows,
+    /// Of which silences nothing is said for a while, as the journal knows it; `None` = not known.
+    quiet: Option<BTreeMap<i64, Quiet>>,
     /// The end of the last good round's window; `None` before the first.
     good_until: Option<DateTime<Utc>>,
     saved: Option<DateTime<Utc>>,
@@ -105,6 +112,8 @@ impl Monitor {
             clock_guard: ClockGuard::new(now),
             stalls: BTreeMap::new(),
             beside: Beside::default(),
+            maintenance: Windows::default(),
+            quiet: None,
             good_until: None,
             saved: None,
             setup,
@@ -149,6 +158,8 @@ impl Monitor {
         self.beside = Beside::default();
         let in_file = self.setup.watch.agents.clone();
         let agents = inventory::together(in_file, self.roster.listed.clone());
+        self.maintenance = Windows::new(&self.setup.watch.maintenance, &agents);
+        self.quiet = None;
         let (mut fleet, gone) = Fleet::new(&Watch { agents, ..self.setup.watch.clone() }, rows);
         fleet.remember_silences(&silences);
         let_go(&self.recorder, &self.setup.watch.name, gone).await?;
@@ -227,6 +238,7 @@ impl Monitor {
         let answered = gather::gather(&*source, &mut self.fleet, self.good_until, now, horizon).await;
         if let Ok(suspects) = &answered {
             self.beside.look(&self.setup, &self.recorder, &mut self.fleet, suspects, now).await;
+            self.beside.name_maintenance(&self.maintenance, &self.fleet, events::millis(now));
         }
         (now, answered)
     }
@@ -267,6 +279,9 @@ impl Monitor {
             self.fleet.put_back(&self.not_silent(&suspects), events::millis(now));
         }
         self.good_until = Some(now);
+        if let Err(error) = self.keep_quiet(events::millis(now)).await {
+            tracing::error!("watch {}: {error}", self.setup.watch.name);
+        }
         self.checkpoint_if_due(now).await;
         Ok(())
     }
@@ -330,6 +345,18 @@ impl Monitor {
         for ((common, _), incident) in sorted.stalled.iter().zip(incidents) {
             self.stalls.extend(incident.map(|incident| (common.clone(), Stall { incident, opened: now })));
         }
+    }
+
+    /// Writes down when nothing is to be said of which silences, where that has changed.
+    async fn keep_quiet(&mut self, now: i64) -> Result<(), JournalError> {
+        let quiet = self.maintenance.quiet(&self.fleet, now);
+        if self.quiet.as_ref() == Some(&quiet) {
+            return Ok(());
+        }
+        let (watch, all) = (self.setup.watch.name.clone(), quiet.values().cloned().collect::<Vec<_>>());
+        self.recorder.journal.write(move |connection| quiet::replace(connection, &watch, &all)).await?;
+        self.quiet = Some(quiet);
+        Ok(())
     }
 
     async fn checkpoint_if_due(&mut self, now: DateTime<Utc>) {

@@ -11,6 +11,7 @@ use crate::journal::events::time;
 use crate::monitor::cause::TOO_FEW;
 use crate::monitor::finding::{Finding, Flapping, Suspicion};
 use crate::monitor::fleet::{self, Entity};
+use crate::monitor::maintenance::Window;
 use crate::monitor::verdict::Transition;
 
 const FIRST_CHECK: &str = "Check first: is the machine up, is its Wazuh agent running and connected, \
@@ -54,7 +55,8 @@ fn silent(
     let (usual, what) = what(entity, policy, transition, finding, now);
     let suspicion = finding.suspicion.as_ref();
     let flapping = finding.flapping.map(Flapping::sentence);
-    let parts = [Some(what), flapping, suspicion.map(Suspicion::sentence)];
+    let maintenance = finding.maintenance.as_ref().map(Window::sentence);
+    let parts = [Some(what), maintenance, flapping, suspicion.map(Suspicion::sentence)];
     let severity = suspicion.map_or(policy.severity, |suspicion| policy.severity.max(suspicion.severity));
     Event {
         since: entity.last_seen.map(time),

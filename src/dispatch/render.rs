@@ -7,6 +7,7 @@ use std::time::Duration;
 use log_monitor_channels::text::one_line;
 use log_monitor_channels::{Entity, Event, EventKind, MessageKind};
 
+use super::causes;
 use crate::clock::written;
 use crate::config::duration::human;
 
@@ -69,6 +70,7 @@ pub fn message(events: &[Event], facts: &Facts<'_>) -> (String, String) {
         one_title(first, facts)
     } else {
         list(&mut body, events, facts.max_items);
+        causes::check(&mut body, events);
         many_title(events, first)
     };
     if !facts.still_open.is_empty() {
@@ -149,8 +151,8 @@ fn many_title(events: &[Event], first: &Event) -> String {
     let same = events.iter().all(|event| event.scope == first.scope);
     let scope = if same { one_line(&first.scope, 80) } else { "several watches".to_owned() };
     match first.kind {
-        EventKind::AgentSilent => format!("Silent: {count} agents of {scope}"),
-        EventKind::AgentStillSilent => format!("Still silent: {count} agents of {scope}"),
+        EventKind::AgentSilent => causes::title(events, &scope, false),
+        EventKind::AgentStillSilent => causes::title(events, &scope, true),
         EventKind::AgentRecovered => format!("Recovered: {count} agents of {scope} log again"),
         EventKind::AgentUnwatched => format!("No longer watched: {count} silent agents of {scope}"),
         EventKind::SourceDown => format!("Source down: {count} sources cannot be read"),
@@ -207,7 +209,7 @@ fn list(body: &mut String, events: &[Event], max_items: usize) {
             .map_or_else(|| "never seen".to_owned(), |since| format!("last log {}", written(since)));
         match event.entity {
             Some(_) if is_about_agent(event) => {
-                let _ = writeln!(body, "- {who}, {last}");
+                let _ = writeln!(body, "- {who}, {last}{}", causes::of_one(event));
             }
             _ => {
                 let _ = writeln!(body, "- {who}: {}", event.detail);

@@ -52,6 +52,9 @@ impl Facts<'_> {
 /// The cause of an end that is no recovery: the source or channel was taken out of the configuration.
 pub const NO_LONGER_CONFIGURED: &str = "no_longer_configured";
 
+/// The cause of a failure of our own: a monitor that panicked.
+pub const CRASHED: &str = "crashed";
+
 /// The cause of a silence that is none: it logs, but less than it should.
 pub const TOO_FEW: &str = "volume_too_low";
 
@@ -136,6 +139,9 @@ fn one_title(event: &Event, facts: &Facts<'_>) -> String {
         (EventKind::MonitoringResumed, long) => {
             let long = long.unwrap_or_else(|| "a while".to_owned());
             format!("Monitoring resumed: log-monitor was away for {long}")
+        }
+        (EventKind::SetupFailed, _) if event.cause == CRASHED => {
+            format!("Monitor crashed: that of {who} is started again")
         }
         (EventKind::SetupFailed, _) => format!("Setup failed: {who}"),
         (EventKind::ChannelUnhealthy, _) => format!("Channel unhealthy: {who} ({})", event.cause),

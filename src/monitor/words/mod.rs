@@ -162,11 +162,14 @@ pub fn about(scope: &str, kind: EventKind, severity: Severity, now: i64) -> Even
     }
 }
 
-/// With a capital and a full stop: errors are written to read after "failed to".
+/// With a capital and a full stop, unless it ends with a question: errors are written to read after "failed
+/// to".
 fn sentence(text: &str) -> String {
-    let mut letters = text.trim_end_matches('.').chars();
+    let text = text.trim_end_matches('.');
+    let mut letters = text.chars();
     let first = letters.next().into_iter().flat_map(char::to_uppercase);
-    first.chain(letters).chain(['.']).collect()
+    let end = (!text.ends_with('?')).then_some('.');
+    first.chain(letters).chain(end).collect()
 }
 
 /// A time in milliseconds, as one says it.

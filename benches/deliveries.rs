@@ -129,6 +129,7 @@ fn route() -> Route {
     Route {
         name: "catch_all".to_owned(),
         matcher: Matcher::default(),
+        active: None,
         steps: vec![Step {
             to: vec!["hook".to_owned()],
             need: Need::Any,
@@ -136,6 +137,7 @@ fn route() -> Route {
         }],
         reminders: Reminders::default(),
         group: Group { burst: u32::MAX, interval: Duration::ZERO, max_items: 20 },
+        quiet: None,
         stop: false,
     }
 }

@@ -320,11 +320,20 @@ async fn whoever_the_wazuh_server_lists_is_watched_beside_the_agent_file() {
     assert_eq!(world.slack_texts(), ["Silent: 003 fw-milan has never been seen logging"]);
     let known = world.run(&["agents", "--json"]).await;
     assert!(known.stdout.contains("fw-milan"), "the journal knows whom the server listed: {}", known.stdout);
+    let agents = world.run(&["agents"]).await.stdout;
+    let version = |id: &str| agents.lines().find(|line| line.contains(id)).unwrap().split_whitespace().last();
+    assert_eq!(
+        [version("LABEL"), version("001"), version("003")],
+        [Some("VERSION"), Some("-"), Some("v4.14.5")]
+    );
     let explained = world.run(&["explain", "fw-milan"]).await;
     assert_eq!(explained.code, 0, "{}", explained.stderr);
-    for said in
-        ["silent, incident 1", "wazuh (indexer: decides who is silent): answers", "lists who is watched"]
-    {
+    for said in [
+        "003 fw-milan of watch default, agent v4.14.5",
+        "silent, incident 1",
+        "wazuh (indexer: decides who is silent): answers",
+        "lists who is watched",
+    ] {
         assert!(explained.stdout.contains(said), "{said}: {}", explained.stdout);
     }
     let before = world.run(&["explain", "fw-milan", "--at", "2026-01-01 03:00"]).await;

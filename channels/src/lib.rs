@@ -29,7 +29,7 @@ pub mod webhook;
 
 pub use error::{BuildError, DeliveryError, Reason};
 pub use event::{Entity, Event, EventKind, Severity};
-pub use notification::{MessageKind, Notification, Receipt};
+pub use notification::{Link, MessageKind, Notification, OnResolve, Receipt};
 pub use notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 pub use registry::Registry;
 pub use secret::Secret;

@@ -36,7 +36,7 @@ impl Notifier for Log {
     async fn notify(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
         let title = text::one_line(&notification.title, usize::MAX);
         // Indented, so that no line of it can pass for an entry of its own.
-        let body = text::plain(&notification.body).replace('\n', "\n    ");
+        let body = text::plain(&notification.text(usize::MAX)).replace('\n', "\n    ");
         match (notification.kind, notification.severity) {
             (MessageKind::Firing | MessageKind::Reminder, severity) if severity >= Severity::High => {
                 tracing::error!(channel = self.name, "{title}\n    {body}");

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, Severity};
+use crate::text::shorten;
 
 /// The part a message plays in an incident's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -57,8 +58,11 @@ pub struct Notification {
     pub severity: Severity,
     /// One line that alone tells who, what and since when.
     pub title: String,
-    /// The rest, plain text with `\n` line ends. Never empty.
+    /// The rest, plain text with `\n` line ends, without the links. Never empty. Take it from
+    /// [`text`](Self::text), which shortens it and adds them.
     pub body: String,
+    /// Where people see more, the most useful first.
+    pub links: Vec<Link>,
     /// The name of this installation of log-monitor.
     pub installation: String,
     /// When the message was written (not this try).
@@ -75,8 +79,48 @@ pub struct Notification {
     pub fallback_reason: Option<String>,
     /// What this same channel answered to the firing, for edits, threads and `References`.
     pub in_reply_to: Option<Receipt>,
+    /// A resolution of everything that its firing told: what the vendor shows of it may be closed, or
+    /// edited to say that it is over.
+    pub all_over: bool,
     /// The vendor refused the full message as such: send the plain short form of it.
     pub short: bool,
+}
+
+impl Notification {
+    /// Body and links, at most `max` characters: what is too long is cut at the end of the body, and the
+    /// links stay as far as there is room for them.
+    #[must_use]
+    pub fn text(&self, max: usize) -> String {
+        let mut links = String::new();
+        for link in &self.links {
+            let line = format!("\n{}: {}", link.title, link.url);
+            if links.chars().count() + line.chars().count() <= max / 2 {
+                links += &line;
+            }
+        }
+        let body = shorten(self.body.trim(), max - links.chars().count());
+        body + &links
+    }
+}
+
+/// How a resolution is shown, where the vendor has both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnResolve {
+    /// A message of its own, which answers the firing where the vendor has threads.
+    #[default]
+    Reply,
+    /// The firing's own message is changed to say that all of it is over.
+    Edit,
+}
+
+/// A place to see more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// What is there, on one line: `Dashboard`.
+    pub title: String,
+    /// Its address, `https` or `http`, percent-encoded.
+    pub url: String,
 }
 
 /// What the vendor answered when it accepted.
@@ -93,5 +137,21 @@ impl Receipt {
     #[must_use]
     pub fn line(line: impl Into<String>) -> Self {
         Self { reference: serde_json::Value::Null, line: line.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::sample;
+
+    #[test]
+    fn what_is_too_long_is_cut_before_the_link() {
+        let link = Link { title: "Dashboard".to_owned(), url: "https://wazuh.example/?agent=007".to_owned() };
+        let notification = Notification { body: "word ".repeat(100), links: vec![link], ..sample() };
+        let text = notification.text(120);
+        assert!(text.chars().count() <= 120 && text.starts_with("word word"), "{text}");
+        assert!(text.ends_with("…\nDashboard: https://wazuh.example/?agent=007"), "{text}");
+        assert!(!notification.text(40).contains("http"), "half a link is none");
     }
 }

@@ -66,12 +66,19 @@ pub trait ChannelKind: 'static {
 pub struct Capabilities {
     /// A resolution answers its firing in a thread.
     pub thread: bool,
+    /// A resolution can take the place of its firing, where the channel is configured so.
+    pub edit: bool,
+    /// The vendor keeps a state of its own, which a resolution closes.
+    pub resolve: bool,
     /// The vendor recognises a repeated idempotency key.
     pub idempotent: bool,
     /// The most characters that a body may have; the framework shortens to it.
     pub max_body: Option<usize>,
     /// The vendor wants messages one after the other.
     pub ordered: bool,
+    /// The vendor takes a firing for over unless it hears of it again this often: until its end the
+    /// framework repeats it, with the same idempotency key.
+    pub keep_alive: Option<Duration>,
 }
 
 /// A problem in a channel's table that [`ChannelKind::validate`] found.

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::event::{Event, Severity};
-use crate::notification::{MessageKind, Notification};
+use crate::notification::{Link, MessageKind, Notification};
 
 /// A message as programs get it.
 #[derive(Debug, Serialize)]
@@ -23,6 +23,9 @@ pub struct Payload<'a> {
     /// The rest, plain text. Absent in the short form.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<&'a str>,
+    /// Where people see more. Absent when there is nothing.
+    #[serde(skip_serializing_if = "<[Link]>::is_empty")]
+    pub links: &'a [Link],
     /// The name of this installation.
     pub installation: &'a str,
     /// When the message was written.
@@ -52,6 +55,7 @@ impl<'a> Payload<'a> {
             severity: notification.severity,
             title: &notification.title,
             body: full.then_some(&notification.body),
+            links: &notification.links,
             installation: &notification.installation,
             created_at: notification.created_at,
             idempotency_key: &notification.idempotency_key,

@@ -1,6 +1,7 @@
 //! The one list of kinds. Everything that lists, checks or builds channels reads it.
 
-use schemars::generate::SchemaSettings;
+use schemars::generate::{SchemaGenerator, SchemaSettings};
+use schemars::{JsonSchema, Schema};
 use serde::de::Deserialize;
 use toml::Spanned;
 use toml::de::{DeValue, Error as TomlError, ValueDeserializer};
@@ -52,7 +53,7 @@ type Decode = fn(Spanned<DeValue<'_>>) -> Result<Box<dyn Decoded>, TomlError>;
 pub struct Kind {
     name: &'static str,
     capabilities: Capabilities,
-    schema: fn() -> serde_json::Value,
+    schema: fn(&mut SchemaGenerator) -> Schema,
     decode: Decode,
 }
 
@@ -61,10 +62,7 @@ impl Kind {
         Self {
             name: K::KIND,
             capabilities: K::capabilities(),
-            schema: || {
-                let generator = SchemaSettings::draft2020_12().into_generator();
-                generator.into_root_schema_for::<K::Config>().to_value()
-            },
+            schema: K::Config::json_schema,
             decode: |table| {
                 let config = K::Config::deserialize(ValueDeserializer::from(table))?;
                 Ok(Box::new(Config::<K>(config)))
@@ -87,7 +85,15 @@ impl Kind {
     /// JSON Schema (2020-12) of its table, `kind` excepted.
     #[must_use]
     pub fn schema(&self) -> serde_json::Value {
-        (self.schema)()
+        let mut generator = SchemaSettings::draft2020_12().into_generator();
+        let mut schema = self.schema_in(&mut generator);
+        schema.insert("$defs".to_owned(), generator.take_definitions(true).into());
+        schema.to_value()
+    }
+
+    /// The same as a part of a larger schema; what it refers to is added to `generator`.
+    pub fn schema_in(&self, generator: &mut SchemaGenerator) -> Schema {
+        (self.schema)(generator)
     }
 
     /// Reads a channel's table, without its `kind` key.

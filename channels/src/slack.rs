@@ -224,8 +224,10 @@ fn blocks(notification: &Notification) -> Vec<Value> {
     };
     let title = within(&format!("{mark}{}", one_line(&notification.title, MAX_HEADER)), MAX_HEADER);
     let mut blocks = vec![json!({ "type": "header", "text": plain(&title) })];
-    blocks
-        .extend(sections(&notification.body).map(|text| json!({ "type": "section", "text": plain(&text) })));
+    blocks.extend(
+        sections(&notification.text(SECTION * MAX_SECTIONS))
+            .map(|text| json!({ "type": "section", "text": plain(&text) })),
+    );
     let time = notification.created_at.format("%Y-%m-%d %H:%M:%S UTC");
     let attempt =
         if notification.attempt > 1 { format!(", try {}", notification.attempt) } else { String::new() };
@@ -239,9 +241,8 @@ fn plain(text: &str) -> Value {
     json!({ "type": "plain_text", "text": text, "emoji": false })
 }
 
-/// The body in pieces that fit a section each; what does not fit ten of them is cut with a mark.
+/// The body in pieces that fit a section each.
 fn sections(body: &str) -> impl Iterator<Item = String> {
-    let body = shorten(body.trim(), SECTION * MAX_SECTIONS);
     let letters: Vec<char> = body.chars().collect();
     let pieces: Vec<String> =
         letters.chunks(SECTION).map(|piece| safe(&piece.iter().collect::<String>())).collect();

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
+use log_monitor_channels::text::one_line;
 use serde::Serialize;
 
 use super::Session;
@@ -34,6 +35,8 @@ struct Shown {
     watch: String,
     id: String,
     label: String,
+    /// Of its Wazuh agent, where a list says it.
+    version: Option<String>,
     state: &'static str,
     last_seen: Option<DateTime<Utc>>,
     interval_seconds: u64,
@@ -90,6 +93,7 @@ fn shown(watch: &Watch, agent: &Agent, row: Option<&EntityRow>) -> Shown {
         watch: watch.name.clone(),
         id: agent.id.clone(),
         label: agent.label.clone(),
+        version: agent.version().map(str::to_owned),
         state,
         last_seen,
         interval_seconds: policy.interval.as_secs(),
@@ -106,8 +110,12 @@ fn show(shown: &[Shown], args: &Args) -> Exit {
         return super::exit::print_json(shown);
     }
     let now = Utc::now();
-    let mut rows =
-        table(&["watch", "id", "label", "state", "last seen", "silent after", "class", "next check"]);
+    let header =
+        ["watch", "id", "label", "state", "last seen", "silent after", "class", "next check", "version"];
+    // Nobody keeps versions in an agent file.
+    let with_version = shown.iter().any(|agent| agent.version.is_some());
+    let columns = if with_version { header.len() } else { header.len() - 1 };
+    let mut rows = table(&header[..columns]);
     for agent in shown {
         let due = match agent.next_check {
             Some(at) if at > now => format!("in {}", human((at - now).to_std().unwrap_or_default())),
@@ -115,10 +123,10 @@ fn show(shown: &[Shown], args: &Args) -> Exit {
             None => "every round".to_owned(),
         };
         let seconds = std::time::Duration::from_secs;
-        rows.add_row([
+        let cells = [
             agent.watch.clone(),
             agent.id.clone(),
-            log_monitor_channels::text::one_line(&agent.label, 40),
+            one_line(&agent.label, 40),
             agent.state.to_owned(),
             moment(agent.last_seen, now),
             format!(
@@ -128,7 +136,9 @@ fn show(shown: &[Shown], args: &Args) -> Exit {
             ),
             agent.class.map_or_else(|| "-".to_owned(), |class| class.to_string()),
             due,
-        ]);
+            agent.version.as_deref().map_or_else(|| "-".to_owned(), |version| one_line(version, 20)),
+        ];
+        rows.add_row(cells.into_iter().take(columns));
     }
     print(rows, "no agents");
     Exit::Ok

@@ -11,7 +11,7 @@ use super::Session;
 use super::exit::Exit;
 use super::table::{print, say, table};
 use crate::app::parts::Parts;
-use crate::config::Settings;
+use crate::config::{Settings, example, suggest, tables};
 use crate::dispatch::render::{self, Facts};
 use crate::monitor::words;
 
@@ -20,6 +20,9 @@ use crate::monitor::words;
 pub enum Command {
     /// The kinds that are compiled in
     Kinds {
+        /// One kind as a table to copy: every key with what it means and its default
+        #[arg(long, value_name = "KIND")]
+        doc: Option<String>,
         /// As JSON
         #[arg(long)]
         json: bool,
@@ -76,7 +79,8 @@ struct Tested {
 /// Does what the subcommand says.
 pub async fn run(session: &Session<'_>, command: Command) -> Exit {
     match command {
-        Command::Kinds { json } => kinds(session, json),
+        Command::Kinds { doc: Some(kind), .. } => document(session, &kind),
+        Command::Kinds { doc: None, json } => kinds(session, json),
         Command::List { json } => match session.settings() {
             Ok(settings) => list(&settings, json),
             Err(exit) => exit,
@@ -113,6 +117,19 @@ fn kinds(session: &Session<'_>, json: bool) -> Exit {
         }
     }
     print(rows, "no kinds are compiled in");
+    Exit::Ok
+}
+
+fn document(session: &Session<'_>, kind: &str) -> Exit {
+    let registry = session.app.channels();
+    let Some(kind) = registry.get(kind) else {
+        let names = registry.iter().map(log_monitor_channels::registry::Kind::name);
+        let help = suggest::help(kind, names).map(|help| format!("; {help}")).unwrap_or_default();
+        eprintln!("error: unknown kind `{kind}`{help}");
+        return Exit::Failed;
+    };
+    let own = tables::schema_of::<tables::Channel>();
+    say(example::table("channels", kind.name(), &kind.schema(), &own).trim_end());
     Exit::Ok
 }
 
@@ -231,6 +248,8 @@ fn sample(kind: EventKind, installation: &str) -> Notification {
         possible_duplicate: false,
         fallback_reason: None,
         in_reply_to: None,
+        all_over: false,
+        links: Vec::new(),
         short: false,
     }
 }

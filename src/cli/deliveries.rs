@@ -8,14 +8,20 @@ use serde::Serialize;
 
 use super::Session;
 use super::exit::Exit;
-use super::table::{print, table};
+use super::table::{print, say, table};
 use crate::clock::written;
-use crate::journal::events::time;
-use crate::journal::{JournalError, open_read_only};
+use crate::journal::events::{millis, time};
+use crate::journal::{JournalError, deliveries, edit, open_read_only};
 
 /// Arguments of `deliveries`.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Only what no channel took
+    #[arg(long)]
+    failed: bool,
     /// At most this many, the newest first
     #[arg(long, default_value_t = 50, value_name = "N")]
     limit: usize,
@@ -25,6 +31,16 @@ pub struct Args {
     /// As JSON
     #[arg(long)]
     json: bool,
+}
+
+/// Subcommands of `deliveries`.
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Send a failed delivery again; a daemon that runs does it within seconds
+    Retry {
+        /// Its number
+        id: i64,
+    },
 }
 
 /// A delivery as `--json` prints it.
@@ -61,7 +77,10 @@ pub fn run(session: &Session<'_>, args: &Args) -> Exit {
         Ok(settings) => settings,
         Err(exit) => return exit,
     };
-    match read(&settings.journal, args.limit) {
+    if let Some(Command::Retry { id }) = args.command {
+        return retry(&settings.journal, id);
+    }
+    match read(&settings.journal, args) {
         Ok(shown) => show(&shown, args),
         Err(error) => {
             eprintln!("error: journal {}: {error}", settings.journal.display());
@@ -70,28 +89,45 @@ pub fn run(session: &Session<'_>, args: &Args) -> Exit {
     }
 }
 
-fn read(path: &Path, limit: usize) -> Result<Vec<Shown>, JournalError> {
+fn retry(journal: &Path, id: i64) -> Exit {
+    let now = millis(Utc::now());
+    match edit(journal, |db| deliveries::retry(db, id, now)) {
+        Ok(true) => say(format!("delivery {id} is sent again")),
+        Ok(false) => {
+            eprintln!("error: no delivery {id} has failed; `deliveries --failed` lists those that have");
+            return Exit::Failed;
+        }
+        Err(error) => {
+            eprintln!("error: journal {}: {error}", journal.display());
+            return Exit::Failed;
+        }
+    }
+    Exit::Ok
+}
+
+fn read(path: &Path, args: &Args) -> Result<Vec<Shown>, JournalError> {
     if !path.exists() {
         return Ok(Vec::new());
     }
     let connection = open_read_only(path)?;
-    let mut deliveries = list(&connection, limit)?;
+    let mut deliveries = list(&connection, args)?;
     for delivery in &mut deliveries {
         delivery.attempts = attempts(&connection, delivery.id)?;
     }
     Ok(deliveries)
 }
 
-fn list(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<Shown>> {
+fn list(connection: &Connection, args: &Args) -> rusqlite::Result<Vec<Shown>> {
     connection
         .prepare(
-            "SELECT delivery.id, message.id AS message, route, kind, topic, delivery.step + 1 AS step, channel, state, reason,
+            "SELECT delivery.id, message.id AS message, route, kind, topic, delivery.step + 1 AS step, channel, state,
+                    COALESCE(reason, held_by) AS reason,
                     json_extract(receipt, '$.line') AS receipt, not_before, message.created,
                     (SELECT COUNT(*) FROM message_event WHERE message_event.message = message.id) AS events
              FROM delivery JOIN message ON message.id = delivery.message
-             ORDER BY delivery.id DESC LIMIT ?1",
+             WHERE state = 'failed' OR NOT ?2 ORDER BY delivery.id DESC LIMIT ?1",
         )?
-        .query_map(params![limit as i64], |row| {
+        .query_map(params![args.limit as i64, args.failed], |row| {
             let state: String = row.get("state")?;
             let waits = matches!(state.as_str(), "pending" | "waiting");
             Ok(Shown {

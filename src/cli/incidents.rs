@@ -7,7 +7,8 @@ use super::Session;
 use super::exit::Exit;
 use super::table::{moment, print, table};
 use crate::clock::written;
-use crate::journal::events::time;
+use crate::journal::acks::{self, Ack};
+use crate::journal::events::{millis, time};
 use crate::journal::incidents::{self, IncidentRow};
 use crate::journal::{JournalError, open_read_only};
 
@@ -41,6 +42,15 @@ struct Shown {
     opened: DateTime<Utc>,
     closed: Option<DateTime<Utc>>,
     outcome: Option<String>,
+    /// Who takes care of it, until when, and why.
+    acknowledged: Option<Acknowledged>,
+}
+
+#[derive(Debug, Serialize)]
+struct Acknowledged {
+    by: String,
+    until: DateTime<Utc>,
+    reason: String,
 }
 
 /// Lists incidents.
@@ -62,11 +72,17 @@ fn read(path: &std::path::Path, args: &Args) -> Result<Vec<Shown>, JournalError>
     if !path.exists() {
         return Ok(Vec::new());
     }
-    let rows = incidents::list(&open_read_only(path)?, args.all, args.limit)?;
-    Ok(rows.into_iter().map(shown).collect())
+    let db = open_read_only(path)?;
+    let now = millis(Utc::now());
+    let rows = incidents::list(&db, args.all, args.limit)?;
+    let shown = |row: IncidentRow| {
+        let ack = if row.closed.is_none() { acks::of(&db, row.id, now)? } else { None };
+        Ok(shown(row, ack))
+    };
+    Ok(rows.into_iter().map(shown).collect::<rusqlite::Result<_>>()?)
 }
 
-fn shown(row: IncidentRow) -> Shown {
+fn shown(row: IncidentRow, ack: Option<Ack>) -> Shown {
     let some = |text: String| (!text.is_empty()).then_some(text);
     Shown {
         id: row.id,
@@ -81,6 +97,11 @@ fn shown(row: IncidentRow) -> Shown {
         opened: time(row.opened),
         closed: row.closed.map(time),
         outcome: row.outcome,
+        acknowledged: ack.map(|ack| Acknowledged {
+            by: ack.author,
+            until: time(ack.until),
+            reason: ack.reason,
+        }),
     }
 }
 
@@ -89,7 +110,8 @@ fn show(shown: &[Shown], args: &Args) -> Exit {
         return super::exit::print_json(shown);
     }
     let now = Utc::now();
-    let mut rows = table(&["id", "about", "severity", "cause", "last log / since", "opened", "closed"]);
+    let mut rows =
+        table(&["id", "about", "severity", "cause", "last log / since", "opened", "closed", "care"]);
     for incident in shown {
         let name = |text: &Option<String>| text.clone().unwrap_or_default();
         let about = format!(
@@ -107,6 +129,7 @@ fn show(shown: &[Shown], args: &Args) -> Exit {
             moment(incident.since, now),
             written(incident.opened),
             incident.closed.map_or_else(|| "open".to_owned(), written),
+            incident.acknowledged.as_ref().map(|ack| ack.by.clone()).unwrap_or_default(),
         ]);
     }
     print(rows, if args.all { "no incidents" } else { "no open incidents" });

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::config::{self, Flag, Inputs, Loaded};
 use crate::logging::{self, Log, Screen};
 
+pub mod ack;
 pub mod agents;
 pub mod backtest;
 pub mod channels;
@@ -24,10 +25,14 @@ pub mod explain;
 pub mod incidents;
 mod learning;
 pub mod report;
+pub mod route;
 pub mod run;
+pub mod schema;
+pub mod silence;
 pub mod suggest;
 pub mod table;
 mod watched;
+mod who;
 
 use exit::Exit;
 
@@ -99,8 +104,15 @@ enum Command {
     Agents(agents::Args),
     /// Explain one agent: what holds for it and why, who is told, and how soon at worst
     Explain(explain::Args),
+    /// Show which routes an event takes, who is told, and when
+    Route(route::Args),
     /// List incidents
     Incidents(incidents::Args),
+    /// Take care of an incident, so that nobody is reminded of it for a while
+    Ack(ack::Args),
+    /// Hold back the news of some agents, hosts or events for a while
+    #[command(subcommand)]
+    Silence(silence::Command),
     /// List what was sent, to whom, and each try
     Deliveries(deliveries::Args),
     /// Report how well agents were covered in a month, for a ticket or a spreadsheet
@@ -109,6 +121,8 @@ enum Command {
     Backtest(backtest::Args),
     /// Suggest intervals from how agents really logged, as TOML to paste; changes nothing
     Suggest(suggest::Args),
+    /// Print the JSON Schema of the configuration file, for editors
+    Schema,
 }
 
 /// What a command works with.
@@ -234,11 +248,15 @@ async fn dispatch(session: &Session<'_>, command: Command) -> Exit {
         Command::Channels(command) => channels::run(session, command).await,
         Command::Agents(args) => agents::run(session, &args),
         Command::Explain(args) => explain::run(session, &args),
+        Command::Route(args) => route::run(session, &args),
         Command::Incidents(args) => incidents::run(session, &args),
+        Command::Ack(args) => ack::run(session, &args),
+        Command::Silence(command) => silence::run(session, command),
         Command::Deliveries(args) => deliveries::run(session, &args),
         Command::Report(args) => report::run(session, &args),
         Command::Backtest(args) => backtest::run(session, &args).await,
         Command::Suggest(args) => suggest::run(session, &args).await,
+        Command::Schema => schema::run(session),
     }
 }
 

@@ -69,6 +69,12 @@ impl Calendar {
         !self.spans(at, at + 1).is_empty()
     }
 
+    /// When the window that holds at `at` ends.
+    #[must_use]
+    pub fn end_of(&self, at: i64) -> i64 {
+        self.spans(at, at.saturating_add(STEP)).first().map_or(at, |(_, end)| *end)
+    }
+
     /// When `active` milliseconds of expected time have passed since `from`; the far future when
     /// that is not within a year. With 0: when logs are expected next.
     #[must_use]

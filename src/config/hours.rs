@@ -18,14 +18,7 @@ const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// The calendar of a class, if it has one.
 pub fn calendar(reading: &mut Reading<'_>, class: &tables::Class) -> Option<Calendar> {
-    let windows: Vec<Window> =
-        class.windows.iter().filter_map(|window| self::window(reading, window)).collect();
-    let zone = class.time_zone.as_ref().and_then(|name| zone(reading, name));
     let holidays = class.holidays_file.as_ref().map(|file| holidays(reading, file)).unwrap_or_default();
-    if let Some(window) = class.windows.first().filter(|_| class.time_zone.is_none()) {
-        let help = "add `time_zone`, such as \"Europe/Rome\"";
-        reading.findings.error(At::Place(window.from.span()), "windows of no time zone").help(help);
-    }
     if class.windows.is_empty() {
         let zone = class.time_zone.as_ref().map(|zone| ("time_zone", zone.span()));
         let file = class.holidays_file.as_ref().map(|file| ("holidays_file", file.span()));
@@ -34,7 +27,24 @@ pub fn calendar(reading: &mut Reading<'_>, class: &tables::Class) -> Option<Cale
             reading.findings.warning(At::Place(place), message);
         }
     }
-    (!windows.is_empty()).then_some(Calendar { zone: zone?, windows, holidays, pauses: Vec::new() })
+    let weekly = weekly(reading, &class.windows, class.time_zone.as_ref())?;
+    Some(Calendar { holidays, ..weekly })
+}
+
+/// The calendar of some windows, if there are any.
+pub fn weekly(
+    reading: &mut Reading<'_>,
+    windows: &[tables::Window],
+    time_zone: Option<&Spanned<String>>,
+) -> Option<Calendar> {
+    let zone = time_zone.and_then(|name| zone(reading, name));
+    if let Some(window) = windows.first().filter(|_| time_zone.is_none()) {
+        let help = "add `time_zone`, such as \"Europe/Rome\"";
+        reading.findings.error(At::Place(window.from.span()), "windows of no time zone").help(help);
+    }
+    let windows: Vec<Window> = windows.iter().filter_map(|window| self::window(reading, window)).collect();
+    let (holidays, pauses) = (BTreeSet::new(), Vec::new());
+    (!windows.is_empty()).then_some(Calendar { zone: zone?, windows, holidays, pauses })
 }
 
 /// One maintenance window: once, or again and again, on each of its days.

@@ -1,32 +1,166 @@
-//! Matchers of classes and routes: every key must match; of a key's globs one is enough.
+//! Matchers of classes and routes: every key must match; of a key's patterns one is enough.
 
+use std::fmt;
+use std::str::FromStr;
+
+use regex_lite::Regex;
 use wildmatch::WildMatch;
+
+/// What a value is compared with.
+#[derive(Debug, Clone)]
+pub enum Pattern {
+    /// `*` is any text, `?` one character; the whole value must match.
+    Glob(WildMatch),
+    /// A regular expression, found anywhere unless it says otherwise.
+    Regex(Regex),
+}
+
+impl Pattern {
+    /// A glob.
+    #[must_use]
+    pub fn glob(text: &str) -> Self {
+        Self::Glob(WildMatch::new(text))
+    }
+
+    fn matches(&self, value: &str) -> bool {
+        match self {
+            Self::Glob(glob) => glob.matches(value),
+            Self::Regex(regex) => regex.is_match(value),
+        }
+    }
+
+    /// Whether it matches all that `other` does, as far as that can be seen.
+    fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Glob(_), Self::Glob(glob)) => {
+                let literal = glob.to_string();
+                self == other || (!literal.contains(['*', '?']) && self.matches(&literal))
+            }
+            _ => self == other,
+        }
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Glob(one), Self::Glob(other)) => one == other,
+            (Self::Regex(one), Self::Regex(other)) => one.as_str() == other.as_str(),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Glob(glob) => write!(f, "{glob}"),
+            Self::Regex(regex) => write!(f, "/{}/", regex.as_str()),
+        }
+    }
+}
+
+/// What one key must be.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Condition {
+    /// The key.
+    pub key: String,
+    /// One of these; anything, or nothing at all, if there are none.
+    pub any: Vec<Pattern>,
+    /// And none of these.
+    pub none: Vec<Pattern>,
+}
+
+impl Condition {
+    /// Of several facts under one key (the groups of an agent) one is enough, and none may be of
+    /// those that must not be.
+    fn matches<'a, F: IntoIterator<Item = &'a str>>(&self, facts: impl Fn(&str) -> F) -> bool {
+        let one_of = |patterns: &[Pattern]| {
+            facts(&self.key).into_iter().any(|value| patterns.iter().any(|pattern| pattern.matches(value)))
+        };
+        (self.any.is_empty() || one_of(&self.any)) && (self.none.is_empty() || !one_of(&self.none))
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        let known = |pattern: &Pattern| self.any.iter().any(|own| own.covers(pattern));
+        let any = self.any.is_empty() || (!other.any.is_empty() && other.any.iter().all(known));
+        any && self.none.iter().all(|pattern| other.none.iter().any(|one| one.covers(pattern)))
+    }
+}
+
+/// As a command line writes it: `name=fw-*`, `name!=lab-*`, or `name~^fw` for a regular expression.
+impl FromStr for Condition {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let at = text.find(['=', '~', '!']).filter(|at| *at > 0);
+        let (key, rest) = at.map(|at| text.split_at(at)).ok_or("write KEY=GLOB, KEY!=GLOB or KEY~REGEX")?;
+        let mut condition = Self { key: key.trim().to_owned(), ..Self::default() };
+        if let Some(glob) = rest.strip_prefix("!=") {
+            condition.none.push(Pattern::glob(glob.trim()));
+        } else if let Some(glob) = rest.strip_prefix('=') {
+            condition.any.push(Pattern::glob(glob.trim()));
+        } else if let Some(regex) = rest.strip_prefix('~') {
+            let regex = Regex::new(regex).map_err(|error| format!("not a regular expression: {error}"))?;
+            condition.any.push(Pattern::Regex(regex));
+        } else {
+            return Err("write KEY=GLOB, KEY!=GLOB or KEY~REGEX".to_owned());
+        }
+        Ok(condition)
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let joined =
+            |patterns: &[Pattern]| patterns.iter().map(ToString::to_string).collect::<Vec<_>>().join("|");
+        if !self.any.is_empty() {
+            write!(f, "{}={}", self.key, joined(&self.any))?;
+        }
+        if !self.none.is_empty() {
+            let gap = if self.any.is_empty() { "" } else { " " };
+            write!(f, "{gap}{}!={}", self.key, joined(&self.none))?;
+        }
+        Ok(())
+    }
+}
 
 /// A set of conditions. An empty one matches everything.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Matcher {
-    conditions: Vec<(String, Vec<WildMatch>)>,
+    conditions: Vec<Condition>,
 }
 
 impl Matcher {
-    /// A matcher from keys and their globs (`*` any text, `?` one character).
+    /// A matcher from keys and their globs.
     pub fn new<K: Into<String>, G: AsRef<str>>(conditions: impl IntoIterator<Item = (K, Vec<G>)>) -> Self {
-        let compile = |globs: Vec<G>| globs.iter().map(|glob| WildMatch::new(glob.as_ref())).collect();
-        Self { conditions: conditions.into_iter().map(|(key, globs)| (key.into(), compile(globs))).collect() }
+        let compile = |globs: Vec<G>| globs.iter().map(|glob| Pattern::glob(glob.as_ref())).collect();
+        let condition =
+            |(key, globs): (K, _)| Condition { key: key.into(), any: compile(globs), none: Vec::new() };
+        conditions.into_iter().map(condition).collect()
     }
 
-    /// Whether the facts, looked up by key, satisfy every condition. Of several facts under one key
-    /// (the groups of an agent) one is enough; a fact that is not there satisfies none.
+    /// Whether the facts, looked up by key, satisfy every condition. A fact that is not there is no
+    /// pattern's.
     #[must_use]
     pub fn matches<'a, F: IntoIterator<Item = &'a str>>(&self, facts: impl Fn(&str) -> F) -> bool {
-        let one_of = |globs: &[WildMatch], value: &str| globs.iter().any(|glob| glob.matches(value));
-        self.conditions.iter().all(|(key, globs)| facts(key).into_iter().any(|value| one_of(globs, value)))
+        self.conditions.iter().all(|condition| condition.matches(&facts))
+    }
+
+    /// Whether it certainly matches all that `other` does.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        let known = |own: &Condition| {
+            let same = |condition: &&Condition| condition.key == own.key;
+            other.conditions.iter().filter(same).any(|condition| own.covers(condition))
+        };
+        self.conditions.iter().all(known)
     }
 
     /// Whether it asks for this key.
     #[must_use]
     pub fn asks_for(&self, key: &str) -> bool {
-        self.conditions.iter().any(|(known, _)| known == key)
+        self.conditions.iter().any(|condition| condition.key == key)
     }
 
     /// Whether it matches everything.
@@ -36,16 +170,19 @@ impl Matcher {
     }
 }
 
-impl std::fmt::Display for Matcher {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl FromIterator<Condition> for Matcher {
+    fn from_iter<I: IntoIterator<Item = Condition>>(conditions: I) -> Self {
+        Self { conditions: conditions.into_iter().collect() }
+    }
+}
+
+impl fmt::Display for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.conditions.is_empty() {
             return f.write_str("everything");
         }
-        for (at, (key, globs)) in self.conditions.iter().enumerate() {
-            let globs = globs.iter().map(ToString::to_string).collect::<Vec<_>>().join("|");
-            write!(f, "{}{key}={globs}", if at == 0 { "" } else { " " })?;
-        }
-        Ok(())
+        let words: Vec<String> = self.conditions.iter().map(ToString::to_string).collect();
+        f.write_str(&words.join(" "))
     }
 }
 
@@ -69,5 +206,40 @@ mod tests {
         assert!(Matcher::default().matches(|_| None));
         let groups = Matcher::new([("group", vec!["prod"])]);
         assert!(groups.matches(|_| ["default", "prod"]) && !groups.matches(|_| ["default"; 1]));
+    }
+
+    fn not(key: &str, globs: &[&str]) -> Condition {
+        Condition {
+            key: key.to_owned(),
+            any: Vec::new(),
+            none: globs.iter().map(|glob| Pattern::glob(glob)).collect(),
+        }
+    }
+
+    #[test]
+    fn not_takes_what_has_no_such_fact_and_a_regex_is_found_anywhere() {
+        let matcher: Matcher = [not("group", &["lab", "test-*"])].into_iter().collect();
+        assert!(matcher.matches(|_| ["prod"; 1]) && matcher.matches(|_| [] as [&str; 0]));
+        assert!(!matcher.matches(|_| ["prod", "lab"]) && !matcher.matches(|_| ["test-7"; 1]));
+        let digits =
+            Condition { any: vec![Pattern::Regex(Regex::new(r"-\d+$").unwrap())], ..not("name", &[]) };
+        let matcher: Matcher = [digits].into_iter().collect();
+        assert!(matcher.matches(|_| Some("fw-07")) && !matcher.matches(|_| Some("fw-07b")));
+        assert_eq!(matcher.to_string(), r"name=/-\d+$/");
+    }
+
+    #[test]
+    fn one_matcher_covers_another_where_that_can_be_seen() {
+        let globs = |key: &str, globs: &[&str]| Matcher::new([(key, globs.to_vec())]);
+        assert!(Matcher::default().covers(&globs("name", &["fw-1"])));
+        assert!(globs("name", &["fw-*"]).covers(&globs("name", &["fw-1", "fw-2"])));
+        assert!(globs("name", &["fw-*"]).covers(&globs("name", &["fw-*"])));
+        assert!(!globs("name", &["fw-*"]).covers(&globs("name", &["fw-1", "gw"])));
+        assert!(!globs("name", &["fw-1"]).covers(&globs("name", &["fw-*"])));
+        assert!(!globs("site", &["MIL"]).covers(&globs("name", &["MIL"])));
+        assert!(!globs("name", &["fw-*"]).covers(&Matcher::default()));
+        let not_lab: Matcher = [not("name", &["lab-*"])].into_iter().collect();
+        assert!(!not_lab.covers(&globs("name", &["fw-1"])), "it is, but that is not seen");
+        assert!(not_lab.covers(&[not("name", &["lab-*", "x"])].into_iter().collect()));
     }
 }

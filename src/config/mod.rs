@@ -8,7 +8,9 @@ pub mod agents;
 pub mod calendar;
 mod coerce;
 pub mod diagnostics;
+pub mod document;
 mod dotenv;
+pub mod example;
 pub use log_monitor_channels::duration;
 mod hours;
 pub mod latency;
@@ -26,9 +28,9 @@ mod schema;
 mod secrets;
 mod settings;
 pub mod source_map;
-mod suggest;
+pub mod suggest;
 mod suspicion;
-mod tables;
+pub mod tables;
 mod tree;
 mod watches;
 
@@ -36,7 +38,7 @@ pub use diagnostics::{Diagnostic, Diagnostics};
 pub use layers::{Flag, Inputs};
 pub use model::{
     Agent, ChannelTable, Class, Dependency, Discover, Group, Level, ListedAs, LogSettings, Need, Pipeline,
-    Policy, Quorum, Reminders, Route, Settings, SourceTable, Step, Watch,
+    Policy, Quiet, Quorum, Reminders, Route, Settings, SourceTable, Step, Watch,
 };
 pub use named::TRY_TIMEOUT;
 pub use resolved::Resolved;

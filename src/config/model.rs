@@ -193,6 +193,8 @@ pub struct ListedAs {
     pub labels: BTreeMap<String, String>,
     /// The node it sends through.
     pub node: Option<String>,
+    /// The version of its agent, such as `v4.14.5`.
+    pub version: Option<String>,
     /// It is not silent before this time, in milliseconds: it has only just appeared.
     pub watched_from: Option<i64>,
 }
@@ -204,12 +206,19 @@ impl Agent {
         Self { id: id.to_owned(), label: label.to_owned(), listed: None }
     }
 
+    /// The version of its Wazuh agent, where a list says it.
+    #[must_use]
+    pub fn version(&self) -> Option<&str> {
+        self.listed.as_ref()?.version.as_deref()
+    }
+
     /// What a matcher's key means for it.
     #[must_use]
     pub fn facts(&self, key: &str) -> Vec<&str> {
         let listed = self.listed.as_ref();
         match key {
             "id" => vec![&self.id],
+            // Wazuh's own labels of an agent are in no list.
             "name" | "label" => vec![&self.label],
             "group" => listed.map(|l| l.groups.iter().map(String::as_str).collect()).unwrap_or_default(),
             "node" => listed.and_then(|listed| listed.node.as_deref()).into_iter().collect(),
@@ -339,14 +348,35 @@ pub struct Route {
     pub name: String,
     /// Which events.
     pub matcher: Matcher,
+    /// Only at these times; `None` = always.
+    pub active: Option<Arc<Calendar>>,
     /// Tried in order. Never empty.
     pub steps: Vec<Step>,
     /// When to say again that it still goes on.
     pub reminders: Reminders,
     /// How many messages at most, and what a grouped one shows.
     pub group: Group,
+    /// When what is less severe waits.
+    pub quiet: Option<Quiet>,
     /// Later routes are not used for an event that this one matched.
     pub stop: bool,
+}
+
+/// Quiet hours: what is not severe enough waits for their end, and is one message then.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Quiet {
+    /// When.
+    pub hours: Arc<Calendar>,
+    /// What is at least this severe goes out all the same.
+    pub below: Severity,
+}
+
+impl Route {
+    /// Whether it is used at a time, in milliseconds.
+    #[must_use]
+    pub fn is_active(&self, at: i64) -> bool {
+        self.active.as_ref().is_none_or(|active| active.is_active(at))
+    }
 }
 
 /// One step of a route: channels that are told together.

@@ -72,6 +72,7 @@ fn takes(route: &Route, settings: &Settings) -> String {
         Some(last) if settings.routes.len() > 1 && std::ptr::eq(last, route) => {
             "what no route took".to_owned()
         }
+        _ if route.active.is_some() => format!("{}, at its times", route.matcher),
         _ => route.matcher.to_string(),
     }
 }

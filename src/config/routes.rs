@@ -1,6 +1,7 @@
 //! The `[[routes]]` and the `[catch_all]`: who is told of what.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::de::Deserialize;
 use toml::Spanned;
@@ -10,8 +11,9 @@ use wildmatch::WildMatch;
 use log_monitor_channels::{EventKind, Severity};
 
 use super::diagnostics::At;
+use super::hours;
 use super::matcher::Matcher;
-use super::model::{Group, Need, Reminders, Route, Step};
+use super::model::{Group, Need, Quiet, Reminders, Route, Step};
 use super::named::{article, table_of};
 use super::reading::{Reading, shown_name};
 use super::source_map::Place;
@@ -29,13 +31,17 @@ pub fn routes(
     catch_all: Option<Node<'_>>,
     channels: &[String],
 ) -> Vec<Route> {
-    let mut out = Vec::new();
+    let mut placed: Vec<(Route, Place)> = Vec::new();
     let mut first = None;
     let mut names: Vec<String> = Vec::new();
     for (at, table) in list_of(reading, routes).into_iter().enumerate() {
         first.get_or_insert_with(|| table.span());
-        out.extend(route(reading, at + 1, table, channels, &mut names));
+        let place = table.span();
+        let route = route(reading, at + 1, table, channels, &mut names);
+        placed.extend(route.map(|route| (route, place)));
     }
+    hidden(reading, &placed);
+    let mut out: Vec<Route> = placed.into_iter().map(|(route, _)| route).collect();
     let table = table_of(reading, CATCH_ALL, catch_all);
     match (table, first) {
         (Some(table), _) => out.extend(self::catch_all(reading, table, channels)),
@@ -48,6 +54,24 @@ pub fn routes(
         }
     }
     out
+}
+
+/// A route below one that takes the same events and more, and says `stop`, is never used.
+fn hidden(reading: &mut Reading<'_>, routes: &[(Route, Place)]) {
+    for (at, (route, place)) in routes.iter().enumerate() {
+        let hides = |above: &&(Route, Place)| {
+            above.0.stop && above.0.active.is_none() && above.0.matcher.covers(&route.matcher)
+        };
+        if let Some((above, above_place)) = routes[..at].iter().find(hides) {
+            let origin = reading.map.origin(above_place).map(|origin| format!(" at {origin}"));
+            let (name, origin) = (shown_name(&above.name), origin.unwrap_or_default());
+            let message = format!("never used: route `{name}`{origin} takes all of this and says `stop`");
+            reading
+                .findings
+                .warning(At::Place(place.clone()), message)
+                .help("put this route above it, or take its `stop` away");
+        }
+    }
 }
 
 fn list_of<'t>(reading: &mut Reading<'_>, node: Option<Node<'t>>) -> Vec<Table<'t>> {
@@ -82,13 +106,15 @@ fn route(
     }
     known_words(reading, &table.r#match);
     let steps = steps(reading, table.steps.as_ref(), channels);
-    let conditions = table.r#match.iter().map(|(key, globs)| (key.clone(), globs.get_ref().texts()));
+    let active = hours::weekly(reading, &table.active, table.time_zone.as_ref());
     Some(Route {
         name: table.name?.into_inner(),
-        matcher: Matcher::new(conditions),
+        matcher: table.r#match.iter().map(|(key, patterns)| patterns.get_ref().condition(key)).collect(),
+        active: active.map(Arc::new),
         steps: steps?,
         reminders: Reminders::from(&table.reminders),
         group: Group::from(&table.group),
+        quiet: table.quiet.as_ref().and_then(|table| quiet(reading, table)),
         stop: table.stop,
     })
 }
@@ -103,11 +129,18 @@ fn catch_all(reading: &mut Reading<'_>, table: Table<'_>, channels: &[String]) -
     Some(Route {
         name: CATCH_ALL.to_owned(),
         matcher: Matcher::default(),
+        active: None,
         steps,
         reminders: Reminders::from(&table.reminders),
         group: Group::from(&table.group),
+        quiet: table.quiet.as_ref().and_then(|table| quiet(reading, table)),
         stop: false,
     })
+}
+
+fn quiet(reading: &mut Reading<'_>, table: &tables::Quiet) -> Option<Quiet> {
+    let hours = hours::weekly(reading, &table.windows, table.time_zone.as_ref())?;
+    Some(Quiet { hours: Arc::new(hours), below: table.below })
 }
 
 /// Without any route: each channel after the other, Slack and mail first.
@@ -124,9 +157,11 @@ fn default_route(channels: &[String]) -> Route {
     Route {
         name: CATCH_ALL.to_owned(),
         matcher: Matcher::default(),
+        active: None,
         steps: order.into_iter().map(step).collect(),
         reminders: Reminders::default(),
         group: Group::default(),
+        quiet: None,
         stop: false,
     }
 }
@@ -146,12 +181,12 @@ fn own_name(reading: &mut Reading<'_>, name: &Spanned<String>, names: &mut Vec<S
 }
 
 /// Event names and severities are closed sets; a glob must match one of them.
-fn known_words(reading: &mut Reading<'_>, conditions: &BTreeMap<String, Spanned<tables::Globs>>) {
+fn known_words(reading: &mut Reading<'_>, conditions: &BTreeMap<String, Spanned<tables::Patterns>>) {
     let events: Vec<&str> = EventKind::ALL.into_iter().map(EventKind::name).collect();
     let severities: Vec<&str> = Severity::ALL.into_iter().map(Severity::name).collect();
     for (key, known) in [("event", events), ("severity", severities)] {
-        let Some(globs) = conditions.get(key) else { continue };
-        for (glob, place) in globs.get_ref().placed(globs.span()) {
+        let Some(patterns) = conditions.get(key) else { continue };
+        for (glob, place) in patterns.get_ref().globs(&patterns.span()) {
             let pattern = WildMatch::new(glob);
             if !known.iter().any(|word| pattern.matches(word)) {
                 let message = format!("unknown {key} `{}`", shown_name(glob));

@@ -43,16 +43,22 @@ impl<'s> Schema<'s> {
         Self { root, written, means, secret: is_secret }
     }
 
+    /// Of a value that may be a text or a table, what it is as a table.
+    fn as_table(self) -> &'s Value {
+        let table = |options: &'s Value| options.as_array()?.iter().find(|one| one["type"] == "object");
+        table(&self.means["oneOf"]).unwrap_or(self.means)
+    }
+
     /// Keys with their schemas, in the order of the schema.
     pub fn properties(self) -> impl Iterator<Item = (&'s str, Schema<'s>)> {
-        let properties = self.means["properties"].as_object().filter(|_| !self.secret);
+        let properties = self.as_table()["properties"].as_object().filter(|_| !self.secret);
         properties.into_iter().flatten().map(move |(key, value)| (key.as_str(), Self::at(self.root, value)))
     }
 
     /// The schema of one key: its own, or that of all keys of a map.
     #[must_use]
     pub fn key(self, key: &str) -> Option<Schema<'s>> {
-        let own = self.means["properties"].get(key).filter(|_| !self.secret);
+        let own = self.as_table()["properties"].get(key).filter(|_| !self.secret);
         let any = || self.means.get("additionalProperties").filter(|any| any.is_object());
         own.or_else(any).map(|value| Self::at(self.root, value))
     }
@@ -66,7 +72,7 @@ impl<'s> Schema<'s> {
     /// Whether keys that it does not name are mistakes.
     #[must_use]
     pub fn is_closed(self) -> bool {
-        self.means["additionalProperties"] == false && !self.secret
+        self.as_table()["additionalProperties"] == false && !self.secret
     }
 
     /// Keys that must be there.
@@ -95,6 +101,13 @@ impl<'s> Schema<'s> {
             || kind == "string" && self.means["enum"].is_array()
             || kind == "string"
                 && self.means["oneOf"].as_array().is_some_and(|o| o.iter().any(|o| o["const"].is_string()))
+    }
+
+    /// The first of the texts that it takes, where only some are.
+    #[must_use]
+    pub fn first_choice(self) -> Option<&'s str> {
+        let listed = self.means["enum"].as_array().and_then(|texts| texts.first()?.as_str());
+        listed.or_else(|| self.means["oneOf"].as_array()?.first()?["const"].as_str())
     }
 
     /// What is used when the key is absent; `None` when that is nothing in particular.

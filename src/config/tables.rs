@@ -2,6 +2,7 @@
 //! commented default file is tested against.
 
 mod globs;
+mod patterns;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -9,11 +10,13 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use log_monitor_channels::Severity;
 use schemars::JsonSchema;
 use serde::de::{self, Deserialize, Deserializer};
 use toml::Spanned;
 
 pub use globs::Globs;
+pub use patterns::Patterns;
 pub use watch::{Class, ClassMatch, Dependency, Discover, Maintenance, Watch, Window};
 
 use super::duration::Positive;
@@ -48,11 +51,17 @@ pub struct Route {
     /// Its name, by which what was sent is remembered.
     #[schemars(with = "String", required)]
     pub name: Option<Spanned<String>>,
-    /// Which events: `event`, `severity`, `watch`, `source`, `id`, `label`, or any label. Absent =
-    /// all of them.
+    /// Which events: `event`, `severity`, `cause`, `watch`, `source`, `id`, `name`, `group`, `node`, or any
+    /// label. Absent = all of them.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, Globs>")]
-    pub r#match: BTreeMap<String, Spanned<Globs>>,
+    #[schemars(with = "BTreeMap<String, Patterns>")]
+    pub r#match: BTreeMap<String, Spanned<Patterns>>,
+    /// Only in these times; always, if there is none.
+    #[serde(default)]
+    pub active: Vec<Window>,
+    /// The time zone of `active`, such as `Europe/Rome`.
+    #[schemars(with = "Option<String>")]
+    pub time_zone: Option<Spanned<String>>,
     /// Who is told, in this order. A later step is the fallback of the one before.
     #[schemars(with = "Vec<Step>", required)]
     pub steps: Option<Spanned<Vec<Step>>>,
@@ -62,9 +71,26 @@ pub struct Route {
     /// How many messages at most.
     #[serde(default)]
     pub group: Group,
+    /// When what is not severe waits for the end of the night.
+    pub quiet: Option<Quiet>,
     /// Later routes are not used for an event that this one matches.
     #[serde(default)]
     pub stop: bool,
+}
+
+/// Quiet hours: what is not severe enough waits for their end, and is one message then.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Quiet {
+    /// When.
+    pub windows: Vec<Window>,
+    /// The time zone of `windows`, such as `Europe/Rome`.
+    #[schemars(with = "String", required)]
+    pub time_zone: Option<Spanned<String>>,
+    /// What is at least this severe goes out all the same.
+    #[serde(default = "high")]
+    #[schemars(with = "String")]
+    pub below: Severity,
 }
 
 /// The `[catch_all]` table: what no route took.
@@ -80,6 +106,8 @@ pub struct CatchAll {
     /// How many messages at most.
     #[serde(default)]
     pub group: Group,
+    /// When what is not severe waits for the end of the night.
+    pub quiet: Option<Quiet>,
 }
 
 /// One of the `steps` of a route.
@@ -178,6 +206,10 @@ fn factor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
         return Ok(factor);
     }
     Err(de::Error::custom("the factor must be from 1 to 1000"))
+}
+
+const fn high() -> Severity {
+    Severity::High
 }
 
 const fn one() -> u64 {

@@ -294,10 +294,10 @@ fn maintenance(reading: &mut Reading<'_>, table: &tables::Maintenance, discovers
 fn matcher(reading: &mut Reading<'_>, on: Option<&tables::ClassMatch>, discovers: bool) -> Matcher {
     let default = tables::ClassMatch::default();
     let on = on.unwrap_or(&default);
-    for (key, globs) in [("group", &on.group), ("node", &on.node)] {
-        if let Some(globs) = globs.as_ref().filter(|_| !discovers) {
+    for (key, patterns) in [("group", &on.group), ("node", &on.node)] {
+        if let Some(patterns) = patterns.as_ref().filter(|_| !discovers) {
             let message = format!("an agent file tells no `{key}`, so this class matches no agent");
-            reading.findings.warning(At::Place(globs.span()), message);
+            reading.findings.warning(At::Place(patterns.span()), message);
         }
     }
     let (group, node) = (on.group.as_ref().map(Spanned::get_ref), on.node.as_ref().map(Spanned::get_ref));
@@ -308,7 +308,7 @@ fn matcher(reading: &mut Reading<'_>, on: Option<&tables::ClassMatch>, discovers
         ("label", on.label.as_ref()),
         ("node", node),
     ];
-    Matcher::new(keys.into_iter().filter_map(|(key, globs)| Some((key, globs?.texts()))))
+    keys.into_iter().filter_map(|(key, patterns)| Some(patterns?.condition(key))).collect()
 }
 
 fn dependency(

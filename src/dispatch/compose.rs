@@ -81,14 +81,17 @@ fn notification(
 ) -> rusqlite::Result<Notification> {
     let events = events::of_message(connection, message.id)?;
     let fallback_reason = failed_before(siblings, step);
+    let still_open = still_open(connection, message)?;
+    let all_over = message.kind == MessageKind::Resolved && still_open.is_empty();
     let facts = Facts {
         kind: message.kind,
         reminder: reminder_number(connection, message)?,
-        still_open: still_open(connection, message)?,
+        still_open,
         fallback_reason: fallback_reason.as_deref(),
         told_already: told_already(siblings, step),
         silent_again: silent_again(connection, message, &events)?,
         possible_duplicate: uncertain,
+        held_by: message.held_by.as_deref(),
         max_items: composer.max_items(&message.route),
     };
     let (title, body) = render::message(&events, &facts);
@@ -106,6 +109,8 @@ fn notification(
         possible_duplicate: uncertain,
         fallback_reason,
         in_reply_to: None,
+        all_over,
+        links: Vec::new(),
         short: false,
     })
 }

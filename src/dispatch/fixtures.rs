@@ -43,9 +43,11 @@ pub fn route(name: &str, steps: &[&[&str]]) -> Route {
     Route {
         name: name.to_owned(),
         matcher: Matcher::default(),
+        active: None,
         steps: steps.iter().map(step).collect(),
         reminders: Reminders::default(),
         group: Group::default(),
+        quiet: None,
         stop: false,
     }
 }

@@ -31,6 +31,7 @@ pub mod render;
 pub mod retry;
 pub mod router;
 pub mod steps;
+pub mod suppress;
 #[cfg(test)]
 mod tests;
 pub mod tick;

@@ -5,6 +5,7 @@ use log_monitor_channels::{Event, EventKind, MessageKind};
 use rusqlite::Connection;
 
 use super::router;
+use super::suppress::{Hold, Suppression};
 use crate::config::{Group, Need, Route, Step};
 use crate::journal::deliveries;
 use crate::journal::messages::{self, Message, NewMessage, Sent};
@@ -17,8 +18,11 @@ pub fn plan(connection: &Connection, routes: &[Route], events: &[Event], now: i6
     let (endings, beginnings): (Vec<&Event>, Vec<&Event>) =
         events.iter().partition(|event| event.kind.closes());
     let by_themselves: Vec<&Event> = beginnings.into_iter().filter(|event| event.part_of.is_none()).collect();
+    let suppression = Suppression::read(connection, now)?;
     for (route, topic, events) in by_route(routes, &by_themselves) {
-        announce(connection, route, topic, &events, now)?;
+        for (hold, events) in by_hold(&suppression, route, events) {
+            announce(connection, route, topic, hold.as_ref(), &events, now)?;
+        }
     }
     resolve(connection, routes, &endings, now)
 }
@@ -38,15 +42,34 @@ fn by_route<'a>(routes: &'a [Route], events: &[&'a Event]) -> Vec<(&'a Route, Ev
     groups
 }
 
+/// What goes out now, and what is held back for the same reason.
+fn by_hold<'a>(
+    suppression: &Suppression,
+    route: &Route,
+    events: Vec<&'a Event>,
+) -> Vec<(Option<Hold>, Vec<&'a Event>)> {
+    let mut groups: Vec<(Option<Hold>, Vec<&Event>)> = Vec::new();
+    for event in events {
+        let hold = suppression.of(event, route);
+        match groups.iter_mut().find(|(known, _)| *known == hold) {
+            Some((_, group)) => group.push(event),
+            None => groups.push((hold, vec![event])),
+        }
+    }
+    groups
+}
+
 fn announce(
     connection: &Connection,
     route: &Route,
     topic: EventKind,
+    hold: Option<&Hold>,
     events: &[&Event],
     now: i64,
 ) -> rusqlite::Result<()> {
     let ids: Vec<i64> = events.iter().map(|event| event.id).collect();
-    if let Some(waiting) = messages::held_back(connection, &route.name, topic, now)?.first() {
+    let reason = hold.map(|hold| hold.held.reason.as_str());
+    if let Some(waiting) = messages::held_back(connection, &route.name, topic, reason, now)?.first() {
         return messages::add_events(connection, waiting.id, &ids);
     }
     let firing = events[0].incident.is_some();
@@ -60,10 +83,14 @@ fn announce(
         topic,
         parent: None,
         created: now,
-        send_at: send_at(connection, &route.name, topic, route.group, now)?,
+        send_at: match hold {
+            Some(hold) => hold.until,
+            None => send_at(connection, &route.name, topic, route.group, now)?,
+        },
         steps,
         reminders: firing.then_some(route.reminders),
         events: ids,
+        held_by: hold.map(|hold| hold.held.clone()),
     };
     messages::insert(connection, &message).map(drop)
 }
@@ -160,7 +187,7 @@ fn tell_end(
     now: i64,
 ) -> rusqlite::Result<()> {
     let steps = vec![to_all(told)];
-    let waiting = messages::held_back(connection, &firing.route, topic, now)?;
+    let waiting = messages::held_back(connection, &firing.route, topic, None, now)?;
     if let Some(waiting) = waiting.iter().find(|message| message.steps == steps) {
         return messages::add_events(connection, waiting.id, &events);
     }
@@ -220,6 +247,7 @@ fn write_resolution(
         steps,
         reminders: None,
         events,
+        held_by: None,
     };
     messages::insert(connection, &message).map(drop)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use log_monitor_channels::{Event, EventKind, MessageKind};
 use rusqlite::Connection;
 
+use super::suppress::Suppression;
 use crate::config::Reminders;
 use crate::journal::deliveries;
 use crate::journal::events::{self, time};
@@ -18,13 +19,23 @@ use crate::journal::quiet;
 /// As the database.
 pub fn write_due(connection: &Connection, now: i64) -> rusqlite::Result<Vec<Event>> {
     let mut written = Vec::new();
-    for id in messages::reminders_due(connection, now)? {
-        written.extend(write(connection, &messages::get(connection, id)?, now)?);
+    let due = messages::reminders_due(connection, now)?;
+    if due.is_empty() {
+        return Ok(written);
+    }
+    let suppression = Suppression::read(connection, now)?;
+    for id in due {
+        written.extend(write(connection, &suppression, &messages::get(connection, id)?, now)?);
     }
     Ok(written)
 }
 
-fn write(connection: &Connection, firing: &Message, now: i64) -> rusqlite::Result<Vec<Event>> {
+fn write(
+    connection: &Connection,
+    suppression: &Suppression,
+    firing: &Message,
+    now: i64,
+) -> rusqlite::Result<Vec<Event>> {
     let (mut still, quiet_until) = still_going_on(connection, firing, now)?;
     if let Some(until) = quiet_until.filter(|_| still.is_empty()) {
         messages::set_reminder(connection, firing.id, Some(until), firing.reminded)?;
@@ -34,6 +45,10 @@ fn write(connection: &Connection, firing: &Message, now: i64) -> rusqlite::Resul
         messages::set_reminder(connection, firing.id, None, firing.reminded)?;
         return Ok(Vec::new());
     };
+    if let Some(until) = suppression.of_reminder(connection, &still)? {
+        messages::set_reminder(connection, firing.id, Some(until), firing.reminded)?;
+        return Ok(Vec::new());
+    }
     for event in &mut still {
         if event.kind == EventKind::AgentSilent {
             event.kind = EventKind::AgentStillSilent;
@@ -52,6 +67,7 @@ fn write(connection: &Connection, firing: &Message, now: i64) -> rusqlite::Resul
         steps: firing.steps.clone(),
         reminders: None,
         events: still.iter().map(|event| event.id).collect(),
+        held_by: None,
     };
     give_way(connection, firing.id)?;
     messages::insert(connection, &reminder)?;

@@ -28,6 +28,8 @@ pub struct Facts<'a> {
     pub told_already: Vec<String>,
     /// An earlier try was cut off before its answer came.
     pub possible_duplicate: bool,
+    /// Why it was held back.
+    pub held_by: Option<&'a str>,
     /// How many agents are listed before "+N more".
     pub max_items: usize,
 }
@@ -44,6 +46,7 @@ impl Facts<'_> {
             fallback_reason: None,
             told_already: Vec::new(),
             possible_duplicate: false,
+            held_by: None,
             max_items: 20,
         }
     }
@@ -228,6 +231,9 @@ fn list(body: &mut String, events: &[Event], max_items: usize) {
 }
 
 fn footnotes(body: &mut String, facts: &Facts<'_>) {
+    if let Some(reason) = facts.held_by {
+        let _ = writeln!(body, "\nHeld back until now: {reason}.");
+    }
     if let Some(reason) = facts.fallback_reason {
         let _ = writeln!(body, "\nSent this way because {reason}.");
     }

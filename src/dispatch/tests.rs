@@ -1,5 +1,7 @@
 //! Delivery as a whole, on a real journal and a paused clock, with recorders in place of vendors.
 
+mod suppress;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;

@@ -9,6 +9,7 @@ use super::compose::{self, Composer};
 use super::health::Health;
 use super::progress::{self, Findings, Finished};
 use super::reminders;
+use super::suppress;
 use crate::journal::deliveries::{self, Claim};
 use crate::journal::{channels, messages};
 
@@ -57,6 +58,7 @@ pub fn run(connection: &Connection, input: &Input) -> rusqlite::Result<Output> {
         progress::advance(connection, messages::get(connection, due)?, input.now, true, &mut findings)?;
     }
     findings.events.extend(reminders::write_due(connection, input.now)?);
+    suppress::hold_again(connection, input.now)?;
     let (claims, wake_at) = claim(connection, input)?;
     let compose = |id: &i64| compose::undelivered(connection, &input.composer, *id);
     Ok(Output {

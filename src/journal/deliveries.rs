@@ -134,6 +134,24 @@ pub fn claim(connection: &Connection, channel: &str, limit: usize, now: i64) -> 
     Ok(claims)
 }
 
+/// Sends a delivery that has failed again, as if it were new. Returns whether there is one.
+///
+/// # Errors
+/// As the database.
+pub fn retry(connection: &Connection, id: i64, now: i64) -> rusqlite::Result<bool> {
+    let found = connection.execute(
+        "UPDATE delivery SET state = 'pending', not_before = ?2, deadline = ?3, reason = NULL
+         WHERE id = ?1 AND state = 'failed'",
+        params![id, now, now + DEADLINE],
+    )?;
+    connection.execute(
+        "UPDATE message SET outcome = NULL WHERE outcome = 'exhausted'
+         AND id = (SELECT message FROM delivery WHERE id = ?1 AND state = 'pending')",
+        [id],
+    )?;
+    Ok(found > 0)
+}
+
 fn read_claim(row: &Row<'_>, now: i64) -> rusqlite::Result<Claim> {
     Ok(Claim {
         delivery: row.get(0)?,

@@ -61,6 +61,17 @@ pub fn open(connection: &Connection, subject: Subject, event: &Event) -> rusqlit
         ])
 }
 
+/// How bad an incident is; `None` = there is none of that number, or it is over.
+///
+/// # Errors
+/// As the database.
+pub fn severity_of_open(connection: &Connection, incident: i64) -> rusqlite::Result<Option<String>> {
+    connection
+        .prepare_cached("SELECT severity FROM incident WHERE id = ?1 AND closed IS NULL")?
+        .query_row([incident], |row| row.get(0))
+        .optional()
+}
+
 /// It is no longer told with another incident, but by itself.
 ///
 /// # Errors

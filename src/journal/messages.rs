@@ -26,6 +26,17 @@ pub struct NewMessage {
     pub reminders: Option<Reminders>,
     /// What it is about.
     pub events: Vec<i64>,
+    /// Why it waits for `send_at`, unless only to be merged with others.
+    pub held_by: Option<Held>,
+}
+
+/// What holds a message back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// For people.
+    pub reason: String,
+    /// The silence, if it is one.
+    pub silence: Option<i64>,
 }
 
 /// A message under way.
@@ -57,10 +68,11 @@ pub struct Message {
     pub reminded: u32,
     /// Some incident of this firing is over.
     pub ended: bool,
+    /// Why it waited, unless only to be merged with others.
+    pub held_by: Option<String>,
 }
 
-const COLUMNS: &str =
-    "id, route, kind, topic, parent, created, send_at, steps, step, reminders, reminder_at, reminded, ended";
+const COLUMNS: &str = "id, route, kind, topic, parent, created, send_at, steps, step, reminders, reminder_at, reminded, ended, held_by";
 
 /// Writes a message, its events and the deliveries of its first step.
 ///
@@ -71,8 +83,8 @@ pub fn insert(connection: &Connection, new: &NewMessage) -> rusqlite::Result<i64
     let id = connection
         .prepare_cached(
             "INSERT INTO message (route, kind, topic, parent, created, send_at, steps, fallback_at, reminders,
-                                  reminder_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                                  reminder_at, held_by, silence)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )?
         .insert(params![
             new.route,
@@ -85,6 +97,8 @@ pub fn insert(connection: &Connection, new: &NewMessage) -> rusqlite::Result<i64
             fallback_at(&new.steps, 0, new.send_at),
             new.reminders.as_ref().map(json).transpose()?,
             reminder_at,
+            new.held_by.as_ref().map(|held| &held.reason),
+            new.held_by.as_ref().and_then(|held| held.silence),
         ])?;
     add_events(connection, id, &new.events)?;
     super::deliveries::insert(connection, id, 0, &new.steps[0].to, new.send_at)?;
@@ -101,8 +115,8 @@ pub fn add_events(connection: &Connection, message: i64, events: &[i64]) -> rusq
     events.iter().try_for_each(|event| statement.execute(params![message, event]).map(drop))
 }
 
-/// The messages of a route and topic that are held back at `now`, newest first. They take in more,
-/// because nobody has been sent them yet.
+/// The messages of a route and topic that are held back at `now` for the same reason (`None`: to be
+/// merged), newest first. They take in more, because nobody has been sent them yet.
 ///
 /// # Errors
 /// As the database.
@@ -110,16 +124,18 @@ pub fn held_back(
     connection: &Connection,
     route: &str,
     topic: EventKind,
+    held_by: Option<&str>,
     now: i64,
 ) -> rusqlite::Result<Vec<Message>> {
     connection
         .prepare_cached(&format!(
             "SELECT {COLUMNS} FROM message
              WHERE route = ?1 AND topic = ?2 AND send_at > ?3 AND send_at > created AND outcome IS NULL
+             AND held_by IS ?4
              AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = message.id AND attempts > 0)
              ORDER BY send_at DESC"
         ))?
-        .query_map(params![route, topic.name(), now], read)?
+        .query_map(params![route, topic.name(), now, held_by], read)?
         .collect()
 }
 
@@ -146,7 +162,7 @@ pub fn newest(
     connection
         .prepare_cached(
             "SELECT send_at, send_at > created FROM message WHERE route = ?1 AND topic = ?2 AND send_at > ?3
-             ORDER BY send_at DESC LIMIT ?4",
+             AND held_by IS NULL ORDER BY send_at DESC LIMIT ?4",
         )?
         .query_map(params![route, topic.name(), since, limit], |row| {
             Ok(Sent { at: row.get(0)?, held: row.get(1)? })
@@ -327,6 +343,38 @@ pub fn start_step(connection: &Connection, message: &Message, step: usize, now: 
         .map(drop)
 }
 
+/// The messages that were held back for a reason and may go out at `now`, and that nobody has seen.
+///
+/// # Errors
+/// As the database.
+pub fn let_go(connection: &Connection, now: i64) -> rusqlite::Result<Vec<Message>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM message WHERE held_by IS NOT NULL AND outcome IS NULL AND send_at <= ?1
+             AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = message.id AND attempts > 0)"
+        ))?
+        .query_map([now], read)?
+        .collect()
+}
+
+/// Holds a message that nobody has seen back until later.
+///
+/// # Errors
+/// As the database.
+pub fn hold(connection: &Connection, message: &Message, until: i64, held: &Held) -> rusqlite::Result<()> {
+    let later = until - message.send_at;
+    connection
+        .prepare_cached(
+            "UPDATE message SET send_at = ?2, held_by = ?3, silence = ?4, fallback_at = fallback_at + ?5,
+                    reminder_at = reminder_at + ?5 WHERE id = ?1",
+        )?
+        .execute(params![message.id, until, held.reason, held.silence, later])?;
+    connection
+        .prepare_cached("UPDATE delivery SET not_before = ?2 WHERE message = ?1 AND state = 'pending'")?
+        .execute([message.id, until])
+        .map(drop)
+}
+
 /// Stops the fallback timer, with the outcome where there is one. Accepted stays accepted.
 ///
 /// # Errors
@@ -393,5 +441,6 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Message> {
         reminder_at: row.get("reminder_at")?,
         reminded: row.get("reminded")?,
         ended: row.get("ended")?,
+        held_by: row.get("held_by")?,
     })
 }

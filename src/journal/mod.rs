@@ -11,9 +11,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{Semaphore, oneshot, watch};
 
+pub mod acks;
 pub mod channels;
 pub mod deliveries;
 pub mod entities;
@@ -26,6 +27,7 @@ pub mod past;
 pub mod prune;
 pub mod quiet;
 mod schema;
+pub mod silences;
 #[cfg(test)]
 mod tests;
 pub mod timers;
@@ -156,6 +158,26 @@ pub fn open_read_only(path: &Path) -> Result<Connection, JournalError> {
     let connection = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     Ok(connection)
+}
+
+/// Changes the file in one transaction, as commands do beside a running daemon, which finds it there.
+///
+/// # Errors
+/// When the file cannot be written, or a newer log-monitor wrote it; then nothing has changed.
+pub fn edit<T>(
+    path: &Path,
+    change: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> Result<T, JournalError> {
+    if let Some(folder) = path.parent() {
+        // If it cannot be made, opening the file says so.
+        let _ = std::fs::create_dir_all(folder);
+    }
+    let connection = Connection::open(path)?;
+    schema::prepare(&connection)?;
+    let transaction = Transaction::new_unchecked(&connection, TransactionBehavior::Immediate)?;
+    let changed = change(&transaction)?;
+    transaction.commit()?;
+    Ok(changed)
 }
 
 /// The folder's file beside the journal that keeps what reached nobody.

@@ -86,6 +86,7 @@ mod tests {
                 }],
                 reminders: None,
                 events: vec![event],
+                held_by: None,
             },
         )?;
         connection.execute("UPDATE delivery SET state = 'accepted' WHERE message = ?1", [message])?;

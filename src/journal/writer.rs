@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::ffi::SQLITE_BUSY;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
 use super::{Health, JournalError, schema};
@@ -248,13 +248,13 @@ fn transact(connection: &Connection, jobs: &mut [Job]) -> rusqlite::Result<()> {
 }
 
 fn together(connection: &Connection, jobs: &mut [Job]) -> rusqlite::Result<()> {
-    let transaction = connection.unchecked_transaction()?;
+    let transaction = begin(connection)?;
     jobs.iter_mut().try_for_each(|job| job.run(connection))?;
     transaction.commit()
 }
 
 fn apart(connection: &Connection, jobs: &mut [Job]) -> rusqlite::Result<()> {
-    let transaction = connection.unchecked_transaction()?;
+    let transaction = begin(connection)?;
     for job in jobs {
         connection.execute_batch("SAVEPOINT job")?;
         match job.run(connection) {
@@ -267,6 +267,11 @@ fn apart(connection: &Connection, jobs: &mut [Job]) -> rusqlite::Result<()> {
         }
     }
     transaction.commit()
+}
+
+/// A command may write beside us: whoever has begun to read must be the next to write.
+fn begin(connection: &Connection) -> rusqlite::Result<Transaction<'_>> {
+    Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
 }
 
 fn is_storage_fault(error: &rusqlite::Error) -> bool {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Setup;
-use super::cause::{Cause, TOO_FEW};
+use super::cause::{Cause, Received, TOO_FEW};
 use super::counting::Looks;
 use super::finding::{Blind, Finding, Flapping, Suspicion};
 use super::fleet::{Fleet, threshold};
@@ -218,23 +218,19 @@ impl Beside {
     async fn ask_why(&mut self, setup: &Setup, fleet: &Fleet, silent: &[usize], now: DateTime<Utc>) {
         let unknown = |at: &usize| self.findings.get(at).is_some_and(|known| known.cause == Cause::NotAsked);
         let unknown: Vec<usize> = silent.iter().copied().filter(unknown).collect();
+        let agents = gather::agents(&*setup.source, fleet, &unknown);
         for (place, (name, source)) in setup.beside.iter().enumerate() {
-            let asked = patiently(gather::causes(&**source, fleet, &unknown, now)).await;
-            let says = |at: &usize| {
-                let cause = asked.as_ref().ok().and_then(|causes| causes.get(at).cloned());
-                cause.unwrap_or(Cause::CannotTell)
+            // Nobody answers who is not asked.
+            let asked = match agents.is_empty() {
+                true => None,
+                false => Some(patiently(gather::causes(&**source, &agents, now)).await),
             };
-            let mut learnt = Vec::new();
             for at in &unknown {
-                let known = &mut self.findings.entry(*at).or_default().cause;
-                let says = says(at);
-                if says.weight() > known.weight() {
-                    *known = says;
-                    learnt.push(*at);
-                }
+                let told = asked.as_ref().and_then(|asked| asked.as_ref().ok()?.get(at).cloned());
+                self.findings.entry(*at).or_default().cause.learn(told.unwrap_or(Cause::CannotTell));
             }
-            self.answered.insert((name.clone(), What::Why), asked.map(drop));
-            self.count_again((place, &**source), fleet, &learnt, millis(now)).await;
+            self.answered.extend(asked.map(|asked| ((name.clone(), What::Why), asked.map(drop))));
+            self.count_again((place, &**source), fleet, &unknown, millis(now)).await;
         }
     }
 
@@ -242,7 +238,7 @@ impl Beside {
     async fn count_again(&mut self, source: (usize, &dyn Source), fleet: &Fleet, silent: &[usize], now: i64) {
         let connected = |at: &&usize| {
             let cause = self.findings.get(at).map(|finding| &finding.cause);
-            matches!(cause, Some(Cause::ConnectedButSilent(..)))
+            matches!(cause, Some(Cause::ConnectedButSilent(_, Received::Unknown)))
         };
         let places: Vec<usize> = silent.iter().filter(connected).copied().take(ASKED_ONE_BY_ONE).collect();
         for (at, received) in self.looks.since(source, fleet, &places, now).await {

@@ -29,6 +29,8 @@ pub enum Cause {
     Stopped(Option<i64>),
     /// It went without a word; its last keepalive.
     Lost(Option<i64>),
+    /// It is not connected, and how it went is not known; its last keepalive.
+    Disconnected(Option<i64>),
     /// It is connected; its last keepalive, and what its manager received meanwhile.
     ConnectedButSilent(Option<i64>, Received),
     /// Its newest log came so long after it was written.
@@ -76,11 +78,12 @@ impl Received {
 }
 
 impl Cause {
-    /// What the manager's view of an agent says at `now`; `None` = it does not know the agent.
+    /// What the manager's view of an agent says at `now`; `None` = it said nothing of the agent, which
+    /// may be enrolled all the same.
     #[must_use]
     pub fn of(connection: Option<&Connection>, now: i64) -> Self {
         let Some(Connection { link, last_keepalive, lost_at, .. }) = connection else {
-            return Self::NotEnrolled;
+            return Self::CannotTell;
         };
         let stale = last_keepalive.is_some_and(|last| now - last >= STALE);
         match link {
@@ -88,8 +91,26 @@ impl Cause {
             Link::Connected => Self::ConnectedButSilent(*last_keepalive, Received::Unknown),
             Link::Stopped => Self::Stopped(lost_at.or(*last_keepalive)),
             Link::Lost => Self::Lost(*last_keepalive),
+            Link::Disconnected => Self::Disconnected(*last_keepalive),
             Link::NeverConnected => Self::NeverConnected,
+            Link::NotEnrolled => Self::NotEnrolled,
             Link::Unknown => Self::CannotTell,
+        }
+    }
+
+    /// Takes what another source says, if that is more: one that does not know an agent says little
+    /// when another one has it.
+    pub fn learn(&mut self, other: Self) {
+        let weight = |cause: &Self| match cause {
+            Self::NotAsked => 0,
+            Self::CannotTell => 1,
+            Self::NotEnrolled => 2,
+            Self::NeverConnected => 3,
+            Self::Stopped(_) | Self::Lost(_) | Self::Disconnected(_) => 4,
+            Self::ConnectedButSilent(..) | Self::Late(_) | Self::TooFew { .. } | Self::PartOnly(_) => 5,
+        };
+        if weight(&other) > weight(self) {
+            *self = other;
         }
     }
 
@@ -100,27 +121,11 @@ impl Cause {
             Self::NotAsked | Self::CannotTell => None,
             Self::NotEnrolled => Some("not_enrolled"),
             Self::NeverConnected => Some("never_connected"),
-            Self::Stopped(_) | Self::Lost(_) => Some("disconnected"),
+            Self::Stopped(_) | Self::Lost(_) | Self::Disconnected(_) => Some("disconnected"),
             Self::ConnectedButSilent(..) => Some("connected_but_silent"),
             Self::Late(_) => Some("late"),
             Self::TooFew { .. } => Some(TOO_FEW),
             Self::PartOnly(_) => Some("part_silent"),
-        }
-    }
-
-    /// How much it says: of what several sources say, the weightiest counts. One that does not answer may
-    /// know an agent that another does not.
-    #[must_use]
-    pub const fn weight(&self) -> u8 {
-        match self {
-            Self::NotAsked => 0,
-            Self::NotEnrolled => 1,
-            Self::CannotTell => 2,
-            Self::NeverConnected => 3,
-            Self::Stopped(_) | Self::Lost(_) => 4,
-            Self::ConnectedButSilent(..) => 5,
-            // These its own documents tell, and nobody is asked.
-            Self::Late(_) | Self::TooFew { .. } | Self::PartOnly(_) => 6,
         }
     }
 
@@ -161,6 +166,10 @@ impl Cause {
             Self::Lost(seen) => (
                 format!("Its Wazuh agent is disconnected and did not say goodbye; {}", keepalive(*seen, now)),
                 "is the machine up, and can it reach the manager (port 1514)",
+            ),
+            Self::Disconnected(seen) => (
+                format!("Its Wazuh agent is disconnected; {}", keepalive(*seen, now)),
+                "is the machine up, is its agent running, and can it reach the manager (port 1514)",
             ),
             Self::ConnectedButSilent(seen, received) => connected(&keepalive(*seen, now), *received),
             Self::Late(by) => (
@@ -240,8 +249,29 @@ mod tests {
         assert_eq!(stale, Cause::Lost(Some(NOW - 240_000)), "the manager has not noticed yet");
         assert!(stale.sentence(NOW).unwrap().contains("last keepalive is 4 min old"));
         assert_eq!(cause(Link::Stopped, 12_000), Cause::Stopped(Some(NOW - 60_000)));
-        assert_eq!(Cause::of(None, NOW).name(), Some("not_enrolled"));
+        let plain = cause(Link::Disconnected, 240_000).sentence(NOW).unwrap();
+        assert!(
+            plain.starts_with("Its Wazuh agent is disconnected; its last keepalive is 4 min old."),
+            "{plain}"
+        );
+        assert_eq!(cause(Link::NotEnrolled, 0).name(), Some("not_enrolled"));
+        assert_eq!(Cause::of(None, NOW), Cause::CannotTell, "absence is no answer");
         assert_eq!(Cause::default().sentence(NOW), None);
+    }
+
+    #[test]
+    fn of_several_servers_the_one_that_knows_the_agent_is_believed() {
+        let mut cause = Cause::default();
+        for (told, known) in [
+            (Cause::CannotTell, Cause::CannotTell),
+            (Cause::NotEnrolled, Cause::NotEnrolled),
+            (Cause::CannotTell, Cause::NotEnrolled),
+            (Cause::NeverConnected, Cause::NeverConnected),
+            (Cause::NotEnrolled, Cause::NeverConnected),
+        ] {
+            cause.learn(told);
+            assert_eq!(cause, known);
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The questions of one round, asked of a source. Everything or nothing: a round that is not
 //! answered in full judges nobody.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -114,22 +114,28 @@ pub async fn ahead(
     Ok(newest.iter().filter_map(ahead).collect())
 }
 
-/// Asks why entities are silent: how their agents are connected.
+/// The agents behind entities, where the source of their documents knows them.
+#[must_use]
+pub fn agents(documents: &dyn Source, fleet: &Fleet, places: &[usize]) -> Vec<(usize, String)> {
+    let agent = |at: &usize| Some((*at, documents.agent_of(&fleet.entities()[*at].key)?.to_owned()));
+    places.iter().filter_map(agent).collect()
+}
+
+/// Asks why entities are silent: how the agents behind them are connected.
 ///
 /// # Errors
 /// When the source did not answer.
 pub async fn causes(
     source: &dyn Source,
-    fleet: &Fleet,
-    silent: &[usize],
+    agents: &[(usize, String)],
     now: DateTime<Utc>,
 ) -> Result<HashMap<usize, Cause>, SourceError> {
-    let keys: Vec<&str> = silent.iter().map(|at| &*fleet.entities()[*at].key).collect();
-    let connections = source.connections(&keys).await?;
+    let ids: BTreeSet<&str> = agents.iter().map(|(_, id)| id.as_str()).collect();
+    let connections = source.connections(&Vec::from_iter(ids)).await?;
     let known: HashMap<&str, &Connection> =
         connections.iter().map(|connection| (connection.key.as_str(), connection)).collect();
-    let cause = |key: &str| Cause::of(known.get(key).copied(), now.timestamp_millis());
-    Ok(silent.iter().zip(&keys).map(|(at, key)| (*at, cause(key))).collect())
+    let cause = |id: &str| Cause::of(known.get(id).copied(), now.timestamp_millis());
+    Ok(agents.iter().map(|(at, id)| (*at, cause(id))).collect())
 }
 
 /// Who is asked why may not hold a message up.

@@ -29,6 +29,7 @@ use crate::journal::{Journal, events};
 use crate::record::Recorder;
 use crate::source::{
     Answer, Entities, Heard, Membership, Observation, Query, Source, SourceError, SourceReason, Volume, Word,
+    is_agent_id,
 };
 
 /// An index in memory that obeys the window it is asked for, and fails on demand.
@@ -86,6 +87,11 @@ impl Source for Index {
             Some(Observation { key: key.into(), last_seen: times.into_iter().max()? })
         };
         Ok(Answer { newest: self.within(query).into_iter().filter_map(newest).collect() })
+    }
+
+    /// Keys may be `AGENT|PART`.
+    fn agent_of<'k>(&self, key: &'k str) -> Option<&'k str> {
+        key.split('|').next().filter(|agent| is_agent_id(agent))
     }
 
     async fn volumes(&self, query: &Query<'_>) -> Result<Vec<Volume>, SourceError> {

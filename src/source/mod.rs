@@ -44,7 +44,13 @@ pub trait Source: Send + Sync + 'static {
         Err(SourceError::new(SourceReason::Mapping, "this kind of source sees no documents"))
     }
 
-    /// How agents are connected to their manager. An agent that the server does not know is absent.
+    /// The id of the Wazuh agent that an entity is, or is a part of; `None` where its key tells none.
+    fn agent_of<'k>(&self, key: &'k str) -> Option<&'k str> {
+        is_agent_id(key).then_some(key)
+    }
+
+    /// How agents are connected to their manager, by their ids. An agent is absent when the server does
+    /// not tell, for whatever reason; one that it does not know is [`Link::NotEnrolled`].
     ///
     /// # Errors
     /// As [`newest`](Self::newest).
@@ -125,6 +131,12 @@ pub trait Source: Send + Sync + 'static {
     async fn probe(&self) -> Result<(), SourceError>;
 }
 
+/// Whether an agent of Wazuh can have this id: three digits or more.
+#[must_use]
+pub fn is_agent_id(key: &str) -> bool {
+    key.len() >= 3 && key.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// What to ask. Times are absolute, so that an answer can be cached and repeated.
 #[derive(Debug, Clone, Copy)]
 pub struct Query<'a> {
@@ -185,8 +197,12 @@ pub enum Link {
     Stopped,
     /// It went without a word.
     Lost,
+    /// It is not, and how it went is not told.
+    Disconnected,
     /// It is enrolled, and has never connected.
     NeverConnected,
+    /// The server says that it knows no such agent.
+    NotEnrolled,
     /// The server says something else.
     Unknown,
 }

@@ -42,7 +42,11 @@ impl Keys<'_> {
             let help = "openssl x509 -in server.crt -noout -fingerprint -sha256";
             problems.push(Problem::at("pinned_sha256", "must be 64 hexadecimal digits").help(help));
         }
-        if !self.verify {
+        if !self.verify && self.pinned.is_some() {
+            let off = "`false` would take any certificate, not only that of `pinned_sha256`";
+            let help = "leave it out: a pinned certificate needs no authority, no name and no date";
+            problems.push(Problem::at("verify_certificates", off).help(help));
+        } else if !self.verify {
             let risk = "certificates are not verified: anybody on the way can read the password";
             let help = "set `ca_file`, `tls_server_name` or `pinned_sha256` instead";
             problems.push(Problem::at("verify_certificates", risk).warning().help(help));

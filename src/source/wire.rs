@@ -3,7 +3,8 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use log_monitor_channels::http::innermost;
+use chrono::Utc;
+use log_monitor_channels::http::{innermost, retry_after};
 use log_monitor_channels::{BuildError, Secret};
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response, Url};
 use rustls::CertificateError;
@@ -20,6 +21,8 @@ pub struct Reply {
     pub status: u16,
     /// The body, whole.
     pub body: Vec<u8>,
+    /// How long to wait before the next request, if it says so: at most an hour.
+    pub retry_after: Option<Duration>,
 }
 
 /// The way to one server.
@@ -78,7 +81,8 @@ impl Wire {
     pub async fn send(&self, request: RequestBuilder) -> Result<Reply, SourceError> {
         let response = request.timeout(self.timeout).send().await.map_err(|error| self.broke(error))?;
         let status = response.status().as_u16();
-        Ok(Reply { status, body: self.read(response).await? })
+        let retry_after = retry_after(response.headers(), Utc::now());
+        Ok(Reply { status, body: self.read(response).await?, retry_after })
     }
 
     async fn read(&self, mut response: Response) -> Result<Vec<u8>, SourceError> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta};
 
 use crate::event::{Entity, Event, EventKind, Severity};
-use crate::notification::{MessageKind, Notification};
+use crate::notification::{Link, MessageKind, Notification};
 
 /// A message as it comes every day: agent `007 db-03` fell silent.
 #[must_use]
@@ -40,6 +40,8 @@ pub fn sample() -> Notification {
         possible_duplicate: false,
         fallback_reason: None,
         in_reply_to: None,
+        all_over: false,
+        links: Vec::new(),
         short: false,
     }
 }
@@ -53,6 +55,10 @@ pub fn hostile() -> Notification {
     notification.body = format!("Agent: {NAME}\n{NAME}");
     notification.fallback_reason = Some(NAME.to_owned());
     notification.installation = NAME.to_owned();
+    notification.links = vec![Link {
+        title: NAME.to_owned(),
+        url: "https://dashboard.example/?id=%3C%21channel%3E".to_owned(),
+    }];
     for event in &mut notification.events {
         event.entity = Some(Entity { id: NAME.to_owned(), label: NAME.to_owned() });
         event.labels.insert(NAME.to_owned(), NAME.to_owned());

@@ -30,7 +30,7 @@ pub fn compose(
     to: &[Mailbox],
 ) -> Result<Message, lettre::error::Error> {
     let builder = headers(notification, from, to);
-    let text = format!("{}\n\n{}\n", notification.title, notification.body);
+    let text = format!("{}\n\n{}\n", notification.title, notification.text(usize::MAX));
     if notification.short {
         return builder.singlepart(SinglePart::plain(text));
     }
@@ -99,7 +99,7 @@ fn html(notification: &Notification) -> String {
          <p style=\"color: #777\"><small>log-monitor {installation}</small></p>\n</body>\n</html>\n",
         color = color(notification),
         title = escape(&notification.title),
-        body = escape(&notification.body).replace('\n', "<br>\n"),
+        body = escape(&notification.text(usize::MAX)).replace('\n', "<br>\n"),
         installation = escape(&notification.installation),
     )
 }

@@ -42,6 +42,8 @@ struct Explained {
     id: String,
     label: String,
     watch: String,
+    /// Of its Wazuh agent, where a list says it.
+    version: Option<String>,
     class: Option<usize>,
     /// Key, value, and where it was set.
     values: Vec<[String; 3]>,
@@ -124,6 +126,7 @@ fn explain(
         id: agent.id.clone(),
         label: agent.label.clone(),
         watch: watch.name.clone(),
+        version: agent.version().map(str::to_owned),
         class: policy.class,
         values: values(loaded, watch, agent, &policy),
         at,
@@ -155,7 +158,7 @@ fn sources(settings: &Settings, watch: &Watch) -> Result<Vec<[String; 3]>, Journ
 }
 
 /// A time as people write it.
-fn moment_of(text: &str) -> Result<DateTime<Utc>, String> {
+pub fn moment_of(text: &str) -> Result<DateTime<Utc>, String> {
     if let Ok(zoned) = DateTime::parse_from_rfc3339(text) {
         return Ok(zoned.to_utc());
     }
@@ -216,11 +219,13 @@ fn values(loaded: &Loaded, watch: &Watch, agent: &Agent, policy: &Policy) -> Vec
 }
 
 fn text(explained: &Explained) -> String {
+    let version = explained.version.as_ref().map(|version| format!(", agent {}", one_line(version, 20)));
     let mut out = format!(
-        "{} {} of watch {}\n",
+        "{} {} of watch {}{}\n",
         explained.id,
         one_line(&explained.label, 80),
-        one_line(&explained.watch, 80)
+        one_line(&explained.watch, 80),
+        version.unwrap_or_default()
     );
     let _ = writeln!(out, "  {}", explained.state);
     for suppression in &explained.suppressions {

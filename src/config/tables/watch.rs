@@ -10,7 +10,7 @@ use serde::de::{self, Deserialize, Deserializer};
 use toml::Spanned;
 use wildmatch::WildMatch;
 
-use super::Globs;
+use super::{Globs, Patterns};
 use crate::config::duration::{Positive, Span};
 use crate::config::{self, model};
 
@@ -231,17 +231,17 @@ pub struct Window {
 #[serde(deny_unknown_fields)]
 pub struct ClassMatch {
     /// The agent's id.
-    pub id: Option<Globs>,
+    pub id: Option<Patterns>,
     /// The agent's name: its label, where the agents come from a file.
-    pub name: Option<Globs>,
+    pub name: Option<Patterns>,
     /// The agent's group in Wazuh.
-    #[schemars(with = "Option<Globs>")]
-    pub group: Option<Spanned<Globs>>,
-    /// The agent's label.
-    pub label: Option<Globs>,
+    #[schemars(with = "Option<Patterns>")]
+    pub group: Option<Spanned<Patterns>>,
+    /// Another word for `name`. Wazuh's own labels of an agent are in no list.
+    pub label: Option<Patterns>,
     /// The cluster node that the agent reports to.
-    #[schemars(with = "Option<Globs>")]
-    pub node: Option<Spanned<Globs>>,
+    #[schemars(with = "Option<Patterns>")]
+    pub node: Option<Spanned<Patterns>>,
 }
 
 impl From<Pipeline> for model::Pipeline {

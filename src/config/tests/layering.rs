@@ -118,3 +118,29 @@ steps = [{{ to = ["soc"] }}]
     assert_eq!((route.group.burst, route.group.max_items), (1, 20));
     assert_eq!(settings.channels[1].max_in_flight, 2);
 }
+
+#[test]
+fn a_route_that_another_hides_is_a_warning_that_names_it() {
+    let route = |name: &str, rest: &str| {
+        format!("[[routes]]\nname = \"{name}\"\nsteps = [{{ to = [\"soc\"] }}]\n{rest}\n")
+    };
+    let warned = |first: &str, second: &str| {
+        let routes = route("first", first) + &route("second", second);
+        let toml = format!(
+            "{FULL}\n[channels.soc]\nkind = \"log\"\n{routes}[catch_all]\nsteps = [{{ to = [\"soc\"] }}]\n"
+        );
+        let place = Place::new().toml(&toml);
+        let loaded = place.load();
+        assert!(loaded.settings.is_some(), "{}", place.shown(&loaded));
+        place.lines(&loaded).join("\n")
+    };
+    let hidden = warned(
+        "match = { name = \"fw-*\" }\nstop = true",
+        "match = { name = \"fw-1\", severity = \"high\" }",
+    );
+    assert!(hidden.contains("never used: route `first` at ") && hidden.contains("says `stop`"), "{hidden}");
+    assert_eq!(warned("match = { name = \"fw-*\" }", "match = { name = \"fw-1\" }"), "", "no stop");
+    assert_eq!(warned("match = { name = { not = \"fw-*\" } }\nstop = true", ""), "");
+    let sometimes = "stop = true\ntime_zone = \"UTC\"\nactive = [{ from = \"08:00\", to = \"18:00\" }]";
+    assert_eq!(warned(sometimes, ""), "", "at other times it is used");
+}

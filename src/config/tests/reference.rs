@@ -8,7 +8,7 @@ use toml::Table;
 
 use super::Place;
 use crate::config::schema::Schema;
-use crate::config::{REFERENCE, original, tables};
+use crate::config::{REFERENCE, document, original, tables};
 use crate::source::default_sources;
 
 /// The file with every key set. Explanations have a space behind their `#`, keys have none, and
@@ -98,6 +98,30 @@ fn with_every_key_set_it_loads() {
         );
     let loaded = place.load_with(&default_channels(), &default_sources());
     assert!(loaded.settings.is_some(), "{}", place.shown(&loaded));
+}
+
+/// An editor that knows the schema finds nothing wrong in it, and what is wrong elsewhere.
+#[test]
+fn the_schema_takes_it_and_refuses_mistakes() {
+    let schema = document::schema(&default_channels(), &default_sources());
+    let schema = jsonschema::draft202012::new(&schema).unwrap();
+    let problems = |text: &str| -> Vec<String> {
+        let table = serde_json::to_value(toml::from_str::<Table>(text).unwrap()).unwrap();
+        schema.iter_errors(&table).map(|problem| problem.to_string()).collect()
+    };
+    let none: Vec<String> = Vec::new();
+    assert_eq!(problems(&uncommented()), none);
+    assert_eq!(problems(REFERENCE), none);
+    for wrong in [
+        "chanels = {}",
+        "[channels.soc]\nkind = \"slak\"",
+        "[channels.soc]\nkind = \"slack\"\nwebhook = \"https://x\"",
+        "[channels.soc]\nwebhook_url = \"https://x\"",
+        "[watches.default]\ninterval = 15",
+        "[[routes]]\nname = \"all\"",
+    ] {
+        assert_ne!(problems(wrong), none, "{wrong}");
+    }
 }
 
 /// Every reference to a secret as one to the file `secret`.

@@ -124,6 +124,24 @@ fn each_mistake_is_told_at_its_own_place_with_the_right_word() {
             "a second route is named `all`",
         ),
         ("name = \"all\"\n", "", "[[routes]]", "missing key `name` in `routes[1]`"),
+        (
+            "severity = [\"high\", \"crit*\"]",
+            "name = { regex = \"fw-(\" }",
+            "\"fw-(\"",
+            "`regex`: not a regular expression: ",
+        ),
+        (
+            "severity = [\"high\", \"crit*\"]",
+            "name = { nott = \"fw\" }",
+            "nott",
+            "unknown key `nott` (did you mean `not`?)",
+        ),
+        (
+            "severity = [\"high\", \"crit*\"] }",
+            "name = { not = \"fw-*\" } }\nactive = [{ from = \"08:00\", to = \"18:00\" }]",
+            "\"08:00\"",
+            "windows of no time zone",
+        ),
         ("[journal]", "[channels.'soc']\n[journal]", "'soc'", "duplicate key"),
         (
             "{ file = \"@/hook\" }",

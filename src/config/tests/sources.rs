@@ -37,6 +37,18 @@ fn a_watch_without_documents_is_refused_at_its_place() {
 }
 
 #[test]
+fn a_pinned_certificate_that_nobody_would_compare_is_refused_at_its_place() {
+    let other = "source = \"wazuh\"\n[sources.other]\nkind = \"indexer\"\nurl = \"https://b.example:9200\"";
+    let errors =
+        sources(&format!("{other}\npinned_sha256 = \"{}\"\nverify_certificates = false", "00".repeat(32)));
+    let errors = errors.unwrap_err();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    let expected = "m.toml:16:23: `verify_certificates`: `false` would take any certificate, not only that of `pinned_sha256`";
+    assert!(errors[0].contains(expected), "{errors:?}");
+    assert!(sources(&format!("{other}\nverify_certificates = false")).is_ok(), "by itself it is a warning");
+}
+
+#[test]
 fn a_promise_that_cannot_be_kept_is_refused_with_the_sum() {
     let class = |limit: &str| {
         format!(

@@ -246,6 +246,7 @@ fn agent(listed: &Listed) -> Agent {
             groups: listed.groups.iter().map(text).collect(),
             labels: listed.labels.clone(),
             node: listed.node.as_ref().map(text),
+            version: listed.version.as_ref().map(text),
             watched_from: None,
         }),
     }

@@ -74,19 +74,24 @@ fn of<'a>(events: &'a [Event], id: &str) -> &'a Event {
 
 #[tokio::test(start_paused = true)]
 async fn the_message_says_whether_the_agent_is_connected() {
-    let (mut world, manager) = world(&["001", "002", "003"]).await;
-    world.minutes(5, &["001", "002", "003"]).await;
+    let ids = ["001", "002|/var/log/x", "003", "web-1"];
+    let (mut world, manager) = world(&ids).await;
+    world.minutes(5, &ids).await;
     let gone = world.now();
     let later = gone + TimeDelta::minutes(16);
     manager.links.lock().unwrap().extend([
         ("001".to_owned(), (Link::Connected, Some(later.timestamp_millis()))),
         ("002".to_owned(), (Link::Lost, Some(gone.timestamp_millis()))),
+        ("003".to_owned(), (Link::NotEnrolled, None)),
+        ("web-1".to_owned(), (Link::NotEnrolled, None)),
     ]);
     world.minutes(20, &[]).await;
     let events = world.events().await;
-    let causes = ["001", "002", "003"].map(|id| of(&events, id).cause.as_str());
-    assert_eq!(causes, ["connected_but_silent", "disconnected", "not_enrolled"]);
-    let lost = &of(&events, "002").detail;
+    let causes = ids.map(|id| of(&events, id).cause.as_str());
+    assert_eq!(causes, ["connected_but_silent", "disconnected", "not_enrolled", "no_documents"]);
+    let stranger = &of(&events, "web-1").detail;
+    assert!(stranger.contains("cannot be told: the Wazuh server did not say"), "a name is no id: {stranger}");
+    let lost = &of(&events, "002|/var/log/x").detail;
     assert!(
         lost.contains("disconnected and did not say goodbye; its last keepalive is 16 min old"),
         "{lost}"
@@ -141,15 +146,13 @@ async fn of_two_servers_the_one_counts_that_says_more() {
         world.minutes(5, &["001", "002", "003"]).await;
         let gone = Some(world.now().timestamp_millis());
         one.links.lock().unwrap().insert("001".to_owned(), (Link::Lost, gone));
+        two.links.lock().unwrap().insert("001".to_owned(), (Link::NotEnrolled, None));
         world.minutes(17, &["002", "003"]).await;
         assert_eq!(of(&world.events().await, "001").cause, "disconnected", "the other knows no such agent");
         one.links.lock().unwrap().insert("002".to_owned(), (Link::Lost, gone));
         *two.broken.lock().unwrap() = Some(SourceReason::Network);
         world.minutes(17, &["003"]).await;
         assert_eq!(of(&world.events().await, "002").cause, "disconnected", "the other does not answer");
-        world.minutes(17, &[]).await;
-        let said = of(&world.events().await, "003").detail.clone();
-        assert!(said.contains("cannot be told"), "the one that does not answer may know it: {said}");
     }
 }
 

@@ -42,7 +42,7 @@ use self::line::Reader;
 use self::work::{Followed, MINUTE, Work};
 use super::{
     Answer, Heard, Listed, Membership, Query, Source, SourceContext, SourceError, SourceKind, SourceReason,
-    Volume, Word,
+    Volume, Word, is_agent_id,
 };
 
 /// Last words are looked for this far back if nothing was read yet, in milliseconds.
@@ -77,6 +77,10 @@ impl Source for LogFile {
     async fn newest(&self, query: &Query<'_>) -> Result<Answer, SourceError> {
         let (from, wanted) = (millis(query.from), answers::Wanted::by(query));
         self.ask(move |work| Ok(answers::newest(work.followed(from)?, &wanted))).await
+    }
+
+    fn agent_of<'k>(&self, key: &'k str) -> Option<&'k str> {
+        (self.config.entity_field == "agent.id" && is_agent_id(key)).then_some(key)
     }
 
     async fn nodes(&self, query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {

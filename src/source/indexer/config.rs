@@ -109,12 +109,16 @@ impl IndexerConfig {
         self.node_field.as_deref().or(self.format.names().agent.node).unwrap_or_default()
     }
 
+    /// Whether its entities are agents, or parts of agents.
+    #[must_use]
+    pub fn is_of_agents(&self) -> bool {
+        self.entity_fields().first().is_some_and(|first| first == self.format.names().entity)
+    }
+
     /// The fields in which a document describes its entity.
     #[must_use]
     pub fn about(&self) -> About<'_> {
-        let names = self.format.names();
-        let of_agents = self.entity_fields().first().is_some_and(|first| first == names.entity);
-        let agent = if of_agents { names.agent } else { About::default() };
+        let agent = if self.is_of_agents() { self.format.names().agent } else { About::default() };
         About { name: self.name_field.as_deref().or(agent.name), node: Some(self.node_field()), ..agent }
     }
 

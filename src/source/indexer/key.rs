@@ -40,6 +40,12 @@ pub fn rest(key: &str, fields: usize) -> Option<&str> {
     if fields > 1 { key.split_once(SEPARATOR).map(|(_, rest)| rest) } else { None }
 }
 
+/// The first value of a key of so many fields, as it stands there.
+#[must_use]
+pub fn first(key: &str, fields: usize) -> &str {
+    if fields > 1 { key.split(SEPARATOR).next().unwrap_or(key) } else { key }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -21,7 +21,7 @@ use super::{document, history, inventory, key};
 use crate::clock::{Clock, SystemClock};
 use crate::source::{
     Answer, Entities, Heard, Listed, Membership, Observation, Query, Source, SourceError, SourceReason,
-    Volume, Word,
+    Volume, Word, is_agent_id,
 };
 
 /// A cluster of more managers than this is none; the field is another one.
@@ -138,6 +138,11 @@ impl Source for Indexer {
         Ok(Answer { newest: self.proven(newest).await? })
     }
 
+    fn agent_of<'k>(&self, key: &'k str) -> Option<&'k str> {
+        let first = key::first(key, self.fields.entity.len());
+        (self.server.config.is_of_agents() && is_agent_id(first)).then_some(first)
+    }
+
     async fn nodes(&self, query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {
         let node_field = self.server.config.node_field();
         let by_node = Fields { entity: vec![node_field.to_owned()], ..self.fields.clone() };
@@ -219,5 +224,27 @@ impl Source for Indexer {
             self.inventory(&query).await?;
         }
         self.prove_fields().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_tells_the_agent_where_its_first_field_is_the_agents_id() {
+        let agent_of = |keys: &str, key: &'static str| {
+            let config = toml::from_str(&format!("url = 'https://a.example'\n{keys}")).unwrap();
+            Indexer::new(config).unwrap().agent_of(key)
+        };
+        let logs = "entity_field = ['agent.id', 'location']";
+        assert_eq!(agent_of("", "001"), Some("001"));
+        assert_eq!(agent_of(logs, "001|/var/log/x"), Some("001"));
+        assert_eq!((agent_of("", "001|x"), agent_of(logs, "web-1|x")), (None, None));
+        assert_eq!(agent_of("entity_field = 'predecoder.hostname'", "1001"), None, "a host of that name");
+        assert_eq!(
+            agent_of("format = 'wazuh5'\nentity_field = ['wazuh.agent.id', 'x']", "001|y"),
+            Some("001")
+        );
     }
 }

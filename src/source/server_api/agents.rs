@@ -6,15 +6,23 @@ use chrono::{DateTime, Datelike};
 use compact_str::CompactString;
 use serde::Deserialize;
 
-use crate::source::{Connection, Link, Listed, SourceError, SourceReason};
+use super::answer::{self, Answer};
+use crate::source::{Connection, Link, Listed, SourceError, is_agent_id};
 
-/// What is asked for: what people know an agent by, its link and its node. All of them exist since 4.3;
-/// the labels of an agent are not among what can be asked for.
-pub const FIELDS: &str =
-    "id,name,group,version,status,status_code,lastKeepAlive,disconnection_time,node_name";
+/// What is asked for: what people know an agent by, its link and its node. All of it exists since 4.3,
+/// but the code that says how a link ended, which came with 4.7 (wazuh/wazuh#19726). Labels are none of an
+/// agent's fields (4.14, `api/api/spec/spec.yaml`, `Agent`): only its configuration has them, which the
+/// API reads from each agent by itself.
+#[must_use]
+pub const fn fields(with_code: bool) -> &'static str {
+    match with_code {
+        true => "id,name,group,version,status,lastKeepAlive,disconnection_time,node_name,status_code",
+        false => "id,name,group,version,status,lastKeepAlive,disconnection_time,node_name",
+    }
+}
 
-/// The agent is not known (Wazuh 4.x, `framework/wazuh/core/exception.py`).
-const NOT_KNOWN: i64 = 1701;
+/// There is no field of a name that was asked for (Wazuh 4.x, `framework/wazuh/core/exception.py`).
+pub const NO_SUCH_FIELD: i64 = 1724;
 
 /// The longest text that is taken, in bytes.
 const LONGEST: usize = 512;
@@ -37,71 +45,35 @@ pub struct Page {
     pub total: usize,
 }
 
-/// Whether an agent can have this id: three digits or more.
-#[must_use]
-pub fn is_id(key: &str) -> bool {
-    key.len() >= 3 && key.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// Reads an answer with status 200, which may hold an error all the same.
+/// Reads a page of the list of all agents.
 ///
 /// # Errors
-/// When it is no list of agents, or says of others than unknown agents that they failed. The text is
-/// the end of a sentence that begins with the server.
-pub fn read(body: &[u8]) -> Result<Page, SourceError> {
-    let answer: Body = serde_json::from_slice(body).map_err(|error| unreadable(body, &error))?;
-    if let Some(failed) = answer.data.failed_items.iter().find(|failed| failed.error.code != NOT_KNOWN) {
-        return Err(incomplete(failed.error.code));
+/// When it is none, or does not tell of somebody. The text is the end of a sentence that begins with the
+/// server.
+pub fn page(body: &[u8]) -> Result<Page, SourceError> {
+    let Answer { items, total, failed } = answer::read(body)?;
+    match (failed.first(), total) {
+        (Some(failed), _) => Err(answer::incomplete(failed.code)),
+        (None, None) => Err(answer::malformed("does not say how many agents it lists")),
+        (None, Some(total)) => Ok(Page { agents: known(items)?, total }),
     }
-    let agents = answer.data.affected_items.into_iter().filter(|agent| agent.id.len() <= LONGEST);
-    Ok(Page { agents: agents.map(known).collect(), total: answer.data.total_affected_items })
 }
 
-/// An error inside an answer that says that all is well.
-pub fn incomplete(code: i64) -> SourceError {
-    SourceError::new(SourceReason::Incomplete, format!("could not tell of some agents (error {code})"))
-}
-
-/// Not what the API documents.
-pub fn unreadable(body: &[u8], error: &serde_json::Error) -> SourceError {
-    let detail = match body.trim_ascii_start().first() {
-        None => "sent an empty answer".to_owned(),
-        Some(b'<') => "sent a web page instead of JSON: does `url` lead to the Wazuh API itself?".to_owned(),
-        Some(_) if error.is_eof() => "sent an answer that is cut off".to_owned(),
-        Some(_) => format!(
-            "sent an answer that no Wazuh API documents (line {}, column {})",
-            error.line(),
-            error.column()
-        ),
-    };
-    SourceError::new(SourceReason::Malformed, detail)
-}
-
-#[derive(Deserialize)]
-struct Body {
-    data: Data,
-}
-
-#[derive(Deserialize)]
-struct Data {
-    affected_items: Vec<Item>,
-    total_affected_items: usize,
-    #[serde(default)]
-    failed_items: Vec<Failed>,
-}
-
-/// Somebody of whom nothing is told.
-#[derive(Deserialize)]
-pub struct Failed {
-    /// Why.
-    pub error: Reason,
-}
-
-/// Why something failed.
-#[derive(Deserialize)]
-pub struct Reason {
-    /// The number of the reason.
-    pub code: i64,
+/// Reads how the agents that were asked about are connected. Of whom it does not tell, or whom the
+/// user may not read, there is nothing.
+///
+/// # Errors
+/// As [`page`], and when it tells of nobody for another reason than those.
+pub fn connections(body: &[u8]) -> Result<Vec<Connection>, SourceError> {
+    let Answer { items, failed, .. } = answer::read(body)?;
+    let mut told: Vec<Connection> = known(items)?.into_iter().map(|agent| agent.connection).collect();
+    let unknown = failed.iter().filter(|failed| failed.code == answer::NOT_KNOWN);
+    told.extend(unknown.flat_map(|failed| &failed.ids).map(|id| not_enrolled(id)));
+    let reasons = [answer::NOT_KNOWN, answer::FORBIDDEN];
+    match failed.iter().find(|failed| !reasons.contains(&failed.code)) {
+        Some(failed) if told.is_empty() => Err(answer::incomplete(failed.code)),
+        _ => Ok(told),
+    }
 }
 
 /// Fields that are null are absent (Wazuh 4.x, `framework/wazuh/core/agent.py`).
@@ -120,7 +92,18 @@ struct Item {
     node_name: Option<CompactString>,
 }
 
-fn known(item: Item) -> Agent {
+fn known(items: Vec<Item>) -> Result<Vec<Agent>, SourceError> {
+    if items.iter().any(|item| !is_agent_id(&item.id) || item.id.len() > LONGEST) {
+        return Err(answer::malformed("lists an agent whose id is none"));
+    }
+    Ok(items.into_iter().map(agent).collect())
+}
+
+fn not_enrolled(id: &str) -> Connection {
+    Connection { key: id.into(), link: Link::NotEnrolled, last_keepalive: None, lost_at: None, node: None }
+}
+
+fn agent(item: Item) -> Agent {
     let short = |text: &CompactString| text.len() <= LONGEST;
     let node = item.node_name.filter(|node| short(node) && node != "unknown");
     let key = CompactString::from(item.id);
@@ -137,18 +120,19 @@ fn known(item: Item) -> Agent {
         groups: item.group.into_iter().filter(short).collect(),
         labels: BTreeMap::new(),
         node,
-        version: item.version.filter(short),
+        version: item.version.filter(short).map(|version| version.trim_start_matches("Wazuh ").into()),
     };
     Agent { listed, connection }
 }
 
-/// Code 3 is a shutdown message of the agent (Wazuh 4.x, `src/wazuh_db/wdb.h`); without one it
-/// vanished.
+/// Code 3 is a shutdown message of the agent, 4 that its keepalives stopped (Wazuh 4.7 and later,
+/// `src/wazuh_db/wdb.h`). The others, and none, do not say how it went.
 fn link(status: Option<&str>, code: Option<i64>) -> Link {
     match (status, code) {
         (Some("active"), _) => Link::Connected,
         (Some("disconnected"), Some(3)) => Link::Stopped,
-        (Some("disconnected"), _) => Link::Lost,
+        (Some("disconnected"), Some(4)) => Link::Lost,
+        (Some("disconnected"), _) => Link::Disconnected,
         (Some("never_connected" | "pending"), _) => Link::NeverConnected,
         _ => Link::Unknown,
     }
@@ -165,6 +149,7 @@ fn time(text: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::SourceReason;
 
     #[test]
     fn a_list_tells_links_times_and_nodes_and_absent_fields_are_not_known() {
@@ -173,12 +158,11 @@ mod tests {
             {"id":"001","name":"web-01","group":["default","prod"],"version":"Wazuh v4.14.5","status":"disconnected","status_code":3,"lastKeepAlive":"2026-01-01T00:00:10+00:00",
              "disconnection_time":"2026-01-01T00:15:00Z","node_name":"unknown"},
             {"id":"002","status":"disconnected","status_code":4},
-            {"id":"003","status":"never_connected"}],
-            "total_affected_items":4,"total_failed_items":1,
-            "failed_items":[{"error":{"code":1701,"message":"Agent does not exist"},"id":["099"]}]},
-            "message":"","error":2}"#;
-        let page = read(body).unwrap();
-        assert_eq!(page.total, 4);
+            {"id":"003","status":"never_connected"},
+            {"id":"004","status":"disconnected"}],
+            "total_affected_items":5,"total_failed_items":0,"failed_items":[]},"message":"","error":0}"#;
+        let page = page(body).unwrap();
+        assert_eq!(page.total, 5);
         let said: Vec<_> = page
             .agents
             .iter()
@@ -191,22 +175,47 @@ mod tests {
                 ("000", Link::Connected, None),
                 ("001", Link::Stopped, Some(ten)),
                 ("002", Link::Lost, None),
-                ("003", Link::NeverConnected, None)
+                ("003", Link::NeverConnected, None),
+                ("004", Link::Disconnected, None)
             ]
         );
         assert_eq!(page.agents[0].listed.node.as_deref(), Some("node01"));
         let Agent { listed, connection } = &page.agents[1];
         assert_eq!((connection.lost_at, &connection.node), (Some(ten + 890_000), &None));
         assert_eq!((listed.name.as_str(), listed.groups[1].as_str()), ("web-01", "prod"));
+        assert_eq!(listed.version.as_deref(), Some("v4.14.5"));
+    }
+
+    /// Some of a fleet, and of whom nothing is told.
+    fn some(agents: &str, failed: &str) -> String {
+        format!(
+            r#"{{"data":{{"affected_items":[{agents}],"total_affected_items":1,"failed_items":[{failed}]}},"error":2}}"#
+        )
+    }
+
+    #[test]
+    fn only_who_is_said_not_to_exist_is_not_enrolled() {
+        let failed = r#"{"error":{"code":1701},"id":["099"]},{"error":{"code":4000},"id":["003","004"]},
+            {"error":{"code":3021},"id":["005"]}"#;
+        let told = connections(some(r#"{"id":"001","status":"active"}"#, failed).as_bytes()).unwrap();
+        let said: Vec<_> = told.iter().map(|agent| (agent.key.as_str(), agent.link)).collect();
+        assert_eq!(said, [("001", Link::Connected), ("099", Link::NotEnrolled)]);
+        let forbidden = some("", r#"{"error":{"code":4000},"id":["003"]}"#);
+        assert_eq!(connections(forbidden.as_bytes()), Ok(Vec::new()));
     }
 
     #[test]
     fn an_error_inside_a_200_is_no_answer() {
-        let body = br#"{"data":{"affected_items":[],"total_affected_items":0,
-            "failed_items":[{"error":{"code":3021,"message":"Timeout"},"id":["001"]}]},"error":1}"#;
-        assert_eq!(read(body).unwrap_err().reason, SourceReason::Incomplete);
-        for body in ["", "{}", "[]", "<html>", r#"{"data":{"affected_items":[{"id":7}]}}"#] {
-            assert_eq!(read(body.as_bytes()).unwrap_err().reason, SourceReason::Malformed, "{body}");
+        let timeout = some("", r#"{"error":{"code":3021,"message":"Timeout"},"id":["001"]}"#);
+        assert_eq!(connections(timeout.as_bytes()).unwrap_err().reason, SourceReason::Incomplete);
+        let part = some(r#"{"id":"001"}"#, r#"{"error":{"code":4000},"id":["002"]}"#);
+        assert_eq!(page(part.as_bytes()).unwrap_err().reason, SourceReason::Incomplete, "not a whole list");
+        for (items, total) in [("{\"id\":\"001\"}", "null"), ("{\"id\":7}", "1"), ("{\"id\":\"web-1\"}", "1")]
+        {
+            let odd = format!(
+                r#"{{"data":{{"affected_items":[{items}],"total_affected_items":{total}}},"error":0}}"#
+            );
+            assert_eq!(page(odd.as_bytes()).unwrap_err().reason, SourceReason::Malformed, "{odd}");
         }
     }
 }

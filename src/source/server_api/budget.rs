@@ -1,48 +1,150 @@
-//! At most a tenth of what the server allows everybody together.
+//! At most a tenth of what the server allows everybody together, and nothing for a while once it has
+//! said that it was too much.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 /// The server takes 300 requests a minute from all its clients, the dashboard among them
 /// (`max_request_per_minute`, Wazuh 4.x, `api/api/configuration.py`).
 const REQUESTS: usize = 30;
 
-const MINUTE: Duration = Duration::from_secs(60);
+/// The server counts in windows of this length.
+pub const MINUTE: Duration = Duration::from_secs(60);
 
-/// The requests of the last minute.
+/// Every budget that somebody has, by the address of its API.
+static ALL: Mutex<BTreeMap<String, Weak<Budget>>> = Mutex::new(BTreeMap::new());
+
+/// The requests to one API.
 #[derive(Debug, Default)]
-pub struct Budget {
-    sent: Mutex<VecDeque<Instant>>,
+pub struct Budget(Mutex<Spent>);
+
+#[derive(Debug, Default)]
+struct Spent {
+    /// Those of the last minute, the oldest first.
+    sent: VecDeque<Instant>,
+    /// Nothing is sent before this.
+    held: Option<Instant>,
+}
+
+/// What the next request has to do.
+enum Turn {
+    Go,
+    Wait(Instant),
+    Refused(Duration),
 }
 
 impl Budget {
-    /// Waits until one more request is within the budget.
-    pub async fn take(&self) {
-        let mut sent = self.sent.lock().await;
-        if sent.len() >= REQUESTS
-            && let Some(oldest) = sent.pop_front()
-        {
-            tokio::time::sleep_until(oldest + MINUTE).await;
+    /// The one budget of the API at `address`: sources share it, and so do a configuration and the
+    /// one that a reload builds beside it.
+    #[must_use]
+    pub fn of(address: &str) -> Arc<Self> {
+        let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, budget| budget.strong_count() > 0);
+        if let Some(known) = all.get(address).and_then(Weak::upgrade) {
+            return known;
         }
-        sent.push_back(Instant::now());
+        let new = Arc::new(Self::default());
+        all.insert(address.to_owned(), Arc::downgrade(&new));
+        new
+    }
+
+    /// Waits until one more request is within the budget, which takes a minute at most.
+    ///
+    /// # Errors
+    /// While nothing may be sent: for how long. A server may ask for an hour, and nobody waits
+    /// that long for an answer.
+    pub async fn take(&self) -> Result<(), Duration> {
+        loop {
+            let turn = self.spent(|spent| spent.turn(Instant::now()));
+            match turn {
+                Turn::Go => return Ok(()),
+                Turn::Wait(until) => sleep_until(until).await,
+                Turn::Refused(left) => return Err(left),
+            }
+        }
+    }
+
+    /// Sends nothing for so long.
+    pub fn hold(&self, wait: Duration) {
+        self.spent(|spent| spent.held = spent.held.max(Some(Instant::now() + wait)));
+    }
+
+    fn spent<T>(&self, change: impl FnOnce(&mut Spent) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Spent {
+    /// Takes a place only when it can be used at once: who waits may be cancelled.
+    fn turn(&mut self, now: Instant) -> Turn {
+        if let Some(until) = self.held.filter(|until| *until > now) {
+            return Turn::Refused(until - now);
+        }
+        match self.sent.front().map(|oldest| *oldest + MINUTE) {
+            Some(free) if self.sent.len() >= REQUESTS && free > now => return Turn::Wait(free),
+            Some(_) if self.sent.len() >= REQUESTS => drop(self.sent.pop_front()),
+            _ => {}
+        }
+        self.sent.push_back(now);
+        Turn::Go
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::{advance, timeout};
+
     use super::*;
+
+    async fn spend(budget: &Budget) {
+        for _ in 0..REQUESTS {
+            budget.take().await.unwrap();
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn thirty_go_at_once_and_the_next_a_minute_later() {
         let (budget, start) = (Budget::default(), Instant::now());
-        for _ in 0..REQUESTS {
-            budget.take().await;
-        }
+        spend(&budget).await;
         assert_eq!(start.elapsed(), Duration::ZERO);
-        budget.take().await;
+        budget.take().await.unwrap();
         assert_eq!(start.elapsed(), MINUTE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_gives_up_waiting_frees_no_place() {
+        let (budget, start) = (Budget::default(), Instant::now());
+        spend(&budget).await;
+        for _ in 0..5 {
+            timeout(Duration::from_secs(1), budget.take()).await.unwrap_err();
+        }
+        budget.take().await.unwrap();
+        assert_eq!(start.elapsed(), MINUTE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hold_refuses_at_once_and_also_those_who_wait() {
+        let budget = Budget::default();
+        budget.hold(Duration::from_secs(90));
+        budget.hold(Duration::from_secs(5));
+        advance(Duration::from_secs(30)).await;
+        assert_eq!(budget.take().await, Err(MINUTE), "the longer one counts");
+        advance(MINUTE).await;
+        spend(&budget).await;
+        let held = async { budget.hold(MINUTE * 2) };
+        assert_eq!(tokio::join!(budget.take(), held).0, Err(MINUTE));
+    }
+
+    #[tokio::test]
+    async fn an_api_has_one_budget_until_nobody_has_it_any_more() {
+        let budget = Budget::of("shared.example:55000");
+        assert!(Arc::ptr_eq(&budget, &Budget::of("shared.example:55000")));
+        assert!(!Arc::ptr_eq(&budget, &Budget::of("other.example:55000")));
+        budget.hold(MINUTE);
+        drop(budget);
+        assert_eq!(Budget::of("shared.example:55000").take().await, Ok(()));
     }
 }

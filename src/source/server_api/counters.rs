@@ -5,25 +5,24 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::answer::{self, Answer};
 use crate::source::{Counted, SourceError};
 
 /// The agent is not known, is the manager itself, is not connected (Wazuh 4.x,
-/// `framework/wazuh/stats.py`).
-const NOTHING_TO_TELL: [i64; 3] = [1701, 1703, 1707];
+/// `framework/wazuh/stats.py`), or is not for this user.
+const NOTHING_TO_TELL: [i64; 4] = [answer::NOT_KNOWN, 1703, 1707, answer::FORBIDDEN];
 
 /// Reads an answer with status 200. `None` = nothing is counted of this agent.
 ///
 /// # Errors
 /// When it is not what the API documents, or the count failed.
 pub fn read(body: &[u8]) -> Result<Option<Counted>, SourceError> {
-    let answer: Body =
-        serde_json::from_slice(body).map_err(|error| super::agents::unreadable(body, &error))?;
-    let failed = answer.data.failed_items.iter().map(|failed| failed.error.code);
-    if let Some(code) = failed.into_iter().find(|code| !NOTHING_TO_TELL.contains(code)) {
-        return Err(super::agents::incomplete(code));
+    let Answer { items, failed, .. } = answer::read::<Daemon>(body)?;
+    if let Some(failed) = failed.iter().find(|failed| !NOTHING_TO_TELL.contains(&failed.code)) {
+        return Err(answer::incomplete(failed.code));
     }
     let daemon = |name: &str| {
-        let daemon = answer.data.affected_items.iter().find(|daemon| daemon.name == name)?;
+        let daemon = items.iter().find(|daemon| daemon.name == name)?;
         daemon.agents.first().map(|agent| &agent.metrics)
     };
     let (remoted, analysisd) = (daemon("wazuh-remoted"), daemon("wazuh-analysisd"));
@@ -41,18 +40,6 @@ fn sum(counters: &Value) -> Option<u64> {
         Value::Object(parts) => parts.values().map(|part| sum(part).unwrap_or(0)).reduce(u64::saturating_add),
         _ => None,
     }
-}
-
-#[derive(Deserialize)]
-struct Body {
-    data: Data,
-}
-
-#[derive(Deserialize)]
-struct Data {
-    affected_items: Vec<Daemon>,
-    #[serde(default)]
-    failed_items: Vec<super::agents::Failed>,
 }
 
 #[derive(Deserialize)]
@@ -91,7 +78,7 @@ mod tests {
             );
             read(body.as_bytes())
         };
-        assert_eq!(failed(1707), Ok(None));
+        assert_eq!((failed(1707), failed(4000)), (Ok(None), Ok(None)));
         assert_eq!(failed(3021).unwrap_err().reason, SourceReason::Incomplete);
         assert_eq!(read(b"{}").unwrap_err().reason, SourceReason::Malformed);
         assert_eq!(read(br#"{"data":{"affected_items":[{"name":"wazuh-remoted","agents":[]}]}}"#), Ok(None));

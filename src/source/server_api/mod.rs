@@ -1,28 +1,37 @@
 //! Source kind `server_api`: the Wazuh server's API (port 55000), 4.3 to 4.14 and 5.0.
 //!
 //! It tells how agents are connected, not what they log: whether the keepalive is fresh, whether an
-//! agent was stopped in order or vanished, and which node it sends through. It lists the agents. The API's budget of 300
-//! requests a minute is shared with the dashboard, so it is asked on suspicion only, and slowly.
+//! agent was stopped in order or vanished, and which node it sends through. It lists the agents. The
+//! API's budget of 300 requests a minute is shared with the dashboard, so it is asked on suspicion only,
+//! and slowly.
+//!
+//! * `config`: the keys of the table;
+//! * `session`, `budget`: one login, and requests that the server can bear;
+//! * `answer`: the frame of an answer;
+//! * `agents`, `pages`: the list of agents, whole or for some;
+//! * `counters`: what the manager counted.
 
 mod agents;
+mod answer;
 mod budget;
 pub mod config;
 mod counters;
+mod pages;
 mod session;
+
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use log_monitor_channels::{BuildError, Problem};
 
 use self::agents::{Agent, Page};
 use self::config::ServerApiConfig;
-use self::session::Session;
+use self::pages::{Pages, Read};
+use self::session::{Refused, Session};
 use crate::source::{
     Connection, Counters, Listed, Membership, Query, Sees, Source, SourceContext, SourceError, SourceKind,
-    SourceReason,
+    SourceReason, is_agent_id,
 };
-
-/// How many agents one page lists ("recommended not to exceed 500", API reference, `limit`).
-const PAGE: usize = 500;
 
 /// How many agents are asked for by id at once: the ids go into the address.
 const BY_ID: usize = 100;
@@ -34,6 +43,8 @@ const PASSES: usize = 3;
 #[derive(Debug)]
 pub struct ServerApi {
     session: Session,
+    /// Whether the server has codes of how links ended, as far as is known.
+    has_codes: AtomicBool,
 }
 
 impl SourceKind for ServerApi {
@@ -46,31 +57,30 @@ impl SourceKind for ServerApi {
     }
 
     fn build(config: ServerApiConfig, _: &SourceContext) -> Result<Box<dyn Source>, BuildError> {
-        Ok(Box::new(Self { session: Session::new(config)? }))
+        Ok(Box::new(Self { session: Session::new(config)?, has_codes: AtomicBool::new(true) }))
     }
 }
 
 #[async_trait]
 impl Source for ServerApi {
     async fn connections(&self, keys: &[&str]) -> Result<Vec<Connection>, SourceError> {
+        // Anything but a number is refused as a whole (400).
+        let ids: Vec<&str> = keys.iter().copied().filter(|key| is_agent_id(key)).collect();
         let mut known = Vec::new();
-        for keys in keys.chunks(BY_ID) {
-            // Anything but a number is refused as a whole (400).
-            let ids: Vec<&str> = keys.iter().copied().filter(|key| agents::is_id(key)).collect();
-            if !ids.is_empty() {
-                let page = self.page(&[("agents_list", &ids.join(","))], 0, BY_ID).await?;
-                known.extend(page.agents.into_iter().map(|agent| agent.connection));
-            }
+        for ids in ids.chunks(BY_ID) {
+            let body = self.list(&[("agents_list", &ids.join(",")), ("limit", &BY_ID.to_string())]).await?;
+            known.extend(agents::connections(&body).map_err(|error| self.session.told(&error))?);
         }
         Ok(known)
     }
 
     async fn counters(&self, keys: &[&str]) -> Result<Vec<Counters>, SourceError> {
         let mut known = Vec::new();
-        for key in keys.iter().filter(|key| agents::is_id(key)) {
+        for key in keys.iter().filter(|key| is_agent_id(key)) {
             let body = match self.session.get(&format!("agents/{key}/daemons/stats"), &[]).await {
                 // 4.3 and 5.0 count nothing.
-                Err(error) if error.reason == SourceReason::NoIndex => return Ok(Vec::new()),
+                Err(refused) if refused.error.reason == SourceReason::NoIndex => return Ok(Vec::new()),
+                Err(refused) if refused.code == Some(answer::FORBIDDEN) => continue,
                 answered => answered?,
             };
             let counted = counters::read(&body).map_err(|error| self.session.told(&error))?;
@@ -97,7 +107,7 @@ impl Source for ServerApi {
     }
 
     async fn probe(&self) -> Result<(), SourceError> {
-        match self.page(&[], 0, 1).await?.total {
+        match self.page(0, 1).await?.total {
             0 => Err(self.no_rights()),
             _ => Ok(()),
         }
@@ -116,32 +126,42 @@ impl ServerApi {
     /// that does not add up is read again.
     async fn all(&self) -> Result<Vec<Agent>, SourceError> {
         for _ in 0..PASSES {
-            let (mut agents, mut offset): (Vec<Agent>, usize) = (Vec::new(), 0);
-            let total = loop {
-                let page = self.page(&[], offset, PAGE).await?;
-                offset += page.agents.len();
-                let last = page.agents.is_empty() || offset >= page.total;
-                agents.extend(page.agents);
-                if last {
-                    break page.total;
+            let mut pages = Pages::default();
+            let read = loop {
+                match pages.add(self.page(pages.offset(), pages.limit()).await?) {
+                    Read::InPart => {}
+                    read => break read,
                 }
             };
-            agents.sort_by(|a, b| a.listed.key.cmp(&b.listed.key));
-            agents.dedup_by(|a, b| a.listed.key == b.listed.key);
-            if agents.len() == total {
-                return Ok(agents);
+            if read == Read::Whole {
+                return Ok(pages.into_agents());
             }
         }
-        let detail = "changed its list of agents each time it was read";
+        let detail = "gave no whole list of agents: it changed each time it was read, or its pages repeat";
         Err(self.session.told(&SourceError::new(SourceReason::Incomplete, detail)))
     }
 
-    async fn page(&self, which: &[(&str, &str)], offset: usize, limit: usize) -> Result<Page, SourceError> {
-        let (offset, limit) = (offset.to_string(), limit.to_string());
-        let usual = [("select", agents::FIELDS), ("sort", "+id"), ("offset", &offset), ("limit", &limit)];
-        let parameters = [&usual[..], which].concat();
-        let body = self.session.get("agents", &parameters).await?;
-        agents::read(&body).map_err(|error| self.session.told(&error))
+    async fn page(&self, offset: usize, limit: usize) -> Result<Page, SourceError> {
+        let body = self.list(&[("offset", &offset.to_string()), ("limit", &limit.to_string())]).await?;
+        agents::page(&body).map_err(|error| self.session.told(&error))
+    }
+
+    /// Asks for the list of agents, or for some of it. An older server refuses the whole question because
+    /// of the code, and is not asked for it again.
+    async fn list(&self, parameters: &[(&str, &str)]) -> Result<Vec<u8>, Refused> {
+        let ask = async |with_code| {
+            let usual = [("select", agents::fields(with_code)), ("sort", "+id")];
+            self.session.get("agents", &[&usual, parameters].concat()).await
+        };
+        if self.has_codes.load(Ordering::Relaxed) {
+            match ask(true).await {
+                Err(refused) if refused.code == Some(agents::NO_SUCH_FIELD) => {
+                    self.has_codes.store(false, Ordering::Relaxed);
+                }
+                answered => return answered,
+            }
+        }
+        ask(false).await
     }
 }
 

@@ -1,17 +1,19 @@
 //! Logging in, and asking with the token that this gives.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use log_monitor_channels::{BuildError, Secret};
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::budget::Budget;
+use super::budget::{Budget, MINUTE};
 use super::config::ServerApiConfig;
+use crate::config::duration::human;
 use crate::source::wire::{self, Reply, Wire};
 use crate::source::{SourceError, SourceReason};
 
@@ -22,13 +24,34 @@ const USUAL: Duration = Duration::from_secs(600);
 /// dashboard beside us too (`max_login_attempts`, `block_time` of Wazuh 4.x).
 const REFUSED: Duration = Duration::from_secs(300);
 
+/// Why there is no body.
+#[derive(Debug)]
+pub struct Refused {
+    /// In words for people.
+    pub error: SourceError,
+    /// Wazuh's own number of the reason.
+    pub code: Option<i64>,
+}
+
+impl From<SourceError> for Refused {
+    fn from(error: SourceError) -> Self {
+        Self { error, code: None }
+    }
+}
+
+impl From<Refused> for SourceError {
+    fn from(refused: Refused) -> Self {
+        refused.error
+    }
+}
+
 /// A server that somebody may log in to.
 #[derive(Debug)]
 pub struct Session {
     wire: Wire,
     config: ServerApiConfig,
     login: Mutex<Login>,
-    budget: Budget,
+    budget: Arc<Budget>,
 }
 
 #[derive(Debug, Default)]
@@ -49,7 +72,8 @@ impl Session {
         let client = config.tls().client(&base)?;
         let mut wire = Wire::new("Wazuh API", client, base, config.timeout.0)?;
         wire.hide([config.password.clone()]);
-        Ok(Self { wire, config, login: Mutex::default(), budget: Budget::default() })
+        let budget = Budget::of(&wire.place());
+        Ok(Self { wire, config, login: Mutex::default(), budget })
     }
 
     /// The same with the server in front and without secrets.
@@ -61,7 +85,7 @@ impl Session {
     ///
     /// # Errors
     /// When there is no login, or the answer's status is not 200.
-    pub async fn get(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Vec<u8>, SourceError> {
+    pub async fn get(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Vec<u8>, Refused> {
         let mut reply = self.ask(path, parameters).await?;
         if reply.status == 401 {
             self.login.lock().await.token = None;
@@ -69,16 +93,31 @@ impl Session {
         }
         match reply.status {
             200 => Ok(reply.body),
-            status => Err(self.told(&refusal(status, &reply.body))),
+            _ => Err(self.refused(&reply)),
         }
+    }
+
+    fn refused(&self, reply: &Reply) -> Refused {
+        let code = code(&reply.body);
+        Refused { error: self.told(&refusal(reply.status, code)), code }
     }
 
     async fn ask(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Reply, SourceError> {
         let token = self.token().await?;
-        self.budget.take().await;
         let mut url = self.url(path);
         url.query_pairs_mut().extend_pairs(parameters);
-        self.wire.send(self.wire.client.request(Method::GET, url).bearer_auth(token.expose())).await
+        self.send(self.wire.client.request(Method::GET, url).bearer_auth(token.expose())).await
+    }
+
+    /// Sends one request within the budget. The server's own "too many" comes without a time to wait;
+    /// its window is a minute (Wazuh 4.x, `api/api/middlewares.py`). A proxy may name one.
+    async fn send(&self, request: RequestBuilder) -> Result<Reply, SourceError> {
+        self.budget.take().await.map_err(|left| self.told(&held(left)))?;
+        let reply = self.wire.send(request).await?;
+        if reply.status == 429 {
+            self.budget.hold(reply.retry_after.unwrap_or(MINUTE));
+        }
+        Ok(reply)
     }
 
     fn url(&self, path: &str) -> reqwest::Url {
@@ -123,7 +162,7 @@ impl Session {
             reply = self.authenticate(Method::GET).await?;
         }
         if reply.status != 200 {
-            return Err(self.told(&refusal(reply.status, &reply.body)));
+            return Err(self.refused(&reply).error);
         }
         let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
         match body["data"]["token"].as_str().filter(|token| !token.is_empty()) {
@@ -136,9 +175,8 @@ impl Session {
     }
 
     async fn authenticate(&self, method: Method) -> Result<Reply, SourceError> {
-        self.budget.take().await;
         let request = self.wire.client.request(method, self.url("security/user/authenticate"));
-        self.wire.send(request.basic_auth(&self.config.username, Some(self.config.password.expose()))).await
+        self.send(request.basic_auth(&self.config.username, Some(self.config.password.expose()))).await
     }
 }
 
@@ -150,18 +188,31 @@ fn lifetime(token: &str) -> Option<Duration> {
     Some(Duration::from_secs(to.checked_sub(from)?.min(86_400)) * 4 / 5)
 }
 
-/// What a status means. A body names its error `error` or, by the specification, `code`.
-fn refusal(status: u16, body: &[u8]) -> SourceError {
-    use SourceReason as Why;
+/// Nothing is sent for so long.
+fn held(left: Duration) -> SourceError {
+    let left = human(left);
+    let detail =
+        format!("has had too many requests of all its clients, and is left alone for another {left}");
+    SourceError::new(SourceReason::Overloaded, detail)
+}
+
+/// The number of an error, which a body calls `error` (Wazuh 4.x, `api/api/error_handler.py`) or, by the
+/// examples of the specification, `code`.
+fn code(body: &[u8]) -> Option<i64> {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let code = body["error"].as_i64().or(body["code"].as_i64());
+    body["error"].as_i64().or(body["code"].as_i64())
+}
+
+/// What a status means.
+fn refusal(status: u16, code: Option<i64>) -> SourceError {
+    use SourceReason as Why;
     let said = code.map_or_else(String::new, |code| format!(", error {code}"));
     let (reason, detail) = match (status, code) {
         (401, _) => (Why::Auth, "refused the login: check `username` and `password`"),
         (403, Some(6000)) => (Why::Auth, "has blocked this address after too many refused logins"),
         (403, _) => (Why::Rights, "does not let this user read agents: give it the role `agents_readonly`"),
         (404, _) => (Why::NoIndex, "knows no such page: does `url` lead to the Wazuh API itself?"),
-        (429, _) => (Why::Overloaded, "has answered too many requests of all its clients in this minute"),
+        (429, _) => (Why::Overloaded, "has had too many requests of all its clients in this minute"),
         (500.., _) => (Why::Overloaded, "has trouble of its own"),
         _ => (Why::Malformed, "refused the question"),
     };

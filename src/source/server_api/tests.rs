@@ -1,5 +1,7 @@
 //! The source against a simulated server.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::ServerApi;
@@ -59,10 +61,20 @@ async fn it_tells_how_agents_are_connected_and_whom_the_server_does_not_know() {
     source.probe().await.unwrap();
     let seen = source.connections(&["001", "002", "003", "099", "web-1", "1"]).await.unwrap();
     let said: Vec<_> = seen.iter().map(|agent| (agent.key.as_str(), agent.link)).collect();
-    let expected = [("001", Link::Connected), ("002", Link::Stopped), ("003", Link::NeverConnected)];
+    let expected = [
+        ("001", Link::Connected),
+        ("002", Link::Stopped),
+        ("003", Link::NeverConnected),
+        ("099", Link::NotEnrolled),
+    ];
     assert_eq!(said, expected);
     assert_eq!(seen[0].last_keepalive, Some(now().timestamp_millis()));
     assert_eq!(server.state().logins, 1, "one login serves all questions");
+}
+
+/// How often the list was asked for.
+fn pages(server: &SimulatedServerApi) -> usize {
+    server.asked().iter().filter(|path| path.starts_with("/agents?")).count()
 }
 
 #[tokio::test]
@@ -71,8 +83,38 @@ async fn a_large_fleet_is_read_in_pages_and_each_agent_once() {
     let homes = source(&server, PASSWORD).nodes(&window()).await.unwrap();
     assert_eq!(homes.len(), 1203);
     assert_eq!((homes[2].key.as_str(), homes[2].node.as_str()), ("002", "node02"));
-    let pages = server.asked().iter().filter(|path| path.starts_with("/agents")).count();
-    assert_eq!(pages, 3);
+    assert_eq!(pages(&server), 3);
+}
+
+#[tokio::test]
+async fn a_list_that_changes_between_its_pages_is_read_again() {
+    let server = server(1000).await;
+    let source = source(&server, PASSWORD);
+    let goes: fn(&mut Vec<SimulatedAgent>) = |agents| drop(agents.remove(3));
+    let comes: fn(&mut Vec<SimulatedAgent>) =
+        |agents| agents.insert(3, SimulatedAgent { id: "003".to_owned(), ..agents[3].clone() });
+    // Somebody of the first page goes, and all behind move up by one.
+    server.state().meanwhile = [goes].into();
+    let listed = source.inventory(&window()).await.unwrap();
+    assert_eq!((listed.len(), pages(&server)), (999, 4));
+    assert!(listed.iter().any(|agent| agent.key == "500"), "it was between the pages");
+    // And comes back.
+    server.state().meanwhile = [comes].into();
+    let listed = source.inventory(&window()).await.unwrap();
+    assert_eq!((listed.len(), listed[3].key.as_str()), (1000, "003"));
+    // And so on.
+    server.state().meanwhile = [goes, comes, goes, comes, goes, comes].into();
+    assert_eq!(source.inventory(&window()).await.unwrap_err().reason, SourceReason::Incomplete);
+}
+
+#[tokio::test]
+async fn a_list_without_an_end_is_no_list() {
+    let server = server(0).await;
+    let agents: Vec<_> = (0..500).map(|number| serde_json::json!({ "id": format!("{number:03}") })).collect();
+    let body = serde_json::json!({ "data": { "affected_items": agents, "total_affected_items": 1000 } });
+    server.state().instead = Some(Reply::json(200, &body));
+    let error = source(&server, PASSWORD).inventory(&window()).await.unwrap_err();
+    assert_eq!((error.reason, pages(&server)), (SourceReason::Incomplete, 6), "two pages, three times");
 }
 
 #[tokio::test]
@@ -85,6 +127,19 @@ async fn it_lists_everybody_with_names_and_groups_and_an_empty_list_is_a_lack_of
     assert_eq!(listed[1].groups, ["default", "prod"]);
     server.state().agents.clear();
     assert_eq!(source.inventory(&window()).await.unwrap_err().reason, SourceReason::Rights);
+}
+
+#[tokio::test]
+async fn of_agents_that_the_user_may_not_read_nothing_is_told_and_of_others_everything() {
+    let server = server(5).await;
+    server.state().forbidden = vec!["002", "099"];
+    let source = source(&server, PASSWORD);
+    let seen = source.connections(&["001", "002", "003", "099"]).await.unwrap();
+    let said: Vec<_> = seen.iter().map(|agent| agent.key.as_str()).collect();
+    assert_eq!(said, ["001", "003"]);
+    assert_eq!(source.connections(&["002"]).await, Ok(Vec::new()));
+    let counted = source.counters(&["001", "002", "003"]).await.unwrap();
+    assert_eq!(counted.len(), 2);
 }
 
 #[tokio::test]
@@ -119,23 +174,88 @@ async fn a_token_that_ended_is_replaced_once_and_a_wrong_password_is_tried_once(
 }
 
 #[tokio::test]
-async fn version_4_3_logs_in_by_get() {
+async fn a_token_is_replaced_after_four_fifths_of_its_life() {
     let server = server(2).await;
-    server.state().old = true;
-    source(&server, PASSWORD).probe().await.unwrap();
+    let source = source(&server, PASSWORD);
+    source.probe().await.unwrap();
+    later(718).await;
+    source.probe().await.unwrap();
+    assert_eq!(server.state().logins, 1);
+    later(2).await;
+    source.probe().await.unwrap();
+    assert_eq!(server.state().logins, 2, "its life is 900 s");
+}
+
+#[tokio::test]
+async fn a_token_that_is_never_taken_is_replaced_once_and_then_it_is_an_error() {
+    let server = server(2).await;
+    let source = source(&server, PASSWORD);
+    server.state().instead = Some(Reply::json(401, &serde_json::json!({ "title": "Unauthorized" })));
+    assert_eq!(source.probe().await.unwrap_err().reason, SourceReason::Auth);
+    assert_eq!((server.state().logins, pages(&server)), (2, 2));
+}
+
+#[tokio::test]
+async fn version_4_3_logs_in_by_get_and_does_not_say_how_an_agent_went() {
+    let server = server(3).await;
+    {
+        let mut state = server.state();
+        state.old = true;
+        state.agents[2].status = "disconnected";
+        state.agents[2].code = 3;
+    }
+    let source = source(&server, PASSWORD);
+    source.probe().await.unwrap();
+    let seen = source.connections(&["001", "002"]).await.unwrap();
+    let links: Vec<_> = seen.iter().map(|agent| agent.link).collect();
+    assert_eq!(links, [Link::Connected, Link::Disconnected]);
+    let refused = server.asked().iter().filter(|path| path.contains("status_code")).count();
+    assert_eq!(refused, 1, "once is enough to know");
+}
+
+/// Moves the program's clock. It runs while the server is asked, whose answers would not come in time
+/// on a paused one.
+async fn later(seconds: u64) {
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(seconds)).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn after_too_many_requests_nothing_is_sent_for_a_minute_or_as_long_as_a_proxy_says() {
+    let server = server(2).await;
+    let source = source(&server, PASSWORD);
+    let too_many = |name: &str| Reply::json(429, &serde_json::json!({ "title": "x", name: 6001 }));
+    for (reply, wait) in [(too_many("error"), 60), (too_many("code").header("retry-after", "7"), 7)] {
+        source.probe().await.unwrap();
+        server.state().instead = Some(reply);
+        let told = source.probe().await.unwrap_err();
+        assert!(told.detail.contains("(HTTP 429, error 6001)"), "{told}");
+        server.state().instead = None;
+        let asked = server.asked().len();
+        later(wait - 1).await;
+        assert_eq!(source.probe().await.unwrap_err().reason, SourceReason::Overloaded);
+        assert_eq!(server.asked().len(), asked);
+        later(1).await;
+    }
+    source.probe().await.unwrap();
 }
 
 #[tokio::test]
 async fn every_refusal_has_its_meaning() {
     let server = server(2).await;
     let source = source(&server, PASSWORD);
-    let error = |status, code: i64| Reply::json(status, &serde_json::json!({ "title": "x", "code": code }));
+    let by_name =
+        |name: &str, status, code: i64| Reply::json(status, &serde_json::json!({ "title": "x", name: code }));
+    let (error, code) =
+        (|status, number| by_name("error", status, number), |status, number| by_name("code", status, number));
     for (reply, expected) in [
         (error(403, 4000), SourceReason::Rights),
+        (code(403, 4000), SourceReason::Rights),
         (error(403, 6000), SourceReason::Auth),
-        (error(429, 6001), SourceReason::Overloaded),
+        (code(403, 6000), SourceReason::Auth),
         (error(500, 3021), SourceReason::Overloaded),
-        (error(400, 1724), SourceReason::Malformed),
+        (error(400, 1406), SourceReason::Malformed),
         (Reply::new(200, "<html>sign in</html>"), SourceReason::Malformed),
         (Reply::new(200, "{\"data\": {"), SourceReason::Malformed),
         (Reply::fault(Fault::Hang), SourceReason::Timeout),

@@ -1,11 +1,14 @@
 //! A Wazuh server's API in memory: login with a token, lists of agents in pages. It refuses what the
 //! real one refuses: unknown parameters, a wrong password, a token that has ended.
 
+mod list;
+
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use log_monitor_channels::testing::{HttpServer, Reply, Request};
 use reqwest::Url;
 use serde_json::{Value, json};
@@ -36,7 +39,7 @@ pub struct SimulatedAgent {
 pub struct State {
     /// Whom it knows.
     pub agents: Vec<SimulatedAgent>,
-    /// Logs in by GET only, as 4.3 does.
+    /// Logs in by GET only and has no code of how a link ended, as 4.3.
     pub old: bool,
     /// Has no counters, as 4.3 and 5.0.
     pub counts_nothing: bool,
@@ -44,6 +47,10 @@ pub struct State {
     pub logins: usize,
     /// Tokens with another number than this are no longer taken.
     pub generation: usize,
+    /// Whom the user may not read.
+    pub forbidden: Vec<&'static str>,
+    /// What becomes of the agents after each page of all of them, in this order.
+    pub meanwhile: VecDeque<fn(&mut Vec<SimulatedAgent>)>,
     /// Answers every question with this instead.
     pub instead: Option<Reply>,
 }
@@ -53,8 +60,6 @@ pub struct SimulatedServerApi {
     server: HttpServer,
     state: Arc<Mutex<State>>,
 }
-
-const PARAMETERS: [&str; 5] = ["select", "sort", "offset", "limit", "agents_list"];
 
 impl SimulatedServerApi {
     /// Listens on a free loopback port; lets this user in with this password.
@@ -101,8 +106,9 @@ fn answer(state: &mut State, login: &str, request: &Request) -> Reply {
         {
             problem(401, 0, "Unauthorized")
         }
-        "/agents" => state.instead.clone().unwrap_or_else(|| agents(state, &url)),
+        "/agents" => state.instead.clone().unwrap_or_else(|| list::answer(state, &url)),
         path => match path.strip_prefix("/agents/").and_then(|rest| rest.strip_suffix("/daemons/stats")) {
+            Some(id) if state.forbidden.contains(&id) => problem(403, 4000, "Permission Denied"),
             Some(id) if !state.counts_nothing => counters(state, id),
             _ => problem(404, 0, "Not Found"),
         },
@@ -130,41 +136,6 @@ fn token(generation: usize) -> String {
     format!("eyJhbGciOiJFUzUxMiJ9.{}.sig", URL_SAFE_NO_PAD.encode(claims.to_string()))
 }
 
-fn agents(state: &State, url: &Url) -> Reply {
-    let parameter = |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value);
-    // The real server checks strictly (connexion, `strict_validation`).
-    if url.query_pairs().any(|(key, _)| !PARAMETERS.contains(&&*key))
-        || parameter("sort").as_deref() != Some("+id")
-    {
-        return problem(400, 0, "Bad Request");
-    }
-    let number = |name: &str| parameter(name).and_then(|text| text.parse::<usize>().ok());
-    let ids = parameter("agents_list");
-    let asked: Option<Vec<&str>> = ids.as_ref().map(|ids| ids.split(',').collect());
-    let known: Vec<&SimulatedAgent> = state
-        .agents
-        .iter()
-        .filter(|agent| asked.as_ref().is_none_or(|asked| asked.contains(&agent.id.as_str())))
-        .collect();
-    let strangers = asked.into_iter().flatten().filter(|id| known.iter().all(|agent| agent.id != *id));
-    let failed: Vec<Value> = strangers
-        .map(|id| json!({ "error": { "code": 1701, "message": "Agent does not exist" }, "id": [id] }))
-        .collect();
-    let page = known.iter().skip(number("offset").unwrap_or(0)).take(number("limit").unwrap_or(500));
-    let items: Vec<Value> = page.map(|agent| item(agent)).collect();
-    let error = match (items.is_empty(), failed.is_empty()) {
-        (_, true) => 0,
-        (true, false) => 1,
-        (false, false) => 2,
-    };
-    Reply::json(
-        200,
-        &json!({ "data": { "affected_items": items, "total_affected_items": known.len(),
-                           "total_failed_items": failed.len(), "failed_items": failed },
-                 "message": "", "error": error }),
-    )
-}
-
 /// Of an agent that is not connected nothing is counted.
 fn counters(state: &State, id: &str) -> Reply {
     let Some(agent) = state.agents.iter().find(|agent| agent.id == id && agent.status == "active") else {
@@ -182,15 +153,4 @@ fn counters(state: &State, id: &str) -> Reply {
     let daemon = |name: &str, metrics: &Value| json!({ "name": name, "agents": [{ "metrics": metrics }] });
     let daemons = json!([daemon("wazuh-remoted", &remoted), daemon("wazuh-analysisd", &analysisd)]);
     Reply::json(200, &json!({ "data": { "affected_items": daemons, "failed_items": [] }, "error": 0 }))
-}
-
-fn item(agent: &SimulatedAgent) -> Value {
-    let mut item = json!({ "id": agent.id, "name": agent.name, "group": agent.groups, "status": agent.status, "status_code": agent.code,
-                           "node_name": agent.node });
-    if agent.id == "000" {
-        item["lastKeepAlive"] = json!("9999-12-31T23:59:59+00:00");
-    } else if let Some(at) = agent.keepalive {
-        item["lastKeepAlive"] = json!(at.to_rfc3339_opts(SecondsFormat::Secs, false));
-    }
-    item
 }

@@ -1,0 +1,131 @@
+//! What keeps a message from going out now, in one place and one order: a silence, an
+//! acknowledgement, quiet hours. (A stalled pipeline, a dependency and maintenance come before them,
+//! and are the monitor's: what they explain is part of another incident, or no silence at all. A
+//! route's budget comes after them: see [`plan`](super::plan).)
+//!
+//! Only messages are held back. What happened is in the journal, with the reason, and the end of
+//! what was told passes always.
+
+use chrono::DateTime;
+use log_monitor_channels::Event;
+use rusqlite::Connection;
+
+use super::router;
+use crate::clock::written;
+use crate::config::matcher::Matcher;
+use crate::config::{Quiet, Route};
+use crate::journal::messages::{self, Held};
+use crate::journal::silences::Silence;
+use crate::journal::{acks, events, silences};
+
+/// Why something waits, and until when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// In milliseconds.
+    pub until: i64,
+    /// Why, for people: `silence 3 by alice until …: patching`.
+    pub held: Held,
+}
+
+impl Hold {
+    const fn new(until: i64, reason: String, silence: Option<i64>) -> Self {
+        Self { until, held: Held { reason, silence } }
+    }
+}
+
+/// What can hold something back at one moment.
+pub struct Suppression {
+    silences: Vec<(Silence, Matcher)>,
+    now: i64,
+}
+
+impl Suppression {
+    /// What holds at `now`, in milliseconds.
+    ///
+    /// # Errors
+    /// As the database.
+    pub fn read(connection: &Connection, now: i64) -> rusqlite::Result<Self> {
+        let matcher = |silence: Silence| {
+            let conditions: Option<Matcher> = silence.matchers.iter().map(|text| text.parse().ok()).collect();
+            // One that cannot be understood, or is for nothing in particular, holds nothing back.
+            conditions.filter(|matcher| !matcher.is_empty()).map(|matcher| (silence, matcher))
+        };
+        let silences = silences::in_force(connection, now)?.into_iter().filter_map(matcher).collect();
+        Ok(Self { silences, now })
+    }
+
+    /// Nothing but what a route itself says.
+    #[must_use]
+    pub const fn none(now: i64) -> Self {
+        Self { silences: Vec::new(), now }
+    }
+
+    /// What holds back the news of `event` on `route`.
+    #[must_use]
+    pub fn of(&self, event: &Event, route: &Route) -> Option<Hold> {
+        self.silence(event).or_else(|| quiet(route.quiet.as_ref()?, event, self.now))
+    }
+
+    /// The silence that holds `event` back the longest.
+    #[must_use]
+    pub fn silence(&self, event: &Event) -> Option<Hold> {
+        let (silence, _) = self.silences.iter().find(|(_, matcher)| router::matches(matcher, event))?;
+        let (id, author) = (silence.id, &silence.author);
+        let reason = format!("silence {id} by {author} until {}: {}", said(silence.until), silence.reason);
+        Some(Hold::new(silence.until, reason, Some(id)))
+    }
+
+    /// What holds back the reminder of `events`, which go on: all of them silenced or taken care of.
+    /// Until when, in milliseconds.
+    ///
+    /// # Errors
+    /// As the database.
+    pub fn of_reminder(&self, connection: &Connection, events: &[Event]) -> rusqlite::Result<Option<i64>> {
+        let mut until = None;
+        for event in events {
+            let of_one = match (self.silence(event), event.incident) {
+                (Some(hold), _) => Some(hold.until),
+                (None, Some(incident)) => acks::of(connection, incident, self.now)?
+                    .filter(|ack| ack.severity >= event.severity)
+                    .map(|ack| ack.until),
+                (None, None) => None,
+            };
+            let Some(of_one) = of_one else { return Ok(None) };
+            until = Some(until.map_or(of_one, |until: i64| until.min(of_one)));
+        }
+        Ok(until)
+    }
+}
+
+/// What was held back and may go out at `now` is held back again where another silence holds all of it.
+///
+/// # Errors
+/// As the database.
+pub fn hold_again(connection: &Connection, now: i64) -> rusqlite::Result<()> {
+    let due = messages::let_go(connection, now)?;
+    if due.is_empty() {
+        return Ok(());
+    }
+    let suppression = Suppression::read(connection, now)?;
+    for message in due {
+        let events = events::of_message(connection, message.id)?;
+        let holds: Option<Vec<Hold>> = events.iter().map(|event| suppression.silence(event)).collect();
+        if let Some(hold) = holds.and_then(|holds| holds.into_iter().min_by_key(|hold| hold.until)) {
+            messages::hold(connection, &message, hold.until, &hold.held)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether quiet hours hold `event` back. Pure.
+fn quiet(quiet: &Quiet, event: &Event, now: i64) -> Option<Hold> {
+    if event.severity >= quiet.below || !quiet.hours.is_active(now) {
+        return None;
+    }
+    let until = quiet.hours.end_of(now);
+    Some(Hold::new(until, format!("quiet hours until {}", said(until)), None))
+}
+
+fn said(at: i64) -> String {
+    DateTime::from_timestamp_millis(at).map_or_else(|| "the end".to_owned(), written)
+}

@@ -1,0 +1,58 @@
+//! Acknowledgements: who takes care of an incident, so that nobody is reminded of it.
+
+use log_monitor_channels::Severity;
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// Somebody takes care of an incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ack {
+    /// The incident.
+    pub incident: i64,
+    /// Who.
+    pub author: String,
+    /// Why, or what is done; may be empty.
+    pub reason: String,
+    /// How bad it was then.
+    pub severity: Severity,
+    /// In milliseconds.
+    pub created: i64,
+    /// It holds until then, in milliseconds, or until the incident is over.
+    pub until: i64,
+}
+
+/// Takes an acknowledgement down, in place of an earlier one.
+///
+/// # Errors
+/// As the database.
+pub fn set(connection: &Connection, ack: &Ack) -> rusqlite::Result<()> {
+    connection
+        .execute(
+            "INSERT OR REPLACE INTO ack (incident, author, reason, severity, created, until)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![ack.incident, ack.author, ack.reason, ack.severity.name(), ack.created, ack.until],
+        )
+        .map(drop)
+}
+
+/// The acknowledgement of an incident that holds at `now`.
+///
+/// # Errors
+/// As the database.
+pub fn of(connection: &Connection, incident: i64, now: i64) -> rusqlite::Result<Option<Ack>> {
+    connection
+        .prepare_cached(
+            "SELECT author, reason, severity, created, until FROM ack WHERE incident = ?1 AND until > ?2",
+        )?
+        .query_row([incident, now], |row| {
+            let severity: String = row.get("severity")?;
+            Ok(Ack {
+                incident,
+                author: row.get("author")?,
+                reason: row.get("reason")?,
+                severity: Severity::from_name(&severity).unwrap_or_default(),
+                created: row.get("created")?,
+                until: row.get("until")?,
+            })
+        })
+        .optional()
+}

@@ -1,0 +1,97 @@
+//! Silences: what is not to be told for a while, by whom and why.
+
+use rusqlite::{Connection, Row, params};
+
+/// A silence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silence {
+    /// Its number.
+    pub id: i64,
+    /// Of what, as it was written: `name=fw-*`. Each must match.
+    pub matchers: Vec<String>,
+    /// Who said so.
+    pub author: String,
+    /// Why.
+    pub reason: String,
+    /// In milliseconds.
+    pub created: i64,
+    /// It holds until then, in milliseconds.
+    pub until: i64,
+}
+
+/// Adds a silence; its `id` is not used. Returns its number.
+///
+/// # Errors
+/// As the database.
+pub fn add(connection: &Connection, silence: &Silence) -> rusqlite::Result<i64> {
+    let matchers = serde_json::Value::from(silence.matchers.clone()).to_string();
+    connection
+        .prepare_cached(
+            "INSERT INTO silence (matchers, author, reason, created, until) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .insert(params![matchers, silence.author, silence.reason, silence.created, silence.until])
+}
+
+/// The silences that hold at `now`, the one that ends last first.
+///
+/// # Errors
+/// As the database.
+pub fn in_force(connection: &Connection, now: i64) -> rusqlite::Result<Vec<Silence>> {
+    connection
+        .prepare_cached("SELECT * FROM silence WHERE until > ?1 ORDER BY until DESC, id")?
+        .query_map([now], read)?
+        .collect()
+}
+
+/// Every silence, the newest first.
+///
+/// # Errors
+/// As the database.
+pub fn all(connection: &Connection) -> rusqlite::Result<Vec<Silence>> {
+    connection.prepare("SELECT * FROM silence ORDER BY id DESC")?.query_map([], read)?.collect()
+}
+
+/// Ends a silence at `now`, and lets go what it holds back. Returns whether there was one in force.
+///
+/// # Errors
+/// As the database.
+pub fn expire(connection: &Connection, id: i64, now: i64) -> rusqlite::Result<bool> {
+    let ended = connection
+        .execute("UPDATE silence SET until = ?2 WHERE id = ?1 AND until > ?2", params![id, now])?
+        > 0;
+    let held = "SELECT id FROM message WHERE silence = ?1 AND send_at > ?2";
+    connection.execute(
+        &format!("UPDATE delivery SET not_before = ?2 WHERE state = 'pending' AND message IN ({held})"),
+        params![id, now],
+    )?;
+    connection.execute(
+        "UPDATE message SET fallback_at = fallback_at - (send_at - ?2), reminder_at = reminder_at - (send_at - ?2),
+                send_at = ?2 WHERE silence = ?1 AND send_at > ?2",
+        params![id, now],
+    )?;
+    Ok(ended)
+}
+
+/// How many messages a silence holds back at `now`.
+///
+/// # Errors
+/// As the database.
+pub fn holds_back(connection: &Connection, id: i64, now: i64) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached(
+            "SELECT COUNT(*) FROM message WHERE silence = ?1 AND send_at > ?2 AND outcome IS NULL",
+        )?
+        .query_row([id, now], |row| row.get(0))
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Silence> {
+    let matchers: String = row.get("matchers")?;
+    Ok(Silence {
+        id: row.get("id")?,
+        matchers: serde_json::from_str(&matchers).unwrap_or_default(),
+        author: row.get("author")?,
+        reason: row.get("reason")?,
+        created: row.get("created")?,
+        until: row.get("until")?,
+    })
+}

@@ -2,6 +2,7 @@
 
 mod support;
 
+use chrono::{Datelike, TimeDelta, Timelike, Utc};
 use log_monitor::simulation::{SimulatedAgent, SimulatedServerApi};
 use log_monitor_channels::testing::{Fault, Reply};
 use support::{HOOK, PASSWORD, SMTP_PASSWORD, World, all_bytes, eventually};
@@ -267,9 +268,12 @@ async fn the_lists_show_what_happened() {
     assert!(row("001").contains("logging") && row("001").contains("10m + 1m"), "{agents}");
     assert!(row("002").contains("silent") && row("002").contains("30m + 1m"), "{agents}");
     let explained = world.run(&["explain", "002"]).await.stdout;
-    for said in
-        ["silent, incident 1", "interval     30m", "catch_all: slack; after 30s: email", "32m 1s  in all"]
-    {
+    for said in [
+        "silent, incident 1",
+        "interval     30m",
+        "catch_all: slack; after 30s: email",
+        "32m 1s  in all, if slack accepts; if not, up to 30s more until email",
+    ] {
         assert!(explained.contains(said), "{said} is not in\n{explained}");
     }
     let unknown = world.run(&["explain", "2"]).await;
@@ -331,14 +335,92 @@ async fn whoever_the_wazuh_server_lists_is_watched_beside_the_agent_file() {
     for said in [
         "003 fw-milan of watch default, agent v4.14.5",
         "silent, incident 1",
-        "wazuh (indexer: decides who is silent): answers",
-        "lists who is watched",
+        "wazuh (indexer: decides who is silent)\n    last answer",
+        "lists who is watched)\n    last answer",
     ] {
         assert!(explained.stdout.contains(said), "{said}: {}", explained.stdout);
     }
     let before = world.run(&["explain", "fw-milan", "--at", "2026-01-01 03:00"]).await;
-    assert!(before.stdout.contains("no silence until then is known"), "{}", before.stdout);
+    assert!(before.stdout.contains("not known: the journal begins at"), "{}", before.stdout);
     let odd = world.run(&["explain", "fw-milan", "--at", "tomorrow"]).await;
     assert!(odd.code != 0 && odd.stderr.contains("write it like `2026-11-24 03:00`"), "{}", odd.stderr);
     assert_eq!(daemon.stop().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn backtest_tells_what_the_history_would_have_told_and_sends_nothing() {
+    let world = World::new().await;
+    let now = Utc::now();
+    // 001 may be quiet for 10 minutes and was for two hours; 002 was not.
+    let quiet = 300..420;
+    for ago in (0..1500).step_by(5).map(|minutes| minutes + 1) {
+        let at = now - TimeDelta::minutes(ago);
+        world.indexer.log("002", at);
+        if !quiet.contains(&ago) {
+            world.indexer.log("001", at);
+        }
+    }
+    let ended = world.run(&["backtest", "--days", "1"]).await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let row = ended.stdout.lines().find(|line| line.contains("001 web-01")).unwrap_or_default();
+    assert!(row.contains("2 h 5 min") && row.ends_with("no"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("1 silence told, 0 of them false"), "{}", ended.stdout);
+    assert!(world.slack_texts().is_empty() && !world.path("state").exists(), "it sends and writes nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn suggest_prints_a_patch_that_can_be_put_in_place() {
+    let world = World::new().await;
+    let now = Utc::now();
+    for ago in (0..14 * 1440).step_by(5).map(|minutes| minutes + 1) {
+        let at = now - TimeDelta::minutes(ago);
+        world.indexer.log("001", at);
+        if (8..18).contains(&at.hour()) && at.weekday().num_days_from_monday() < 5 {
+            world.indexer.log("002", at);
+        }
+    }
+    let ended = world.run(&["suggest"]).await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    world.write("config/log-monitor.toml", &format!("{}\n[watches.default]\nmin_events = 3\n", ended.stdout));
+    let explained = world.run(&["explain", "002"]).await;
+    for said in [
+        "interval     5m",
+        "hours        mon-fri 08:00-18:00 UTC class 1, config/log-monitor.toml",
+        "min_events   3 ",
+    ] {
+        assert!(explained.stdout.contains(said), "{said} is not in\n{explained:?}\n{}", ended.stdout);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn report_and_explain_know_of_a_silence_that_is_over() {
+    let world = World::new().await;
+    world.log(&["001"]);
+    world.run(&["run", "--once"]).await;
+    let silent = Utc::now();
+    world.log(&["002"]);
+    world.run(&["run", "--once"]).await;
+    let month = silent.format("%Y-%m").to_string();
+    let report = world.run(&["report", "--month", &month]).await;
+    assert_eq!(report.code, 0, "{report:?}");
+    let silences = |id: &str| {
+        let row = report.stdout.lines().find(|line| line.contains(&format!(" {id} ")));
+        row.and_then(|row| row.split('|').nth(7)).map(|cell| cell.trim().to_owned())
+    };
+    assert_eq!(
+        [silences("001"), silences("002")],
+        ["0", "1"].map(|count| Some(count.to_owned())),
+        "{report:?}"
+    );
+    let csv = world.run(&["report", "--month", &month, "--format", "csv"]).await;
+    assert!(csv.stdout.contains("\r\nagent,default,002,db-01,1,"), "{csv:?}");
+    assert!(csv.stderr.contains("note: The journal reaches back to"), "{csv:?}");
+    let then = silent.to_rfc3339();
+    for (args, said) in [
+        (&["explain", "002"][..], "logging; last log"),
+        (&["explain", "002", "--at", &then], "silent, incident 1 (never_seen)"),
+    ] {
+        let explained = world.run(args).await.stdout;
+        assert!(explained.contains(said), "{said} is not in\n{explained}");
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::http::MAX_RETRY_AFTER;
+
 /// Why a try did not end in acceptance.
 ///
 /// The text is for people and is journalled and sent: it must hold no URL, token or address.
@@ -50,6 +52,17 @@ impl DeliveryError {
     /// A channel that needs repair.
     pub fn permanent_channel(reason: Reason, detail: impl Into<String>) -> Self {
         Self::PermanentChannel { reason, detail: detail.into() }
+    }
+
+    /// The same with the wait that the text of the answer asks for, in seconds, where no header did;
+    /// capped at [`MAX_RETRY_AFTER`].
+    #[must_use]
+    pub fn waiting(mut self, seconds: Option<f64>) -> Self {
+        if let Self::Transient { retry_after: wait @ None, .. } = &mut self {
+            let capped = seconds.map(|seconds| seconds.clamp(0.0, MAX_RETRY_AFTER.as_secs_f64()));
+            *wait = capped.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        }
+        self
     }
 
     /// The word for metrics and JSON.

@@ -56,7 +56,7 @@ impl ChannelKind for Exec {
     type Config = ExecConfig;
 
     fn capabilities() -> Capabilities {
-        Capabilities { idempotent: true, ordered: true, ..Capabilities::default() }
+        Capabilities { reaches_people: false, idempotent: true, ordered: true, ..Capabilities::default() }
     }
 
     fn validate(config: &ExecConfig) -> Vec<Problem> {

@@ -1,5 +1,7 @@
 //! What all HTTP channels share: one client, one reading of statuses, capped answers.
 
+mod url;
+
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -7,7 +9,10 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, ClientBuilder, RequestBuilder, StatusCode};
 
 use crate::error::{BuildError, DeliveryError, Reason};
+use crate::notification::Receipt;
 use crate::text::one_line;
+
+pub use url::{below, check_url, parse_url};
 
 /// The most of an answer that is read, in bytes. No vendor's receipt is near it.
 pub const MAX_ANSWER: usize = 64 * 1024;
@@ -49,6 +54,14 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The text, replacement characters where it was not UTF-8.
     pub body: String,
+}
+
+impl Answer {
+    /// The text as JSON, `Null` when it is none.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
 }
 
 /// Sends one request and reads its answer.
@@ -129,6 +142,26 @@ pub fn check_status(answer: &Answer, quote: &str, now: DateTime<Utc>) -> Result<
     }
 }
 
+/// The receipt of a vendor that says `ok`, and nothing else, where it accepts. `said` is its redacted answer.
+///
+/// # Errors
+/// When it says anything else.
+pub fn said_ok(answer: &Answer, said: &str) -> Result<Receipt, DeliveryError> {
+    match said {
+        "ok" => Ok(Receipt::line("ok")),
+        other => Err(DeliveryError::transient(
+            Reason::UnexpectedAnswer,
+            format!("HTTP {} with \"{other}\" in place of \"ok\"", answer.status),
+        )),
+    }
+}
+
+/// A success by its status whose text is not what `vendor` documents, such as the login page of a proxy.
+#[must_use]
+pub fn unexpected(vendor: &str) -> DeliveryError {
+    DeliveryError::transient(Reason::UnexpectedAnswer, format!("the answer is not what {vendor} documents"))
+}
+
 /// The wait that a Retry-After header asks for, in seconds or as a date (RFC 9110 §10.2.3),
 /// capped at [`MAX_RETRY_AFTER`]. A date in the past is no wait.
 #[must_use]
@@ -142,41 +175,6 @@ pub fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> 
         }
     };
     Some(wait.min(MAX_RETRY_AFTER))
-}
-
-/// What is wrong with an address, if anything: it must be `https`, or `http` to loopback, or
-/// `http` with `insecure = true` (then a warning that every start repeats).
-#[must_use]
-pub fn check_url(key: &'static str, url: &str, insecure: bool) -> Option<crate::Problem> {
-    use crate::Problem;
-    let parsed = match reqwest::Url::parse(url) {
-        Ok(parsed) => parsed,
-        // The text itself may be a secret, so it is not quoted.
-        Err(error) => return Some(Problem::at(key, format!("not a valid URL: {error}"))),
-    };
-    match parsed.scheme() {
-        "https" => None,
-        "http" if is_loopback(&parsed) => None,
-        "http" if insecure => {
-            Some(Problem::at(key, "plain http to another machine: anybody on the way can read it").warning())
-        }
-        "http" => Some(
-            Problem::at(key, "plain http to another machine is refused")
-                .help("use https, or accept the risk with `insecure = true`"),
-        ),
-        other => Some(Problem::at(key, format!("unsupported scheme `{other}`, expected https"))),
-    }
-}
-
-fn is_loopback(url: &reqwest::Url) -> bool {
-    match url.host_str() {
-        Some("localhost") => true,
-        Some(host) => host
-            .trim_matches(['[', ']'])
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback()),
-        None => false,
-    }
 }
 
 #[cfg(test)]
@@ -196,15 +194,5 @@ mod tests {
         assert_eq!(wait("Wed, 31 Dec 2025 00:00:00 GMT"), Some(0));
         assert_eq!(wait("999999"), Some(3600));
         assert_eq!(wait("soon"), None);
-    }
-
-    #[test]
-    fn plain_http_is_for_loopback_only() {
-        assert!(check_url("url", "http://127.0.0.1:9/x", false).is_none());
-        assert!(check_url("url", "http://[::1]/x", false).is_none());
-        assert!(check_url("url", "https://a.example/", false).is_none());
-        assert!(!check_url("url", "http://a.example/", false).unwrap().warning);
-        assert!(check_url("url", "http://a.example/", true).unwrap().warning);
-        assert!(check_url("url", "nonsense", false).is_some());
     }
 }

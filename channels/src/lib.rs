@@ -10,26 +10,33 @@
 //!
 
 pub mod conformance;
+pub mod discord;
 pub mod duration;
 pub mod email;
 pub mod error;
 pub mod event;
 pub mod exec;
+pub mod google_chat;
 pub mod http;
 pub mod log;
+pub mod matrix;
+pub mod mattermost;
 pub mod notification;
 pub mod notifier;
+pub mod ntfy;
 pub mod payload;
 pub mod registry;
 pub mod secret;
 pub mod slack;
+pub mod teams;
+pub mod telegram;
 pub mod testing;
 pub mod text;
 pub mod webhook;
 
 pub use error::{BuildError, DeliveryError, Reason};
 pub use event::{Entity, Event, EventKind, Severity};
-pub use notification::{Link, MessageKind, Notification, OnResolve, Receipt};
+pub use notification::{Link, Medium, MessageKind, Notification, OnResolve, Receipt, Tone};
 pub use notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 pub use registry::Registry;
 pub use secret::Secret;
@@ -52,6 +59,13 @@ pub fn add_defaults(registry: Registry) -> Registry {
     registry
         .with::<slack::Slack>()
         .with::<email::Email>()
+        .with::<teams::Teams>()
+        .with::<discord::Discord>()
+        .with::<mattermost::Mattermost>()
+        .with::<google_chat::GoogleChat>()
+        .with::<telegram::Telegram>()
+        .with::<ntfy::Ntfy>()
+        .with::<matrix::Matrix>()
         .with::<webhook::Webhook>()
         .with::<exec::Exec>()
         .with::<log::Log>()

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::error::{BuildError, DeliveryError};
 use crate::event::Severity;
 use crate::notification::{MessageKind, Notification, Receipt};
-use crate::notifier::{ChannelKind, Context, Notifier};
+use crate::notifier::{Capabilities, ChannelKind, Context, Notifier};
 use crate::text;
 
 /// Writes each message to the log.
@@ -25,6 +25,10 @@ pub struct LogConfig {}
 impl ChannelKind for Log {
     const KIND: &'static str = "log";
     type Config = LogConfig;
+
+    fn capabilities() -> Capabilities {
+        Capabilities { reaches_people: false, ..Capabilities::default() }
+    }
 
     fn build(_: LogConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         Ok(Box::new(Self { name: context.name.clone() }))

@@ -1,10 +1,14 @@
 //! What a notifier is handed, and what it hands back.
 
+mod medium;
+mod shown;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, Severity};
-use crate::text::shorten;
+pub use medium::Medium;
+pub use shown::Tone;
 
 /// The part a message plays in an incident's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -86,25 +90,8 @@ pub struct Notification {
     pub short: bool,
 }
 
-impl Notification {
-    /// Body and links, at most `max` characters: what is too long is cut at the end of the body, and the
-    /// links stay as far as there is room for them.
-    #[must_use]
-    pub fn text(&self, max: usize) -> String {
-        let mut links = String::new();
-        for link in &self.links {
-            let line = format!("\n{}: {}", link.title, link.url);
-            if links.chars().count() + line.chars().count() <= max / 2 {
-                links += &line;
-            }
-        }
-        let body = shorten(self.body.trim(), max - links.chars().count());
-        body + &links
-    }
-}
-
 /// How a resolution is shown, where the vendor has both.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnResolve {
     /// A message of its own, which answers the firing where the vendor has threads.
@@ -132,26 +119,22 @@ pub struct Receipt {
     pub line: String,
 }
 
+/// The most bytes of an id that is kept; Matrix has the longest, of 255.
+const MAX_ID: usize = 300;
+
 impl Receipt {
     /// A receipt with nothing to refer to later.
     #[must_use]
     pub fn line(line: impl Into<String>) -> Self {
         Self { reference: serde_json::Value::Null, line: line.into() }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::conformance::sample;
-
-    #[test]
-    fn what_is_too_long_is_cut_before_the_link() {
-        let link = Link { title: "Dashboard".to_owned(), url: "https://wazuh.example/?agent=007".to_owned() };
-        let notification = Notification { body: "word ".repeat(100), links: vec![link], ..sample() };
-        let text = notification.text(120);
-        assert!(text.chars().count() <= 120 && text.starts_with("word word"), "{text}");
-        assert!(text.ends_with("…\nDashboard: https://wazuh.example/?agent=007"), "{text}");
-        assert!(!notification.text(40).contains("http"), "half a link is none");
+    /// A receipt with what `answer` has under `keys`, to refer to later. What is longer than any id
+    /// is left out.
+    #[must_use]
+    pub fn keeping(answer: &serde_json::Value, keys: &[&str], line: impl Into<String>) -> Self {
+        let short = |key: &&str| answer[*key].to_string().len() <= MAX_ID;
+        let kept = keys.iter().filter(|key| short(key)).map(|key| ((*key).to_owned(), answer[*key].clone()));
+        Self { reference: serde_json::Value::Object(kept.collect()), line: line.into() }
     }
 }

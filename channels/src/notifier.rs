@@ -62,8 +62,11 @@ pub trait ChannelKind: 'static {
 }
 
 /// What a kind can do. The framework asks this instead of matching on kinds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Capabilities {
+    /// Somebody reads what it takes. `false` where it only goes to a log, or to a program of which nobody
+    /// knows what it does.
+    pub reaches_people: bool,
     /// A resolution answers its firing in a thread.
     pub thread: bool,
     /// A resolution can take the place of its firing, where the channel is configured so.
@@ -79,6 +82,21 @@ pub struct Capabilities {
     /// The vendor takes a firing for over unless it hears of it again this often: until its end the
     /// framework repeats it, with the same idempotency key.
     pub keep_alive: Option<Duration>,
+}
+
+impl Default for Capabilities {
+    fn default() -> Self {
+        Self {
+            reaches_people: true,
+            thread: false,
+            edit: false,
+            resolve: false,
+            idempotent: false,
+            max_body: None,
+            ordered: false,
+            keep_alive: None,
+        }
+    }
 }
 
 /// A problem in a channel's table that [`ChannelKind::validate`] found.

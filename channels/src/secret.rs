@@ -45,7 +45,9 @@ impl Secret {
             needles.push(rest);
             if let Some(slash) = rest.find('/') {
                 needles.push(&rest[slash..]);
-                needles.extend(rest[slash + 1..].split(['/', '?', '&', '=']).filter(|part| part.len() >= 8));
+                needles.extend(
+                    rest[slash + 1..].split(['/', '?', '&', '=', '%']).filter(|part| part.len() >= 8),
+                );
             }
         }
         needles.retain(|needle| needle.len() >= 4);
@@ -160,6 +162,8 @@ mod tests {
         let page = "<p>POST /services/T000/B0000000/abcdefghij not found; abcdefghij unknown</p>";
         let shown = hook.redact(page);
         assert!(!shown.contains("abcdefghij") && !shown.contains("B0000000"), "{shown}");
+        let encoded = Secret::new("https://chat.example/messages?token=abcdefghij%3D");
+        assert_eq!(encoded.redact("unknown token abcdefghij="), "unknown token ****=");
     }
 
     #[test]

@@ -32,21 +32,64 @@ pub fn shorten(text: &str, max: usize) -> String {
     }
 }
 
-/// `text` with every mass mention defused: a zero-width space after the `@` of `@everyone`,
-/// `@here`, `@channel` and `@all`, in any case.
+/// What `make` gives for the most characters, up to `most`, with which it still `fits`; what it gives
+/// for none where nothing does.
+pub fn fitting<T>(most: usize, make: impl Fn(usize) -> T, fits: impl Fn(&T) -> bool) -> T {
+    let (mut fit, mut over) = (0, most + 1);
+    while fit + 1 < over {
+        let middle = fit.midpoint(over);
+        if fits(&make(middle)) { fit = middle } else { over = middle }
+    }
+    make(fit)
+}
+
+/// The length of a text in UTF-16, by which some vendors count.
+#[must_use]
+pub fn utf16_length(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
+/// The bytes of a text as JSON.
+#[must_use]
+pub fn json_length(text: &str) -> usize {
+    serde_json::Value::from(text).to_string().len()
+}
+
+/// `text` with every mention defused by a zero-width space after its `@`: wherever they stand those of
+/// all (`@everyone`, `@here`, `@channel`, `@all`, in any case), and at the start of a word any other.
 #[must_use]
 pub fn defuse_mentions(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('@') {
         let (before, after) = rest.split_at(at + 1);
+        let begins_word = !rest[..at].ends_with(char::is_alphanumeric);
         out.push_str(before);
-        if ["everyone", "here", "channel", "all"].iter().any(|word| starts_with_ignoring_case(after, word)) {
+        if begins_word && after.starts_with(char::is_alphanumeric) || mentions_all(after) {
             out.push('\u{200b}');
         }
         rest = after;
     }
     out + rest
+}
+
+/// Whether what stands behind an `@` means everybody.
+fn mentions_all(text: &str) -> bool {
+    ["everyone", "here", "channel", "all"].iter().any(|word| starts_with_ignoring_case(text, word))
+}
+
+/// `text` as Markdown that shows it as it is: every character that could format, link or quote has a
+/// backslash, which Discord and CommonMark take before any punctuation.
+#[must_use]
+pub fn escape_markdown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if "\\`*_~|[]<>#".contains(c) {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
 }
 
 fn starts_with_ignoring_case(text: &str, word: &str) -> bool {
@@ -62,5 +105,13 @@ mod tests {
         assert_eq!(one_line("web\r\nBcc: x\u{202e}\u{0}", 80), "web Bcc: x");
         assert_eq!(one_line("äöü", 2), "ä…");
         assert_eq!(defuse_mentions("@Everyone me@x @allow"), "@\u{200b}Everyone me@x @\u{200b}allow");
+        assert_eq!(defuse_mentions("x@here (@ceo) a @ b"), "x@\u{200b}here (@\u{200b}ceo) a @ b");
+    }
+    #[test]
+    fn as_much_is_kept_as_fits() {
+        let cut = |most| fitting(most, |length| shorten("&&&&&&", length), |text| text.len() <= 5);
+        assert_eq!(cut(6), "&&…");
+        assert_eq!(cut(1), "…");
+        assert_eq!(fitting(9, |length| length, |_| false), 0);
     }
 }

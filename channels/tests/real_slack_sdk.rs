@@ -1,39 +1,22 @@
 //! What kind `slack` sends, judged by Slack's own SDK.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+mod support;
+
+use std::path::PathBuf;
+use std::process::Command;
 
 use log_monitor_channels::conformance::{hostile, oversize, sample};
 use log_monitor_channels::slack::message;
 use log_monitor_channels::{MessageKind, Notification};
 use serde_json::{Value, json};
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
+use support::root;
 
-/// Whether the SDK takes all of them, and what it says.
 fn judged(messages: &[Value]) -> (bool, String) {
     let python = std::env::var_os("LOG_MONITOR_TEST_PYTHON")
-        .map_or_else(|| root().join("target/real-parts/venv/bin/python"), PathBuf::from);
-    let mut checker = Command::new(&python)
-        .arg(root().join("tests/real/slack_blocks.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("{}: {error}: see tests/README.md", python.display()));
-    let mut stdin = checker.stdin.take().unwrap();
-    for message in messages {
-        writeln!(stdin, "{message}").unwrap();
-    }
-    drop(stdin);
-    let output = checker.wait_with_output().unwrap();
-    let said =
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(!said.contains("ModuleNotFoundError"), "slack_sdk is not installed: see tests/README.md");
-    (output.status.success(), said)
+        .map_or_else(|| root("target/real-parts/venv/bin/python"), PathBuf::from);
+    let mut python = Command::new(python);
+    support::judged(python.arg(root("tests/real/slack_blocks.py")), "ModuleNotFoundError", messages)
 }
 
 #[test]

@@ -1,20 +1,14 @@
 //! `backtest`: what the watches as they are configured would have told of the last days. It writes
 //! nothing down and sends nothing.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use log_monitor_channels::text::one_line;
 use serde::Serialize;
 
 use super::Session;
 use super::exit::Exit;
 use super::learning::{Looked, subjects, unreadable, window};
-use super::table::{print, say, table};
-use crate::clock::written;
-use crate::config::duration::human;
 use crate::history::read::read;
 use crate::history::replay::{Found, Replay};
 use crate::journal::events::time;
@@ -22,16 +16,7 @@ use crate::monitor::fleet::Fleet;
 use crate::monitor::{Setup, gather};
 use crate::source::SourceError;
 
-/// What is called false.
-const FALSE: &str = "False: whoever it tells of logged again by itself within one more interval of its own after the\n\
-                     message (of a stall: an interval of the watch), so a longer interval would have kept quiet.";
-
-/// How exact it is.
-const EXACT: &str = "A step is the time between two rounds, a minute at least: what lasted less than a step longer than\n\
-                     allowed may not be here. Documents count by their own time, as if none had come late.";
-
-/// Who makes so many silences is named.
-const MUCH: usize = 3;
+mod show;
 
 /// Arguments of `backtest`.
 #[derive(Debug, clap::Args)]
@@ -60,7 +45,7 @@ struct Shown {
     told: Vec<Told>,
     /// Silences that were told with a stall only.
     part_of_stalls: usize,
-    /// Agents that were silent in the first round, and in every other.
+    /// Agents that were silent, or logged too little, in the first round and in every other.
     silent_all_the_time: Vec<String>,
 }
 
@@ -76,6 +61,8 @@ struct Told {
     told: DateTime<Utc>,
     back: Option<DateTime<Utc>>,
     lasted_seconds: Option<i64>,
+    /// It logged, but less than `min_events`.
+    too_few_logs: bool,
     r#false: bool,
 }
 
@@ -96,7 +83,7 @@ pub async fn run(session: &Session<'_>, args: &Args) -> Exit {
     if args.looked.json {
         return super::exit::print_json(&all);
     }
-    show(&all, args.limit);
+    show::show(&all, args.limit);
     Exit::Ok
 }
 
@@ -122,7 +109,10 @@ fn shown(watch: &str, (from, to): (i64, i64), step: i64, fleet: &Fleet, found: &
     let untold = || found.iter().filter(|found| found.told.is_none());
     let first = |found: &&Found| found.opened == from;
     let all_along = |found: &&Found| first(found) && found.back.is_none();
-    let name = |found: &Found| Some(fleet.entities()[found.agent?].key.to_string());
+    let name = |found: &Found| {
+        let few = if found.few { " (too few logs)" } else { "" };
+        Some(format!("{}{few}", fleet.entities()[found.agent?].key))
+    };
     Shown {
         watch: watch.to_owned(),
         from: time(from),
@@ -157,106 +147,9 @@ fn told(fleet: &Fleet, found: &Found) -> Option<Told> {
         told: time(found.told?),
         back: found.back.map(time),
         lasted_seconds: found.back.zip(found.since).map(|(back, since)| (back - since) / 1000),
+        too_few_logs: found.few,
         r#false: found.is_false(),
     })
-}
-
-fn show(all: &[Shown], limit: usize) {
-    silences(all, limit);
-    noisy(all);
-    all.iter().for_each(|shown| say(summary(shown)));
-    say(format!("{FALSE}\n\n{EXACT}"));
-}
-
-/// The newest silences, each by itself.
-fn silences(all: &[Shown], limit: usize) {
-    let mut told: Vec<(&str, &Told)> =
-        all.iter().flat_map(|shown| shown.told.iter().map(|told| (shown.watch.as_str(), told))).collect();
-    told.sort_by_key(|(_, told)| told.told);
-    let earlier = told.len().saturating_sub(limit);
-    let header = ["watch", "about", "last log before", "message", "logged again", "silent for", "false"];
-    let mut rows = table(&header);
-    for (watch, told) in &told[earlier..] {
-        rows.add_row(row(watch, told));
-    }
-    print(rows, "nothing would have been told");
-    if earlier > 0 {
-        say(format!("and {earlier} earlier ones (--limit, --json)"));
-    }
-    say("");
-}
-
-/// Who makes most of it, where somebody makes much.
-fn noisy(all: &[Shown]) {
-    let mut counted: BTreeMap<(&str, String), (usize, usize)> = BTreeMap::new();
-    for shown in all {
-        for told in &shown.told {
-            let (silences, wrong) = counted.entry((&shown.watch, about(told))).or_default();
-            *silences += 1;
-            *wrong += usize::from(told.r#false);
-        }
-    }
-    let mut counted: Vec<_> = counted.into_iter().filter(|(_, (silences, _))| *silences >= MUCH).collect();
-    counted.sort_by_key(|(_, (silences, _))| Reverse(*silences));
-    let mut rows = table(&["watch", "most of all", "silences told", "false"]);
-    for ((watch, about), (silences, wrong)) in counted.into_iter().take(10) {
-        rows.add_row([watch.to_owned(), about, silences.to_string(), wrong.to_string()]);
-    }
-    if !rows.is_empty() {
-        print(rows, "");
-        say("");
-    }
-}
-
-fn about(told: &Told) -> String {
-    match (told.about, told.id.is_empty()) {
-        ("stall", true) => "stall: the watch".to_owned(),
-        ("stall", false) => format!("stall: {}", one_line(&told.id, 40)),
-        _ => one_line(&format!("{} {}", told.id, told.label), 40),
-    }
-}
-
-fn row(watch: &str, told: &Told) -> [String; 7] {
-    let lasted =
-        told.lasted_seconds.map(|seconds| human(Duration::from_secs(u64::try_from(seconds).unwrap_or(0))));
-    [
-        watch.to_owned(),
-        about(told),
-        told.since.map_or_else(|| "never".to_owned(), written),
-        written(told.told),
-        told.back.map_or_else(|| "not yet".to_owned(), written),
-        lasted.unwrap_or_else(|| "-".to_owned()),
-        if told.r#false { "yes" } else { "no" }.to_owned(),
-    ]
-}
-
-fn summary(shown: &Shown) -> String {
-    let count = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
-    let step = human(Duration::from_secs(u64::try_from(shown.step_seconds).unwrap_or_default()));
-    let mut text = format!(
-        "Watch {}: {} from {} to {}, in steps of {step}\n  {}, {:.1} a day\n",
-        one_line(&shown.watch, 80),
-        count(shown.agents, "agent"),
-        written(shown.from),
-        written(shown.to),
-        count(shown.messages, "message"),
-        shown.messages_per_day,
-    );
-    if !shown.told.is_empty() {
-        text.push_str(&format!(
-            "  {} told, {} of them false\n",
-            count(shown.told.len(), "silence"),
-            shown.false_silences
-        ));
-    }
-    if shown.part_of_stalls > 0 {
-        text.push_str(&format!("  {} told with a stall only\n", count(shown.part_of_stalls, "silence")));
-    }
-    if !shown.silent_all_the_time.is_empty() {
-        let silent = one_line(&shown.silent_all_the_time.join(", "), 120);
-        text.push_str(&format!("  silent all the time, and so not told: {silent}\n"));
-    }
-    text
 }
 
 #[cfg(test)]
@@ -277,6 +170,7 @@ mod tests {
             opened,
             told,
             back: told.map(|told| told + 60_000),
+            few: false,
             patience: 900_000,
         };
         let found = [
@@ -310,16 +204,27 @@ mod tests {
         }
     }
 
+    fn setup(watch: crate::config::Watch) -> Setup {
+        Setup { watch, source: Arc::new(Remembers), beside: Vec::new(), lister: None }
+    }
+
     #[tokio::test]
     async fn a_history_with_one_gap_tells_of_one_silence() {
         let watch = watch(&["001", "002"]);
-        let setup = Setup { watch, source: Arc::new(Remembers), beside: Vec::new(), lister: None };
-        let shown = replay(&setup, 2, time(7_000 * 60_000)).await.unwrap();
+        let shown = replay(&setup(watch), 2, time(7_000 * 60_000)).await.unwrap();
         let [told] = &shown.told[..] else { panic!("{:?}", shown.told) };
         let minute = |minute: i64| time(minute * 60_000);
         assert_eq!((told.id.as_str(), told.told), ("001", minute(5_016)));
         assert_eq!(told.since, Some(time(4_999 * 60_000 + 1_000)));
         assert_eq!((told.lasted_seconds, told.r#false), (Some(3_660), false));
         assert_eq!((shown.messages, shown.silent_all_the_time), (1, vec!["002".to_owned()]));
+    }
+
+    #[tokio::test]
+    async fn who_logs_too_little_is_said_to_do_so() {
+        let mut watch = watch(&["001", "002"]);
+        watch.min_events = Some(20);
+        let shown = replay(&setup(watch), 2, time(7_000 * 60_000)).await.unwrap();
+        assert_eq!(shown.silent_all_the_time, ["002", "001 (too few logs)"]);
     }
 }

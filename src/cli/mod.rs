@@ -22,6 +22,7 @@ pub mod check_config;
 pub mod deliveries;
 pub mod exit;
 pub mod explain;
+mod hours;
 pub mod incidents;
 mod learning;
 pub mod report;

@@ -148,6 +148,8 @@ struct ShownRow {
     agents: usize,
     watched_seconds: f64,
     silent_seconds: f64,
+    arrived_late_seconds: f64,
+    too_few_logs_seconds: f64,
     coverage_percent: Option<f64>,
     silences: usize,
     longest: Option<Longest>,
@@ -172,7 +174,7 @@ fn shown(report: &Report) -> Shown {
 }
 
 fn shown_row(row: &Row) -> ShownRow {
-    let Coverage { agents, watched, silent, silences, longest } = row.coverage.clone();
+    let Coverage { agents, watched, silent, late, few, silences, longest } = row.coverage.clone();
     let seconds = |millis: i64| millis as f64 / 1000.0;
     ShownRow {
         kind: row.kind.name(),
@@ -182,6 +184,8 @@ fn shown_row(row: &Row) -> ShownRow {
         agents,
         watched_seconds: seconds(watched),
         silent_seconds: seconds(silent),
+        arrived_late_seconds: seconds(late),
+        too_few_logs_seconds: seconds(few),
         coverage_percent: row.coverage.percent(),
         silences,
         longest: longest.map(|((from, to), agent)| Longest {

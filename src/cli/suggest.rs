@@ -1,33 +1,43 @@
-//! `suggest`: intervals that suit how agents really log, as a TOML patch. It changes nothing itself.
+//! `suggest`: intervals and hours that suit how agents really log, as a TOML patch. It changes nothing
+//! itself.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use chrono_tz::Tz;
 
 use super::Session;
 use super::exit::Exit;
 use super::learning::{Looked, subjects, unreadable, window};
 use super::table::say;
+use crate::config::calendar::{Calendar, Window};
 use crate::config::{Agent, Policy, Watch};
-use crate::history::Span;
 use crate::history::advice::{Advice, Habit, advise};
-use crate::history::gaps::Listener;
+use crate::history::gaps::{Gaps, Listener};
 use crate::history::read::read;
-use crate::journal::events::time;
+use crate::history::{Span, total, week};
 use crate::monitor::Setup;
 use crate::source::SourceError;
 
+mod classes;
+mod json;
 mod patch;
 
 /// Arguments of `suggest`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Learn from so many days back
+    /// Learn from so many days back; hours of the week from 14 on
     #[arg(long, default_value_t = 14, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=366))]
     days: u16,
+    /// By the clock of which place hours of the week are suggested, such as Europe/Rome
+    #[arg(long, default_value_t = Tz::UTC, value_name = "ZONE", value_parser = zone_of)]
+    time_zone: Tz,
     #[command(flatten)]
     looked: Looked,
+}
+
+fn zone_of(name: &str) -> Result<Tz, &'static str> {
+    name.parse().map_err(|_| "there is no such time zone; write it like Europe/Rome")
 }
 
 /// What was learnt of a watch.
@@ -38,10 +48,41 @@ pub struct Learnt<'a> {
     pub span: Span,
     /// How exact gaps are, in milliseconds.
     pub step: i64,
+    /// By which clock hours are meant.
+    pub zone: Tz,
     /// How long nobody of the watch logged, together, in milliseconds.
     pub all_quiet: i64,
     /// Of each agent, in the order of the watch.
-    pub agents: Vec<(&'a Agent, Policy, Advice)>,
+    pub lessons: Vec<Lesson<'a>>,
+}
+
+/// What was learnt of an agent.
+pub struct Lesson<'a> {
+    /// The agent.
+    pub agent: &'a Agent,
+    /// What holds for it today.
+    pub policy: Policy,
+    /// Its first log in that time, in milliseconds; `None` = there is none.
+    pub first: Option<i64>,
+    /// What suits at all hours.
+    pub advice: Advice,
+    /// The hours in which it logs, and what suits within them, where that is a shorter interval.
+    pub hours: Option<(Vec<Window>, Advice)>,
+}
+
+impl Lesson<'_> {
+    /// Whether its hours can be those of a class of its own.
+    #[must_use]
+    pub fn has_own_hours(&self) -> bool {
+        self.hours.is_some() && self.policy.class.is_none() && !self.agent.id.contains(['*', '?'])
+    }
+
+    /// What to paste for it.
+    #[must_use]
+    pub fn suggested(&self) -> Option<std::time::Duration> {
+        let within = self.hours.as_ref().filter(|_| self.has_own_hours());
+        within.map_or(&self.advice, |(_, advice)| advice).suggested
+    }
 }
 
 /// Prints the patch.
@@ -53,92 +94,122 @@ pub async fn run(session: &Session<'_>, args: &Args) -> Exit {
     let now = Utc::now();
     let mut all = Vec::new();
     for setup in &setups {
-        match learn(setup, args.days, now).await {
+        match learn(setup, args, now).await {
             Ok(learnt) => all.push(learnt),
             Err(error) => return unreadable(setup, &error),
         }
     }
     if args.looked.json {
-        return super::exit::print_json(&all.iter().map(shown).collect::<Vec<_>>());
+        return super::exit::print_json(&all.iter().map(json::shown).collect::<Vec<_>>());
     }
     say(patch::text(&all).trim_end());
     Exit::Ok
 }
 
-async fn learn(setup: &Setup, days: u16, now: DateTime<Utc>) -> Result<Learnt<'_>, SourceError> {
+async fn learn<'a>(setup: &'a Setup, args: &Args, now: DateTime<Utc>) -> Result<Learnt<'a>, SourceError> {
     let watch = &setup.watch;
-    let (span, step) = window(watch, days, now);
+    let (span, step) = window(watch, args.days, now);
     let keys: Vec<&str> = watch.agents.iter().map(|agent| agent.id.as_str()).collect();
     let mut listener = Listener::new(step);
     read(&*setup.source, &keys, span, step, |heard, _| listener.hear(heard)).await?;
     let all_quiet = listener.all_quiet(watch.pipeline.count);
-    let of_agent = |agent| {
+    let lesson = |agent| {
         let (policy, gaps) = (watch.policy(agent), listener.of(&agent.id));
-        let long = gaps.lengths(&policy, all_quiet);
-        let habit =
-            Habit { long: &long, short: gaps.short, shortest: listener.shortest(), span: span.1 - span.0 };
-        let advice = advise(habit, policy.interval, policy.grace);
-        (agent, policy, advice)
+        lesson(
+            agent,
+            policy,
+            &gaps,
+            &Pauses { all_quiet, span, shortest: listener.shortest() },
+            args.time_zone,
+        )
     };
-    let agents = watch.agents.iter().map(of_agent).collect();
-    Ok(Learnt { watch, span, step, all_quiet: crate::history::total(all_quiet), agents })
+    let lessons = watch.agents.iter().map(lesson).collect();
+    Ok(Learnt { watch, span, step, zone: args.time_zone, all_quiet: total(all_quiet), lessons })
 }
 
-/// A watch as `--json` prints it.
-#[derive(Debug, Serialize)]
-struct Shown<'a> {
-    watch: &'a str,
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-    step_seconds: i64,
-    nobody_logged_seconds: i64,
-    agents: Vec<ShownAgent<'a>>,
+/// What holds for every agent of a watch.
+struct Pauses<'a> {
+    all_quiet: &'a [Span],
+    span: Span,
+    shortest: i64,
 }
 
-#[derive(Debug, Serialize)]
-struct ShownAgent<'a> {
-    id: &'a str,
-    label: &'a str,
-    gaps: usize,
-    longest_gap_seconds: i64,
-    /// Gaps that were taken for outages.
-    left_out_seconds: Vec<i64>,
-    choices: Vec<ShownChoice>,
-    suggested_seconds: Option<u64>,
+fn lesson<'a>(agent: &'a Agent, policy: Policy, gaps: &Gaps, pauses: &Pauses<'_>, zone: Tz) -> Lesson<'a> {
+    let advice = advice(&policy, gaps, pauses);
+    let hours = within_hours(&policy, gaps, pauses, zone).filter(|(_, within)| {
+        within.suggested.is_some_and(|shorter| advice.suggested.is_none_or(|always| shorter < always))
+    });
+    Lesson { agent, policy, first: gaps.first, advice, hours }
 }
 
-#[derive(Debug, Serialize)]
-struct ShownChoice {
-    from: &'static str,
-    interval_seconds: Option<u64>,
-    false_alarms_per_week: f64,
+fn advice(policy: &Policy, gaps: &Gaps, pauses: &Pauses<'_>) -> Advice {
+    let long = gaps.lengths(policy, pauses.all_quiet);
+    let span = gaps.first.map_or(0, |first| pauses.span.1 - first);
+    let habit = Habit { long: &long, short: gaps.short, shortest: pauses.shortest, span };
+    advise(habit, policy.interval, policy.grace)
 }
 
-fn shown<'a>(learnt: &'a Learnt<'_>) -> Shown<'a> {
-    let seconds = |interval: Option<Duration>| interval.map(|interval| interval.as_secs());
-    let agent = |(agent, _, advice): &'a (&Agent, Policy, Advice)| ShownAgent {
-        id: &agent.id,
-        label: &agent.label,
-        gaps: advice.gaps,
-        longest_gap_seconds: advice.longest / 1000,
-        left_out_seconds: advice.left_out.iter().map(|gap| gap / 1000).collect(),
-        choices: advice
-            .choices
-            .iter()
-            .map(|choice| ShownChoice {
-                from: choice.from,
-                interval_seconds: seconds(choice.interval),
-                false_alarms_per_week: choice.per_week,
-            })
-            .collect(),
-        suggested_seconds: seconds(advice.suggested),
-    };
-    Shown {
-        watch: &learnt.watch.name,
-        from: time(learnt.span.0),
-        to: time(learnt.span.1),
-        step_seconds: learnt.step / 1000,
-        nobody_logged_seconds: learnt.all_quiet / 1000,
-        agents: learnt.agents.iter().map(agent).collect(),
+/// What would suit within the hours in which it logs. Hours that are configured are left alone.
+fn within_hours(
+    policy: &Policy,
+    gaps: &Gaps,
+    pauses: &Pauses<'_>,
+    zone: Tz,
+) -> Option<(Vec<Window>, Advice)> {
+    let calendar = policy.calendar.as_deref().cloned().unwrap_or_else(|| Calendar::always_but(Vec::new()));
+    if !calendar.windows.is_empty() {
+        return None;
+    }
+    let windows = week::windows(&gaps.hours, gaps.known(pauses.span), zone)?;
+    let calendar = Arc::new(Calendar { zone, windows: windows.clone(), ..calendar });
+    let policy = Policy { calendar: Some(calendar), ..policy.clone() };
+    Some((windows, advice(&policy, gaps, pauses)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::monitor::fixtures::watch;
+    use crate::source::Heard;
+
+    const MINUTE: i64 = 60_000;
+    /// Monday, 2026-01-05 00:00 UTC.
+    const MONDAY: i64 = 490_992 * 60 * MINUTE;
+
+    /// What is learnt of an agent that logs in these minutes since that Monday, over so many days.
+    fn learnt<R>(days: i64, logs: impl Fn(i64) -> bool, look: impl Fn(&Lesson<'_>) -> R) -> R {
+        let watch = watch(&["001"]);
+        let mut listener = Listener::new(MINUTE);
+        for minute in (0..days * 1440).filter(|minute| logs(*minute)) {
+            listener.hear(&[Heard { key: "001".into(), newest: MONDAY + minute * MINUTE, count: 1 }]);
+        }
+        let span = (MONDAY, MONDAY + days * 1440 * MINUTE);
+        let pauses = Pauses { all_quiet: &[], span, shortest: listener.shortest() };
+        let agent = &watch.agents[0];
+        look(&lesson(agent, watch.policy(agent), &listener.of("001"), &pauses, Tz::UTC))
+    }
+
+    fn office(minute: i64) -> bool {
+        minute % 7 == 0 && (480..1080).contains(&(minute % 1440)) && minute / 1440 % 7 < 5
+    }
+
+    #[test]
+    fn who_pauses_at_night_needs_hours_and_no_long_interval() {
+        let told = learnt(14, office, |lesson| {
+            let (windows, within) = lesson.hours.as_ref().unwrap();
+            (windows.len(), lesson.advice.suggested, within.suggested, lesson.suggested())
+        });
+        let minutes = |minutes: u64| Some(std::time::Duration::from_secs(minutes * 60));
+        assert_eq!(told, (1, minutes(1440), minutes(10), minutes(10)));
+        assert!(learnt(13, office, |lesson| lesson.hours.is_none()), "two weeks are needed");
+        assert!(learnt(14, |minute| minute % 7 == 0, |lesson| lesson.hours.is_none()), "it never pauses");
+    }
+
+    #[test]
+    fn what_is_known_of_an_agent_begins_with_its_first_log() {
+        // On its last three days: a pause of 40 minutes on each.
+        let new = |minute: i64| minute >= 11 * 1440 && !(600..640).contains(&(minute % 1440));
+        let now = learnt(14, new, |lesson| lesson.advice.choices[0].per_week);
+        assert_eq!(now, 7.0, "three in three days are one a day");
     }
 }

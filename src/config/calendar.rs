@@ -8,6 +8,9 @@ use chrono::{
 };
 use chrono_tz::Tz;
 
+/// The days of the week, as the configuration writes them.
+pub const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
 /// How much is looked at in one step, in milliseconds.
 const STEP: i64 = 8 * 86_400_000;
 

@@ -8,13 +8,11 @@ use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use chrono_tz::{TZ_VARIANTS, Tz};
 use toml::Spanned;
 
-use super::calendar::{Calendar, Pause, When, Window};
+use super::calendar::{Calendar, DAYS, Pause, When, Window};
 use super::diagnostics::At;
 use super::reading::{Reading, shown_name};
 use super::suggest;
 use super::tables;
-
-const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// The calendar of a class, if it has one.
 pub fn calendar(reading: &mut Reading<'_>, class: &tables::Class) -> Option<Calendar> {

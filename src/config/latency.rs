@@ -1,8 +1,12 @@
-//! How long it takes at worst from an agent's last log to the first message, part by part. Pure.
+//! How long it takes at worst from an agent's last log to the first person, part by part. Pure.
 
 use std::time::Duration;
 
-use super::model::{Policy, Route, Watch};
+use log_monitor_channels::{Entity, Event, EventKind};
+
+use super::duration::written;
+use super::model::{Agent, ChannelTable, Need, Policy, Route, Step, Watch};
+use crate::monitor::words;
 
 /// While an agent's node or watch may have stalled, its verdict waits no longer than this (nor than
 /// its own threshold).
@@ -41,6 +45,62 @@ pub fn parts(watch: &Watch, policy: &Policy, route: Option<&Route>) -> Vec<Part>
         parts.push(Part { time: route.group.interval, why });
     }
     parts
+}
+
+/// The event of an agent's silence at `at`, in milliseconds, as far as routes look at it.
+#[must_use]
+pub fn silence(watch: &Watch, agent: &Agent, policy: &Policy, at: i64) -> Event {
+    let mut labels = policy.labels.clone();
+    let node = agent.listed.as_ref().and_then(|listed| listed.node.clone());
+    if let Some(node) = node {
+        labels.entry("node".to_owned()).or_insert(node);
+    }
+    Event {
+        entity: Some(Entity { id: agent.id.clone(), label: agent.label.clone() }),
+        labels,
+        cause: "no_documents".to_owned(),
+        ..words::about(&watch.name, EventKind::AgentSilent, policy.severity, at)
+    }
+}
+
+/// The route by which a person is told soonest. Only first steps count: where one is accepted, what
+/// comes after it is told nothing.
+#[must_use]
+pub fn soonest<'r>(routes: &[&'r Route], channels: &[ChannelTable]) -> Option<&'r Route> {
+    let told = routes.iter().filter(|route| !people(&route.steps[0], channels).is_empty());
+    told.min_by_key(|route| route.group.interval).copied()
+}
+
+/// What the sum hangs on: `if slack accepts; if it does not, up to 30s more until email`.
+#[must_use]
+pub fn condition(route: &Route, channels: &[ChannelTable]) -> String {
+    let first = people(&route.steps[0], channels).join(" or ");
+    let waits = |steps: &[Step]| {
+        steps.iter().fold(Duration::ZERO, |sum, step| sum.saturating_add(step.fallback_after))
+    };
+    // What a log accepts goes no further, unless all of the step must.
+    let goes_on = |at: &usize| {
+        let step = &route.steps[at - 1];
+        step.need == Need::All || people(step, channels).len() == step.to.len()
+    };
+    let fallback = (1..route.steps.len()).take_while(goes_on).find_map(|at| {
+        let (earlier, step) = (&route.steps[..at], &route.steps[at]);
+        let tried = |name: &str| earlier.iter().any(|step| step.to.iter().any(|known| known == name));
+        let new: Vec<&str> = people(step, channels).into_iter().filter(|name| !tried(name)).collect();
+        (!new.is_empty()).then(|| (waits(earlier), new.join(" or ")))
+    });
+    match fallback {
+        Some((wait, next)) => {
+            format!("if {first} accepts; if not, up to {} more until {next}", written(wait))
+        }
+        None => format!("if {first} accepts; if not, no other person is told"),
+    }
+}
+
+/// The channels of a step that a person reads; one that could not be read itself is taken for one.
+fn people<'s>(step: &'s Step, channels: &[ChannelTable]) -> Vec<&'s str> {
+    let reaches = |name: &&str| channels.iter().all(|one| one.name != **name || one.reaches_people);
+    step.to.iter().map(String::as_str).filter(reaches).collect()
 }
 
 /// All of them together.

@@ -50,6 +50,8 @@ pub struct ChannelTable {
     pub name: String,
     /// Its kind.
     pub kind: &'static str,
+    /// Whether somebody reads what it takes.
+    pub reaches_people: bool,
     /// How many tries may be under way at once.
     pub max_in_flight: usize,
     /// Ready to build.
@@ -240,7 +242,7 @@ pub struct Class {
     pub min_events: Option<u64>,
     /// When logs are expected; `None` = always.
     pub calendar: Option<Arc<Calendar>>,
-    /// How long it may take at most from a last log to the first message, and where that is set.
+    /// How long it may take at most from a last log to the first person, and where that is set.
     pub max_time_to_notify: Option<Spanned<Duration>>,
     /// Put on every event of these entities; `severity` among them sets the severity.
     pub labels: BTreeMap<String, String>,

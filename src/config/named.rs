@@ -161,7 +161,9 @@ pub fn channels<'t>(
             not_built(reading, &read.table, built);
         }
         let max_in_flight = own.max_in_flight.map_or(default, NonZeroUsize::get);
-        let table = ChannelTable { name: name.to_owned(), kind: kind.name(), max_in_flight, decoded };
+        let reaches_people = kind.capabilities().reaches_people;
+        let (name, kind) = (name.to_owned(), kind.name());
+        let table = ChannelTable { name, kind, reaches_people, max_in_flight, decoded };
         reading.is_sound(&path, before).then_some(table)
     })
 }

@@ -1,36 +1,113 @@
 //! Whether a class can be told as soon as its `max_time_to_notify` promises.
 
-use log_monitor_channels::{Entity, EventKind};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use toml::Spanned;
 
 use super::diagnostics::At;
 use super::duration::written;
 use super::latency;
-use super::model::{Agent, Route, Watch};
+use super::model::{Agent, ChannelTable, Class, Policy, Route, Watch};
 use super::reading::Reading;
 use crate::dispatch::router;
-use crate::monitor::words;
+use crate::journal::events::time;
+
+/// Monday, 2026-01-05 00:00 UTC, in milliseconds: one week stands for all.
+const MONDAY: i64 = 1_767_571_200_000;
+
+const MINUTE: i64 = 60_000;
+const WEEK: i64 = 7 * 1440 * MINUTE;
 
 /// Tells of every agent's promise that cannot be kept, once for each class.
-pub fn keep(reading: &mut Reading<'_>, watch: &Watch, routes: &[Route]) {
+pub fn keep(reading: &mut Reading<'_>, watch: &Watch, routes: &[Route], channels: &[ChannelTable]) {
     for (number, class) in watch.classes.iter().enumerate() {
         let Some(limit) = &class.max_time_to_notify else { continue };
+        let moments = moments(routes, class);
         // Who will be discovered is not known yet.
         let anybody = watch.discover.as_ref().map(|_| Agent::in_file("*", ""));
         let of_class = watch.agents.iter().filter(|agent| watch.policy(agent).class == Some(number + 1));
-        let waits = of_class.chain(&anybody).map(|agent| {
+        let waits = of_class.chain(&anybody).flat_map(|agent| {
             let policy = watch.policy_in(Some(number), agent);
-            let mut event = words::about(&watch.name, EventKind::AgentSilent, policy.severity, 0);
-            event.entity = Some(Entity { id: agent.id.clone(), label: agent.label.clone() });
-            event.labels.clone_from(&policy.labels);
-            (agent, latency::parts(watch, &policy, router::select(routes, &event).first().copied()))
+            moments.iter().map(move |at| wait(watch, agent, &policy, (routes, channels), *at))
         });
-        let Some((agent, parts)) = waits.max_by_key(|(_, parts)| latency::total(parts)) else { continue };
-        let total = latency::total(&parts);
-        if total > *limit.get_ref() {
-            let sum: Vec<String> = parts.iter().map(|part| written(part.time)).collect();
-            let message = format!("the first message about agent `{}` may take {}", agent.id, written(total));
-            let help = format!("{}; `log-monitor explain {}` says why", sum.join(" + "), agent.id);
-            reading.findings.error(At::Place(limit.span()), message).help(help);
+        // Nobody at all is later than anybody.
+        let last =
+            waits.max_by_key(|wait| wait.parts.as_ref().map_or(Duration::MAX, |parts| latency::total(parts)));
+        if let Some(wait) = last {
+            let when = if moments.len() > 1 { written_day(wait.at) } else { String::new() };
+            match &wait.parts {
+                Some(parts) => in_time(reading, limit, &wait, parts, &when),
+                None => nobody(reading, limit, wait.agent, &when),
+            }
         }
     }
+}
+
+/// How long it takes until a person is told of an agent.
+struct Wait<'a> {
+    agent: &'a Agent,
+    /// Only time in which logs are expected counts.
+    in_hours: bool,
+    at: i64,
+    /// `None` = no person is told.
+    parts: Option<Vec<latency::Part>>,
+}
+
+fn wait<'a>(
+    watch: &Watch,
+    agent: &'a Agent,
+    policy: &Policy,
+    (routes, channels): (&[Route], &[ChannelTable]),
+    at: i64,
+) -> Wait<'a> {
+    let routes = router::select(routes, &latency::silence(watch, agent, policy, at));
+    let soonest = latency::soonest(&routes, channels);
+    let parts = soonest.map(|route| latency::parts(watch, policy, Some(route)));
+    Wait { agent, in_hours: policy.calendar.is_some(), at, parts }
+}
+
+/// A minute of the week, in milliseconds, for each way in which routes are in use at the same time while
+/// logs are expected of a class.
+fn moments(routes: &[Route], class: &Class) -> Vec<i64> {
+    if routes.iter().all(|route| route.active.is_none()) {
+        return vec![MONDAY];
+    }
+    let in_use = |at: i64| routes.iter().map(|route| route.is_active(at)).collect::<Vec<bool>>();
+    let expected = |at: &i64| class.calendar.as_ref().is_none_or(|hours| hours.is_active(*at));
+    let mut ways = BTreeMap::new();
+    for at in (MONDAY..MONDAY + WEEK).step_by(MINUTE as usize).filter(expected) {
+        ways.entry(in_use(at)).or_insert(at);
+    }
+    ways.into_values().collect()
+}
+
+/// ` (Sun 00:00 UTC)`.
+fn written_day(at: i64) -> String {
+    time(at).format(" (%a %H:%M UTC)").to_string()
+}
+
+fn in_time(
+    reading: &mut Reading<'_>,
+    limit: &Spanned<Duration>,
+    wait: &Wait<'_>,
+    parts: &[latency::Part],
+    when: &str,
+) {
+    let total = latency::total(parts);
+    if total > *limit.get_ref() {
+        let sum: Vec<String> = parts.iter().map(|part| written(part.time)).collect();
+        let hours = if wait.in_hours { " of the time in which logs are expected" } else { "" };
+        let id = &wait.agent.id;
+        let message =
+            format!("the first message about agent `{id}` may take {}{hours}{when}", written(total));
+        let help = format!("{}; `log-monitor explain {id}` says why", sum.join(" + "));
+        reading.findings.error(At::Place(limit.span()), message).help(help);
+    }
+}
+
+fn nobody(reading: &mut Reading<'_>, limit: &Spanned<Duration>, agent: &Agent, when: &str) {
+    let message = format!("no channel that a person reads is told first about agent `{}`{when}", agent.id);
+    let help = "a log or a program of yours is no person: name another channel in the first step of a route";
+    reading.findings.error(At::Place(limit.span()), message).help(help);
 }

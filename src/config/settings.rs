@@ -107,7 +107,7 @@ impl Assembly<'_, '_> {
         let routes =
             routes::routes(&mut self.reading, take("routes"), take(routes::CATCH_ALL), &channels.names);
         for watch in &watches.items {
-            promises::keep(&mut self.reading, watch, &routes);
+            promises::keep(&mut self.reading, watch, &routes, &channels.items);
         }
         let settings = Settings {
             installation: installation.clone(),
@@ -211,13 +211,16 @@ impl Assembly<'_, '_> {
     fn log_only(&mut self, channels: &mut Family<ChannelTable>) {
         let kind = log::Log::KIND;
         let empty = Spanned::new(0..0, DeValue::Table(DeTable::new()));
-        let decoded = self.channels.get(kind).and_then(|kind| kind.decode(empty).ok());
+        let known = self.channels.get(kind);
+        let reaches_people = known.is_some_and(|kind| kind.capabilities().reaches_people);
+        let decoded = known.and_then(|kind| kind.decode(empty).ok());
         let Some(decoded) = decoded else {
             self.reading.findings.error(At::Nowhere, "no channel is configured");
             return;
         };
         channels.names.push(kind.to_owned());
-        channels.items.push(ChannelTable { name: kind.to_owned(), kind, max_in_flight: 1, decoded });
+        let name = kind.to_owned();
+        channels.items.push(ChannelTable { name, kind, reaches_people, max_in_flight: 1, decoded });
         if self.unreadable {
             return;
         }

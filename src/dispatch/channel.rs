@@ -33,7 +33,7 @@ pub fn build_all(
     installation: &str,
 ) -> (Channels, Vec<(String, String)>) {
     let (mut built, mut failed) = (Channels::new(), Vec::new());
-    for ChannelTable { name, kind, max_in_flight, decoded } in tables {
+    for ChannelTable { name, kind, max_in_flight, decoded, .. } in tables {
         let context = Context {
             name: name.clone(),
             http: http.clone(),

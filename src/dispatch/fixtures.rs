@@ -26,6 +26,8 @@ pub fn agent_silent(id: &str, label: &str) -> Event {
         scope: "default".to_owned(),
         entity: Some(Entity { id: id.to_owned(), label: label.to_owned() }),
         since: Some(start()),
+        back: None,
+        arrived_late: None,
         threshold_seconds: Some(900),
         cause: "no_documents".to_owned(),
         detail: "It stopped.".to_owned(),

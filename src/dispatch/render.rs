@@ -189,7 +189,7 @@ const fn is_about_agent(event: &Event) -> bool {
 }
 
 fn since(event: &Event) -> Option<Duration> {
-    event.since.and_then(|since| (event.at - since).to_std().ok())
+    event.since.and_then(|since| (event.back.unwrap_or(event.at) - since).to_std().ok())
 }
 
 fn one(body: &mut String, event: &Event) {
@@ -259,6 +259,15 @@ mod tests {
         let (title, body) = message(&[agent_silent("001", "web-01")], &facts(MessageKind::Firing));
         assert_eq!(title, "Silent: 001 web-01, no logs for 16 min");
         assert!(body.contains("Last log before: 2026-01-01 00:00:00 UTC"), "{body}");
+    }
+
+    #[test]
+    fn an_end_that_was_believed_late_says_how_long_nothing_was_logged() {
+        let silent = agent_silent("001", "web-01");
+        let back = silent.since.map(|since| since + chrono::TimeDelta::minutes(10));
+        let event = Event { kind: EventKind::AgentRecovered, back, ..silent };
+        let (title, _) = message(&[event], &facts(MessageKind::Resolved));
+        assert_eq!(title, "Recovered: 001 web-01 logs again after 10 min");
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub struct Habit<'a> {
     pub short: usize,
     /// How long those were at most, in milliseconds.
     pub shortest: i64,
-    /// How much of time that was, in milliseconds.
+    /// How long it is known how it logs, in milliseconds.
     pub span: i64,
 }
 
@@ -62,7 +62,7 @@ pub fn advise(habit: Habit<'_>, now: Duration, grace: Duration) -> Advice {
     let choice = |from, interval: Option<Duration>| {
         let threshold = interval.map_or(i64::MAX, |interval| millis(interval.saturating_add(grace)));
         let alarms = kept.len() - kept.partition_point(|gap| *gap < threshold);
-        Choice { from, interval, per_week: alarms as f64 / weeks }
+        Choice { from, interval, per_week: if alarms == 0 { 0.0 } else { alarms as f64 / weeks } }
     };
     let learnt = [
         choice("p99", sensible(quantile(kept, short, shortest, 0.99))),

@@ -3,6 +3,17 @@
 use super::{Span, cut, total};
 use crate::config::calendar::{merged, without};
 
+/// A time in which an agent did not log as it should.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Lack {
+    /// From when to when.
+    pub span: Span,
+    /// It logged, but less than it should.
+    pub few: bool,
+    /// The part of it, from 0 to 1, of which logs arrived late.
+    pub late: f64,
+}
+
 /// How an agent, or a group of them, was covered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Coverage {
@@ -12,6 +23,10 @@ pub struct Coverage {
     pub watched: i64,
     /// How long of that they did not.
     pub silent: i64,
+    /// How much of that arrived late: nobody could see it then.
+    pub late: i64,
+    /// How long they logged, but less than they should.
+    pub few: i64,
     /// How often they fell silent.
     pub silences: usize,
     /// The longest silence, and the agent's id.
@@ -21,21 +36,30 @@ pub struct Coverage {
 impl Coverage {
     /// The coverage of agent `id`.
     ///
-    /// Its `silences` count as far as they lie in `expected`. Of the time in which nobody looked
-    /// (`blind`) nothing is known, unless a silence is known to have gone on through it.
+    /// What it lacked counts as far as it lies in `expected`. Of the time in which nobody looked
+    /// (`blind`) nothing is known, unless a lack is known to have gone on through it.
     #[must_use]
-    pub fn of_agent(id: &str, expected: &[Span], blind: &[Span], silences: &[Span]) -> Self {
-        let within = |silence: &Span| expected.iter().filter_map(|span| cut(*silence, *span)).collect();
-        let each: Vec<Vec<Span>> =
-            silences.iter().map(within).filter(|parts: &Vec<_>| !parts.is_empty()).collect();
-        let silent = merged(each.concat());
-        let unknown = without(merged(blind.to_vec()), &silent);
+    pub fn of_agent(id: &str, expected: &[Span], blind: &[Span], lacks: &[Lack]) -> Self {
+        let within = |lack: &Lack| expected.iter().filter_map(|span| cut(lack.span, *span)).collect();
+        let of_sort = |few: bool| -> Vec<(f64, Vec<Span>)> {
+            let parts = lacks.iter().filter(|lack| lack.few == few).map(|lack| (lack.late, within(lack)));
+            parts.filter(|(_, parts): &(f64, Vec<_>)| !parts.is_empty()).collect()
+        };
+        let all =
+            |each: &[(f64, Vec<Span>)]| merged(each.iter().flat_map(|(_, parts)| parts.clone()).collect());
+        let each = of_sort(false);
+        let silent = all(&each);
+        let few = without(all(&of_sort(true)), &silent);
+        let unknown = without(without(merged(blind.to_vec()), &silent), &few);
         let outer = |parts: &Vec<Span>| (parts[0].0, parts[parts.len() - 1].1);
-        let longest = each.iter().map(outer).max_by_key(|(from, to)| to - from);
+        let longest = each.iter().map(|(_, parts)| outer(parts)).max_by_key(|(from, to)| to - from);
+        let late: f64 = each.iter().map(|(late, parts)| late * total(parts) as f64).sum();
         Self {
             agents: 1,
             watched: total(&without(expected.to_vec(), &unknown)),
             silent: total(&silent),
+            late: (late as i64).min(total(&silent)),
+            few: total(&few),
             silences: each.len(),
             longest: longest.map(|span| (span, id.to_owned())),
         }
@@ -46,6 +70,8 @@ impl Coverage {
         self.agents += other.agents;
         self.watched += other.watched;
         self.silent += other.silent;
+        self.late += other.late;
+        self.few += other.few;
         self.silences += other.silences;
         let length = |longest: &Option<(Span, String)>| longest.as_ref().map(|((from, to), _)| to - from);
         if length(&other.longest) > length(&self.longest) {
@@ -67,8 +93,12 @@ impl Coverage {
 mod tests {
     use super::*;
 
+    fn lacks(silences: &[Span]) -> Vec<Lack> {
+        silences.iter().map(|span| Lack { span: *span, few: false, late: 0.0 }).collect()
+    }
+
     fn covered(expected: &[Span], blind: &[Span], silences: &[Span]) -> (i64, i64, usize, Option<Span>) {
-        let coverage = Coverage::of_agent("001", expected, blind, silences);
+        let coverage = Coverage::of_agent("001", expected, blind, &lacks(silences));
         (coverage.watched, coverage.silent, coverage.silences, coverage.longest.map(|(span, _)| span))
     }
 
@@ -95,6 +125,17 @@ mod tests {
     }
 
     #[test]
+    fn too_few_logs_are_no_silence_and_what_arrived_late_is() {
+        let lack = |span, few, late| Lack { span, few, late };
+        // From 40 on it logged too little, and from 50 to 60 nothing.
+        let lacks = [lack((0, 20), false, 0.5), lack((40, 80), true, 0.0), lack((50, 60), false, 0.0)];
+        let coverage = Coverage::of_agent("001", &[(10, 100)], &[(70, 90)], &lacks);
+        let Coverage { watched, silent, late, few, silences, .. } = coverage;
+        assert_eq!((watched, silent, late, few, silences), (80, 20, 5, 30, 2));
+        assert_eq!(coverage.percent(), Some(75.0));
+    }
+
+    #[test]
     fn a_hundred_percent_is_not_said_of_less() {
         let percent = |silent| Coverage { watched: 2_592_000_000, silent, ..Coverage::default() }.percent();
         assert_eq!([0, 1, 60_000, 2_592_000_000].map(percent), [100.0, 99.99, 99.99, 0.0].map(Some));
@@ -104,10 +145,12 @@ mod tests {
     #[test]
     fn a_group_is_its_agents_together() {
         let mut group = Coverage::default();
-        group.add(&Coverage::of_agent("001", &[(0, 100)], &[], &[(0, 10), (20, 25)]));
-        group.add(&Coverage::of_agent("002", &[(50, 100)], &[], &[(60, 90)]));
+        group.add(&Coverage::of_agent("001", &[(0, 100)], &[], &lacks(&[(0, 10), (20, 25)])));
+        group.add(&Coverage::of_agent("002", &[(50, 100)], &[], &lacks(&[(60, 90)])));
         let longest = Some(((60, 90), "002".to_owned()));
-        assert_eq!(group, Coverage { agents: 2, watched: 150, silent: 45, silences: 3, longest });
+        let expected =
+            Coverage { agents: 2, watched: 150, silent: 45, silences: 3, longest, late: 0, few: 0 };
+        assert_eq!(group, expected);
         assert_eq!(group.percent(), Some(70.0));
     }
 }

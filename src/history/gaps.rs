@@ -13,11 +13,14 @@ use crate::source::Heard;
 /// either, is not quiet by itself.
 const ALL_QUIET: i64 = 5 * 60_000;
 
-const HOUR: i64 = 3_600_000;
+/// In milliseconds.
+pub(super) const HOUR: i64 = 3_600_000;
 
 /// The gaps of one entity.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Gaps {
+    /// Its first log, in milliseconds.
+    pub first: Option<i64>,
     last: Option<i64>,
     /// How many were too short to be told apart.
     pub short: usize,
@@ -33,12 +36,22 @@ impl Gaps {
         match self.last {
             Some(last) if at - last > shortest => self.long.push((last, at)),
             Some(_) => self.short += 1,
-            None => {}
+            None => self.first = Some(at),
         }
         if self.hours.last() != Some(&(at / HOUR)) {
             self.hours.push(at / HOUR);
         }
         self.last = Some(at);
+    }
+
+    /// The part of `asked` in which its habits are known. A longer silence than any between two logs is
+    /// none of them: before its first log it was not there yet, after its last it is gone.
+    #[must_use]
+    pub fn known(&self, asked: Span) -> Span {
+        let longest = self.long.iter().map(|(from, to)| to - from).max().unwrap_or_default();
+        let first = self.first.filter(|first| first - asked.0 > longest);
+        let last = self.last.filter(|last| asked.1 - last > longest);
+        (first.unwrap_or(asked.0), last.unwrap_or(asked.1))
     }
 
     /// How long each of the longer gaps was, in milliseconds, in time in which logs were expected and
@@ -120,6 +133,9 @@ mod tests {
         let longest =
             |enough| *listener.of("001").lengths(&policy, listener.all_quiet(enough)).last().unwrap();
         assert_eq!((longest(2), longest(3)), (10 * MINUTE, 40 * MINUTE));
+        // Up to 40 minutes of silence are nothing new.
+        let known = |from, to| listener.of("001").known((from * MINUTE, to * MINUTE));
+        assert_eq!((known(-40, 240), known(-41, 241)), ((-40 * MINUTE, 240 * MINUTE), (0, 200 * MINUTE)));
         assert!(listener.of("002").lengths(&policy, listener.all_quiet(2)).is_empty());
         assert_eq!((listener.of("002").short, listener.of("003")), (160, Gaps::default()));
     }

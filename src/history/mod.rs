@@ -2,6 +2,7 @@
 //! fired, and which intervals suit.
 
 pub mod advice;
+mod counts;
 pub mod coverage;
 pub mod gaps;
 pub mod month;
@@ -10,6 +11,7 @@ pub mod read;
 pub mod replay;
 pub mod report;
 pub mod unknown;
+pub mod week;
 
 /// A stretch of time from its first up to before its last instant, in milliseconds since 1970, UTC.
 pub type Span = (i64, i64);

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::coverage::Coverage;
+use super::coverage::{Coverage, Lack};
 use super::{Span, cut};
 use crate::config::{Agent, Policy, Watch};
 use crate::journal::past::Silence;
+use crate::monitor::cause::TOO_FEW;
 
 /// What is known of the past of one watch.
 pub struct Past<'a> {
@@ -77,7 +78,7 @@ pub fn rows(past: &Past<'_>, window: Span) -> Vec<Row> {
     let mut agents = Vec::with_capacity(past.watch.agents.len());
     for agent in &past.watch.agents {
         let policy = past.watch.policy(agent);
-        let own = spans(silences.remove(agent.id.as_str()).as_deref().unwrap_or_default(), window);
+        let own = lacks(silences.remove(agent.id.as_str()).as_deref().unwrap_or_default(), window);
         let expected = watched(agent, window).map_or_else(Vec::new, |(from, to)| policy.expected(from, to));
         let coverage = Coverage::of_agent(&agent.id, &expected, &past.blind, &own);
         for group in groups_of(past.watch, agent, &policy) {
@@ -95,12 +96,13 @@ fn row(kind: Kind, watch: &str, name: &str, label: &str, coverage: Coverage) -> 
     Row { kind, watch: watch.to_owned(), name: name.to_owned(), label: label.to_owned(), coverage }
 }
 
-/// Silences as spans; one that goes on lasts until the end of what is known.
-fn spans(silences: &[&Silence], window: Span) -> Vec<Span> {
-    silences
-        .iter()
-        .filter_map(|silence| cut((silence.from, silence.to.unwrap_or(window.1)), window))
-        .collect()
+/// What they lacked; a silence that goes on lasts until the end of what is known.
+fn lacks(silences: &[&Silence], window: Span) -> Vec<Lack> {
+    let lack = |silence: &&Silence| {
+        let span = cut((silence.from, silence.to.unwrap_or(window.1)), window)?;
+        Some(Lack { span, few: silence.cause == TOO_FEW, late: silence.late.unwrap_or_default() })
+    };
+    silences.iter().filter_map(lack).collect()
 }
 
 /// The part of `window` in which an agent was watched, as far as that is known.
@@ -112,8 +114,8 @@ fn watched(agent: &Agent, window: Span) -> Option<Span> {
 /// An agent that is no longer in the watch: its silences are known, how long it was watched is not.
 fn former(watch: &str, silences: &[&Silence], window: Span) -> Row {
     let last = silences[silences.len() - 1];
-    let spans = spans(silences, window);
-    let coverage = Coverage { watched: 0, ..Coverage::of_agent(&last.key, &[window], &[], &spans) };
+    let lacks = lacks(silences, window);
+    let coverage = Coverage { watched: 0, ..Coverage::of_agent(&last.key, &[window], &[], &lacks) };
     row(Kind::Former, watch, &last.key, &last.label, coverage)
 }
 
@@ -140,7 +142,17 @@ mod tests {
 
     fn silence(key: &str, from: i64, to: Option<i64>) -> Silence {
         let text = |text: &str| text.to_owned();
-        Silence { watch: text("default"), key: text(key), label: text("x"), from, to, of_stall: false }
+        let cause = text("no_documents");
+        Silence {
+            watch: text("default"),
+            key: text(key),
+            label: text("x"),
+            cause,
+            from,
+            to,
+            closed: to,
+            late: None,
+        }
     }
 
     fn watched() -> Watch {
@@ -162,7 +174,9 @@ mod tests {
     #[test]
     fn agents_are_told_one_by_one_and_by_what_they_share() {
         let watch = watched();
-        let known = [silence("001", -20, Some(10)), silence("fw-1", 75, None), silence("gone", 5, Some(15))];
+        let few = Silence { cause: TOO_FEW.to_owned(), ..silence("002", 60, Some(70)) };
+        let known =
+            [silence("001", -20, Some(10)), few, silence("fw-1", 75, None), silence("gone", 5, Some(15))];
         let past = Past { watch: &watch, silences: known.iter().collect(), blind: Vec::new() };
         let shown: Vec<_> = rows(&past, (0, 100))
             .into_iter()

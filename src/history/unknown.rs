@@ -6,6 +6,11 @@ use crate::clock::written;
 use crate::config::calendar::merged;
 use crate::config::duration::human;
 use crate::journal::events::time;
+use crate::journal::past::Silence;
+use crate::monitor::cause::TOO_FEW;
+
+/// An end that was believed so long after the first log, in milliseconds, was that of a flapping agent.
+const DOUBTED: i64 = 5 * 60_000;
 
 /// What is not known of `month`, of which `window` is known.
 #[must_use]
@@ -22,6 +27,7 @@ pub fn notes(pasts: &[Past<'_>], rows: &[Row], month: Span, window: Span) -> Vec
     }
     notes.extend(pasts.iter().filter_map(|past| blind(past, window)));
     notes.extend(newcomers(pasts, window));
+    notes.extend(silences(pasts));
     let agents =
         || pasts.iter().flat_map(|past| past.watch.agents.iter().map(move |agent| (past.watch, agent)));
     if agents().any(|(_, agent)| agent.listed.is_none()) {
@@ -60,6 +66,36 @@ fn blind(past: &Past<'_>, window: Span) -> Option<String> {
     })
 }
 
+/// What is not known of silences.
+fn silences(pasts: &[Past<'_>]) -> Vec<String> {
+    let of_sort = |few: bool| {
+        pasts.iter().flat_map(|past| &past.silences).filter(move |one| (one.cause == TOO_FEW) == few)
+    };
+    let mut notes = Vec::new();
+    match of_sort(false).filter(|silence| silence.to.is_some() && silence.late.is_none()).count() {
+        0 => {}
+        1 => notes.push("Of 1 silence it is not known whether any of it arrived late.".to_owned()),
+        count => notes.push(format!("Of {count} silences it is not known whether any of them arrived late.")),
+    }
+    let doubted =
+        |one: &&&Silence| one.closed.zip(one.to).is_some_and(|(closed, back)| closed - back > DOUBTED);
+    if of_sort(false).any(|silence| doubted(&silence)) {
+        notes.push(
+            "An agent that flaps counts as silent until it logged for good: what it logged in between is not \
+             written down."
+                .to_owned(),
+        );
+    }
+    if of_sort(true).next().is_some() {
+        notes.push(
+            "Who logs too little (`min_events`) is not silent and counts as covered. That one of them then stopped \
+             altogether is not written down."
+                .to_owned(),
+        );
+    }
+    notes
+}
+
 fn newcomers(pasts: &[Past<'_>], window: Span) -> Option<String> {
     let agents = pasts.iter().flat_map(|past| &past.watch.agents);
     let since = agents.filter_map(|agent| agent.listed.as_ref()?.watched_from);
@@ -67,5 +103,39 @@ fn newcomers(pasts: &[Past<'_>], window: Span) -> Option<String> {
         0 => None,
         1 => Some("1 agent is watched only since later, and counts from then.".to_owned()),
         count => Some(format!("{count} agents are watched only since later, and count from then.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::monitor::fixtures::watch;
+
+    #[test]
+    fn what_was_not_written_down_of_silences_is_said() {
+        let watch = watch(&["001"]);
+        let silence = |cause: &str, to, closed, late| Silence {
+            watch: "default".to_owned(),
+            key: "001".to_owned(),
+            label: String::new(),
+            cause: cause.to_owned(),
+            from: 0,
+            to,
+            closed,
+            late,
+        };
+        let said = |silence: Silence| {
+            let past = Past { watch: &watch, silences: vec![&silence], blind: Vec::new() };
+            silences(&[past])
+                .iter()
+                .map(|note| note.split(' ').take(3).collect::<Vec<_>>().join(" "))
+                .collect::<Vec<_>>()
+        };
+        let none: Vec<String> = Vec::new();
+        assert_eq!(said(silence("no_documents", Some(9), Some(9), Some(0.0))), none);
+        assert_eq!(said(silence("no_documents", None, None, None)), none, "it goes on");
+        assert_eq!(said(silence("no_documents", Some(9), Some(9), None)), ["Of 1 silence"]);
+        assert_eq!(said(silence("no_documents", Some(9), Some(DOUBTED + 10), Some(0.0))), ["An agent that"]);
+        assert_eq!(said(silence(TOO_FEW, Some(9), Some(DOUBTED + 10), None)), ["Who logs too"]);
     }
 }

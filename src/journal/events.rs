@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use log_monitor_channels::{Event, EventKind, Severity};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// Milliseconds of a time, as the database keeps it.
 #[must_use]
@@ -40,6 +40,25 @@ pub fn after(connection: &Connection, id: i64, limit: usize) -> rusqlite::Result
         .prepare_cached("SELECT id, body, incident, kind, at FROM event WHERE id > ?1 ORDER BY id LIMIT ?2")?
         .query_map(params![id, limit as i64], read)?
         .collect()
+}
+
+/// The last event of a kind that an incident had until `at`, in milliseconds.
+///
+/// # Errors
+/// As the database.
+pub fn last_of(
+    connection: &Connection,
+    incident: i64,
+    kind: EventKind,
+    at: i64,
+) -> rusqlite::Result<Option<Event>> {
+    connection
+        .prepare(
+            "SELECT id, body, incident, kind, at FROM event
+             WHERE incident = ?1 AND kind = ?2 AND at <= ?3 ORDER BY id DESC LIMIT 1",
+        )?
+        .query_row(params![incident, kind.name(), at], read)
+        .optional()
 }
 
 /// The id of the newest event, 0 when there is none.
@@ -88,6 +107,8 @@ fn damaged(row: &Row<'_>) -> rusqlite::Result<Event> {
         scope: "journal".to_owned(),
         entity: None,
         since: None,
+        back: None,
+        arrived_late: None,
         threshold_seconds: None,
         cause: "damaged".to_owned(),
         detail: "The journal's record of this event is damaged; `log-monitor incidents` may know more."

@@ -118,22 +118,24 @@ pub fn open_stalls(connection: &Connection, watch: &str) -> rusqlite::Result<Vec
         .collect()
 }
 
-/// The last incident of an agent that was opened until `at`, in milliseconds.
+/// The last incident of a subject that was opened until `at`, in milliseconds. `key` is the agent's, or
+/// empty.
 ///
 /// # Errors
 /// As the database.
-pub fn of_agent_at(
+pub fn last_at(
     connection: &Connection,
-    watch: &str,
+    subject: Subject,
+    scope: &str,
     key: &str,
     at: i64,
 ) -> rusqlite::Result<Option<IncidentRow>> {
     connection
         .prepare(
             "SELECT id, subject, scope, key, label, severity, cause, since, opened, closed, outcome, part_of FROM incident
-             WHERE subject = 'agent' AND scope = ?1 AND key = ?2 AND opened <= ?3 ORDER BY id DESC LIMIT 1",
+             WHERE subject = ?1 AND scope = ?2 AND key = ?3 AND opened <= ?4 ORDER BY id DESC LIMIT 1",
         )?
-        .query_row(params![watch, key, at], read)
+        .query_row(params![subject.name(), scope, key, at], read)
         .optional()
 }
 

@@ -42,6 +42,22 @@ pub fn alive(connection: &Connection) -> rusqlite::Result<Option<i64>> {
     time_of(connection, "alive")
 }
 
+/// When a source answered last, in milliseconds. A checkpoint: it may be some minutes behind.
+///
+/// # Errors
+/// As the database.
+pub fn answered(connection: &Connection, source: &str) -> rusqlite::Result<Option<i64>> {
+    time_of(connection, &format!("answered {source}"))
+}
+
+/// Says that it answered at `at`, in milliseconds.
+///
+/// # Errors
+/// As the database.
+pub fn set_answered(connection: &Connection, source: &str, at: i64) -> rusqlite::Result<()> {
+    set_time(connection, &format!("answered {source}"), at)
+}
+
 /// Since when the journal is kept, in milliseconds; `None` in one that an earlier version wrote.
 ///
 /// # Errors

@@ -1,11 +1,13 @@
 //! What the journal knows of a time that is over.
 
+use log_monitor_channels::Event;
 use rusqlite::{Connection, params};
 
+use super::events::millis;
 use super::{meta, prune};
 
 /// An agent did not log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Silence {
     /// Its watch.
     pub watch: String,
@@ -13,12 +15,16 @@ pub struct Silence {
     pub key: String,
     /// Its label, then.
     pub label: String,
+    /// Why, as a word.
+    pub cause: String,
     /// The last log before, or when it was noticed that there is none; in milliseconds.
     pub from: i64,
-    /// Its recovery, in milliseconds; `None` = it still is.
+    /// When it logged again, in milliseconds; `None` = it still does not.
     pub to: Option<i64>,
-    /// It is part of a stall of the pipeline.
-    pub of_stall: bool,
+    /// When that was believed, in milliseconds.
+    pub closed: Option<i64>,
+    /// The part of that time, from 0 to 1, of which logs arrived late; `None` = not known.
+    pub late: Option<f64>,
 }
 
 /// The silences that reach into `from..to` (milliseconds), the oldest first.
@@ -28,21 +34,32 @@ pub struct Silence {
 pub fn silences(connection: &Connection, from: i64, to: i64) -> rusqlite::Result<Vec<Silence>> {
     connection
         .prepare(
-            "SELECT scope, key, label, COALESCE(since, opened), closed, part_of FROM incident
-             WHERE subject = 'agent' AND COALESCE(since, opened) < ?2 AND (closed IS NULL OR closed > ?1)
+            "SELECT scope, key, label, cause, COALESCE(since, opened), closed,
+                    (SELECT body FROM event WHERE event.incident = incident.id AND kind = 'agent_recovered')
+             FROM incident WHERE subject = 'agent' AND COALESCE(since, opened) < ?2 AND (closed IS NULL OR closed > ?1)
              ORDER BY COALESCE(since, opened), id",
         )?
         .query_map([from, to], |row| {
+            let end = row.get::<_, Option<String>>(6)?.and_then(|body| event(&body));
+            let (back, late) = end.map_or((None, None), |end| (end.back.map(millis), end.arrived_late));
+            let closed: Option<i64> = row.get(5)?;
             Ok(Silence {
                 watch: row.get(0)?,
                 key: row.get(1)?,
                 label: row.get(2)?,
-                from: row.get(3)?,
-                to: row.get(4)?,
-                of_stall: row.get::<_, Option<i64>>(5)?.is_some(),
+                cause: row.get(3)?,
+                from: row.get(4)?,
+                to: back.or(closed),
+                closed,
+                late,
             })
         })?
         .collect()
+}
+
+/// An event as it is stored; nothing of one that is damaged.
+fn event(body: &str) -> Option<Event> {
+    serde_json::from_str(body).ok()
 }
 
 /// When a source could not be read within `from..to` (milliseconds).
@@ -73,10 +90,8 @@ pub fn absences(connection: &Connection, from: i64, to: i64) -> rusqlite::Result
         .prepare("SELECT at, body FROM event WHERE kind = 'monitoring_resumed' AND at > ?1")?
         .query_map([from], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
-    let absence = |(at, body): (i64, String)| {
-        let event: log_monitor_channels::Event = serde_json::from_str(&body).ok()?;
-        Some((super::events::millis(event.since?), at)).filter(|(since, _)| *since < to)
-    };
+    let absence =
+        |(at, body): (i64, String)| Some((millis(event(&body)?.since?), at)).filter(|(since, _)| *since < to);
     Ok(events.into_iter().filter_map(absence).collect())
 }
 
@@ -99,9 +114,9 @@ mod tests {
     use super::*;
     use crate::dispatch::fixtures::{agent_silent, start};
     use crate::journal::Journal;
-    use crate::journal::events::{self, millis};
+    use crate::journal::events::{self, time};
     use crate::journal::incidents::{self, Subject};
-    use log_monitor_channels::{Event, EventKind};
+    use log_monitor_channels::EventKind;
 
     const HOUR: i64 = 3_600_000;
 
@@ -118,10 +133,20 @@ mod tests {
                 assert_eq!(reach(connection, begin + 2 * prune::KEEP)?, Some(begin + prune::KEEP));
 
                 let over = incidents::open(connection, Subject::Agent, &agent_silent("001", "web"))?;
-                incidents::close(connection, over, &agent_silent("001", "web"))?;
+                let mut end = Event {
+                    kind: EventKind::AgentRecovered,
+                    incident: Some(over),
+                    back: Some(time(begin + 1)),
+                    arrived_late: Some(0.5),
+                    ..agent_silent("001", "web")
+                };
+                events::insert(connection, &mut end)?;
+                incidents::close(connection, over, &end)?;
                 incidents::open(connection, Subject::Agent, &agent_silent("002", "db"))?;
                 let known = |from, to| silences(connection, from, to);
-                assert_eq!(known(begin, begin + 1)?.len(), 2);
+                let [first, second] = &known(begin, begin + 1)?[..] else { panic!("two") };
+                assert_eq!((first.from, first.to, first.closed), (begin, Some(begin + 1), Some(opened)));
+                assert_eq!((first.late, second.late, second.to), (Some(0.5), None, None));
                 assert_eq!(known(0, begin)?, []);
                 let open = known(opened, opened + 1)?;
                 assert_eq!(

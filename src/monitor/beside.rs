@@ -53,8 +53,8 @@ const STEPS: i64 = 200;
 pub struct Beside {
     /// What was found out about entities that this round tells of, by their place.
     pub findings: HashMap<usize, Finding>,
-    /// How the sources beside answered last, by name and by what they were asked.
-    answered: BTreeMap<(String, What), Result<(), SourceError>>,
+    /// When the sources beside answered last, by name and by what they were asked, or why they did not.
+    answered: BTreeMap<(String, What), Result<DateTime<Utc>, SourceError>>,
     /// Who has documents from the future, and how far ahead the newest is, in milliseconds.
     ahead: Vec<(usize, i64)>,
     /// When the source was asked last who sends through which node.
@@ -87,7 +87,10 @@ impl Beside {
         let (mut silent, mut back) = (Vec::new(), Vec::new());
         for changed in fleet.judge(suspects, millis(now)) {
             match changed.transition {
-                Transition::Recovered { since, incident } => back.push((changed.at, incident, since)),
+                Transition::Recovered { since, incident } => {
+                    self.findings.entry(changed.at).or_default().back = fleet.flaps().back_since(changed.at);
+                    back.push((changed.at, incident, since));
+                }
                 _ => silent.push(changed.at),
             }
         }
@@ -123,7 +126,7 @@ impl Beside {
             Ok(rows) => {
                 for ((at, ..), row) in back.iter().zip(rows) {
                     let logged_too_little = row.is_some_and(|row| row.cause == TOO_FEW);
-                    self.findings.insert(*at, Finding { logged_too_little, ..Finding::default() });
+                    self.findings.entry(*at).or_default().logged_too_little = logged_too_little;
                 }
             }
             Err(error) => tracing::error!("cannot read why agents were told to be silent: {error}"),
@@ -138,9 +141,25 @@ impl Beside {
         }
     }
 
-    /// Whether the source of a list answered.
-    pub fn note(&mut self, source: String, answered: Result<(), SourceError>) {
-        self.answered.insert((source, What::List), answered);
+    /// Whether the source of a list answered, at `now`.
+    pub fn note_list(&mut self, source: String, answered: Result<(), SourceError>, now: DateTime<Utc>) {
+        self.note(source, What::List, answered, now);
+    }
+
+    fn note(&mut self, source: String, what: What, answered: Result<(), SourceError>, now: DateTime<Utc>) {
+        self.answered.insert((source, what), answered.map(|()| now));
+    }
+
+    /// When the sources beside answered last, in milliseconds.
+    pub fn answered(&self) -> impl Iterator<Item = (String, i64)> {
+        let mut last: BTreeMap<&str, i64> = BTreeMap::new();
+        for ((source, _), at) in &self.answered {
+            if let Ok(at) = at {
+                let known = last.entry(source).or_insert(i64::MIN);
+                *known = millis(*at).max(*known);
+            }
+        }
+        last.into_iter().map(|(source, at)| (source.to_owned(), at)).collect::<Vec<_>>().into_iter()
     }
 
     /// One incident for each source beside that does not answer all that it is asked; `agents` are watched.
@@ -208,7 +227,7 @@ impl Beside {
             };
             // Whoever is slow is not down: it is asked again, and no round waits for it.
             match tokio::time::timeout(PATIENCE, asking).await {
-                Ok(answered) => drop(self.answered.insert((name.clone(), What::Why), answered)),
+                Ok(answered) => self.note(name.clone(), What::Why, answered, now),
                 Err(_) => tracing::warn!("{name} does not say in time which nodes the agents send through"),
             }
         }
@@ -229,7 +248,9 @@ impl Beside {
                 let told = asked.as_ref().and_then(|asked| asked.as_ref().ok()?.get(at).cloned());
                 self.findings.entry(*at).or_default().cause.learn(told.unwrap_or(Cause::CannotTell));
             }
-            self.answered.extend(asked.map(|asked| ((name.clone(), What::Why), asked.map(drop))));
+            if let Some(asked) = asked {
+                self.note(name.clone(), What::Why, asked.map(drop), now);
+            }
             self.count_again((place, &**source), fleet, &unknown, millis(now)).await;
         }
     }

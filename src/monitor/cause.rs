@@ -10,7 +10,7 @@ use crate::source::{Connection, Counted, Link};
 /// `agents_disconnection_time`, which is half an hour.
 const STALE: i64 = 3 * 60_000;
 
-/// The name of a silence that is none: it logs, but less than it should.
+/// The name of [`Cause::TooFew`]: it is not silent, but logs less than it should.
 pub const TOO_FEW: &str = "volume_too_low";
 
 /// What is known of the reason. Times and spans in milliseconds.
@@ -127,6 +127,12 @@ impl Cause {
             Self::TooFew { .. } => Some(TOO_FEW),
             Self::PartOnly(_) => Some("part_silent"),
         }
+    }
+
+    /// Whether a cause of that name is what a source of connections said.
+    #[must_use]
+    pub fn is_of_connection(name: &str) -> bool {
+        matches!(name, "not_enrolled" | "never_connected" | "disconnected" | "connected_but_silent")
     }
 
     /// Whether its sentence leaves nothing to say about how long it has been silent: it is not.

@@ -24,6 +24,8 @@ pub struct Finding {
     pub suspicion: Option<Suspicion>,
     /// How often it has fallen silent lately, if that is flapping.
     pub flapping: Option<Flapping>,
+    /// Since when it logs again, in milliseconds.
+    pub back: Option<i64>,
     /// How much of its silence is filled by now, once it logs again.
     pub blind: Option<Blind>,
     /// The maintenance that ended before it was told.

@@ -35,7 +35,7 @@ use crate::config::Watch;
 use crate::journal::entities::{self, EntityRow};
 use crate::journal::incidents::{self, Stall};
 use crate::journal::quiet::{self, Quiet};
-use crate::journal::{JournalError, events};
+use crate::journal::{JournalError, events, meta};
 use crate::record::{Change, EntityChange, IncidentChange, Recorder};
 use crate::source::{Source, SourceError};
 use beside::Beside;
@@ -368,16 +368,24 @@ impl Monitor {
         }
     }
 
-    /// Writes the last-seen times down. An entity that no round has judged yet has no row, so that
-    /// after a restart it still counts as new.
+    /// Writes the last-seen times down, and when sources answered last. An entity that no round has judged
+    /// yet has no row, so that after a restart it still counts as new.
     ///
     /// # Errors
     /// When the journal fails.
     pub async fn checkpoint(&mut self) -> Result<(), JournalError> {
         let judged = |entity: &&fleet::Entity| entity.state != verdict::State::New;
         let rows: Vec<EntityRow> = self.fleet.entities().iter().filter(judged).map(fleet::row).collect();
-        let name = self.setup.watch.name.clone();
-        self.recorder.journal.write(move |connection| entities::save(connection, &name, &rows)).await
+        let (name, source) = (self.setup.watch.name.clone(), self.setup.watch.source.clone());
+        let own = self.good_until.map(|at| (source, events::millis(at)));
+        let answered: Vec<(String, i64)> = self.beside.answered().chain(own).collect();
+        let write = move |connection: &rusqlite::Connection| {
+            for (source, at) in &answered {
+                meta::set_answered(connection, source, *at)?;
+            }
+            entities::save(connection, &name, &rows)
+        };
+        self.recorder.journal.write(write).await
     }
 }
 

@@ -118,7 +118,7 @@ impl Monitor {
             Err(error) => Err(error),
         };
         self.roster.failed = outcome.is_err();
-        self.beside.note(name, outcome);
+        self.beside.note_list(name, outcome, now);
     }
 
     async fn take_roll(

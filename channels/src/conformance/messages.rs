@@ -21,6 +21,8 @@ pub fn sample() -> Notification {
         scope: "default".to_owned(),
         entity: Some(Entity { id: "007".to_owned(), label: "db-03".to_owned() }),
         since: Some(at - TimeDelta::minutes(16)),
+        back: None,
+        arrived_late: None,
         threshold_seconds: Some(960),
         cause: "no_documents".to_owned(),
         detail: "No logs for 16 min.".to_owned(),

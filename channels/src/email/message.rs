@@ -5,7 +5,6 @@ use std::time::SystemTime;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, MessageBuilder, MultiPart, SinglePart};
 
-use crate::event::Severity;
 use crate::notification::Notification;
 use crate::text::one_line;
 
@@ -97,22 +96,11 @@ fn html(notification: &Notification) -> String {
          <h3 style=\"border-left: 6px solid {color}; padding-left: 10px\">{title}</h3>\n\
          <div>{body}</div>\n\
          <p style=\"color: #777\"><small>log-monitor {installation}</small></p>\n</body>\n</html>\n",
-        color = color(notification),
+        color = notification.tone().color(),
         title = escape(&notification.title),
         body = escape(&notification.text(usize::MAX)).replace('\n', "<br>\n"),
         installation = escape(&notification.installation),
     )
-}
-
-/// Green for what is over, else by severity.
-fn color(notification: &Notification) -> &'static str {
-    use crate::notification::MessageKind::Resolved;
-    match (notification.kind, notification.severity) {
-        (Resolved, _) => "#2e7d32",
-        (_, Severity::Critical | Severity::High) => "#c62828",
-        (_, Severity::Medium) => "#ef6c00",
-        (_, Severity::Low | Severity::Info) => "#1565c0",
-    }
 }
 
 fn escape(text: &str) -> String {

@@ -1,76 +1,164 @@
 //! Where an agent stands at a moment, and what keeps its silence from being told then.
 
-use chrono::{DateTime, Utc};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use log_monitor_channels::text::one_line;
+use log_monitor_channels::{Event, EventKind};
+use rusqlite::Connection;
 
 use crate::cli::table::moment;
 use crate::clock::written;
+use crate::config::duration::human;
 use crate::config::{Agent, Policy, Quorum, Settings, Watch};
 use crate::journal::entities::{self, EntityRow};
-use crate::journal::events::{millis, time};
+use crate::journal::events::{self, millis, time};
 use crate::journal::incidents::{self, IncidentRow, Subject};
-use crate::journal::{JournalError, open_read_only};
+use crate::journal::{JournalError, open_read_only, past};
+use crate::monitor::cause::TOO_FEW;
 use crate::monitor::finding::Flapping;
 use crate::monitor::fleet::{flaps::Flaps, threshold};
 
-/// What the journal knows of an agent at `at`.
-#[derive(Debug, Default)]
+const DAY: i64 = 86_400_000;
+const YEAR: i64 = 365 * DAY;
+
+/// The journal, seen from a moment.
+pub struct View {
+    /// Where it is read.
+    pub connection: Connection,
+    /// The moment.
+    pub at: DateTime<Utc>,
+    now: DateTime<Utc>,
+    /// Since when the journal is kept, in milliseconds.
+    reach: Option<i64>,
+}
+
+impl View {
+    /// Opens it; there may be no journal yet.
+    ///
+    /// # Errors
+    /// When there is one that cannot be read.
+    pub fn open(
+        settings: &Settings,
+        at: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Self>, JournalError> {
+        if !settings.journal.exists() {
+            return Ok(None);
+        }
+        Ok(Some(Self::of(open_read_only(&settings.journal)?, at, now)?))
+    }
+
+    pub(super) fn of(
+        connection: Connection,
+        at: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> rusqlite::Result<Self> {
+        let reach = past::reach(&connection, millis(now))?;
+        Ok(Self { connection, at, now, reach })
+    }
+
+    /// What to say of a time of which the journal knows nothing.
+    #[must_use]
+    pub fn before_the_journal(&self) -> Option<String> {
+        let begins = self.reach.filter(|reach| millis(self.at) < *reach)?;
+        Some(format!("not known: the journal begins at {}", written(time(begins))))
+    }
+}
+
+/// What the journal knows of an agent at the moment of a view.
+#[derive(Debug)]
 pub struct Known {
+    at: DateTime<Utc>,
+    now: DateTime<Utc>,
+    /// What to say instead of all else.
+    nothing: Option<String>,
     row: Option<EntityRow>,
-    /// Its last incident until then, and the one that this is part of.
+    /// Its last incident until then, the one that this is part of, and what was said of it.
     incident: Option<IncidentRow>,
     whole: Option<IncidentRow>,
+    event: Option<Event>,
     /// When it fell silent in the day before, in milliseconds.
     fell: Vec<i64>,
 }
 
 impl Known {
-    /// Reads it; there may be no journal yet.
+    /// Reads it.
     ///
     /// # Errors
-    /// When there is one that cannot be read.
-    pub fn read(
-        settings: &Settings,
-        watch: &str,
-        agent: &str,
-        at: DateTime<Utc>,
-    ) -> Result<Option<Self>, JournalError> {
-        if !settings.journal.exists() {
-            return Ok(None);
-        }
-        let connection = open_read_only(&settings.journal)?;
-        let rows = entities::of_watch(&connection, watch)?;
-        let incident = incidents::of_agent_at(&connection, watch, agent, millis(at))?;
-        let whole = match incident.as_ref().and_then(|incident| incident.part_of) {
-            Some(id) => incidents::by_id(&connection, id)?,
-            None => None,
+    /// As the database.
+    pub fn read(view: &View, watch: &str, agent: &str) -> rusqlite::Result<Self> {
+        let (connection, at) = (&view.connection, millis(view.at));
+        let rows = entities::of_watch(connection, watch)?;
+        let incident = incidents::last_at(connection, Subject::Agent, watch, agent, at)?;
+        let whole = incident.as_ref().and_then(|incident| incident.part_of);
+        let event = |incident: &IncidentRow| {
+            events::last_of(connection, incident.id, EventKind::AgentSilent, at).transpose()
         };
-        let fell = incidents::silences_since(&connection, watch, millis(at) - 86_400_000)?;
-        let mine = |(key, when): (String, i64)| (key == agent && when <= millis(at)).then_some(when);
-        Ok(Some(Self {
+        let fell = incidents::silences_since(connection, watch, at - DAY)?;
+        let mine = |(key, when): (String, i64)| (key == agent && when <= at).then_some(when);
+        Ok(Self {
+            at: view.at,
+            now: view.now,
+            nothing: view.before_the_journal(),
             row: rows.into_iter().find(|row| row.key == agent),
+            whole: whole.map(|id| incidents::by_id(connection, id)).transpose()?.flatten(),
+            event: incident.as_ref().and_then(event).transpose()?,
             incident,
-            whole,
             fell: fell.into_iter().filter_map(mine).collect(),
-        }))
+        })
     }
 
-    fn open_at(&self, at: DateTime<Utc>) -> Option<&IncidentRow> {
-        self.incident.as_ref().filter(|incident| incident.closed.is_none_or(|closed| closed > millis(at)))
+    fn open(&self) -> Option<&IncidentRow> {
+        self.incident
+            .as_ref()
+            .filter(|incident| incident.closed.is_none_or(|closed| closed > millis(self.at)))
+    }
+
+    /// What was found out about the silence that is open.
+    #[must_use]
+    pub fn event(&self) -> Option<&Event> {
+        self.event.as_ref().filter(|_| self.open().is_some())
+    }
+
+    /// That, for people.
+    #[must_use]
+    pub fn told(&self) -> Option<String> {
+        self.event().map(|event| format!("found at {}: {}", written(event.at), one_line(&event.detail, 1000)))
+    }
+
+    /// Its newest document until then, in milliseconds; the inner `None` = it has none, the outer that
+    /// this is not known.
+    #[must_use]
+    pub fn newest(&self) -> Option<Option<i64>> {
+        let last_seen =
+            self.row.as_ref().and_then(|row| row.last_seen).filter(|seen| *seen <= millis(self.at));
+        match self.open() {
+            Some(incident) => Some(incident.since.max(last_seen)),
+            None => last_seen.map(Some),
+        }
     }
 
     /// Where it stands, in a few words.
     #[must_use]
-    pub fn state(&self, at: DateTime<Utc>) -> String {
-        if let Some(incident) = self.open_at(at) {
-            let since = moment(incident.since.map(time), at);
-            return format!("silent, incident {} ({}); last log {since}", incident.id, incident.cause);
+    pub fn state(&self) -> String {
+        if let Some(nothing) = &self.nothing {
+            return nothing.clone();
         }
-        let is_now = at > Utc::now() - chrono::TimeDelta::minutes(1);
+        if let Some(incident) = self.open() {
+            let (id, cause, since) =
+                (incident.id, &incident.cause, moment(incident.since.map(time), self.at));
+            return match cause == TOO_FEW {
+                true => format!("logging too little since {}, incident {id}", written(time(incident.opened))),
+                false => format!("silent, incident {id} ({cause}); last log {since}"),
+            };
+        }
+        let is_now = self.at > self.now - TimeDelta::minutes(1);
         match (&self.row, &self.incident) {
             (None, None) => "not looked at yet".to_owned(),
             (Some(row), _) if is_now => {
-                format!("logging; last log, up to some minutes ago: {}", moment(row.last_seen.map(time), at))
+                let last = moment(row.last_seen.map(time), self.at);
+                format!("logging; last log, written down every 5 min: {last}")
             }
             (_, Some(last)) => format!(
                 "not silent; its last silence, incident {}, was over at {}",
@@ -92,31 +180,10 @@ pub fn suppressions(
     at: DateTime<Utc>,
 ) -> Vec<String> {
     let now = millis(at);
-    let mut found = Vec::new();
-    let whole = known.filter(|known| known.open_at(at).is_some()).and_then(|known| known.whole.as_ref());
-    found.extend(whole.map(|whole| {
-        let what = [whole.subject.as_str(), &whole.key].join(" ");
-        format!("its silence is part of incident {} ({})", whole.id, one_line(what.trim(), 80))
-    }));
-    for dependency in &watch.dependencies {
-        let depends = dependency.matcher.matches(|key| agent.facts(key));
-        if depends && !dependency.on.matches(|key| agent.facts(key)) {
-            let need = match dependency.need {
-                Quorum::All => "each".to_owned(),
-                Quorum::Count(count) => count.to_string(),
-                Quorum::Share(share) => format!("{:.0} %", share * 100.0),
-            };
-            found.push(format!("it depends on {}: {need} of them must log", dependency.on));
-        }
-    }
-    if !policy.expects(now) {
-        let hours = policy.class.and_then(|class| watch.classes[class - 1].calendar.as_ref());
-        let why = match hours.is_none_or(|hours| hours.is_active(now)) {
-            true => "maintenance",
-            false => "outside of its hours",
-        };
-        found.push(format!("{why}; logs are expected again from {}", written(time(policy.due(now, 0)))));
-    }
+    let whole = known.filter(|known| known.open().is_some()).and_then(|known| known.whole.as_ref());
+    let mut found: Vec<String> = whole.map(part_of).into_iter().collect();
+    found.extend(dependencies(watch, agent));
+    found.extend((!policy.expects(now)).then(|| closed(watch, policy, now)));
     let from = agent.listed.as_ref().and_then(|listed| listed.watched_from).filter(|from| *from > now);
     found.extend(
         from.map(|from| format!("it is new; it is silent at the earliest at {}", written(time(from)))),
@@ -125,29 +192,45 @@ pub fn suppressions(
     found
 }
 
+fn part_of(whole: &IncidentRow) -> String {
+    let what = [whole.subject.as_str(), &whole.key].join(" ");
+    format!("its silence is part of incident {} ({}) and told with it", whole.id, one_line(what.trim(), 80))
+}
+
+fn dependencies<'a>(watch: &'a Watch, agent: &'a Agent) -> impl Iterator<Item = String> + 'a {
+    let mine = watch.dependencies.iter().filter(|dependency| {
+        dependency.matcher.matches(|key| agent.facts(key)) && !dependency.on.matches(|key| agent.facts(key))
+    });
+    mine.map(|dependency| {
+        let need = match dependency.need {
+            Quorum::All => "each".to_owned(),
+            Quorum::Count(count) => count.to_string(),
+            Quorum::Share(share) => format!("{:.0} %", share * 100.0),
+        };
+        format!(
+            "it depends on {}: {need} of them must log, else its silence is told with theirs",
+            dependency.on
+        )
+    })
+}
+
+fn closed(watch: &Watch, policy: &Policy, now: i64) -> String {
+    let hours = policy.class.and_then(|class| watch.classes[class - 1].calendar.as_ref());
+    let why = match hours.is_none_or(|hours| hours.is_active(now)) {
+        true => "maintenance",
+        false => "outside of its hours",
+    };
+    match policy.due(now, 0) {
+        due if due - now < YEAR => format!("{why}; logs are expected again from {}", written(time(due))),
+        _ => format!("{why}; for a year no logs are expected"),
+    }
+}
+
 fn flapping(known: &Known, policy: &Policy, now: i64) -> Option<String> {
     let (mut flaps, threshold) = (Flaps::default(), threshold(policy));
     known.fell.iter().for_each(|when| flaps.fell(0, *when, threshold));
     Flapping::of(flaps.count(0, now, threshold), threshold).map(|flapping| {
-        let hold =
-            crate::config::duration::human(std::time::Duration::from_millis(flapping.hold.unsigned_abs()));
+        let hold = human(Duration::from_millis(flapping.hold.unsigned_abs()));
         format!("it flaps: the end of its silence is told only after {hold} of logs without a pause")
-    })
-}
-
-/// How a source answers, as far as the journal knows.
-///
-/// # Errors
-/// When the journal cannot be read.
-pub fn source_state(settings: &Settings, source: &str) -> Result<String, JournalError> {
-    if !settings.journal.exists() {
-        return Ok("not asked yet".to_owned());
-    }
-    let open = incidents::open_since(&open_read_only(&settings.journal)?, Subject::Source, source)?;
-    Ok(match open {
-        Some((incident, since)) => {
-            format!("cannot be read since {}, incident {incident}", written(time(since)))
-        }
-        None => "answers".to_owned(),
     })
 }

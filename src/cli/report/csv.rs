@@ -6,7 +6,7 @@ use crate::clock::written;
 use crate::history::report::Row;
 use crate::journal::events::time;
 
-const HEADER: [&str; 13] = [
+const HEADER: [&str; 15] = [
     "kind",
     "watch",
     "name",
@@ -14,6 +14,8 @@ const HEADER: [&str; 13] = [
     "agents",
     "watched_seconds",
     "silent_seconds",
+    "arrived_late_seconds",
+    "too_few_logs_seconds",
     "coverage_percent",
     "silences",
     "longest_agent",
@@ -29,7 +31,7 @@ pub fn text(rows: &[Row]) -> String {
     std::iter::once(header).chain(rows.iter().map(fields)).map(|fields| line(&fields)).collect()
 }
 
-fn fields(row: &Row) -> [String; 13] {
+fn fields(row: &Row) -> [String; 15] {
     let coverage = &row.coverage;
     let longest = coverage.longest.as_ref();
     let of_longest = |tell: &dyn Fn(i64, i64) -> String| {
@@ -43,6 +45,8 @@ fn fields(row: &Row) -> [String; 13] {
         coverage.agents.to_string(),
         (coverage.watched / 1000).to_string(),
         (coverage.silent / 1000).to_string(),
+        (coverage.late / 1000).to_string(),
+        (coverage.few / 1000).to_string(),
         coverage.percent().map_or_else(String::new, |percent| format!("{percent:.2}")),
         coverage.silences.to_string(),
         longest.map_or_else(String::new, |(_, agent)| agent.clone()),
@@ -89,7 +93,8 @@ mod tests {
     #[test]
     fn every_line_has_as_many_fields_as_the_header() {
         let longest = Some(((0, 90_000), "001".to_owned()));
-        let coverage = Coverage { agents: 1, watched: 180_000, silent: 90_000, silences: 1, longest };
+        let (watched, silent, late, few) = (180_000, 90_000, 30_000, 2_000);
+        let coverage = Coverage { agents: 1, watched, silent, late, few, silences: 1, longest };
         let row = |coverage| Row {
             kind: Kind::Agent,
             watch: "default".to_owned(),
@@ -102,8 +107,8 @@ mod tests {
         assert_eq!(
             lines[1..],
             [
-                "agent,default,001,'=cmd,1,180,90,50.00,1,001,1970-01-01 00:00:00 UTC,1970-01-01 00:01:30 UTC,90",
-                "agent,default,001,'=cmd,0,0,0,,0,,,,",
+                "agent,default,001,'=cmd,1,180,90,30,2,50.00,1,001,1970-01-01 00:00:00 UTC,1970-01-01 00:01:30 UTC,90",
+                "agent,default,001,'=cmd,0,0,0,0,0,,0,,,,",
                 ""
             ]
         );

@@ -11,6 +11,12 @@ use crate::config::duration::human;
 use crate::history::report::{Kind, Row};
 use crate::journal::events::time;
 
+/// What is told of everybody.
+const NUMBERS: [&str; 6] = ["watched", "silent", "arrived late", "too few logs", "coverage", "silences"];
+
+/// These columns are left out where they have nothing to say.
+const SELDOM: [&str; 2] = ["arrived late", "too few logs"];
+
 /// The whole report.
 #[must_use]
 pub fn text(report: &Report) -> String {
@@ -21,13 +27,12 @@ pub fn text(report: &Report) -> String {
     let _ = writeln!(out, "From {from} to {to}.\n");
     table(
         &mut out,
-        &["watch", "agents of", "agents", "watched", "silent", "coverage", "silences", "longest"],
+        &[&["watch", "agents of", "agents"], &NUMBERS[..], &["longest"]].concat(),
         2,
         &of_groups.into_iter().map(group).collect::<Vec<_>>(),
     );
     let _ = writeln!(out, "\n## Agents\n");
-    let header =
-        ["watch", "id", "label", "watched", "silent", "coverage", "silences", "longest", "from", "to"];
+    let header = [&["watch", "id", "label"], &NUMBERS[..], &["longest", "from", "to"]].concat();
     table(&mut out, &header, 3, &of_agents.into_iter().map(agent).collect::<Vec<_>>());
     if !report.notes.is_empty() {
         let _ = writeln!(out, "\n## What this cannot know\n");
@@ -61,16 +66,17 @@ fn agent(row: &Row) -> Vec<String> {
     start.into_iter().chain(numbers(row)).chain(span).collect()
 }
 
-/// Watched, silent, coverage, silences.
-fn numbers(row: &Row) -> [String; 4] {
+/// As in [`NUMBERS`].
+fn numbers(row: &Row) -> [String; 6] {
     let coverage = &row.coverage;
     let watched = match row.kind {
         Kind::Former => "no longer".to_owned(),
         _ => long(coverage.watched),
     };
     let percent = coverage.percent().map_or_else(nothing, |percent| format!("{percent:.2} %"));
-    let silent = if coverage.silent == 0 { nothing() } else { long(coverage.silent) };
-    [watched, silent, percent, coverage.silences.to_string()]
+    let some = |millis: i64| if millis == 0 { nothing() } else { long(millis) };
+    let [silent, late, few] = [coverage.silent, coverage.late, coverage.few].map(some);
+    [watched, silent, late, few, percent, coverage.silences.to_string()]
 }
 
 fn nothing() -> String {
@@ -84,7 +90,13 @@ fn long(millis: i64) -> String {
 /// A table whose columns are as wide as they need be; those after the first `texts` are numbers, up to
 /// the last that is named `longest`.
 fn table(out: &mut String, header: &[&str], texts: usize, rows: &[Vec<String>]) {
-    let header: Vec<String> = header.iter().map(|&title| title.to_owned()).collect();
+    let says = |column: &usize| {
+        !SELDOM.contains(&header[*column]) || rows.iter().any(|row| row[*column] != nothing())
+    };
+    let columns: Vec<usize> = (0..header.len()).filter(says).collect();
+    let of_columns = |row: &Vec<String>| columns.iter().map(|column| row[*column].clone()).collect();
+    let rows: Vec<Vec<String>> = rows.iter().map(of_columns).collect();
+    let header: Vec<String> = columns.iter().map(|column| header[*column].to_owned()).collect();
     let numbers = texts..header.iter().position(|title| title == "longest").unwrap_or(header.len());
     let wide = |column: usize| {
         let cells = rows.iter().map(|row| &row[column]).chain([&header[column]]);
@@ -96,7 +108,7 @@ fn table(out: &mut String, header: &[&str], texts: usize, rows: &[Vec<String>]) 
         false => "-".repeat(widths[column]),
     };
     let rule: Vec<String> = (0..header.len()).map(rule).collect();
-    for row in [&header, &rule].into_iter().chain(rows) {
+    for row in [&header, &rule].into_iter().chain(&rows) {
         let cells = row.iter().enumerate().map(|(column, cell)| match numbers.contains(&column) {
             true => format!(" {cell:>width$} |", width = widths[column]),
             false => format!(" {cell:<width$} |", width = widths[column]),
@@ -138,6 +150,8 @@ mod tests {
                 agents: 1,
                 watched: 180_000,
                 silent: 90_000,
+                late: 0,
+                few: 0,
                 silences: 1,
                 longest: longest.clone(),
             },
@@ -153,5 +167,20 @@ mod tests {
         assert!(text.starts_with(expected), "{text}");
         let agent = text.lines().find(|line| line.contains("a\\|b c @\u{200b}everyone")).unwrap();
         assert_eq!(agent.replace("\\|", "").matches('|').count(), 11, "{agent}");
+    }
+
+    #[test]
+    fn what_arrived_late_has_a_column_where_anything_did() {
+        let rows =
+            [["a", "3 s", "-", "1 s"], ["b", "-", "-", "2 s"]].map(|row| row.map(str::to_owned).to_vec());
+        let mut out = String::new();
+        table(&mut out, &["id", "arrived late", "too few logs", "longest"], 1, &rows);
+        assert_eq!(
+            out,
+            "| id  | arrived late | longest |\n\
+             | --- | -----------: | ------- |\n\
+             | a   |          3 s | 1 s     |\n\
+             | b   |            - | 2 s     |\n"
+        );
     }
 }

@@ -179,7 +179,8 @@ pub struct Class {
     /// A file of days on which no window begins, one `YYYY-MM-DD` on each line.
     #[schemars(with = "Option<PathBuf>")]
     pub holidays_file: Option<Spanned<PathBuf>>,
-    /// Refuses a configuration that may take longer than this from a last log to the first message.
+    /// Refuses a configuration that may take longer than this from a last log to the first person, in time
+    /// in which logs are expected.
     #[schemars(with = "Option<Positive>")]
     pub max_time_to_notify: Option<Spanned<Positive>>,
     /// Put on every event of these agents, for routes; `severity` sets the severity.
@@ -285,20 +286,20 @@ fn several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error
     }
 }
 
-/// Wazuh 4.x and 5.0: `<rule level>` is 0 to 16.
-fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
-    match u8::deserialize(deserializer)? {
-        level @ 0..=16 => Ok(level),
-        _ => Err(de::Error::custom("there is no level above 16")),
-    }
-}
-
 fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     let share = f64::deserialize(deserializer)?;
     if share > 0.0 && share <= 1.0 {
         return Ok(share);
     }
     Err(de::Error::custom("the share must be above 0 and at most 1"))
+}
+
+/// The highest level of a rule is 16 (Wazuh, "Rules classification").
+fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    match u64::deserialize(deserializer)? {
+        level @ 0..=16 => Ok(level as u8),
+        _ => Err(de::Error::custom("the levels of Wazuh's rules go up to 16")),
+    }
 }
 
 const fn interval() -> Positive {

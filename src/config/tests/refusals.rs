@@ -108,6 +108,12 @@ fn each_mistake_is_told_at_its_own_place_with_the_right_word() {
         ("\"15m\"\nclass", "15\nclass", "15\n", "`interval`: a duration needs a unit: write \"15s\""),
         ("\"15m\"\nclass", "\"0s\"\nclass", "\"0s\"", "`interval`: it must be longer than zero"),
         ("\"15m\"\nclass", "\"9999y\"\nclass", "\"9999y\"", "`interval`: `9999y` is too long"),
+        (
+            "\"15m\"\nclass",
+            "\"15m\"\nsuspicion.level = 17\nclass",
+            "17\n",
+            "`level`: the levels of Wazuh's rules go up to 16",
+        ),
         ("factor = 2", "factor = 0.5", "0.5", "`factor`: the factor must be from 1 to 1000"),
         ("to = [\"soc\"]", "to = []", "[], fallback", "`to` is empty"),
         ("steps = [{ to = [\"oncall\"] }]", "steps = []", "[]\n", "`steps` is empty"),

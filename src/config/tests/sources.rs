@@ -1,6 +1,7 @@
 //! Which sources a watch reads, when its classes expect logs, and whether it can keep what they promise.
 
 use super::Place;
+use crate::config::latency;
 use crate::source::default_sources;
 use log_monitor_channels::default_channels;
 
@@ -36,6 +37,17 @@ fn a_watch_without_documents_is_refused_at_its_place() {
     assert!(errors[0].contains("a watch reads one source of documents, not 2"), "{errors:?}");
 }
 
+const DESK: &str =
+    "[channels.desk]\nkind = \"webhook\"\nurl = \"https://desk.example/\"\n[channels.log]\nkind = \"log\"\n";
+
+/// A promise about `001 web-01`, and who is told.
+fn promise(limit: &str, rest: &str) -> String {
+    format!(
+        "source = \"wazuh\"\n[[watches.default.classes]]\nmatch = {{ name = \"web-*\" }}\ninterval = \"5m\"\n\
+         max_time_to_notify = {limit:?}\n{rest}"
+    )
+}
+
 #[test]
 fn a_pinned_certificate_that_nobody_would_compare_is_refused_at_its_place() {
     let other = "source = \"wazuh\"\n[sources.other]\nkind = \"indexer\"\nurl = \"https://b.example:9200\"";
@@ -50,17 +62,75 @@ fn a_pinned_certificate_that_nobody_would_compare_is_refused_at_its_place() {
 
 #[test]
 fn a_promise_that_cannot_be_kept_is_refused_with_the_sum() {
-    let class = |limit: &str| {
-        format!(
-            "source = \"wazuh\"\nclasses = [{{ match = {{ name = \"web-*\" }}, interval = \"5m\", \
-             max_time_to_notify = {limit:?} }}]"
-        )
-    };
-    assert!(sources(&class("8m")).is_ok());
-    let errors = sources(&class("7m")).unwrap_err();
+    assert!(sources(&promise("8m", DESK)).is_ok());
+    let errors = sources(&promise("7m", DESK)).unwrap_err();
     assert_eq!(errors.len(), 1, "{errors:?}");
     let expected = "the first message about agent `001` may take 8m (5m + 1m + 1m + 1m; `log-monitor explain 001` says why)";
     assert!(errors[0].ends_with(expected), "{errors:?}");
+    let hours = "windows = [{ from = \"08:00\", to = \"18:00\" }]\ntime_zone = \"Europe/Rome\"\n";
+    let errors = sources(&promise("7m", &format!("{hours}{DESK}"))).unwrap_err();
+    assert!(errors[0].contains("may take 8m of the time in which logs are expected (5m +"), "{errors:?}");
+}
+
+#[test]
+fn a_promise_is_about_the_soonest_route_that_tells_a_person_first() {
+    let route = |name: &str, steps: &str, rest: &str| {
+        format!("[[routes]]\nname = {name:?}\nsteps = [{steps}]\n{rest}\n")
+    };
+    let to = |routes: &str| {
+        sources(&promise("8m", &format!("{DESK}{routes}[catch_all]\nsteps = [{{ to = [\"desk\"] }}]\n")))
+    };
+    // What the log accepts goes no further.
+    let log_first = route("log", "{ to = [\"log\"] }, { to = [\"desk\"] }", "");
+    let errors = to(&log_first).unwrap_err();
+    assert!(
+        errors[0].contains("no channel that a person reads is told first about agent `001`"),
+        "{errors:?}"
+    );
+    let slow = route("slow", "{ to = [\"log\", \"desk\"] }", "group.interval = \"5m\"");
+    let errors = to(&format!("{log_first}{slow}")).unwrap_err();
+    assert!(errors[0].contains("may take 12m (5m + 1m + 1m + 5m"), "{errors:?}");
+    assert!(to(&format!("{log_first}{slow}{}", route("quick", "{ to = [\"desk\"] }", ""))).is_ok());
+}
+
+#[test]
+fn a_promise_holds_at_all_hours_at_which_logs_are_expected() {
+    let day = "[[routes]]\nname = \"day\"\nactive = [{ days = [\"mon-fri\"], from = \"08:00\", to = \"18:00\" }]\n\
+               time_zone = \"UTC\"\nsteps = [{ to = [\"desk\"] }]\n[catch_all]\nsteps = [{ to = [\"log\"] }]\n";
+    let errors = sources(&promise("8m", &format!("{DESK}{day}"))).unwrap_err();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].contains("is told first about agent `001` (Mon 00:00 UTC)"), "{errors:?}");
+    let hours = |days: &str| {
+        format!(
+            "windows = [{{ days = [{days:?}], from = \"09:00\", to = \"17:00\" }}]\ntime_zone = \"UTC\"\n"
+        )
+    };
+    assert!(sources(&promise("8m", &format!("{}{DESK}{day}", hours("mon-fri")))).is_ok());
+    let errors = sources(&promise("8m", &format!("{}{DESK}{day}", hours("mon-sat")))).unwrap_err();
+    assert!(errors[0].contains("(Sat 09:00 UTC)"), "{errors:?}");
+}
+
+#[test]
+fn the_sum_says_whose_acceptance_it_hangs_on() {
+    let said = |steps: &str| {
+        let tables = TABLES.replace("API_PASSWORD", "CARGO_PKG_NAME");
+        let desks = format!("{DESK}[channels.other]\nkind = \"webhook\"\nurl = \"https://other.example/\"\n");
+        let place = Place::new().toml(&format!("{tables}{desks}[catch_all]\nsteps = [{steps}]\n"));
+        let loaded = place.load_with(&default_channels(), &default_sources());
+        let settings = loaded.settings.unwrap_or_else(|| panic!("{}", loaded.diagnostics.render(false)));
+        latency::condition(&settings.routes[0], &settings.channels)
+    };
+    let desk = "{ to = [\"desk\"] }, { to = [\"other\", \"desk\"] }";
+    assert_eq!(said(desk), "if desk accepts; if not, up to 30s more until other");
+    assert_eq!(
+        said("{ to = [\"other\", \"desk\"] }"),
+        "if other or desk accepts; if not, no other person is told"
+    );
+    // The log always accepts.
+    let step = "{ to = [\"desk\", \"log\"] }, { to = [\"other\"] }";
+    assert_eq!(said(step), "if desk accepts; if not, no other person is told");
+    let all = step.replacen(" }", ", need = \"all\" }", 1);
+    assert_eq!(said(&all), "if desk accepts; if not, up to 30s more until other");
 }
 
 #[test]
@@ -129,7 +199,7 @@ fn rules_of_suspicion_are_read_and_each_mistake_in_them_is_told() {
     assert!(sources(&of(good)).is_ok());
     for (bad, place, said) in [
         ("severity = \"hgh\"", "12:12", "hgh"),
-        ("level = 17", "12:9", "no level above 16"),
+        ("level = 17", "12:9", "up to 16"),
         ("level = \"high\"", "12:9", "level"),
         ("rules = \"505\"", "12:9", "rules"),
         ("within = \"0s\"", "12:10", "within"),

@@ -263,6 +263,12 @@ impl Fleet {
         }
     }
 
+    /// Whether a number of documents is expected of anybody.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        self.policies.iter().any(|policy| policy.min_events.is_some())
+    }
+
     /// Whose documents are to be counted now: entities with the window, in milliseconds, in which they
     /// should have some. A count is good for a tenth of the shortest of these windows.
     #[must_use]
@@ -295,10 +301,13 @@ impl Fleet {
         self.counted_at = Some(now);
     }
 
-    /// Takes those that log too little, and are not silent yet, off the heap.
+    /// Takes those that log too little, and are neither silent nor due, off the heap.
     pub fn take_thin(&mut self, now: i64) -> Vec<usize> {
         let told = |entity: &Entity| matches!(entity.state, State::Silent { .. });
-        let thin = |at: &usize| !told(&self.entities[*at]) && self.is_thin(&self.entities[*at], now);
+        let thin = |at: &usize| {
+            let entity = &self.entities[*at];
+            !told(entity) && self.is_thin(entity, now) && self.due(entity, now) > now
+        };
         let thin: Vec<usize> = (0..self.entities.len()).filter(thin).collect();
         if !thin.is_empty() {
             self.deadlines.retain(|Reverse((_, at))| thin.binary_search(&(*at as usize)).is_err());
@@ -609,6 +618,17 @@ mod tests {
         }
         assert_eq!(fleet.deadlines.len(), 2);
         assert_eq!(fleet.silent(), [2]);
+    }
+
+    #[test]
+    fn who_is_due_is_not_taken_once_more_for_logging_too_little() {
+        let watch = Watch { min_events: Some(1), ..watch(&["001", "002"]) };
+        let (mut fleet, _) = Fleet::new(&watch, Vec::new());
+        fleet.observe(&[seen("001", 0)], None, 0);
+        for ((_, places), none) in fleet.to_count(0).into_iter().zip([[]]) {
+            fleet.take_volumes(&places, &none, 0);
+        }
+        assert_eq!((fleet.take_due(0), fleet.take_thin(0)), (vec![1], vec![0]));
     }
 
     #[test]

@@ -25,6 +25,8 @@ async fn an_agent_that_flaps_is_told_a_few_times_and_its_end_when_it_is_one() {
     assert_eq!(world.story().await.len(), 5, "it has relapsed so often that an hour proves nothing");
     world.minutes(80, &["001", "002"]).await;
     assert_eq!(world.story().await[5..], [turn[1]]);
+    let end = world.events().await.pop().unwrap();
+    assert_eq!(end.at - end.back.unwrap(), TimeDelta::minutes(128), "all that time it logged");
     world.minutes(17, &["002"]).await;
     assert_eq!(world.story().await[6..], [turn[0]], "and then it is told as ever");
 }
@@ -154,7 +156,9 @@ async fn the_end_says_how_long_nothing_was_seen_and_how_much_of_it_came_late() {
     world.minutes(39, &["002"]).await;
     (1..=10).for_each(|minute| world.index.log("001", begin + TimeDelta::minutes(minute)));
     world.minutes(1, &["001", "002"]).await;
-    let back = world.events().await.pop().unwrap().detail;
+    let end = world.events().await.pop().unwrap();
+    assert_eq!((end.back, end.arrived_late), (Some(begin + TimeDelta::minutes(40)), Some(0.25)));
+    let back = end.detail;
     assert!(back.contains("from 2026-01-01 00:20:00 UTC to 2026-01-01 01:00:00 UTC, 40 min"), "{back}");
     assert!(back.contains("25 % of that time arrived late"), "{back}");
 }

@@ -110,6 +110,8 @@ fn recovered(watch: &str, policy: &Policy, since: Option<i64>, finding: &Finding
     };
     Event {
         since: since.map(time),
+        back: finding.blind.as_ref().map(|blind| blind.to).or(finding.back).map(time),
+        arrived_late: finding.blind.as_ref().map(|blind| blind.filled),
         cause: cause.to_owned(),
         detail: format!("{again}{blind}"),
         ..about(watch, EventKind::AgentRecovered, policy.severity, now)

@@ -155,6 +155,8 @@ pub fn about(scope: &str, kind: EventKind, severity: Severity, now: i64) -> Even
         scope: scope.to_owned(),
         entity: None,
         since: None,
+        back: None,
+        arrived_late: None,
         threshold_seconds: None,
         cause: String::new(),
         detail: String::new(),

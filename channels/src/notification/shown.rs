@@ -1,0 +1,119 @@
+//! What the kinds make of a notification: its parts as people read them, and what it answers or edits.
+
+use serde_json::Value;
+
+use super::{MessageKind, Notification, OnResolve};
+use crate::event::Severity;
+use crate::text::{one_line, plain, shorten};
+
+/// How a notification should look at first sight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// It is over: green.
+    Over,
+    /// High or critical: red.
+    Alarm,
+    /// Medium: orange.
+    Warning,
+    /// Low, or for the record: blue.
+    Calm,
+}
+
+impl Tone {
+    /// As a colour of HTML.
+    #[must_use]
+    pub const fn color(self) -> &'static str {
+        match self {
+            Self::Over => "#2e7d32",
+            Self::Alarm => "#c62828",
+            Self::Warning => "#ef6c00",
+            Self::Calm => "#1565c0",
+        }
+    }
+}
+
+impl Notification {
+    /// Green for what is over, else by severity.
+    #[must_use]
+    pub const fn tone(&self) -> Tone {
+        match (self.kind, self.severity) {
+            (MessageKind::Resolved, _) => Tone::Over,
+            (_, Severity::Critical | Severity::High) => Tone::Alarm,
+            (_, Severity::Medium) => Tone::Warning,
+            (_, Severity::Low | Severity::Info) => Tone::Calm,
+        }
+    }
+
+    /// Body and links, at most `max` characters: what is too long is cut at the end of the body, and the
+    /// links stay as far as there is room for them.
+    #[must_use]
+    pub fn text(&self, max: usize) -> String {
+        self.text_with(max, str::to_owned)
+    }
+
+    /// The body alone, without what no screen should get, at most `max` characters.
+    #[must_use]
+    pub fn body_within(&self, max: usize) -> String {
+        shorten(&plain(self.body.trim()), max)
+    }
+
+    /// The title on one line of at most `max` characters, behind the mark of what it tells.
+    #[must_use]
+    pub fn marked_title(&self, max: usize) -> String {
+        let mark = match self.kind {
+            MessageKind::Firing => "🔴",
+            MessageKind::Reminder => "🟠",
+            MessageKind::Resolved => "🟢",
+            MessageKind::Notice => "🔵",
+        };
+        format!("{mark} {}", one_line(&self.title, max))
+    }
+
+    /// Who says it and when, and which try it is after the first, on one line.
+    #[must_use]
+    pub fn footer(&self) -> String {
+        let time = self.created_at.format("%Y-%m-%d %H:%M:%S UTC");
+        let attempt = if self.attempt > 1 { format!(", try {}", self.attempt) } else { String::new() };
+        one_line(&format!("log-monitor on {}, {time}{attempt}", self.installation), 200)
+    }
+
+    /// The vendor's reference of the firing that this one answers. None in the short form: it may be
+    /// what the vendor did not take.
+    #[must_use]
+    pub fn to_answer(&self) -> Option<&Value> {
+        self.in_reply_to.as_ref().filter(|_| !self.short).map(|receipt| &receipt.reference)
+    }
+
+    /// The same where the firing is to be edited, because all of it is over.
+    #[must_use]
+    pub fn to_edit(&self, on_resolve: OnResolve) -> Option<&Value> {
+        self.to_answer().filter(|_| self.all_over && on_resolve == OnResolve::Edit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::sample;
+    use crate::notification::{Link, Receipt};
+
+    #[test]
+    fn what_is_too_long_is_cut_before_the_link() {
+        let link = Link { title: "Dashboard".to_owned(), url: "https://wazuh.example/?agent=007".to_owned() };
+        let notification = Notification { body: "word ".repeat(100), links: vec![link], ..sample() };
+        let text = notification.text(120);
+        assert!(text.chars().count() <= 120 && text.starts_with("word word"), "{text}");
+        assert!(text.ends_with("…\nDashboard: https://wazuh.example/?agent=007"), "{text}");
+        assert!(!notification.text(40).contains("http"), "half a link is none");
+    }
+
+    #[test]
+    fn a_firing_is_edited_only_when_all_of_it_is_over_and_never_in_short() {
+        let some = Notification { in_reply_to: Some(Receipt::line("ok")), ..sample() };
+        let all = Notification { all_over: true, ..some.clone() };
+        let short = Notification { short: true, ..all.clone() };
+        assert!(all.to_edit(OnResolve::Edit).is_some());
+        assert!(all.to_edit(OnResolve::Reply).is_none() && some.to_edit(OnResolve::Edit).is_none());
+        assert!(some.to_answer().is_some() && short.to_answer().is_none());
+    }
+}

@@ -1,0 +1,183 @@
+//! Kind `telegram`: a message of a bot.
+//!
+//! ```toml
+//! [channels.soc]
+//! kind = "telegram"
+//! token = { env = "TELEGRAM_TOKEN" }
+//! chat_id = "-1001234567890"
+//! on_resolve = "edit"
+//! ```
+//!
+//! No `parse_mode` is given, so that nothing in a text is markup; nor is a preview of links.
+//! Source: Telegram's documentation of the Bot API (`sendMessage`, `editMessageText`,
+//! `ResponseParameters`). Its errors have no codes of their own: their descriptions tell them apart.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::Utc;
+use reqwest::Url;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::error::{BuildError, DeliveryError, Reason};
+use crate::http::{Answer, below, check_status, check_url, parse_url, send, unexpected};
+use crate::notification::{Medium, Notification, OnResolve, Receipt};
+use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
+use crate::secret::Secret;
+use crate::text::{defuse_mentions, one_line, utf16_length};
+
+/// The most characters of a text, in UTF-16 as everywhere in Telegram.
+const MAX_TEXT: usize = 4096;
+
+const MEDIUM: Medium = Medium { safe: defuse_mentions, strong: "", length: utf16_length, max: MAX_TEXT };
+
+/// What descriptions say where no message will be taken until somebody mends it.
+const NEEDS_REPAIR: [&str; 7] = [
+    "chat not found",
+    "group chat was deactivated",
+    "message thread not found",
+    "not enough rights",
+    "have no rights",
+    "chat_write_forbidden",
+    "topic_",
+];
+
+/// The keys of a `telegram` channel.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TelegramConfig {
+    /// The token of the bot.
+    pub token: Secret,
+    /// Where it posts: the id of a chat, or `@name` of a public channel.
+    pub chat_id: String,
+    /// The id of the topic of a group that has topics.
+    pub message_thread_id: Option<i64>,
+    /// How the end of all that a firing told is shown: `reply` to it, or `edit` of it.
+    #[serde(default)]
+    pub on_resolve: OnResolve,
+    /// The address of the Bot API, for a server of your own.
+    #[serde(default = "usual_api")]
+    pub api_url: String,
+    /// Allows plain http to another machine.
+    #[serde(default)]
+    pub insecure: bool,
+}
+
+fn usual_api() -> String {
+    "https://api.telegram.org".to_owned()
+}
+
+/// Sends as a bot.
+pub struct Telegram {
+    config: TelegramConfig,
+    /// Below it, a method is one more segment.
+    bot_url: Url,
+    http: reqwest::Client,
+    timeout: Duration,
+}
+
+impl ChannelKind for Telegram {
+    const KIND: &'static str = "telegram";
+    type Config = TelegramConfig;
+
+    fn capabilities() -> Capabilities {
+        Capabilities { thread: true, edit: true, max_body: Some(MAX_TEXT), ..Capabilities::default() }
+    }
+
+    fn validate(config: &TelegramConfig) -> Vec<Problem> {
+        let chat = (!is_chat(&config.chat_id))
+            .then(|| Problem::at("chat_id", "is neither the id of a chat nor `@name` of a channel"));
+        check_url("api_url", &config.api_url, config.insecure).into_iter().chain(chat).collect()
+    }
+
+    fn build(config: TelegramConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
+        let bot = format!("bot{}", config.token.expose());
+        let bot_url = below(&parse_url("api_url", &config.api_url)?, &[&bot]);
+        Ok(Box::new(Self { config, bot_url, http: context.http.clone(), timeout: context.timeout }))
+    }
+}
+
+fn is_chat(text: &str) -> bool {
+    text.parse::<i64>().is_ok() || text.strip_prefix('@').is_some_and(|name| !name.is_empty())
+}
+
+#[async_trait]
+impl Notifier for Telegram {
+    async fn notify(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
+        let mut body = json!({
+            "chat_id": self.config.chat_id,
+            "text": notification.in_one(&MEDIUM),
+            "link_preview_options": { "is_disabled": true },
+        });
+        let id = |firing: &Value| firing["message_id"].as_i64();
+        if let Some(id) = notification.to_edit(self.config.on_resolve).and_then(id) {
+            body["message_id"] = json!(id);
+            self.call("editMessageText", &body).await?;
+            return Ok(receipt(id, "edited"));
+        }
+        if let Some(topic) = self.config.message_thread_id {
+            body["message_thread_id"] = json!(topic);
+        }
+        if let Some(id) = notification.to_answer().and_then(id) {
+            body["reply_parameters"] = json!({ "message_id": id, "allow_sending_without_reply": true });
+        }
+        let message = self.call("sendMessage", &body).await?;
+        Ok(receipt(id(&message).ok_or_else(|| unexpected("Telegram"))?, "message"))
+    }
+
+    async fn probe(&self) -> Result<(), DeliveryError> {
+        self.call("getMe", &json!({})).await.map(drop)
+    }
+}
+
+fn receipt(id: i64, done: &str) -> Receipt {
+    Receipt { reference: json!({ "message_id": id }), line: format!("{done} {id}") }
+}
+
+impl Telegram {
+    async fn call(&self, method: &str, body: &Value) -> Result<Value, DeliveryError> {
+        let url = below(&self.bot_url, &[method]);
+        let answer = send(self.http.post(url).json(body), self.timeout).await?;
+        let said = answer.json();
+        match (said["ok"].as_bool(), said["description"].as_str()) {
+            (Some(true), _) if answer.status.is_success() => Ok(said["result"].clone()),
+            // An earlier try has edited it.
+            (Some(false), Some(told)) if told.contains("message is not modified") => Ok(Value::Null),
+            (Some(false), Some(told)) => Err(refusal(&self.redact(told), &said["parameters"], &answer)),
+            _ => Err(check_status(&answer, &self.redact(&answer.body), Utc::now())
+                .err()
+                .unwrap_or_else(|| unexpected("Telegram"))),
+        }
+    }
+
+    /// Without the token, and without its secret part where the rest of it was written otherwise.
+    fn redact(&self, text: &str) -> String {
+        let token = &self.config.token;
+        let part = token.expose().split_once(':').map_or("", |(_, part)| part);
+        Secret::new(part).redact(&token.redact(text))
+    }
+}
+
+/// What an error means, by its parameters, its description and its status.
+fn refusal(told: &str, parameters: &Value, answer: &Answer) -> DeliveryError {
+    let lower = told.to_lowercase();
+    if let Some(id) = parameters["migrate_to_chat_id"].as_i64() {
+        let detail = format!("the group has become a supergroup: set `chat_id` to \"{id}\"");
+        return DeliveryError::permanent_channel(Reason::Gone, detail);
+    }
+    if NEEDS_REPAIR.iter().any(|words| lower.contains(words)) {
+        return DeliveryError::permanent_channel(Reason::Gone, one_line(told, 200));
+    }
+    if lower.contains("message is too long") {
+        return DeliveryError::permanent_message(Reason::TooLarge, one_line(told, 200));
+    }
+    match check_status(answer, told, Utc::now()) {
+        Err(error) => error.waiting(parameters["retry_after"].as_f64()),
+        Ok(()) => unexpected("Telegram"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

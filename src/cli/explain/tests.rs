@@ -1,0 +1,231 @@
+//! What is explained of a moment, from a journal and a watch.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::{NaiveTime, TimeDelta};
+use chrono_tz::Tz;
+use log_monitor_channels::{Entity, Event, EventKind};
+use rusqlite::Connection;
+
+use super::standing::{Known, View, suppressions};
+use super::*;
+use crate::config::calendar::{Calendar, Pause, When, Window};
+use crate::config::matcher::Matcher;
+use crate::config::{Class, Dependency, ListedAs, Quorum};
+use crate::dispatch::fixtures::{agent_silent, start};
+use crate::journal::entities::{self, EntityRow};
+use crate::journal::events::{self, millis};
+use crate::journal::incidents::{self, Subject};
+use crate::journal::{Journal, meta, open_read_only};
+use crate::monitor::fixtures;
+
+/// A journal that begins an hour before [`start`], seen from so many minutes after that.
+async fn view(minutes: i64, fill: fn(&Connection) -> rusqlite::Result<()>) -> View {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let journal = Journal::open_inline(&path).unwrap();
+    let write = move |connection: &Connection| {
+        meta::set_alive(connection, millis(start()) - 3_600_000)?;
+        fill(connection)
+    };
+    journal.write(write).await.unwrap();
+    let (at, now) = (TimeDelta::minutes(minutes), TimeDelta::minutes(92));
+    View::of(open_read_only(&path).unwrap(), start() + at, start() + now).unwrap()
+}
+
+fn at(minutes: i64) -> i64 {
+    millis(start() + TimeDelta::minutes(minutes))
+}
+
+/// An incident from minute 16 on that ends at `end`.
+fn incident(
+    connection: &Connection,
+    subject: Subject,
+    event: Event,
+    end: Option<i64>,
+) -> rusqlite::Result<i64> {
+    let id = incidents::open(connection, subject, &event)?;
+    events::insert(connection, &mut Event { incident: Some(id), ..event.clone() })?;
+    if let Some(end) = end {
+        let over = Event { kind: EventKind::AgentRecovered, at: start() + TimeDelta::minutes(end), ..event };
+        incidents::close(connection, id, &over)?;
+    }
+    Ok(id)
+}
+
+/// 001 fell silent at minute 16 and was back at minute 40, as far as it is told.
+fn one_silence(connection: &Connection) -> rusqlite::Result<()> {
+    let event = Event {
+        cause: "disconnected".to_owned(),
+        detail: "Its last keepalive is 4 min old.".to_owned(),
+        ..agent_silent("001", "web")
+    };
+    incident(connection, Subject::Agent, event, Some(40))?;
+    let (key, label, last_seen) = ("001".to_owned(), "web".to_owned(), Some(at(90)));
+    entities::save(connection, "default", &[EntityRow { key, label, last_seen, silence: None }])
+}
+
+fn said(view: &View) -> (String, Option<String>) {
+    let known = Known::read(view, "default", "001").unwrap();
+    (known.state(), known.told())
+}
+
+#[tokio::test]
+async fn a_moment_of_the_past_is_explained_as_it_was_then() {
+    assert_eq!(
+        said(&view(-61, one_silence).await).0,
+        "not known: the journal begins at 2025-12-31 23:00:00 UTC"
+    );
+    assert_eq!(said(&view(15, one_silence).await).0, "not silent; no silence until then is known");
+    let (state, told) = said(&view(20, one_silence).await);
+    assert_eq!(state, "silent, incident 1 (disconnected); last log 2026-01-01 00:00:00 UTC (20 min ago)");
+    assert_eq!(told.unwrap(), "found at 2026-01-01 00:16:00 UTC: Its last keepalive is 4 min old.");
+    let (state, told) = said(&view(41, one_silence).await);
+    assert_eq!(state, "not silent; its last silence, incident 1, was over at 2026-01-01 00:40:00 UTC");
+    assert_eq!(told, None);
+}
+
+#[tokio::test]
+async fn logging_too_little_is_not_called_silence() {
+    let view = view(20, |connection| {
+        let event = Event { cause: "volume_too_low".to_owned(), ..agent_silent("001", "web") };
+        incident(connection, Subject::Agent, event, None).map(drop)
+    });
+    assert_eq!(said(&view.await).0, "logging too little since 2026-01-01 00:16:00 UTC, incident 1");
+}
+
+fn sources_at(view: &View) -> Vec<String> {
+    let mut watch = fixtures::watch(&["001"]);
+    watch.beside = vec!["api".to_owned()];
+    let known = Known::read(view, "default", "001").unwrap();
+    let said = sources::sources(&[], &watch, Some((view, &known))).unwrap();
+    said.into_iter().map(|source| format!("{}: {}", source.name, source.said.join("; "))).collect()
+}
+
+#[tokio::test]
+async fn each_source_says_what_it_last_said_then() {
+    fn fill(connection: &Connection) -> rusqlite::Result<()> {
+        one_silence(connection)?;
+        let down = Event {
+            scope: "wazuh".to_owned(),
+            entity: None,
+            cause: "auth".to_owned(),
+            ..agent_silent("", "")
+        };
+        let down = Event { at: start() + TimeDelta::minutes(50), ..down };
+        incident(connection, Subject::Source, down, Some(60))?;
+        let back = start() + TimeDelta::minutes(80);
+        let away = Some(start() + TimeDelta::minutes(70));
+        let mut resumed =
+            Event { kind: EventKind::MonitoringResumed, at: back, since: away, ..agent_silent("", "") };
+        events::insert(connection, &mut resumed)?;
+        meta::set_answered(connection, "wazuh", at(90))
+    }
+    let lines = |minutes| async move { sources_at(&view(minutes, fill).await) };
+    assert_eq!(lines(-61).await[0], "wazuh: not known: the journal begins at 2025-12-31 23:00:00 UTC");
+    assert_eq!(
+        lines(20).await,
+        [
+            "wazuh: answered, as far as is known: no failure of it was open; newest document of this agent: \
+             2026-01-01 00:00:00 UTC (20 min ago)",
+            "api: not asked yet; of this agent at 2026-01-01 00:16:00 UTC: disconnected",
+        ]
+    );
+    let down =
+        "wazuh: could not be read from 2026-01-01 00:50:00 UTC to 2026-01-01 01:00:00 UTC, incident 2 (auth)";
+    assert_eq!(lines(55).await[0], down);
+    let away =
+        "wazuh: not asked: log-monitor was away from 2026-01-01 01:10:00 UTC to 2026-01-01 01:20:00 UTC";
+    assert_eq!(lines(75).await[0], away);
+    assert_eq!(
+        lines(92).await,
+        [
+            "wazuh: last answer, written down every 5 min: 2026-01-01 01:30:00 UTC (2 min ago); newest document of this agent: \
+             2026-01-01 01:30:00 UTC (2 min ago)",
+            "api: not asked yet",
+        ]
+    );
+}
+
+/// What would keep the silence of `001` from being told now.
+fn kept(known: Option<&Known>, change: impl Fn(&mut Watch)) -> Vec<String> {
+    let mut watch = fixtures::watch(&["001", "gw-1"]);
+    change(&mut watch);
+    let agent = &watch.agents[0];
+    suppressions(known, &watch, agent, &watch.policy(agent), start() + TimeDelta::minutes(20))
+}
+
+fn window(from: u32, to: u32) -> Window {
+    let time = |hour| NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
+    Window { days: [true; 7], from: time(from), to: time(to) }
+}
+
+fn with_hours(watch: &mut Watch, windows: Vec<Window>) {
+    let calendar =
+        Calendar { zone: Tz::Europe__Rome, windows, holidays: BTreeSet::new(), pauses: Vec::new() };
+    watch.classes = vec![Class {
+        matcher: Matcher::default(),
+        interval: None,
+        grace: None,
+        min_events: None,
+        calendar: Some(Arc::new(calendar)),
+        max_time_to_notify: None,
+        labels: Default::default(),
+    }];
+}
+
+#[test]
+fn hours_maintenance_and_newcomers_keep_a_silence_from_being_told() {
+    assert_eq!(kept(None, |_| {}), [""; 0]);
+    // 00:20 UTC is 01:20 in Rome.
+    let hours = |watch: &mut Watch| with_hours(watch, vec![window(8, 18)]);
+    assert_eq!(
+        kept(None, hours),
+        ["outside of its hours; logs are expected again from 2026-01-01 07:00:00 UTC"]
+    );
+    let pause = Pause { zone: Tz::UTC, when: When::Days(window(0, 4), None) };
+    let maintenance = |watch: &mut Watch| {
+        with_hours(watch, vec![window(0, 18)]);
+        let pauses = vec![pause];
+        watch.maintenance = vec![crate::config::model::Maintenance { matcher: Matcher::default(), pauses }];
+    };
+    assert_eq!(
+        kept(None, maintenance),
+        ["maintenance; logs are expected again from 2026-01-01 04:00:00 UTC"]
+    );
+    let never = |watch: &mut Watch| with_hours(watch, vec![Window { days: [false; 7], ..window(8, 18) }]);
+    assert_eq!(kept(None, never), ["outside of its hours; for a year no logs are expected"]);
+    let new = |watch: &mut Watch| {
+        watch.agents[0].listed = Some(ListedAs { watched_from: Some(at(60)), ..ListedAs::default() });
+    };
+    assert_eq!(kept(None, new), ["it is new; it is silent at the earliest at 2026-01-01 01:00:00 UTC"]);
+}
+
+#[tokio::test]
+async fn a_stall_a_gateway_and_flapping_keep_a_silence_from_being_told() {
+    let stalled = view(20, |connection| {
+        let node = Entity { id: "node=node02".to_owned(), label: "(9 agents)".to_owned() };
+        let stall = Event { kind: EventKind::PipelineStalled, entity: Some(node), ..agent_silent("", "") };
+        let stall = incident(connection, Subject::Pipeline, stall, None)?;
+        let part = Event { part_of: Some(stall), ..agent_silent("001", "web") };
+        incident(connection, Subject::Agent, part, None).map(drop)
+    });
+    let known = Known::read(&stalled.await, "default", "001").unwrap();
+    let part = "its silence is part of incident 1 (pipeline node=node02) and told with it";
+    assert_eq!(kept(Some(&known), |_| {}), [part]);
+    let gateway = |watch: &mut Watch| {
+        let on = Matcher::new([("id", vec!["gw-*"])]);
+        watch.dependencies = vec![Dependency { matcher: Matcher::default(), on, need: Quorum::Share(0.5) }];
+    };
+    let depends = "it depends on id=gw-*: 50 % of them must log, else its silence is told with theirs";
+    assert_eq!(kept(None, gateway), [depends]);
+    let flaps = view(20, |connection| {
+        (0..3).try_for_each(|_| {
+            incident(connection, Subject::Agent, agent_silent("001", "web"), Some(18)).map(drop)
+        })
+    });
+    let known = Known::read(&flaps.await, "default", "001").unwrap();
+    let flaps = "it flaps: the end of its silence is told only after 16 min of logs without a pause";
+    assert_eq!(kept(Some(&known), |_| {}), [flaps]);
+}

@@ -22,7 +22,7 @@ use crate::notification::{Notification, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
 
-pub use config::{CaFile, EmailConfig, MailAddress, Tls};
+pub use config::{EmailConfig, MailAddress, Tls};
 use failure::{Failure, Redactor};
 use session::{Accepted, Server, Session};
 

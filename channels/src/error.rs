@@ -65,6 +65,17 @@ impl DeliveryError {
         self
     }
 
+    /// The same, but a rate limit whose vendor named no wait gets this one.
+    #[must_use]
+    pub fn or_wait(self, wait: Duration) -> Self {
+        match self {
+            Self::Transient { reason: Reason::RateLimited, detail, retry_after: None } => {
+                Self::Transient { reason: Reason::RateLimited, detail, retry_after: Some(wait) }
+            }
+            other => other,
+        }
+    }
+
     /// The word for metrics and JSON.
     #[must_use]
     pub const fn reason(&self) -> Reason {

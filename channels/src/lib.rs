@@ -9,6 +9,7 @@
 //! the daemon depends on it, never the reverse.
 //!
 
+pub mod alertmanager;
 pub mod conformance;
 pub mod discord;
 pub mod duration;
@@ -16,22 +17,31 @@ pub mod email;
 pub mod error;
 pub mod event;
 pub mod exec;
+pub mod facts;
 pub mod google_chat;
+pub mod host;
 pub mod http;
+pub mod jira_service_management;
 pub mod log;
 pub mod matrix;
 pub mod mattermost;
 pub mod notification;
 pub mod notifier;
 pub mod ntfy;
+pub mod opsgenie;
+pub mod pagerduty;
 pub mod payload;
 pub mod registry;
 pub mod secret;
 pub mod slack;
+pub mod syslog;
 pub mod teams;
 pub mod telegram;
 pub mod testing;
 pub mod text;
+pub mod thehive;
+pub mod tls;
+pub mod wazuh;
 pub mod webhook;
 
 pub use error::{BuildError, DeliveryError, Reason};
@@ -69,4 +79,11 @@ pub fn add_defaults(registry: Registry) -> Registry {
         .with::<webhook::Webhook>()
         .with::<exec::Exec>()
         .with::<log::Log>()
+        .with::<pagerduty::PagerDuty>()
+        .with::<alertmanager::Alertmanager>()
+        .with::<thehive::TheHive>()
+        .with::<opsgenie::Opsgenie>()
+        .with::<jira_service_management::JiraServiceManagement>()
+        .with::<syslog::Syslog>()
+        .with::<wazuh::Wazuh>()
 }

@@ -92,6 +92,13 @@ pub fn escape_markdown(text: &str) -> String {
     out
 }
 
+/// `text` in which no tag, link or mention of any markup is left, and which reads the same: for vendors
+/// that show HTML, or pass texts on to others unescaped.
+#[must_use]
+pub fn defuse_markup(text: &str) -> String {
+    defuse_mentions(text).replace('<', "‹").replace('>', "›")
+}
+
 fn starts_with_ignoring_case(text: &str, word: &str) -> bool {
     text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
 }
@@ -105,6 +112,7 @@ mod tests {
         assert_eq!(one_line("web\r\nBcc: x\u{202e}\u{0}", 80), "web Bcc: x");
         assert_eq!(one_line("äöü", 2), "ä…");
         assert_eq!(defuse_mentions("@Everyone me@x @allow"), "@\u{200b}Everyone me@x @\u{200b}allow");
+        assert_eq!(defuse_markup("<!here> <b>@all"), "‹!here› ‹b›@\u{200b}all");
         assert_eq!(defuse_mentions("x@here (@ceo) a @ b"), "x@\u{200b}here (@\u{200b}ceo) a @ b");
     }
     #[test]

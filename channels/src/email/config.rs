@@ -1,15 +1,13 @@
 //! The keys of an `email` channel, and what they mean together.
 
-use std::net::IpAddr;
-
 use lettre::message::Mailbox;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{Deserialize, Deserializer, Error};
 
+use crate::host;
 use crate::notifier::Problem;
 use crate::secret::Secret;
+use crate::tls::CaFile;
 
 /// The keys of an `email` channel.
 #[derive(Debug, serde::Deserialize, JsonSchema)]
@@ -75,25 +73,21 @@ impl EmailConfig {
     /// Whether the server is this machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
-        let host = self.host.trim_matches(['[', ']']);
-        host.eq_ignore_ascii_case("localhost")
-            || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        host::is_loopback(&self.host)
     }
 
     /// What the types cannot say.
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
-        [self.host_problem(), self.credentials_problem(), self.recipient_problem(), self.plain_text_problem()]
-            .into_iter()
-            .flatten()
-            .collect()
-    }
-
-    fn host_problem(&self) -> Option<Problem> {
-        let odd = |c: char| c.is_whitespace() || c.is_control() || c == '/' || c == '@';
-        (self.host.is_empty() || self.host.contains(odd)).then(|| {
-            Problem::at("host", "not a host name").help("give the name alone, such as `mail.example.org`")
-        })
+        [
+            host::problem("host", &self.host),
+            self.credentials_problem(),
+            self.recipient_problem(),
+            self.plain_text_problem(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 
     fn credentials_problem(&self) -> Option<Problem> {
@@ -160,47 +154,6 @@ impl JsonSchema for MailAddress {
     }
 }
 
-/// The certificates of a PEM file. It is read while the configuration is decoded, so that a missing
-/// file is reported at its own line.
-#[derive(Debug, Clone)]
-pub struct CaFile(pub Vec<CertificateDer<'static>>);
-
-impl<'de> Deserialize<'de> for CaFile {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let path = String::deserialize(deserializer)?;
-        read_certificates(&path).map(Self).map_err(D::Error::custom)
-    }
-}
-
-fn read_certificates(path: &str) -> Result<Vec<CertificateDer<'static>>, String> {
-    let pem = std::fs::read(path).map_err(|error| format!("{path}: {error}"))?;
-    let certificates = CertificateDer::pem_slice_iter(&pem)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| format!("{path}: {error}"))?;
-    if certificates.is_empty() {
-        return Err(format!("{path} contains no certificate"));
-    }
-    let mut store = rustls::RootCertStore::empty();
-    for certificate in &certificates {
-        store.add(certificate.clone()).map_err(|error| format!("{path}: {error}"))?;
-    }
-    Ok(certificates)
-}
-
-impl JsonSchema for CaFile {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "CaFile".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        String::json_schema(generator)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -245,17 +198,5 @@ mod tests {
         let error = read(keys).unwrap_err();
         assert!(error.message().contains("not a mail address"), "{error}");
         assert!(error.to_string().contains("line 3"), "{error}");
-    }
-
-    #[test]
-    fn a_ca_file_must_be_there_and_hold_a_certificate() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let keys = |path: &str| format!("host = \"mx\"\nto = [\"b@x.org\"]\nca_file = {path:?}");
-        let empty = read(&keys(file.path().to_str().unwrap())).unwrap_err();
-        assert!(empty.message().contains("contains no certificate"), "{empty}");
-        assert!(empty.to_string().contains("line 4"), "{empty}");
-        assert!(read(&keys("/nonexistent.pem")).is_err());
-        std::fs::write(&file, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
-        assert!(read(&keys(file.path().to_str().unwrap())).is_err(), "garbage is no certificate");
     }
 }

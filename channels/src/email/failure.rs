@@ -2,12 +2,11 @@
 
 use std::error::Error as _;
 
-use lettre::transport::smtp;
-use rustls::CertificateError;
-
 use crate::error::{DeliveryError, Reason};
 use crate::http::innermost;
 use crate::text::one_line;
+use crate::tls;
+use lettre::transport::smtp;
 
 /// The longest part of a server's answer that is repeated, in characters.
 const MAX_QUOTE: usize = 200;
@@ -156,48 +155,10 @@ pub fn timeout() -> DeliveryError {
     DeliveryError::transient(Reason::Timeout, "no answer in time")
 }
 
-/// What is wrong with TLS, if that is it. rustls's own words name the host.
+/// What is wrong with TLS, if that is it.
 fn tls_trouble(error: &smtp::Error) -> Option<&'static str> {
-    let found = rustls_error(error);
-    if found.is_none() && !error.is_tls() {
-        return None;
-    }
-    Some(match found {
-        Some(rustls::Error::InvalidCertificate(certificate)) => match certificate {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                "the server's certificate has expired"
-            }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                "the server's certificate is not valid yet; is the clock right?"
-            }
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                "the server's certificate is for another name than `host`"
-            }
-            CertificateError::UnknownIssuer => {
-                "the server's certificate is from an unknown authority; name it with `ca_file`"
-            }
-            CertificateError::Revoked => "the server's certificate is revoked",
-            _ => "the server's certificate is not acceptable",
-        },
-        Some(rustls::Error::InvalidMessage(_)) => {
-            "the server does not speak TLS on this port; are `port` and `tls` right?"
-        }
-        _ => "no common protocol with the server",
-    })
-}
-
-/// The error of rustls somewhere below, which may be inside an I/O error.
-fn rustls_error(error: &smtp::Error) -> Option<&rustls::Error> {
-    let mut next = error.source();
-    while let Some(error) = next {
-        let inside = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let inside = inside.and_then(|error| error.downcast_ref::<rustls::Error>());
-        if let Some(found) = error.downcast_ref().or(inside) {
-            return Some(found);
-        }
-        next = error.source();
-    }
-    None
+    let found = tls::rustls_error(error);
+    (found.is_some() || error.is_tls()).then(|| tls::trouble(found))
 }
 
 /// Hides in servers' answers what nobody else should read: addresses, and some words. It works on

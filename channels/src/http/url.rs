@@ -29,14 +29,7 @@ pub fn check_url(key: &'static str, url: &str, insecure: bool) -> Option<Problem
 }
 
 fn is_loopback(url: &Url) -> bool {
-    match url.host_str() {
-        Some("localhost") => true,
-        Some(host) => host
-            .trim_matches(['[', ']'])
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback()),
-        None => false,
-    }
+    url.host_str().is_some_and(crate::host::is_loopback)
 }
 
 /// The address that stands at `key`.

@@ -1,0 +1,185 @@
+//! Kind `alertmanager`: alerts for Prometheus Alertmanager, which groups, silences and routes them.
+//!
+//! ```toml
+//! [channels.prometheus]
+//! kind = "alertmanager"
+//! urls = ["http://am-1.example:9093", "http://am-2.example:9093"]
+//! insecure = true
+//! ```
+//!
+//! Each event is an alert of its own, so that the recovery of some of a group ends theirs alone. Its
+//! labels are `alertname` (`AgentSilent`), `severity`, `scope`, `installation`, `entity_id`, for agents
+//! `entity_label`, and the event's own; they stay the same from its begin to its end, by which
+//! Alertmanager knows it again. Times and words are annotations.
+//!
+//! Alertmanager ends an alert that it no longer hears of, so it is told of it every minute, each time
+//! until three minutes later. A notice, which nothing ends, stays for an hour.
+//!
+//! Every peer of a cluster gets every alert: they tell each other of silences and of what was sent,
+//! not of alerts. One that takes it is enough.
+//!
+//! Sources: Alertmanager's API (`api/v2/openapi.yaml`: 200, 400, 500), "Alerting/Clients" and "High
+//! Availability" in its documentation; names of labels: Prometheus' data model.
+
+mod alert;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::Utc;
+use reqwest::RequestBuilder;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+use crate::error::{BuildError, DeliveryError};
+use crate::http::{check_status, check_url, send, unexpected};
+use crate::notification::{Notification, Receipt};
+use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
+use crate::secret::Secret;
+use crate::text::one_line;
+use crate::tls::{self, CaFile};
+
+pub use alert::alerts;
+
+/// How often an alert is repeated while it lasts; it is said to last three times as long.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+
+/// The keys of an `alertmanager` channel.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AlertmanagerConfig {
+    /// The addresses of all peers of the cluster, each as far as its `--web.route-prefix`:
+    /// `http://am-1.example:9093`.
+    pub urls: Vec<String>,
+    /// User name for basic authentication, where `--web.config.file` wants it; then with `password`.
+    pub username: Option<String>,
+    /// Password of `username`.
+    pub password: Option<Secret>,
+    /// Sent as `Authorization: Bearer …`, for a proxy in front.
+    pub bearer: Option<Secret>,
+    /// PEM file with certificates of authorities to trust besides the system's.
+    pub ca_file: Option<CaFile>,
+    /// Allows plain http to another machine.
+    #[serde(default)]
+    pub insecure: bool,
+}
+
+/// Posts alerts.
+pub struct Alertmanager {
+    config: AlertmanagerConfig,
+    http: reqwest::Client,
+    timeout: Duration,
+}
+
+impl ChannelKind for Alertmanager {
+    const KIND: &'static str = "alertmanager";
+    type Config = AlertmanagerConfig;
+
+    fn capabilities() -> Capabilities {
+        Capabilities {
+            resolve: true,
+            max_body: Some(alert::MAX_TEXT),
+            keep_alive: Some(KEEP_ALIVE),
+            ..Capabilities::default()
+        }
+    }
+
+    fn validate(config: &AlertmanagerConfig) -> Vec<Problem> {
+        let none = config.urls.is_empty().then(|| Problem::at("urls", "no address"));
+        let urls = config.urls.iter().filter_map(|url| check_url("urls", url, config.insecure));
+        let login = match (&config.username, &config.password, &config.bearer) {
+            (Some(_), None, _) => Some(Problem::at("username", "`username` without `password`")),
+            (None, Some(_), _) => Some(Problem::at("password", "`password` without `username`")),
+            (Some(_), Some(_), Some(_)) => {
+                Some(Problem::at("bearer", "there is a `username`, too").help("keep one of the two"))
+            }
+            _ => None,
+        };
+        none.into_iter().chain(urls).chain(login).collect()
+    }
+
+    fn build(config: AlertmanagerConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
+        let http = tls::http_client(config.ca_file.as_ref(), context)?;
+        Ok(Box::new(Self { config, http, timeout: context.timeout }))
+    }
+}
+
+#[async_trait]
+impl Notifier for Alertmanager {
+    async fn notify(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
+        let severities = alert::Severities::of(notification);
+        let alerts = alert::alerts(notification, Utc::now(), KEEP_ALIVE * 3);
+        let posts = self.peers("alerts").map(|url| self.http.post(url).json(&alerts)).collect();
+        let line = verdict(self.ask_all(posts).await)?;
+        Ok(Receipt { reference: severities.reference(), line })
+    }
+
+    async fn probe(&self) -> Result<(), DeliveryError> {
+        let gets = self.peers("status").map(|url| self.http.get(url)).collect();
+        verdict(self.ask_all(gets).await).map(drop)
+    }
+}
+
+impl Alertmanager {
+    fn peers(&self, path: &str) -> impl Iterator<Item = String> {
+        self.config.urls.iter().map(move |url| format!("{}/api/v2/{path}", url.trim_end_matches('/')))
+    }
+
+    /// Asks every peer at the same time; their answers in the order of `requests`.
+    async fn ask_all(&self, requests: Vec<RequestBuilder>) -> Vec<Result<(), DeliveryError>> {
+        let mut asked = JoinSet::new();
+        for (place, request) in requests.into_iter().enumerate() {
+            let (request, timeout, secrets) = (self.authorized(request), self.timeout, self.secrets());
+            asked.spawn(async move { (place, ask(request, timeout, &secrets).await) });
+        }
+        let mut answers = asked.join_all().await;
+        answers.sort_by_key(|(place, _)| *place);
+        answers.into_iter().map(|(_, answer)| answer).collect()
+    }
+
+    fn authorized(&self, request: RequestBuilder) -> RequestBuilder {
+        match (&self.config.username, &self.config.password, &self.config.bearer) {
+            (Some(user), Some(password), _) => request.basic_auth(user, Some(password.expose())),
+            (_, _, Some(bearer)) => request.bearer_auth(bearer.expose()),
+            _ => request,
+        }
+    }
+
+    fn secrets(&self) -> Vec<Secret> {
+        self.config.password.iter().chain(&self.config.bearer).cloned().collect()
+    }
+}
+
+async fn ask(request: RequestBuilder, timeout: Duration, secrets: &[Secret]) -> Result<(), DeliveryError> {
+    let answer = send(request, timeout).await?;
+    let quote = secrets.iter().fold(answer.body.clone(), |text, secret| secret.redact(&text));
+    check_status(&answer, &quote, Utc::now())?;
+    // To alerts it answers with nothing, to anything else in JSON; a proxy's page is neither.
+    match answer.json() {
+        Value::Null if !answer.body.trim().is_empty() => Err(unexpected("Alertmanager")),
+        _ => Ok(()),
+    }
+}
+
+/// One peer is enough; the others are named by their place. When none took it, an error that may pass
+/// counts before one that does not.
+fn verdict(answers: Vec<Result<(), DeliveryError>>) -> Result<String, DeliveryError> {
+    let all = answers.len();
+    let mut errors: Vec<(usize, DeliveryError)> = Vec::new();
+    for (place, answer) in answers.into_iter().enumerate() {
+        errors.extend(answer.err().map(|error| (place + 1, error)));
+    }
+    if errors.len() < all {
+        let failed = errors.iter().map(|(place, error)| format!("; peer {place}: {error}"));
+        let line = format!("taken by {} of {all}{}", all - errors.len(), failed.collect::<String>());
+        return Ok(one_line(&line, 300));
+    }
+    errors.sort_by_key(|(_, error)| !matches!(error, DeliveryError::Transient { .. }));
+    let first = errors.into_iter().next().map(|(_, error)| error);
+    Err(first.unwrap_or_else(|| unexpected("Alertmanager")))
+}
+
+#[cfg(test)]
+mod tests;

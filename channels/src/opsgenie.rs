@@ -1,0 +1,82 @@
+//! Kind `opsgenie`: an alert in Opsgenie, which its end closes. Its maker ends Opsgenie on 2027-04-05;
+//! what replaces it is kind [`jira_service_management`](crate::jira_service_management).
+//!
+//! ```toml
+//! [channels.oncall]
+//! kind = "opsgenie"
+//! api_key = { file = "/run/secrets/opsgenie" }
+//! api_url = "https://api.eu.opsgenie.com"
+//! ```
+//!
+//! A firing and all that follows it share one `alias`, by which Opsgenie counts repetitions of an open
+//! alert instead of opening another: a reminder is one. The recovery of some of a group is a note; only
+//! the end of all of it closes the alert. What nothing ends (a notice) stays open until somebody closes it.
+//!
+//! Sources: Opsgenie's "Alert API" and "Alerts and alert fields" (message of at most 130 characters,
+//! alias 512, description 15,000, source 100, 20 tags of 50 each, details 8,000; 202 with a
+//! `requestId`: it is processed later).
+
+mod alert;
+mod desk;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::error::BuildError;
+use crate::http::check_url;
+use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
+use crate::secret::Secret;
+
+pub(crate) use alert::MAX_TEXT;
+pub use alert::alert;
+pub(crate) use desk::{Desk, Login};
+
+/// The keys of an `opsgenie` channel.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OpsgenieConfig {
+    /// The key of an API integration that may create and update.
+    pub api_key: Secret,
+    /// The address of the API: `https://api.eu.opsgenie.com` in the EU, or that of a proxy.
+    #[serde(default = "usual_api")]
+    pub api_url: String,
+    /// Allows plain http to another machine.
+    #[serde(default)]
+    pub insecure: bool,
+}
+
+fn usual_api() -> String {
+    "https://api.opsgenie.com".to_owned()
+}
+
+/// The kind; what it builds is shared with its successor.
+pub struct Opsgenie;
+
+impl ChannelKind for Opsgenie {
+    const KIND: &'static str = "opsgenie";
+    type Config = OpsgenieConfig;
+
+    fn capabilities() -> Capabilities {
+        capabilities()
+    }
+
+    fn validate(config: &OpsgenieConfig) -> Vec<Problem> {
+        let end = Problem::table("Opsgenie ends on 2027-04-05")
+            .help("move to `kind = \"jira_service_management\"`, which takes the same kind of `api_key`")
+            .warning();
+        [end].into_iter().chain(check_url("api_url", &config.api_url, config.insecure)).collect()
+    }
+
+    fn build(config: OpsgenieConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
+        let login = Login::Key(config.api_key);
+        Ok(Box::new(Desk::new("Opsgenie", &config.api_url, &["v2"], login, context)?))
+    }
+}
+
+/// What both kinds can do.
+pub(crate) fn capabilities() -> Capabilities {
+    Capabilities { resolve: true, idempotent: true, max_body: Some(MAX_TEXT), ..Capabilities::default() }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

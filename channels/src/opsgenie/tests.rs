@@ -1,0 +1,102 @@
+use serde_json::json;
+
+use super::*;
+use crate::conformance::{self, HttpSuite, hostile, oversize, sample};
+use crate::error::{DeliveryError, Reason};
+use crate::notification::{MessageKind, Notification};
+use crate::testing::{HttpServer, Reply, Request};
+
+const KEY: &str = "g3nie-api-key";
+
+fn config(base: &str) -> String {
+    format!("api_key = \"{KEY}\"\napi_url = \"{base}\"")
+}
+
+pub(crate) fn accepted() -> Reply {
+    Reply::json(202, &json!({ "result": "Request will be processed", "took": 0.1, "requestId": "43a29c5c" }))
+}
+
+/// Nothing that shows as HTML.
+pub(crate) fn harmless(request: &Request) -> Result<(), String> {
+    let text = String::from_utf8_lossy(&request.body).into_owned();
+    let act = ["<", ">", "@everyone", "\\r"].into_iter().find(|act| text.contains(act));
+    act.map_or(Ok(()), |act| Err(format!("{act} in {text}")))
+}
+
+#[tokio::test]
+async fn it_conforms() {
+    conformance::http::<Opsgenie>(&HttpSuite {
+        config: &config,
+        secrets: &[KEY],
+        accepts: accepted(),
+        idempotency: Some(&|request| request.json()["alias"].to_string()),
+        harmless: &harmless,
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_follows_a_firing_has_its_alias_and_only_the_end_of_all_closes() {
+    let server = HttpServer::start(|_| accepted()).await.unwrap();
+    let notifier = conformance::build::<Opsgenie>(&config(&server.url("/proxy/")));
+    let firing = notifier.notify(&sample()).await.unwrap();
+    assert_eq!(firing.line, "accepted for processing as 43a29c5c");
+    for (kind, all_over) in
+        [(MessageKind::Reminder, false), (MessageKind::Resolved, false), (MessageKind::Resolved, true)]
+    {
+        let idempotency_key = "another-2".to_owned();
+        let next =
+            Notification { kind, all_over, in_reply_to: Some(firing.clone()), idempotency_key, ..sample() };
+        assert_eq!(notifier.notify(&next).await.unwrap().reference, firing.reference);
+    }
+    let requests = server.received();
+    let paths: Vec<&str> = requests.iter().map(|request| request.path.as_str()).collect();
+    let of_alert =
+        |what| format!("/proxy/v2/alerts/{}/{what}?identifierType=alias", sample().idempotency_key);
+    assert_eq!(paths, ["/proxy/v2/alerts", "/proxy/v2/alerts", &of_alert("notes"), &of_alert("close")]);
+    assert_eq!(requests[1].json()["alias"], sample().idempotency_key);
+    assert_eq!(requests[0].json()["priority"], "P3");
+    assert_eq!(requests[0].json()["details"]["entity_id"], "007");
+    assert_eq!(requests[0].header("authorization"), format!("GenieKey {KEY}"));
+}
+
+#[tokio::test]
+async fn refusals_are_told_apart() {
+    let outcome = |reply: Reply| async move {
+        let server = HttpServer::start(move |_| reply.clone()).await.unwrap();
+        conformance::build::<Opsgenie>(&config(&server.url(""))).notify(&sample()).await.unwrap_err()
+    };
+    let limit = outcome(Reply::new(429, "")).await;
+    assert!(
+        matches!(limit, DeliveryError::Transient { retry_after: Some(wait), .. } if wait.as_secs() == 60)
+    );
+    let proxy = outcome(Reply::new(200, "<html>log in</html>")).await;
+    assert_eq!(proxy.reason(), Reason::UnexpectedAnswer);
+}
+
+#[test]
+fn every_field_is_within_its_length() {
+    let long = "@all".repeat(10_000);
+    let mut huge =
+        Notification { title: long.clone(), body: long.clone(), installation: long.clone(), ..oversize() };
+    huge.events = vec![hostile().events.remove(0); 30];
+    for (at, event) in huge.events.iter_mut().enumerate() {
+        event.labels.insert(format!("l{at}"), long.clone());
+        event.cause.clone_from(&long);
+    }
+    let alert = alert(&huge);
+    let length = |key: &str| alert[key].as_str().unwrap().chars().count();
+    assert!(length("message") <= 130 && length("description") <= 15_000 && length("source") <= 100);
+    let tags = alert["tags"].as_array().unwrap();
+    assert!(tags.len() <= 20 && tags.iter().all(|tag| tag.as_str().unwrap().chars().count() <= 50));
+    let details = super::alert::details(&huge);
+    assert!(details.values().map(|detail| detail.chars().count()).sum::<usize>() < 8000);
+}
+
+#[test]
+fn its_end_is_a_warning() {
+    let problems = Opsgenie::validate(&toml::from_str("api_key = \"k\"").unwrap());
+    assert!(matches!(problems.as_slice(), [end] if end.warning && end.message.contains("2027-04-05")));
+    let plain = toml::from_str("api_key = \"k\"\napi_url = \"http://a.example\"").unwrap();
+    assert_eq!(Opsgenie::validate(&plain).len(), 2);
+}

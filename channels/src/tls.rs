@@ -1,0 +1,154 @@
+//! What kinds share about TLS: authorities from a file, and words for what is wrong.
+
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{CertificateError, ClientConfig};
+use rustls_platform_verifier::Verifier;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::{Deserialize, Deserializer, Error};
+
+use crate::error::BuildError;
+use crate::notifier::Context;
+
+/// The certificates of a PEM file. It is read while the configuration is decoded, so that a missing
+/// file is reported at its own line.
+#[derive(Debug, Clone)]
+pub struct CaFile(pub Vec<CertificateDer<'static>>);
+
+impl<'de> Deserialize<'de> for CaFile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let path = String::deserialize(deserializer)?;
+        read_certificates(&path).map(Self).map_err(D::Error::custom)
+    }
+}
+
+fn read_certificates(path: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    let pem = std::fs::read(path).map_err(|error| format!("{path}: {error}"))?;
+    let certificates = CertificateDer::pem_slice_iter(&pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| format!("{path}: {error}"))?;
+    if certificates.is_empty() {
+        return Err(format!("{path} contains no certificate"));
+    }
+    let mut store = rustls::RootCertStore::empty();
+    for certificate in &certificates {
+        store.add(certificate.clone()).map_err(|error| format!("{path}: {error}"))?;
+    }
+    Ok(certificates)
+}
+
+impl JsonSchema for CaFile {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "CaFile".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        String::json_schema(generator)
+    }
+}
+
+/// The shared HTTP client, or one of its own that also trusts `ca_file`.
+///
+/// # Errors
+/// When the system's authorities cannot be read.
+pub fn http_client(ca_file: Option<&CaFile>, context: &Context) -> Result<reqwest::Client, BuildError> {
+    let Some(ca_file) = ca_file else { return Ok(context.http.clone()) };
+    let failed = |error: reqwest::Error| BuildError(error.without_url().to_string());
+    let extra = ca_file.0.iter().map(|der| reqwest::Certificate::from_der(der));
+    let extra = extra.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    crate::http::client_builder().tls_certs_merge(extra).build().map_err(failed)
+}
+
+/// TLS for a connection that is not HTTP: the system's authorities, and those of `ca_file`.
+///
+/// # Errors
+/// When the system's authorities cannot be read.
+pub fn client_config(ca_file: Option<&CaFile>) -> Result<Arc<ClientConfig>, BuildError> {
+    let failed = |error: rustls::Error| BuildError(format!("TLS: {error}"));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let extra = ca_file.into_iter().flat_map(|file| file.0.iter().cloned());
+    let verifier = Verifier::new_with_extra_roots(extra, provider.clone()).map_err(failed)?;
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(failed)?
+        .dangerous() // rustls calls every verifier of one's own so; this one is the platform's.
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+/// What is wrong, without rustls's own words, which name the host. The keys are those of a kind's
+/// table: `host`, `port`, `tls`, `ca_file`.
+#[must_use]
+pub const fn trouble(error: Option<&rustls::Error>) -> &'static str {
+    match error {
+        Some(rustls::Error::InvalidCertificate(certificate)) => match certificate {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                "the server's certificate has expired"
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "the server's certificate is not valid yet; is the clock right?"
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "the server's certificate is for another name than `host`"
+            }
+            CertificateError::UnknownIssuer => {
+                "the server's certificate is from an unknown authority; name it with `ca_file`"
+            }
+            CertificateError::Revoked => "the server's certificate is revoked",
+            _ => "the server's certificate is not acceptable",
+        },
+        Some(rustls::Error::InvalidMessage(_)) => {
+            "the server does not speak TLS on this port; are `port` and `tls` right?"
+        }
+        _ => "no common protocol with the server",
+    }
+}
+
+/// The error of rustls in `error` or below it, which may be inside an I/O error.
+#[must_use]
+pub fn rustls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let inside = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let inside = inside.and_then(|error| error.downcast_ref::<rustls::Error>());
+        if let Some(found) = error.downcast_ref().or(inside) {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Table {
+        #[expect(dead_code, reason = "only its reading matters")]
+        ca_file: CaFile,
+    }
+
+    fn read(path: &str) -> Result<Table, toml::de::Error> {
+        toml::from_str(&format!("# keys\nca_file = {path:?}"))
+    }
+
+    #[test]
+    fn a_ca_file_must_be_there_and_hold_a_certificate() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().to_str().unwrap();
+        let empty = read(path).unwrap_err();
+        assert!(empty.message().contains("contains no certificate"), "{empty}");
+        assert!(empty.to_string().contains("line 2"), "{empty}");
+        assert!(read("/nonexistent.pem").is_err());
+        std::fs::write(&file, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+        assert!(read(path).is_err(), "garbage is no certificate");
+    }
+}

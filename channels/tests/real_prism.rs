@@ -1,0 +1,183 @@
+//! What the kinds send whose vendors nobody can have here, judged by prism against schemas written after
+//! the vendors' own documents (`tests/schemas`).
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use log_monitor_channels::conformance::{build, hostile, oversize, sample};
+use log_monitor_channels::http::client;
+use log_monitor_channels::jira_service_management::JiraServiceManagement;
+use log_monitor_channels::opsgenie::Opsgenie;
+use log_monitor_channels::pagerduty::PagerDuty;
+use log_monitor_channels::thehive::TheHive;
+use log_monitor_channels::{Event, Link, MessageKind, Notification, Notifier};
+use reqwest::header::AUTHORIZATION;
+use serde_json::{Value, json};
+
+/// A running prism; killed on drop.
+struct Prism {
+    process: Child,
+    http: reqwest::Client,
+    url: String,
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+impl Prism {
+    /// It answers what `schema` says, and 422 to what is against it.
+    async fn start(schema: &str) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let program = root().join("target/real-parts/prism/node_modules/@stoplight/prism-cli/dist/index.js");
+        assert!(program.exists(), "{} is missing: see tests/README.md", program.display());
+        let mut prism = Command::new("node");
+        prism.arg(program).args(["mock", "--errors", "--host", "127.0.0.1", "--port", &port.to_string()]);
+        prism.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schemas").join(schema));
+        let process = prism.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("node");
+        let http = client().unwrap();
+        let prism = Self { process, http, url: format!("http://127.0.0.1:{port}") };
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while prism.http.get(&prism.url).send().await.is_err() {
+            assert!(Instant::now() < deadline, "prism does not start");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        prism
+    }
+
+    /// What it answers to a request that no kind sends.
+    async fn status(&self, path: &str, authorization: &str, body: &Value) -> u16 {
+        let post = self.http.post(format!("{}{path}", self.url)).json(body);
+        post.header(AUTHORIZATION, authorization).send().await.unwrap().status().as_u16()
+    }
+}
+
+impl Drop for Prism {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+/// Everything that a kind can be handed: alone, in groups, with links, in short.
+fn messages() -> Vec<Notification> {
+    let link = |url: String| vec![Link { title: "Dashboard".to_owned(), url }];
+    let event = |number: i64| Event { incident: Some(number), ..hostile().events.remove(0) };
+    let group = Notification { events: (0..1000).map(event).collect(), ..oversize() };
+    let long = Notification { links: link(format!("https://a.example/{}", "x".repeat(2000))), ..sample() };
+    let linked = Notification { links: link("https://a.example/?id=007".to_owned()), ..sample() };
+    let escaped = Notification { title: "<@".repeat(4000), body: "<*@all\n".repeat(40_000), ..sample() };
+    let short = Notification { short: true, ..oversize() };
+    let notice = Notification { kind: MessageKind::Notice, ..sample() };
+    vec![sample(), hostile(), oversize(), group, long, linked, escaped, short, notice]
+}
+
+/// Each of them, and all that can follow it.
+async fn is_taken(channel: &dyn Notifier) {
+    channel.probe().await.unwrap();
+    for message in messages() {
+        let receipt = channel.notify(&message).await.unwrap();
+        for (kind, all_over) in
+            [(MessageKind::Reminder, false), (MessageKind::Resolved, false), (MessageKind::Resolved, true)]
+        {
+            let in_reply_to = Some(receipt.clone());
+            channel.notify(&Notification { kind, all_over, in_reply_to, ..message.clone() }).await.unwrap();
+        }
+    }
+}
+
+/// `right` is taken, and refused with each of `changes`.
+async fn the_judge_refuses(prism: &Prism, path: &str, login: &str, right: &Value, changes: &[(&str, Value)]) {
+    let taken = prism.status(path, login, right).await;
+    assert!((200..300).contains(&taken), "{path}: {taken}");
+    for (key, value) in changes {
+        let mut wrong = right.clone();
+        *wrong.pointer_mut(key).unwrap_or_else(|| panic!("{key} in {right}")) = value.clone();
+        assert_eq!(prism.status(path, login, &wrong).await, 422, "{path} with {key} = {value}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs prism: see tests/README.md"]
+async fn pagerduty_is_sent_what_it_documents() {
+    let prism = Prism::start("pagerduty.yaml").await;
+    let key = "0123456789abcdef0123456789abcdef";
+    let table = format!("routing_key = {key:?}\napi_url = {:?}", prism.url);
+    is_taken(&*build::<PagerDuty>(&table)).await;
+
+    let mut right = log_monitor_channels::pagerduty::event(&sample());
+    right["routing_key"] = json!(key);
+    let changes = [
+        ("/routing_key", json!("short")),
+        ("/event_action", json!("open")),
+        ("/payload/summary", json!("x".repeat(1025))),
+        ("/payload/severity", json!("medium")),
+        ("/links", json!([{ "text": "nowhere" }])),
+    ];
+    the_judge_refuses(&prism, "/v2/enqueue", "", &right, &changes).await;
+}
+
+#[tokio::test]
+#[ignore = "needs prism: see tests/README.md"]
+async fn opsgenie_is_sent_what_it_documents() {
+    let prism = Prism::start("opsgenie.yaml").await;
+    is_taken(&*build::<Opsgenie>(&format!("api_key = \"k3y\"\napi_url = {:?}", prism.url))).await;
+
+    let right = log_monitor_channels::opsgenie::alert(&sample());
+    let changes = [
+        ("/message", json!("x".repeat(131))),
+        ("/priority", json!("P0")),
+        ("/tags", json!(vec!["x"; 21])),
+        ("/tags", json!(["x".repeat(51)])),
+        ("/description", json!("x".repeat(15_001))),
+    ];
+    the_judge_refuses(&prism, "/v2/alerts", "GenieKey k3y", &right, &changes).await;
+    let path = "/v2/alerts/x/close?identifierType=alias";
+    the_judge_refuses(&prism, path, "GenieKey k3y", &json!({ "note": "x" }), &[("/note", json!(""))]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs prism: see tests/README.md"]
+async fn jira_service_management_is_sent_what_it_documents_either_way() {
+    let prism = Prism::start("jira_service_management.yaml").await;
+    let api = format!("api_url = {:?}", prism.url);
+    is_taken(&*build::<JiraServiceManagement>(&format!("api_key = \"k3y\"\n{api}"))).await;
+    let account = "cloud_id = \"c1\"\nusername = \"a@b.example\"\napi_token = \"t0ken\"";
+    is_taken(&*build::<JiraServiceManagement>(&format!("{account}\n{api}"))).await;
+
+    let right = log_monitor_channels::opsgenie::alert(&sample());
+    let changes = [("/message", json!("")), ("/entity", json!(7))];
+    the_judge_refuses(&prism, "/jsm/ops/integration/v2/alerts", "GenieKey k3y", &right, &changes).await;
+    let path = "/jsm/ops/api/c1/v1/alerts";
+    the_judge_refuses(&prism, path, "Basic YTpi", &right, &changes).await;
+    assert_eq!(prism.status(path, "GenieKey k3y", &right).await, 401, "an account has no key");
+    for (path, login) in [
+        ("/jsm/ops/integration/v2/alerts/x/notes?identifierType=alias", "GenieKey k3y"),
+        ("/jsm/ops/api/c1/v1/alerts/9b251e07-1/notes", "Basic YTpi"),
+    ] {
+        the_judge_refuses(&prism, path, login, &json!({ "note": "x" }), &[("/note", json!(""))]).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs prism: see tests/README.md"]
+async fn thehive_is_sent_what_it_documents() {
+    let prism = Prism::start("thehive.yaml").await;
+    is_taken(&*build::<TheHive>(&format!("url = {:?}\napi_key = \"k3y\"", prism.url))).await;
+
+    let right = log_monitor_channels::thehive::alert(&sample(), "log-monitor", &[]);
+    let changes = [
+        ("/type", json!("x".repeat(33))),
+        ("/sourceRef", json!("")),
+        ("/title", json!("x".repeat(513))),
+        ("/severity", json!(5)),
+        ("/tags", json!(["twice", "twice"])),
+    ];
+    the_judge_refuses(&prism, "/api/v1/alert", "Bearer k3y", &right, &changes).await;
+    assert_eq!(prism.status("/api/v1/alert", "", &right).await, 401);
+    let comment = json!({ "message": "x" });
+    let path = "/api/v1/alert/~4104/comment";
+    the_judge_refuses(&prism, path, "Bearer k3y", &comment, &[("/message", json!(7))]).await;
+}

@@ -48,6 +48,8 @@ pub enum IncidentChange {
     Close(i64),
     /// Leaves this one open; from now on it is told by itself.
     Detach(i64),
+    /// Leaves this one open, and tells that it is worse than was told.
+    Worsen(i64),
 }
 
 /// What a change does to a watched entity.
@@ -131,12 +133,13 @@ fn write(connection: &Connection, change: Change) -> rusqlite::Result<Event> {
     event.incident = match incident {
         IncidentChange::None => event.incident,
         IncidentChange::Open(subject) => Some(incidents::open(connection, subject, &event)?),
-        IncidentChange::Close(id) | IncidentChange::Detach(id) => Some(id),
+        IncidentChange::Close(id) | IncidentChange::Detach(id) | IncidentChange::Worsen(id) => Some(id),
     };
     events::insert(connection, &mut event)?;
     match incident {
         IncidentChange::Close(id) => incidents::close(connection, id, &event)?,
         IncidentChange::Detach(id) => incidents::detach(connection, id)?,
+        IncidentChange::Worsen(id) => incidents::worsen(connection, id, &event)?,
         IncidentChange::None | IncidentChange::Open(_) => {}
     }
     match entity {

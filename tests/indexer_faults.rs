@@ -200,7 +200,7 @@ async fn other_refusals(source: &dyn Source) -> [SourceReason; 4] {
         source.volumes(&query).await.unwrap_err().reason,
         source.history(&query, 60_000).await.unwrap_err().reason,
         source.inventory(&query).await.unwrap_err().reason,
-        source.last_words("001", now(), 3).await.unwrap_err().reason,
+        source.last_words("001", query.from, now(), 3).await.unwrap_err().reason,
     ]
 }
 

@@ -75,11 +75,13 @@ async fn who_logs_is_listed_under_the_newest_name() {
 #[tokio::test]
 async fn the_last_words_hold_what_the_manager_says() {
     let indexer = fleet().await;
-    let words = source(&indexer, "").last_words("001", ago(5), 2).await.unwrap();
+    let words = source(&indexer, "").last_words("001", ago(60), ago(5), 2).await.unwrap();
     assert_eq!((words.len(), words[0].rule.as_str(), words[0].level), (2, "504", 3));
     assert_eq!(words[0].description, "Wazuh agent disconnected.");
     assert_eq!(words[1].at, ago(9).timestamp_millis());
-    assert_eq!(source(&indexer, "").last_words("001", now(), 0).await, Ok(Vec::new()));
+    let since = source(&indexer, "").last_words("001", ago(8), ago(5), 2).await.unwrap();
+    assert_eq!(since, words[..1], "and none from before");
+    assert_eq!(source(&indexer, "").last_words("001", ago(60), now(), 0).await, Ok(Vec::new()));
 }
 
 #[tokio::test]

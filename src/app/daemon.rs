@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::downtime;
 use super::parts::Parts;
+use super::supervise::{self, Surroundings};
 use crate::bus::Bus;
 use crate::clock::SharedClock;
 use crate::config::Route;
@@ -147,7 +148,7 @@ impl Daemon {
         self.delivering.send_replace(delivering(parts));
         self.watch(parts).await?;
         let_go(&self.recorder, parts).await?;
-        self.health.reset().await;
+        self.health.keep_sources(|source| parts.sources.contains_key(source)).await;
         Ok(())
     }
 
@@ -163,6 +164,13 @@ impl Daemon {
         self.recorder.record(vec![Change::event(IncidentChange::None, event)]).await.map(drop)
     }
 
+    /// Returns when nothing is delivered any more: the dispatcher has ended by a mistake. Nobody can be
+    /// told, but whoever started this program can be.
+    pub async fn failed(&mut self) {
+        let ended = (&mut self.dispatcher).await;
+        tracing::error!("the dispatcher ended, and nothing is delivered any more: {ended:?}");
+    }
+
     async fn watch(&mut self, parts: &Parts) -> Result<(), JournalError> {
         let setups = setups(parts);
         let names: Vec<String> = setups.iter().map(|setup| setup.watch.name.clone()).collect();
@@ -170,7 +178,7 @@ impl Daemon {
         for name in gone {
             if let Some(running) = self.monitors.remove(&name) {
                 running.stop().await;
-                self.health.forget(&name).await;
+                self.health.keep(&name, None, &[]).await;
             }
         }
         for setup in setups {
@@ -187,7 +195,9 @@ impl Daemon {
         let monitor = Monitor::new(setup.clone(), self.recorder.clone(), self.health.clone()).await?;
         let (setup, setups) = watch::channel(setup);
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(monitor.run(setups, stopped));
+        let (recorder, health) = (self.recorder.clone(), self.health.clone());
+        let around = Surroundings { recorder, health, setups, stop: stopped };
+        let task = tokio::spawn(supervise::keep_running(monitor, around));
         self.monitors.insert(name, Running { setup, stop, task });
         Ok(())
     }
@@ -201,7 +211,9 @@ impl Daemon {
             tracing::error!("sign of life: {error}");
         }
         self.stop.send_replace(true);
-        let _ = self.dispatcher.await;
+        if !self.dispatcher.is_finished() {
+            let _ = self.dispatcher.await;
+        }
         self.helpers.iter().for_each(JoinHandle::abort);
     }
 }
@@ -333,4 +345,30 @@ async fn tell_journal_recovered(recorder: &Recorder, now: i64) -> Result<(), Jou
 
 async fn journal_incident(recorder: &Recorder) -> Result<Option<(i64, i64)>, JournalError> {
     recorder.journal.write(|connection| incidents::open_since(connection, Subject::Journal, "journal")).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::config::{Level, LogSettings};
+    use crate::dispatch::fixtures::route;
+
+    #[tokio::test]
+    async fn a_dispatcher_that_ends_is_noticed_and_stopping_waits_for_nobody() {
+        let parts = Parts {
+            sources: BTreeMap::new(),
+            channels: Arc::default(),
+            routes: Arc::new(vec![route("catch_all", &[&["log"]])]),
+            watches: Vec::new(),
+            installation: "here".into(),
+            journal: PathBuf::new(),
+            log: LogSettings { file: None, level: Level::Info },
+        };
+        let journal = Journal::in_memory().unwrap();
+        let mut daemon = Daemon::start(&parts, journal, Arc::new(SystemClock), None).await.unwrap();
+        daemon.dispatcher.abort();
+        daemon.failed().await;
+        daemon.stop().await;
+    }
 }

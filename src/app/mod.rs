@@ -22,6 +22,7 @@ mod downtime;
 pub mod lock;
 pub mod parts;
 pub mod setup_failure;
+mod supervise;
 pub mod triggers;
 
 /// log-monitor, before it runs.

@@ -119,19 +119,23 @@ async fn run_daemon(
     let agents: usize = parts.watches.iter().map(|watch| watch.agents.len()).sum();
     tracing::info!("watching {agents} agents of {} watches", parts.watches.len());
     let mut refused = String::new();
-    loop {
-        match triggers.next().await {
-            Trigger::Stop => break,
+    let exit = loop {
+        let trigger = tokio::select! {
+            trigger = triggers.next() => trigger,
+            () = daemon.failed() => break Exit::Failed,
+        };
+        match trigger {
+            Trigger::Stop => break Exit::Ok,
             Trigger::Reload(why) => {
                 if let Some(parts) = reload(session, &mut daemon, why, &mut refused).await? {
                     triggers.watch(files(session, &parts));
                 }
             }
         }
-    }
+    };
     tracing::info!("stopping");
     daemon.stop().await;
-    Ok(Exit::Ok)
+    Ok(exit)
 }
 
 /// Reads everything again. A configuration that is refused changes nothing and is told once.

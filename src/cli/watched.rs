@@ -12,10 +12,10 @@ use crate::monitor::roll_call::Roster;
 /// # Errors
 /// When the journal cannot be read.
 pub fn watched<'w>(settings: &Settings, watch: &'w Watch) -> Result<Cow<'w, Watch>, JournalError> {
-    if watch.discover.is_none() || !settings.journal.exists() {
+    let Some(rules) = watch.discover.as_ref().filter(|_| settings.journal.exists()) else {
         return Ok(Cow::Borrowed(watch));
-    }
+    };
     let entries = listed::of_watch(&open_read_only(&settings.journal)?, &watch.name)?;
-    let agents = together(watch.agents.clone(), Roster::new(entries).listed);
+    let agents = together(watch.agents.clone(), Roster::new(entries, rules).listed);
     Ok(Cow::Owned(Watch { agents, ..watch.clone() }))
 }

@@ -144,7 +144,9 @@ impl Window {
 }
 
 impl Pause {
-    fn spans(&self, from: i64, to: i64) -> Vec<(i64, i64)> {
+    /// Its windows that may touch this time, whole, in order of their days.
+    #[must_use]
+    pub fn spans(&self, from: i64, to: i64) -> Vec<(i64, i64)> {
         match self.when {
             When::Once(begin, end) => vec![(instant(self.zone, begin, false), instant(self.zone, end, true))],
             When::Days(window, nth) => {

@@ -17,6 +17,14 @@ use super::tables;
 /// The calendar of a class, if it has one.
 pub fn calendar(reading: &mut Reading<'_>, class: &tables::Class) -> Option<Calendar> {
     let holidays = class.holidays_file.as_ref().map(|file| holidays(reading, file)).unwrap_or_default();
+    if class.windows.is_empty() {
+        let zone = class.time_zone.as_ref().map(|zone| ("time_zone", zone.span()));
+        let file = class.holidays_file.as_ref().map(|file| ("holidays_file", file.span()));
+        for (key, place) in zone.into_iter().chain(file) {
+            let message = format!("`{key}` changes nothing without `windows`: logs are expected always");
+            reading.findings.warning(At::Place(place), message);
+        }
+    }
     let weekly = weekly(reading, &class.windows, class.time_zone.as_ref())?;
     Some(Calendar { holidays, ..weekly })
 }

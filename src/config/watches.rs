@@ -208,7 +208,8 @@ fn strangers<T>(reading: &mut Reading<'_>, intervals: &BTreeMap<Spanned<String>,
     }
 }
 
-/// Who lists the agents: a source of connections, if there is one, else that of documents.
+/// Who lists the agents: a source of connections, if there is one and entities are agents, else that of
+/// documents.
 fn discover(
     reading: &mut Reading<'_>,
     table: &tables::Discover,
@@ -216,8 +217,15 @@ fn discover(
     sources: &Family<SourceTable>,
 ) -> Option<Discover> {
     let source = match &table.source {
-        Some(named) => known_source(reading, named.get_ref(), named.span(), sources)?.to_owned(),
-        None => beside.first().unwrap_or(source).clone(),
+        Some(named) => {
+            let lister = known_source(reading, named.get_ref(), named.span(), sources)?;
+            knows_the_same(reading, named, source, sources)?;
+            lister.to_owned()
+        }
+        None => {
+            let listers = beside.iter().filter(|_| names_agents(sources, source) != Some(false));
+            listers.chain([source]).next().unwrap_or(source).clone()
+        }
     };
     let mut matchers = |tables: &[tables::ClassMatch]| {
         tables.iter().map(|table| matcher(reading, Some(table), true)).collect()
@@ -230,6 +238,34 @@ fn discover(
         probation: table.probation.0,
         forget_after: table.forget_after.0,
     })
+}
+
+/// Whether the keys of a source's entities are ids of agents; `None` when its table could not be read.
+fn names_agents(sources: &Family<SourceTable>, name: &str) -> Option<bool> {
+    sources.items.iter().find(|source| source.name == name).map(|source| source.decoded.names_agents())
+}
+
+/// Whoever is listed by another key than documents have is never seen.
+fn knows_the_same(
+    reading: &mut Reading<'_>,
+    lister: &Spanned<String>,
+    source: &str,
+    sources: &Family<SourceTable>,
+) -> Option<()> {
+    let name = lister.get_ref();
+    let (listed, logging) = (names_agents(sources, name), names_agents(sources, source));
+    if listed.zip(logging).is_none_or(|(listed, logging)| listed == logging) {
+        return Some(());
+    }
+    let (agents, others) =
+        if listed == Some(true) { (name.as_str(), source) } else { (source, name.as_str()) };
+    let message =
+        format!("`{agents}` knows agents by their ids, and `entity_field` of `{others}` names others");
+    reading
+        .findings
+        .error(At::Place(lister.span()), message)
+        .help(format!("name `{source}`, or leave it out"));
+    None
 }
 
 /// A name, if there is a source of it.

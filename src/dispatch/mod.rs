@@ -17,6 +17,7 @@ use chrono::TimeDelta;
 use log_monitor_channels::{DeliveryError, Notification, Receipt};
 use tokio::sync::{mpsc, watch};
 
+mod causes;
 pub mod channel;
 pub mod compose;
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::journal::deliveries;
 use crate::journal::events::{self, time};
 use crate::journal::incidents;
 use crate::journal::messages::{self, Message, NewMessage};
+use crate::journal::quiet;
 
 /// Writes the reminders that are due, with their events.
 ///
@@ -35,7 +36,11 @@ fn write(
     firing: &Message,
     now: i64,
 ) -> rusqlite::Result<Vec<Event>> {
-    let mut still = still_going_on(connection, firing)?;
+    let (mut still, quiet_until) = still_going_on(connection, firing, now)?;
+    if let Some(until) = quiet_until.filter(|_| still.is_empty()) {
+        messages::set_reminder(connection, firing.id, Some(until), firing.reminded)?;
+        return Ok(Vec::new());
+    }
     let Some(policy) = firing.reminders.filter(|_| !still.is_empty() && !firing.steps.is_empty()) else {
         messages::set_reminder(connection, firing.id, None, firing.reminded)?;
         return Ok(Vec::new());
@@ -83,14 +88,32 @@ fn give_way(connection: &Connection, firing: i64) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn still_going_on(connection: &Connection, firing: &Message) -> rusqlite::Result<Vec<Event>> {
-    let mut open = Vec::new();
-    for event in events::of_message(connection, firing.id)? {
-        if event.incident.is_some_and(|incident| incidents::is_open(connection, incident).unwrap_or(true)) {
-            open.push(event);
+/// What is open of a firing and may be spoken of, and when the first of the rest may be.
+fn still_going_on(
+    connection: &Connection,
+    firing: &Message,
+    now: i64,
+) -> rusqlite::Result<(Vec<Event>, Option<i64>)> {
+    let (mut open, mut quiet_until) = (Vec::new(), None::<i64>);
+    for mut event in events::of_message(connection, firing.id)? {
+        let Some(incident) = event.incident else { continue };
+        if !incidents::is_open(connection, incident).unwrap_or(true) {
+            continue;
         }
+        match quiet::of(connection, incident)? {
+            Some(quiet) if (quiet.from..quiet.until).contains(&now) => {
+                quiet_until = Some(quiet_until.map_or(quiet.until, |first| first.min(quiet.until)));
+                continue;
+            }
+            // This reminder has waited for its end.
+            Some(quiet) if (firing.reminder_at..=Some(now)).contains(&Some(quiet.until)) => {
+                event.detail = format!("{} {}", event.detail, quiet.why);
+            }
+            _ => {}
+        }
+        open.push(event);
     }
-    Ok(open)
+    Ok((open, quiet_until))
 }
 
 /// The wait after the `sent`-th reminder: `first` times `factor` for each, capped. Pure.

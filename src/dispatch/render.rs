@@ -7,6 +7,7 @@ use std::time::Duration;
 use log_monitor_channels::text::one_line;
 use log_monitor_channels::{Entity, Event, EventKind, MessageKind};
 
+use super::causes;
 use crate::clock::written;
 use crate::config::duration::human;
 
@@ -54,8 +55,14 @@ impl Facts<'_> {
 /// The cause of an end that is no recovery: the source or channel was taken out of the configuration.
 pub const NO_LONGER_CONFIGURED: &str = "no_longer_configured";
 
+/// The cause of a failure of our own: a monitor that panicked.
+pub const CRASHED: &str = "crashed";
+
 /// The cause of a silence that is none: it logs, but less than it should.
 pub const TOO_FEW: &str = "volume_too_low";
+
+/// The cause of an end that is none: the agent is silent under another id, too.
+pub const ENROLLED_ANEW: &str = "enrolled_anew";
 
 /// Title and body.
 #[must_use]
@@ -69,6 +76,7 @@ pub fn message(events: &[Event], facts: &Facts<'_>) -> (String, String) {
         one_title(first, facts)
     } else {
         list(&mut body, events, facts.max_items);
+        causes::check(&mut body, events);
         many_title(events, first)
     };
     if !facts.still_open.is_empty() {
@@ -103,8 +111,14 @@ fn one_title(event: &Event, facts: &Facts<'_>) -> String {
         (EventKind::AgentStillSilent, None) => {
             format!("Still silent: {who} has never been seen logging (reminder {})", facts.reminder)
         }
+        (EventKind::AgentRecovered, _) if event.cause == TOO_FEW => {
+            format!("Recovered: {who} logs as much as it should again")
+        }
         (EventKind::AgentRecovered, Some(long)) => format!("Recovered: {who} logs again after {long}"),
         (EventKind::AgentRecovered, None) => format!("Recovered: {who} logs for the first time"),
+        (EventKind::AgentUnwatched, _) if event.cause == ENROLLED_ANEW => {
+            format!("Told twice: {who} was enrolled anew, and its silence goes on as one")
+        }
         (EventKind::AgentUnwatched, _) => {
             format!("No longer watched: {who} was taken off the list while silent")
         }
@@ -129,6 +143,9 @@ fn one_title(event: &Event, facts: &Facts<'_>) -> String {
             let long = long.unwrap_or_else(|| "a while".to_owned());
             format!("Monitoring resumed: log-monitor was away for {long}")
         }
+        (EventKind::SetupFailed, _) if event.cause == CRASHED => {
+            format!("Monitor crashed: that of {who} is started again")
+        }
         (EventKind::SetupFailed, _) => format!("Setup failed: {who}"),
         (EventKind::ChannelUnhealthy, _) => format!("Channel unhealthy: {who} ({})", event.cause),
         (EventKind::ChannelRecovered, _) => format!("Channel recovered: {who}"),
@@ -143,8 +160,8 @@ fn many_title(events: &[Event], first: &Event) -> String {
     let same = events.iter().all(|event| event.scope == first.scope);
     let scope = if same { one_line(&first.scope, 80) } else { "several watches".to_owned() };
     match first.kind {
-        EventKind::AgentSilent => format!("Silent: {count} agents of {scope}"),
-        EventKind::AgentStillSilent => format!("Still silent: {count} agents of {scope}"),
+        EventKind::AgentSilent => causes::title(events, &scope, false),
+        EventKind::AgentStillSilent => causes::title(events, &scope, true),
         EventKind::AgentRecovered => format!("Recovered: {count} agents of {scope} log again"),
         EventKind::AgentUnwatched => format!("No longer watched: {count} silent agents of {scope}"),
         EventKind::SourceDown => format!("Source down: {count} sources cannot be read"),
@@ -201,7 +218,7 @@ fn list(body: &mut String, events: &[Event], max_items: usize) {
             .map_or_else(|| "never seen".to_owned(), |since| format!("last log {}", written(since)));
         match event.entity {
             Some(_) if is_about_agent(event) => {
-                let _ = writeln!(body, "- {who}, {last}");
+                let _ = writeln!(body, "- {who}, {last}{}", causes::of_one(event));
             }
             _ => {
                 let _ = writeln!(body, "- {who}: {}", event.detail);

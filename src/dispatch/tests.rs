@@ -21,6 +21,7 @@ use crate::bus::Bus;
 use crate::clock::{SharedClock, TokioClock};
 use crate::config::{Need, Route};
 use crate::journal::incidents::Subject;
+use crate::journal::quiet::{self, Quiet};
 use crate::journal::{Journal, events};
 use crate::record::{Change, IncidentChange, Recorder, Whole};
 
@@ -268,6 +269,33 @@ async fn reminders_come_further_apart_and_stop_with_the_recovery() {
     world.recovered(&[("001", incidents[0])]).await;
     minutes(60 * 48).await;
     assert_eq!(world.got("slack").len(), 4, "the resolution, and no more reminders");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_reminded_while_nothing_is_to_be_said_and_then_that_is_the_reason() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    let incidents = world.silent(&["001", "002"]).await;
+    let hour = |hour: i64| events::millis(start()) + hour * 3_600_000;
+    let quiet = |incident: i64, until: i64| Quiet {
+        incident,
+        from: hour(0),
+        until: hour(until),
+        why: "Maintenance of db-* ended at four.".to_owned(),
+    };
+    let rows = vec![quiet(incidents[0], 4), quiet(incidents[1], 6)];
+    world.journal.write(move |connection| quiet::replace(connection, "default", &rows)).await.unwrap();
+    minutes(4 * 60 - 1).await;
+    assert_eq!(world.got("slack").len(), 1, "the firing");
+    minutes(2).await;
+    let reminder = world.got("slack").pop().unwrap();
+    assert_eq!(reminder.title, "Still silent: 001 host-001, no logs for 4 h 16 min (reminder 1)");
+    assert!(reminder.body.starts_with("It stopped. Maintenance of db-* ended at four."), "{}", reminder.body);
+    // The wait goes on from there, and by then nobody is in maintenance.
+    minutes(2 * 60).await;
+    let reminder = world.got("slack").pop().unwrap();
+    assert_eq!(reminder.title, "Still silent: 2 agents of default");
+    world.recovered(&[("001", incidents[0]), ("002", incidents[1])]).await;
+    assert_eq!(world.got("slack").len(), 4);
 }
 
 #[tokio::test(start_paused = true)]

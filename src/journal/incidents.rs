@@ -83,6 +83,17 @@ pub fn detach(connection: &Connection, incident: i64) -> rusqlite::Result<()> {
         .map(drop)
 }
 
+/// It is worse than its beginning said: as bad as `event` says, and for its reason.
+///
+/// # Errors
+/// As the database.
+pub fn worsen(connection: &Connection, incident: i64, event: &Event) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE incident SET severity = ?2, cause = ?3 WHERE id = ?1")?
+        .execute(params![incident, event.severity.name(), event.cause])
+        .map(drop)
+}
+
 /// An open incident of a pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stall {
@@ -140,6 +151,24 @@ pub fn by_id(connection: &Connection, id: i64) -> rusqlite::Result<Option<Incide
         )?
         .query_row([id], read)
         .optional()
+}
+
+/// The incidents of a source that are open or were opened since `since`, in milliseconds, in order.
+///
+/// # Errors
+/// As the database.
+pub fn of_source_since(
+    connection: &Connection,
+    source: &str,
+    since: i64,
+) -> rusqlite::Result<Vec<IncidentRow>> {
+    connection
+        .prepare_cached(
+            "SELECT id, subject, scope, key, label, severity, cause, since, opened, closed, outcome, part_of FROM incident
+             WHERE subject = 'source' AND scope = ?1 AND (closed IS NULL OR opened > ?2) ORDER BY id",
+        )?
+        .query_map(params![source, since], read)?
+        .collect()
 }
 
 /// When the agents of a watch fell silent by themselves since `since`, in milliseconds, in order.

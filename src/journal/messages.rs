@@ -62,6 +62,8 @@ pub struct Message {
     pub step: usize,
     /// For a firing.
     pub reminders: Option<Reminders>,
+    /// When the next reminder is due, in milliseconds.
+    pub reminder_at: Option<i64>,
     /// How many reminders were written.
     pub reminded: u32,
     /// Some incident of this firing is over.
@@ -70,8 +72,7 @@ pub struct Message {
     pub held_by: Option<String>,
 }
 
-const COLUMNS: &str =
-    "id, route, kind, topic, parent, created, send_at, steps, step, reminders, reminded, ended, held_by";
+const COLUMNS: &str = "id, route, kind, topic, parent, created, send_at, steps, step, reminders, reminder_at, reminded, ended, held_by";
 
 /// Writes a message, its events and the deliveries of its first step.
 ///
@@ -437,6 +438,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Message> {
         steps: from_json(row.get("steps")?).unwrap_or_default(),
         step: row.get::<_, i64>("step")? as usize,
         reminders: from_json(row.get("reminders")?),
+        reminder_at: row.get("reminder_at")?,
         reminded: row.get("reminded")?,
         ended: row.get("ended")?,
         held_by: row.get("held_by")?,

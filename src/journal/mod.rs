@@ -25,6 +25,7 @@ pub mod messages;
 pub mod meta;
 pub mod past;
 pub mod prune;
+pub mod quiet;
 mod schema;
 pub mod silences;
 #[cfg(test)]

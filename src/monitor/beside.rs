@@ -8,17 +8,19 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Setup;
-use super::cause::{Cause, Received};
+use super::cause::{Cause, Received, TOO_FEW};
+use super::counting::Looks;
 use super::finding::{Blind, Finding, Flapping, Suspicion};
 use super::fleet::{Fleet, threshold};
 use super::gather;
-use super::source_health::SourceHealth;
+use super::maintenance::Windows;
+use super::source_health::{Asked, SourceHealth};
 use super::verdict::Transition;
 use super::words;
 use crate::journal::events::{millis, time};
-use crate::journal::{JournalError, meta};
+use crate::journal::{JournalError, incidents, meta};
 use crate::record::{Change, IncidentChange, Recorder};
-use crate::source::{Counted, Entities, Query, Source, SourceError};
+use crate::source::{Entities, Query, Source, SourceError};
 
 /// How often the source is asked who sends through which node.
 const HOMES: TimeDelta = TimeDelta::hours(1);
@@ -38,12 +40,8 @@ const ASKED_WHERE: usize = 10_000;
 /// A message does not wait longer than this to learn why.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Counters are read for the first time so long before an entity is due, in milliseconds, and again
-/// when it is.
-const LEAD: i64 = 5 * 60_000;
-
-/// So many of the last documents are looked at.
-const LAST_WORDS: usize = 20;
+/// So many of the last documents are looked at: who is silenced may leave many behind.
+const LAST_WORDS: usize = 100;
 
 const DAY: i64 = 86_400_000;
 
@@ -55,27 +53,43 @@ const STEPS: i64 = 200;
 pub struct Beside {
     /// What was found out about entities that this round tells of, by their place.
     pub findings: HashMap<usize, Finding>,
-    /// When the sources beside answered last, by name, or why they did not.
-    answered: BTreeMap<String, Result<DateTime<Utc>, SourceError>>,
+    /// When the sources beside answered last, by name and by what they were asked, or why they did not.
+    answered: BTreeMap<(String, What), Result<DateTime<Utc>, SourceError>>,
     /// Who has documents from the future, and how far ahead the newest is, in milliseconds.
     ahead: Vec<(usize, i64)>,
     /// When the source was asked last who sends through which node.
     homes_asked: Option<DateTime<Utc>>,
-    /// First looks at the counters of those that are soon due, in milliseconds, by place.
-    counted: HashMap<usize, (i64, Counted)>,
+    /// What was counted of those that are soon due.
+    looks: Looks,
+}
+
+/// What a source beside was asked. It may be good for the one and not for the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    /// Who there is.
+    List,
+    /// Why agents are silent, and where they send to.
+    Why,
 }
 
 impl Beside {
     /// Asks what is worth knowing of this round's suspects.
-    pub async fn look(&mut self, setup: &Setup, fleet: &mut Fleet, suspects: &[usize], now: DateTime<Utc>) {
+    pub async fn look(
+        &mut self,
+        setup: &Setup,
+        recorder: &Recorder,
+        fleet: &mut Fleet,
+        suspects: &[usize],
+        now: DateTime<Utc>,
+    ) {
         self.look_up_homes(setup, fleet, now).await;
         self.findings.clear();
         let (mut silent, mut back) = (Vec::new(), Vec::new());
         for changed in fleet.judge(suspects, millis(now)) {
             match changed.transition {
-                Transition::Recovered { since, .. } => {
+                Transition::Recovered { since, incident } => {
                     self.findings.entry(changed.at).or_default().back = fleet.flaps().back_since(changed.at);
-                    back.extend(since.map(|since| (changed.at, since)));
+                    back.push((changed.at, incident, since));
                 }
                 _ => silent.push(changed.at),
             }
@@ -92,30 +106,74 @@ impl Beside {
         if silent.len() <= ASKED_ONE_BY_ONE {
             self.ask_for_last_words(setup, fleet, &silent, now).await;
         }
+        self.recall(recorder, &back).await;
         if back.len() <= ASKED_ONE_BY_ONE {
             self.ask_for_gaps(setup, fleet, &back, now).await;
         }
-        self.count_ahead(setup, fleet, millis(now)).await;
+        self.looks.ahead(&setup.beside, fleet, millis(now)).await;
+    }
+
+    /// Who of those that are back was told to log too little: there was no time without logs.
+    async fn recall(&mut self, recorder: &Recorder, back: &[(usize, i64, Option<i64>)]) {
+        let told: Vec<i64> = back.iter().map(|(_, incident, _)| *incident).collect();
+        if told.is_empty() {
+            return;
+        }
+        let read = move |connection: &_| {
+            told.iter().map(|incident| incidents::by_id(connection, *incident)).collect::<Result<Vec<_>, _>>()
+        };
+        match recorder.journal.write(read).await {
+            Ok(rows) => {
+                for ((at, ..), row) in back.iter().zip(rows) {
+                    let logged_too_little = row.is_some_and(|row| row.cause == TOO_FEW);
+                    self.findings.entry(*at).or_default().logged_too_little = logged_too_little;
+                }
+            }
+            Err(error) => tracing::error!("cannot read why agents were told to be silent: {error}"),
+        }
+    }
+
+    /// Which maintenance ended before the silences that are told.
+    pub fn name_maintenance(&mut self, windows: &Windows, fleet: &Fleet, now: i64) {
+        for (at, finding) in &mut self.findings {
+            let ended = fleet.entities()[*at].last_seen.and_then(|seen| windows.ended(*at, seen, now));
+            finding.maintenance = ended;
+        }
     }
 
     /// Whether the source of a list answered, at `now`.
-    pub fn note(&mut self, source: String, answered: Result<(), SourceError>, now: DateTime<Utc>) {
-        self.answered.insert(source, answered.map(|()| now));
+    pub fn note_list(&mut self, source: String, answered: Result<(), SourceError>, now: DateTime<Utc>) {
+        self.note(source, What::List, answered, now);
+    }
+
+    fn note(&mut self, source: String, what: What, answered: Result<(), SourceError>, now: DateTime<Utc>) {
+        self.answered.insert((source, what), answered.map(|()| now));
     }
 
     /// When the sources beside answered last, in milliseconds.
     pub fn answered(&self) -> impl Iterator<Item = (String, i64)> {
-        self.answered.iter().filter_map(|(source, at)| Some((source.clone(), millis(*at.as_ref().ok()?))))
+        let mut last: BTreeMap<&str, i64> = BTreeMap::new();
+        for ((source, _), at) in &self.answered {
+            if let Ok(at) = at {
+                let known = last.entry(source).or_insert(i64::MIN);
+                *known = millis(*at).max(*known);
+            }
+        }
+        last.into_iter().map(|(source, at)| (source.to_owned(), at)).collect::<Vec<_>>().into_iter()
     }
 
-    /// One incident for each source beside that does not answer.
-    pub async fn tell(&self, recorder: &Recorder, health: &SourceHealth, watch: &str) {
-        for (source, answered) in &self.answered {
-            // Of its own: this watch may read its documents all the same.
-            let beside = format!("{watch} beside");
-            let told = match answered {
-                Ok(_) => health.good(recorder, source, &beside).await,
-                Err(error) => health.failed(recorder, source, &beside, error, 0).await,
+    /// One incident for each source beside that does not answer all that it is asked; `agents` are watched.
+    pub async fn tell(&self, recorder: &Recorder, health: &SourceHealth, watch: &str, agents: usize) {
+        let mut sources: BTreeMap<&str, Option<&SourceError>> = BTreeMap::new();
+        for ((source, _), answered) in &self.answered {
+            let failed = sources.entry(source).or_default();
+            *failed = failed.or(answered.as_ref().err());
+        }
+        for (source, failed) in sources {
+            let asker = (watch, Asked::Beside);
+            let told = match failed {
+                None => health.good(recorder, source, asker).await,
+                Some(error) => health.failed(recorder, source, asker, error, agents).await,
             };
             if let Err(error) = told {
                 tracing::error!("watch {watch}: {error}");
@@ -161,11 +219,17 @@ impl Beside {
             Err(error) => tracing::warn!("cannot look for documents from the future: {error}"),
         }
         for (name, source) in &setup.beside {
-            let answered = match fleet.knows_nodes() || fleet.entities().len() > ASKED_WHERE {
-                true => source.probe().await,
-                false => gather::homes(&**source, fleet, now).await,
+            let asking = async {
+                match fleet.knows_nodes() || fleet.entities().len() > ASKED_WHERE {
+                    true => source.probe().await,
+                    false => gather::homes(&**source, fleet, now).await,
+                }
             };
-            self.note(name.clone(), answered, now);
+            // Whoever is slow is not down: it is asked again, and no round waits for it.
+            match tokio::time::timeout(PATIENCE, asking).await {
+                Ok(answered) => self.note(name.clone(), What::Why, answered, now),
+                Err(_) => tracing::warn!("{name} does not say in time which nodes the agents send through"),
+            }
         }
     }
 
@@ -174,7 +238,7 @@ impl Beside {
         let unknown = |at: &usize| self.findings.get(at).is_some_and(|known| known.cause == Cause::NotAsked);
         let unknown: Vec<usize> = silent.iter().copied().filter(unknown).collect();
         let agents = gather::agents(&*setup.source, fleet, &unknown);
-        for (name, source) in &setup.beside {
+        for (place, (name, source)) in setup.beside.iter().enumerate() {
             // Nobody answers who is not asked.
             let asked = match agents.is_empty() {
                 true => None,
@@ -185,41 +249,25 @@ impl Beside {
                 self.findings.entry(*at).or_default().cause.learn(told.unwrap_or(Cause::CannotTell));
             }
             if let Some(asked) = asked {
-                self.note(name.clone(), asked.map(drop), now);
+                self.note(name.clone(), What::Why, asked.map(drop), now);
             }
-            self.count_again(&**source, fleet, &unknown, millis(now)).await;
+            self.count_again((place, &**source), fleet, &unknown, millis(now)).await;
         }
     }
 
     /// What the manager received of agents that are connected and silent, since the first look.
-    async fn count_again(&mut self, source: &dyn Source, fleet: &Fleet, silent: &[usize], now: i64) {
+    async fn count_again(&mut self, source: (usize, &dyn Source), fleet: &Fleet, silent: &[usize], now: i64) {
         let connected = |at: &&usize| {
             let cause = self.findings.get(at).map(|finding| &finding.cause);
-            matches!(cause, Some(Cause::ConnectedButSilent(..))) && self.counted.contains_key(at)
+            matches!(cause, Some(Cause::ConnectedButSilent(_, Received::Unknown)))
         };
         let places: Vec<usize> = silent.iter().filter(connected).copied().take(ASKED_ONE_BY_ONE).collect();
-        for (at, after) in counters(source, fleet, &places).await {
-            let Some((when, before)) = self.counted.remove(&at) else { continue };
-            if let Some(Cause::ConnectedButSilent(_, received)) =
+        for (at, received) in self.looks.since(source, fleet, &places, now).await {
+            if let Some(Cause::ConnectedButSilent(_, known)) =
                 self.findings.get_mut(&at).map(|finding| &mut finding.cause)
             {
-                *received = Received::between(before, after, now - when);
+                *known = received;
             }
-        }
-    }
-
-    /// A first look at the counters of those that are soon due: by itself a number says nothing.
-    async fn count_ahead(&mut self, setup: &Setup, fleet: &Fleet, now: i64) {
-        if setup.beside.is_empty() {
-            return;
-        }
-        let soon = fleet.soon_due(now, now + LEAD);
-        self.counted.retain(|at, _| soon.contains(at));
-        let new = soon.into_iter().filter(|at| !self.counted.contains_key(at));
-        let new: Vec<usize> = new.take(ASKED_ONE_BY_ONE / 2).collect();
-        for (_, source) in &setup.beside {
-            let counted = counters(&**source, fleet, &new).await;
-            self.counted.extend(counted.into_iter().map(|(at, counted)| (at, (now, counted))));
         }
     }
 
@@ -230,11 +278,13 @@ impl Beside {
         silent: &[usize],
         now: DateTime<Utc>,
     ) {
+        let rules = &setup.watch.suspicion;
         for at in silent {
             let entity = &fleet.entities()[*at];
-            match patiently(setup.source.last_words(&entity.key, now, LAST_WORDS)).await {
+            let Some(from) = Suspicion::earliest(entity.last_seen, rules) else { continue };
+            match patiently(setup.source.last_words(&entity.key, time(from), now, LAST_WORDS)).await {
                 Ok(words) => {
-                    let suspicion = Suspicion::of(words, entity.last_seen, &setup.watch.suspicion);
+                    let suspicion = Suspicion::of(words, entity.last_seen, rules);
                     self.findings.entry(*at).or_default().suspicion = suspicion;
                 }
                 Err(error) => return tracing::warn!("cannot look up what was logged last: {error}"),
@@ -247,11 +297,13 @@ impl Beside {
         &mut self,
         setup: &Setup,
         fleet: &Fleet,
-        back: &[(usize, i64)],
+        back: &[(usize, i64, Option<i64>)],
         now: DateTime<Utc>,
     ) {
-        for (at, since) in back {
-            let Some(to) = fleet.entities()[*at].last_seen else { continue };
+        for (at, _, since) in back {
+            let ends = since.as_ref().zip(fleet.entities()[*at].last_seen);
+            let few = self.findings.get(at).is_some_and(|finding| finding.logged_too_little);
+            let Some((since, to)) = ends.filter(|_| !few) else { continue };
             let step = ((to - since) / STEPS).max(60_000);
             let key: &str = &fleet.entities()[*at].key;
             let query = Query { from: time(*since), to: now, entities: Entities::Only(&[key]) };
@@ -271,23 +323,7 @@ impl Beside {
     }
 }
 
-async fn counters(source: &dyn Source, fleet: &Fleet, places: &[usize]) -> Vec<(usize, Counted)> {
-    if places.is_empty() {
-        return Vec::new();
-    }
-    let keys: Vec<&str> = places.iter().map(|at| &*fleet.entities()[*at].key).collect();
-    match patiently(source.counters(&keys)).await {
-        Ok(known) => {
-            let counted = |key: &str| known.iter().find(|one| one.key == key).map(|one| one.counted);
-            places.iter().zip(&keys).filter_map(|(at, key)| Some((*at, counted(key)?))).collect()
-        }
-        Err(error) => {
-            tracing::warn!("cannot read what the manager counted: {error}");
-            Vec::new()
-        }
-    }
-}
-
-async fn patiently<T>(asking: impl Future<Output = Result<T, SourceError>>) -> Result<T, SourceError> {
+/// Whoever explains may not hold a message up.
+pub async fn patiently<T>(asking: impl Future<Output = Result<T, SourceError>>) -> Result<T, SourceError> {
     tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| Err(gather::too_late()))
 }

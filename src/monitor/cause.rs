@@ -105,7 +105,9 @@ impl Cause {
             Self::NotAsked => 0,
             Self::CannotTell => 1,
             Self::NotEnrolled => 2,
-            _ => 3,
+            Self::NeverConnected => 3,
+            Self::Stopped(_) | Self::Lost(_) | Self::Disconnected(_) => 4,
+            Self::ConnectedButSilent(..) | Self::Late(_) | Self::TooFew { .. } | Self::PartOnly(_) => 5,
         };
         if weight(&other) > weight(self) {
             *self = other;

@@ -5,6 +5,7 @@ use log_monitor_channels::text::one_line;
 
 use super::cause::Cause;
 use super::fleet::flaps::hold;
+use super::maintenance::Window;
 use super::words::span;
 use crate::clock::written;
 use crate::config::Suspicion as Rules;
@@ -27,6 +28,10 @@ pub struct Finding {
     pub back: Option<i64>,
     /// How much of its silence is filled by now, once it logs again.
     pub blind: Option<Blind>,
+    /// The maintenance that ended before it was told.
+    pub maintenance: Option<Window>,
+    /// What ends now was no silence: it logged too little.
+    pub logged_too_little: bool,
 }
 
 /// An entity that falls silent again and again. Times in milliseconds.
@@ -56,6 +61,17 @@ impl Flapping {
             span(self.hold)
         )
     }
+
+    /// The same of a source, which answers or does not.
+    #[must_use]
+    pub fn of_source(self) -> String {
+        format!(
+            "It is flapping: this is its {}. outage in short time. Its end is told once it has answered for {} without \
+             a failure.",
+            self.count,
+            span(self.hold)
+        )
+    }
 }
 
 /// The last documents before a silence.
@@ -68,11 +84,18 @@ pub struct Suspicion {
 }
 
 impl Suspicion {
-    /// Those of the last documents that the rules name, up to `within` before the last sign of life
-    /// and at any time after it: what the manager writes about an agent is no sign of its life.
+    /// Since when documents count: up to `within` before the last sign of life, and at any time after it,
+    /// as what the manager writes about an agent is no sign of its life.
+    #[must_use]
+    pub fn earliest(last_seen: Option<i64>, rules: &Rules) -> Option<i64> {
+        let within = i64::try_from(rules.within.as_millis()).unwrap_or(i64::MAX / 4);
+        last_seen.map(|seen| seen.saturating_sub(within))
+    }
+
+    /// Those of the last documents that count and that the rules name.
     #[must_use]
     pub fn of(words: Vec<Word>, last_seen: Option<i64>, rules: &Rules) -> Option<Self> {
-        let earliest = last_seen? - i64::try_from(rules.within.as_millis()).unwrap_or(i64::MAX / 4);
+        let earliest = Self::earliest(last_seen, rules)?;
         let words: Vec<Word> = words
             .into_iter()
             .filter(|word| word.at >= earliest && rules.names(&word.rule, word.level, &word.groups))

@@ -14,12 +14,14 @@ use tokio::sync::watch as channel;
 mod beside;
 pub mod cause;
 pub mod clock_guard;
+mod counting;
 pub mod finding;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod fleet;
 pub mod gather;
 pub mod inventory;
+mod maintenance;
 pub mod pipeline;
 pub mod roll_call;
 mod round;
@@ -32,16 +34,18 @@ pub mod words;
 use crate::config::Watch;
 use crate::journal::entities::{self, EntityRow};
 use crate::journal::incidents::{self, Stall};
-use crate::journal::{JournalError, events, listed, meta};
+use crate::journal::quiet::{self, Quiet};
+use crate::journal::{JournalError, events, meta};
 use crate::record::{Change, EntityChange, IncidentChange, Recorder};
 use crate::source::{Source, SourceError};
 use beside::Beside;
 use clock_guard::ClockGuard;
 use fleet::Fleet;
+use maintenance::Windows;
 use pipeline::{Common, Sorted};
 use roll_call::Roster;
 use round::Round;
-use source_health::SourceHealth;
+use source_health::{Asked, SourceHealth};
 use verdict::Transition;
 
 /// How often the last-seen times of healthy entities are written down.
@@ -81,6 +85,10 @@ pub struct Monitor {
     stalls: BTreeMap<Common, Stall>,
     /// What helps to explain what the round tells.
     beside: Beside,
+    /// When who is in maintenance.
+    maintenance: Windows,
+    /// Of which silences nothing is said for a while, as the journal knows it; `None` = not known.
+    quiet: Option<BTreeMap<i64, Quiet>>,
     /// The end of the last good round's window; `None` before the first.
     good_until: Option<DateTime<Utc>>,
     saved: Option<DateTime<Utc>>,
@@ -104,13 +112,15 @@ impl Monitor {
             clock_guard: ClockGuard::new(now),
             stalls: BTreeMap::new(),
             beside: Beside::default(),
+            maintenance: Windows::default(),
+            quiet: None,
             good_until: None,
             saved: None,
             setup,
             recorder,
             health,
         };
-        monitor.load_roster().await?;
+        monitor.load_roster(None).await?;
         monitor.load().await?;
         Ok(monitor)
     }
@@ -121,20 +131,12 @@ impl Monitor {
     /// When the journal fails; the monitor then works on as before.
     pub async fn replace(&mut self, setup: Setup) -> Result<(), JournalError> {
         self.checkpoint().await?;
-        self.setup = setup;
-        self.load_roster().await?;
+        let before = std::mem::replace(&mut self.setup, setup);
+        let Setup { watch, beside, lister, .. } = &self.setup;
+        let named = beside.iter().chain(lister).map(|(name, _)| name.as_str());
+        self.health.keep(&watch.name, Some(&watch.source), &named.collect::<Vec<_>>()).await;
+        self.load_roster(Some(&before)).await?;
         self.load().await
-    }
-
-    /// Whom a source listed last; nobody where nobody is discovered any more.
-    async fn load_roster(&mut self) -> Result<(), JournalError> {
-        self.roster = Roster::default();
-        if self.setup.watch.discover.is_some() {
-            let name = self.setup.watch.name.clone();
-            let read = move |connection: &_| listed::of_watch(connection, &name);
-            self.roster = Roster::new(self.recorder.journal.write(read).await?);
-        }
-        Ok(())
     }
 
     async fn load(&mut self) -> Result<(), JournalError> {
@@ -156,6 +158,8 @@ impl Monitor {
         self.beside = Beside::default();
         let in_file = self.setup.watch.agents.clone();
         let agents = inventory::together(in_file, self.roster.listed.clone());
+        self.maintenance = Windows::new(&self.setup.watch.maintenance, &agents);
+        self.quiet = None;
         let (mut fleet, gone) = Fleet::new(&Watch { agents, ..self.setup.watch.clone() }, rows);
         fleet.remember_silences(&silences);
         let_go(&self.recorder, &self.setup.watch.name, gone).await?;
@@ -169,7 +173,7 @@ impl Monitor {
     pub async fn run(mut self, mut setups: channel::Receiver<Setup>, mut stop: channel::Receiver<bool>) {
         while !*stop.borrow() && stop.has_changed().is_ok() {
             let asked = tokio::select! {
-                asked = self.ask() => Some(asked),
+                asked = self.ask(roll_call::PATIENCE) => Some(asked),
                 Ok(()) = setups.changed() => None,
                 _ = stop.changed() => None,
             };
@@ -210,22 +214,22 @@ impl Monitor {
         wait.unwrap_or(poll).min(poll).max(Duration::from_secs(1))
     }
 
-    /// One round.
+    /// One round, with the list of agents if that is due.
     ///
     /// # Errors
     /// When the source did not answer in full: then nobody was judged, and the source's incident is
     /// open.
     pub async fn round(&mut self) -> Result<(), SourceError> {
-        let (now, answered) = self.ask().await;
+        let (now, answered) = self.ask(roll_call::LONGEST).await;
         self.conclude(now, answered).await
     }
 
-    /// Asks the source; who must be judged, and at what time. Changes nothing but what the fleet was
-    /// seen doing, so it can be cut off before a reload or a stop.
-    async fn ask(&mut self) -> (DateTime<Utc>, Result<Vec<usize>, SourceError>) {
+    /// Asks the source; who must be judged, and at what time. Waits so long for a list of agents. Changes
+    /// nothing but what the fleet was seen doing, so it can be cut off before a reload or a stop.
+    async fn ask(&mut self, patience: Duration) -> (DateTime<Utc>, Result<Vec<usize>, SourceError>) {
         let wall = self.recorder.clock.now();
         let now = events::time(self.clock_guard.judging_time(events::millis(wall)));
-        self.call_roll(now).await;
+        self.call_roll(now, patience).await;
         if self.fleet.entities().is_empty() {
             return (now, self.setup.source.probe().await.map(|()| Vec::new()));
         }
@@ -233,7 +237,8 @@ impl Monitor {
         let source = self.setup.source.clone();
         let answered = gather::gather(&*source, &mut self.fleet, self.good_until, now, horizon).await;
         if let Ok(suspects) = &answered {
-            self.beside.look(&self.setup, &mut self.fleet, suspects, now).await;
+            self.beside.look(&self.setup, &self.recorder, &mut self.fleet, suspects, now).await;
+            self.beside.name_maintenance(&self.maintenance, &self.fleet, events::millis(now));
         }
         (now, answered)
     }
@@ -245,17 +250,18 @@ impl Monitor {
         answered: Result<Vec<usize>, SourceError>,
     ) -> Result<(), SourceError> {
         let (watch, entities) = (&self.setup.watch, self.fleet.entities().len());
+        let asker = (watch.name.as_str(), Asked::Documents);
         let told = match &answered {
-            Ok(_) => self.health.good(&self.recorder, &watch.source, &watch.name).await,
+            Ok(_) => self.health.good(&self.recorder, &watch.source, asker).await,
             Err(error) => {
                 tracing::warn!("watch {}: {error}", watch.name);
-                self.health.failed(&self.recorder, &watch.source, &watch.name, error, entities).await
+                self.health.failed(&self.recorder, &watch.source, asker, error, entities).await
             }
         };
         if let Err(error) = told {
             tracing::error!("watch {}: {error}", watch.name);
         }
-        self.beside.tell(&self.recorder, &self.health, &self.setup.watch.name).await;
+        self.beside.tell(&self.recorder, &self.health, &self.setup.watch.name, entities).await;
         if let Err(error) =
             self.beside.tell_of_skew(&self.recorder, &self.setup.watch.name, &self.fleet).await
         {
@@ -273,6 +279,9 @@ impl Monitor {
             self.fleet.put_back(&self.not_silent(&suspects), events::millis(now));
         }
         self.good_until = Some(now);
+        if let Err(error) = self.keep_quiet(events::millis(now)).await {
+            tracing::error!("watch {}: {error}", self.setup.watch.name);
+        }
         self.checkpoint_if_due(now).await;
         Ok(())
     }
@@ -338,6 +347,18 @@ impl Monitor {
         }
     }
 
+    /// Writes down when nothing is to be said of which silences, where that has changed.
+    async fn keep_quiet(&mut self, now: i64) -> Result<(), JournalError> {
+        let quiet = self.maintenance.quiet(&self.fleet, now);
+        if self.quiet.as_ref() == Some(&quiet) {
+            return Ok(());
+        }
+        let (watch, all) = (self.setup.watch.name.clone(), quiet.values().cloned().collect::<Vec<_>>());
+        self.recorder.journal.write(move |connection| quiet::replace(connection, &watch, &all)).await?;
+        self.quiet = Some(quiet);
+        Ok(())
+    }
+
     async fn checkpoint_if_due(&mut self, now: DateTime<Utc>) {
         if self.saved.is_none_or(|saved| now - saved >= CHECKPOINT || now < saved) {
             match self.checkpoint().await {
@@ -347,8 +368,8 @@ impl Monitor {
         }
     }
 
-    /// Writes the last-seen times down, and when sources answered last. An entity that no round has judged yet has no row, so that
-    /// after a restart it still counts as new.
+    /// Writes the last-seen times down, and when sources answered last. An entity that no round has judged
+    /// yet has no row, so that after a restart it still counts as new.
     ///
     /// # Errors
     /// When the journal fails.

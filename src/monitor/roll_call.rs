@@ -1,21 +1,31 @@
 //! Reading a source's list of agents from time to time, and putting what it changes in force.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::task::JoinSet;
 
-use super::inventory::{Changes, Found, Memory, Roll};
-use super::{Monitor, words};
+use super::inventory::{Changes, Doubt, Memory, Roll, wants};
+use super::verdict::State;
+use super::{Monitor, Setup, fleet, words};
 use crate::config::{Agent, Discover};
 use crate::journal::{JournalError, entities, events, listed};
-use crate::record::{Change, IncidentChange};
-use crate::source::{Entities, Query, Source, SourceError, SourceReason};
+use crate::record::{Change, EntityChange, IncidentChange};
+use crate::source::{Entities, Listed, Query, Source, SourceError, SourceReason};
 
 /// A list that could not be read is asked for again after this.
 const ASK_AGAIN: TimeDelta = TimeDelta::minutes(1);
 
 /// A source that lists who logs is asked for at least this long.
 const SHORTEST: TimeDelta = TimeDelta::hours(1);
+
+/// A round waits so long for a list that it begins to read; one that takes longer is taken up by a later
+/// round.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// No list takes longer than this: one of 100,000 agents is 200 pages of the API, 30 of them a minute.
+pub const LONGEST: Duration = Duration::from_secs(900);
 
 /// Where agents are listed, and what is remembered of it.
 #[derive(Default)]
@@ -25,13 +35,17 @@ pub struct Roster {
     memory: Memory,
     asked: Option<DateTime<Utc>>,
     failed: bool,
+    /// The list that is being read, if one is; dropped with the roster.
+    reading: JoinSet<Result<Vec<Listed>, SourceError>>,
 }
 
 impl Roster {
-    /// As the journal remembers it.
-    pub fn new(entries: Vec<listed::Entry>) -> Self {
+    /// As the journal remembers it, without whom the rules do not want any more.
+    #[must_use]
+    pub fn new(entries: Vec<listed::Entry>, rules: &Discover) -> Self {
         let agent = |(_, facts): (String, String)| serde_json::from_str(&facts).ok();
-        Self { listed: entries.into_iter().filter_map(agent).collect(), ..Self::default() }
+        let known = entries.into_iter().filter_map(agent).filter(|agent| wants(rules, agent));
+        Self { listed: known.collect(), ..Self::default() }
     }
 
     fn is_due(&self, rules: &Discover, now: DateTime<Utc>) -> bool {
@@ -53,74 +67,93 @@ pub async fn listed_now(
 ) -> Result<Vec<Agent>, SourceError> {
     let query = Query { from: now - window.max(SHORTEST), to: now, entities: Entities::All(0) };
     let listed = source.inventory(&query).await?;
-    let roll = Roll { rules, listed, whole: true, now: events::millis(now) };
-    match roll.call(&[], |_| false, &mut Memory::default()) {
-        Found::Changes(changes) => Ok(changes.agents),
-        Found::Doubtful(_) => Ok(Vec::new()),
-    }
+    let (whole, now) = (source.lists_all(), events::millis(now));
+    Ok(Roll { rules, listed, whole, now, last_seen: &|_| None }.call(&[], &mut Memory::default()).agents)
 }
 
 impl Monitor {
-    /// Reads the list if it is time to. When it cannot be had or not be believed, who is watched stays
-    /// as it is, and the source's incident is opened.
-    pub(super) async fn call_roll(&mut self, now: DateTime<Utc>) {
+    /// Whom the source of `setup` listed last; nobody where nobody is discovered. A reload takes nothing
+    /// of what is remembered away, unless the list is another one.
+    pub(super) async fn load_roster(&mut self, before: Option<&Setup>) -> Result<(), JournalError> {
+        let known = std::mem::take(&mut self.roster);
+        let lister = |setup: &Setup| setup.watch.discover.as_ref().map(|rules| rules.source.clone());
+        let same = before.is_some_and(|before| lister(before) == lister(&self.setup));
+        if let Some(rules) = &self.setup.watch.discover {
+            let name = self.setup.watch.name.clone();
+            let read = move |connection: &_| listed::of_watch(connection, &name);
+            let entries = self.recorder.journal.write(read).await?;
+            self.roster = Roster::new(entries, rules);
+            if same {
+                self.roster.memory = known.memory;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the list if it is time to, beside the rounds if it takes longer than `patience`. When it cannot
+    /// be had or not be believed, who is watched stays as it is, and the source's incident is opened.
+    pub(super) async fn call_roll(&mut self, now: DateTime<Utc>, patience: Duration) {
         let (Some(rules), Some((name, source))) =
             (self.setup.watch.discover.clone(), self.setup.lister.clone())
         else {
             return;
         };
-        if !self.roster.is_due(&rules, now) {
+        let begins = self.roster.reading.is_empty();
+        if begins && !self.roster.is_due(&rules, now) {
             return;
         }
-        self.roster.asked = Some(now);
-        let outcome = match self.listed_by(&source, now).await {
+        if begins {
+            self.roster.asked = Some(now);
+            let (window, size) = (self.fleet.longest_threshold(), self.fleet.entities().len());
+            let from = now - TimeDelta::milliseconds(window).max(SHORTEST);
+            let query = Query { from, to: now, entities: Entities::All(size) };
+            self.roster.reading.spawn(read(source.clone(), query));
+        }
+        let wait = if begins { patience } else { Duration::ZERO };
+        let Ok(Some(read)) = tokio::time::timeout(wait, self.roster.reading.join_next()).await else {
+            return;
+        };
+        let outcome = match read.unwrap_or_else(|_| Err(broken())) {
             Ok(listed) => self.take_roll(&rules, listed, source.lists_all(), events::millis(now)).await,
             Err(error) => Err(error),
         };
         self.roster.failed = outcome.is_err();
-        self.beside.note(name, outcome, now);
-    }
-
-    async fn listed_by(
-        &self,
-        source: &Arc<dyn Source>,
-        now: DateTime<Utc>,
-    ) -> Result<Vec<crate::source::Listed>, SourceError> {
-        let window = TimeDelta::milliseconds(self.fleet.longest_threshold()).max(SHORTEST);
-        let entities = Entities::All(self.fleet.entities().len());
-        source.inventory(&Query { from: now - window, to: now, entities }).await
+        self.beside.note_list(name, outcome, now);
     }
 
     async fn take_roll(
         &mut self,
         rules: &Discover,
-        listed: Vec<crate::source::Listed>,
+        listed: Vec<Listed>,
         whole: bool,
         now: i64,
     ) -> Result<(), SourceError> {
-        let horizon = now - rules.forget_after.as_millis() as i64;
-        let fleet = &self.fleet;
-        let forgotten = |agent: &Agent| {
-            fleet.last_seen_of(&agent.id).is_none_or(|seen| seen.is_some_and(|seen| seen < horizon))
-        };
-        let roll = Roll { rules, listed, whole, now };
-        match roll.call(&self.roster.listed, forgotten, &mut self.roster.memory) {
-            Found::Doubtful(missing) => {
-                let detail = format!(
-                    "the list of agents lacks {missing} of {} that were on it: did its user lose rights? Nobody is \
-                     taken for removed before it has been so for a day",
-                    self.roster.listed.len()
-                );
-                Err(SourceError::new(SourceReason::Rights, detail))
-            }
-            Found::Changes(changes) if changes.agents == self.roster.listed => Ok(()),
-            Found::Changes(changes) => {
-                if let Err(error) = self.put_in_force(changes, now).await {
-                    tracing::error!("list of agents of watch {}: {error}", self.setup.watch.name);
-                }
-                Ok(())
-            }
+        let (fleet, roster) = (&self.fleet, &mut self.roster);
+        let roll = Roll { rules, listed, whole, now, last_seen: &|id| fleet.last_seen_of(id) };
+        let changes = roll.call(&roster.listed, &mut roster.memory);
+        let (doubt, known) = (changes.doubt, roster.listed.len());
+        let news = changes.agents != roster.listed || changes.left_out > 0;
+        if news && let Err(error) = self.put_in_force(changes, now).await {
+            tracing::error!("list of agents of watch {}: {error}", self.setup.watch.name);
         }
+        doubt.map_or(Ok(()), |doubt| Err(doubtful(doubt, known)))
+    }
+
+    /// Of the two silences of an agent that was enrolled anew, that of the old id goes on.
+    async fn end_second_silences(&self, changes: &Changes, now: i64) -> Result<(), JournalError> {
+        let silent = |id: &str| {
+            let entity = &self.fleet.entities()[self.fleet.place(id)?];
+            let State::Silent { silence, .. } = entity.state else { return None };
+            Some((fleet::row(entity), silence.incident))
+        };
+        let second = |(old, new): &(String, Agent)| {
+            let (row, incident) = silent(old).and(silent(&new.id))?;
+            let event = words::enrolled_anew(&self.setup.watch.name, &row, old, now);
+            let incident = IncidentChange::Close(incident);
+            Some(Change { incident, event, entity: EntityChange::Remove, part_of: None })
+        };
+        let ended: Vec<Change> = changes.renamed.iter().filter_map(second).collect();
+        if ended.is_empty() { Ok(()) } else { self.recorder.record(ended).await.map(drop) }
     }
 
     async fn put_in_force(&mut self, changes: Changes, now: i64) -> Result<(), JournalError> {
@@ -130,6 +163,7 @@ impl Monitor {
         let entries: Vec<listed::Entry> = changes.agents.iter().map(entry).collect();
         let renamed: Vec<(String, String)> =
             changes.renamed.iter().map(|(old, new)| (old.clone(), new.id.clone())).collect();
+        self.end_second_silences(&changes, now).await?;
         let write = move |connection: &rusqlite::Connection| {
             for (old, new) in &renamed {
                 entities::rename(connection, &watch, old, new)?;
@@ -147,4 +181,29 @@ impl Monitor {
         self.roster.listed = changes.agents;
         self.load().await
     }
+}
+
+async fn read(source: Arc<dyn Source>, query: Query<'static>) -> Result<Vec<Listed>, SourceError> {
+    tokio::time::timeout(LONGEST, source.inventory(&query)).await.unwrap_or_else(|_| {
+        let detail = "the list of agents was not there within 15 minutes";
+        Err(SourceError::new(SourceReason::Timeout, detail))
+    })
+}
+
+/// The reading panicked.
+fn broken() -> SourceError {
+    let detail = "the list of agents could not be read, by a mistake in log-monitor: its log says more";
+    SourceError::new(SourceReason::Malformed, detail)
+}
+
+fn doubtful(Doubt { missing, log }: Doubt, known: usize) -> SourceError {
+    let log = match log {
+        0 => String::new(),
+        log => format!(", of whom {log} have logged since"),
+    };
+    let detail = format!(
+        "the list of agents lacks {missing} of {known} that were on it{log}: did its user lose rights? Nobody is taken \
+         for removed before it has been so for a day"
+    );
+    SourceError::new(SourceReason::Rights, detail)
 }

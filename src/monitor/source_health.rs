@@ -1,14 +1,37 @@
-//! One incident for a source that cannot be read, however many watches read it.
+//! One incident for a source that cannot be read, however many watches read it, and whatever they ask of
+//! it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
+use log_monitor_channels::Severity;
 use tokio::sync::Mutex;
 
+use super::finding::Flapping;
+use super::fleet::flaps::Flaps;
 use super::words;
 use crate::journal::incidents::{self, Subject};
 use crate::journal::{JournalError, events};
 use crate::record::{Change, IncidentChange, Recorder};
 use crate::source::SourceError;
+
+/// The end of an outage that comes too often is believed after so long without another, in milliseconds,
+/// and after twice as long each time more.
+const QUIET: i64 = 10 * 60_000;
+
+/// Outages of so long ago may still be part of a flapping, in milliseconds.
+const LATELY: i64 = 24 * 3_600_000;
+
+/// The only place in a source's own [`Flaps`].
+const SELF: usize = 0;
+
+/// What a watch asks of a source, which may fail at the one and not at the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Asked {
+    /// Who logged when.
+    Documents,
+    /// Who there is, and why agents are silent.
+    Beside,
+}
 
 /// What is known of every source.
 #[derive(Debug, Default)]
@@ -18,14 +41,24 @@ pub struct SourceHealth {
 
 #[derive(Debug, Default)]
 struct Known {
-    /// The watches whose last round failed.
-    failing: BTreeSet<String>,
-    /// The open incident and when it was opened, in milliseconds.
-    incident: Option<(i64, i64)>,
+    /// Whose last question failed, and how bad that is.
+    failing: BTreeMap<(String, Asked), Severity>,
+    told: Option<Told>,
+    flaps: Flaps,
+}
+
+/// The open incident.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    incident: i64,
+    /// When it was opened, in milliseconds.
+    since: i64,
+    severity: Severity,
 }
 
 impl SourceHealth {
-    /// A round of `watch` failed. Opens the source's incident unless it is open.
+    /// A question of `watch`, which has so many agents, failed. Opens the source's incident unless it is
+    /// open, and tells it once more when it is worse than was told.
     ///
     /// # Errors
     /// When it cannot be written down; the next failed round tries again.
@@ -33,71 +66,119 @@ impl SourceHealth {
         &self,
         recorder: &Recorder,
         source: &str,
-        watch: &str,
+        (watch, asked): (&str, Asked),
         error: &SourceError,
-        entities: usize,
+        agents: usize,
     ) -> Result<(), JournalError> {
         let mut sources = self.sources.lock().await;
-        forget(&mut sources, watch);
+        move_on(&mut sources, watch, asked);
         let known = known(&mut sources, recorder, source).await?;
-        known.failing.insert(watch.to_owned());
-        if known.incident.is_none() {
-            let now = events::millis(recorder.clock.now());
-            let event = words::source_down(source, error, entities, now);
-            let change = Change::event(IncidentChange::Open(Subject::Source), event);
-            let opened = recorder.record(vec![change]).await?;
-            known.incident = opened.first().copied().flatten().map(|incident| (incident, now));
+        let now = events::millis(recorder.clock.now());
+        known.flaps.seen(SELF, None, now, QUIET);
+        let flapping = Flapping::of(known.flaps.count(SELF, now, QUIET) + 1, QUIET);
+        let mut event = words::source_down(source, error, asked, agents, now);
+        let severity = event.severity;
+        known.failing.insert((watch.to_owned(), asked), severity);
+        let change = match known.told {
+            Some(told) if told.severity >= severity => return Ok(()),
+            Some(told) => IncidentChange::Worsen(told.incident),
+            None => {
+                event.detail.extend(flapping.map(|flapping| format!(" {}", flapping.of_source())));
+                IncidentChange::Open(Subject::Source)
+            }
+        };
+        let written = recorder.record(vec![Change::event(change, event)]).await?;
+        if known.told.is_none() {
+            known.flaps.fell(SELF, now, QUIET);
         }
+        let since = known.told.map_or(now, |told| told.since);
+        known.told = written.first().copied().flatten().map(|incident| Told { incident, since, severity });
         Ok(())
     }
 
-    /// A watch is gone: its failures stand in nobody's way any more.
-    pub async fn forget(&self, watch: &str) {
-        forget(&mut *self.sources.lock().await, watch);
-    }
-
-    /// Forgets everything: the journal knows what is open. For a reload, which may take sources away.
-    pub async fn reset(&self) {
-        self.sources.lock().await.clear();
-    }
-
-    /// A round of `watch` was good. Closes the source's incident when no other watch fails on it.
+    /// A question of `watch` was answered. Closes the source's incident when nothing fails any more that
+    /// is as bad as what was told.
     ///
     /// # Errors
     /// When it cannot be written down; the next good round tries again.
-    pub async fn good(&self, recorder: &Recorder, source: &str, watch: &str) -> Result<(), JournalError> {
+    pub async fn good(
+        &self,
+        recorder: &Recorder,
+        source: &str,
+        (watch, asked): (&str, Asked),
+    ) -> Result<(), JournalError> {
         let mut sources = self.sources.lock().await;
-        forget(&mut sources, watch);
+        move_on(&mut sources, watch, asked);
         let known = known(&mut sources, recorder, source).await?;
-        if let (true, Some((incident, since))) = (known.failing.is_empty(), known.incident) {
-            let event = words::source_up(source, Some(since), events::millis(recorder.clock.now()));
-            recorder.record(vec![Change::event(IncidentChange::Close(incident), event)]).await?;
-            known.incident = None;
+        known.failing.remove(&(watch.to_owned(), asked));
+        let Some(told) = known.told else { return Ok(()) };
+        let now = events::millis(recorder.clock.now());
+        if known.failing.values().any(|severity| *severity >= told.severity) || known.is_doubted(now) {
+            return Ok(());
         }
+        let event = words::source_up(source, Some(told.since), now);
+        recorder.record(vec![Change::event(IncidentChange::Close(told.incident), event)]).await?;
+        known.flaps.recovered(SELF);
+        known.told = None;
         Ok(())
+    }
+
+    /// A watch is gone, or asks `documents` and `beside` only from now on: what failed elsewhere stands in
+    /// nobody's way any more.
+    pub async fn keep(&self, watch: &str, documents: Option<&str>, beside: &[&str]) {
+        for (source, known) in &mut *self.sources.lock().await {
+            known.failing.retain(|(of, asked), _| {
+                of != watch
+                    || match asked {
+                        Asked::Documents => documents == Some(source),
+                        Asked::Beside => beside.contains(&source.as_str()),
+                    }
+            });
+        }
+    }
+
+    /// Forgets the other sources: their incidents are closed.
+    pub async fn keep_sources(&self, configured: impl Fn(&str) -> bool) {
+        self.sources.lock().await.retain(|source, _| configured(source));
     }
 }
 
-/// Before a round's result counts, the one before does not any more; it may be of another source.
-fn forget(sources: &mut HashMap<String, Known>, watch: &str) {
-    sources.values_mut().for_each(|known| {
-        known.failing.remove(watch);
-    });
+impl Known {
+    /// Notes that it answers at `now`, in milliseconds; whether that is not believed to last yet.
+    fn is_doubted(&mut self, now: i64) -> bool {
+        self.flaps.seen(SELF, Some(now), now, QUIET);
+        self.flaps.holds(SELF, now, now, QUIET)
+    }
 }
 
-/// A source's state; the journal says whether an earlier run left an incident open.
+/// A watch reads documents of one source only: before its round counts, the one before does not any more,
+/// which may have been of another.
+fn move_on(sources: &mut HashMap<String, Known>, watch: &str, asked: Asked) {
+    if asked == Asked::Documents {
+        let key = (watch.to_owned(), asked);
+        for known in sources.values_mut() {
+            known.failing.remove(&key);
+        }
+    }
+}
+
+/// A source's state; the journal says what an earlier run left.
 async fn known<'a>(
     sources: &'a mut HashMap<String, Known>,
     recorder: &Recorder,
     source: &str,
 ) -> Result<&'a mut Known, JournalError> {
     if !sources.contains_key(source) {
-        let name = source.to_owned();
-        let incident = recorder
-            .journal
-            .write(move |connection| incidents::open_since(connection, Subject::Source, &name))
-            .await?;
-        sources.insert(source.to_owned(), Known { failing: BTreeSet::new(), incident });
+        let (name, lately) = (source.to_owned(), events::millis(recorder.clock.now()) - LATELY);
+        let read = move |connection: &_| incidents::of_source_since(connection, &name, lately);
+        let mut known = Known::default();
+        for row in recorder.journal.write(read).await? {
+            known.flaps.fell(SELF, row.opened, QUIET);
+            let severity = Severity::from_name(&row.severity).unwrap_or_default();
+            let open = row.closed.is_none();
+            known.told = open.then_some(Told { incident: row.id, since: row.opened, severity });
+        }
+        sources.insert(source.to_owned(), known);
     }
     Ok(sources.entry(source.to_owned()).or_default())
 }

@@ -6,6 +6,7 @@ mod discovery;
 mod findings;
 mod hours;
 mod pace;
+mod sources;
 mod stalls;
 
 use std::collections::BTreeMap;
@@ -98,8 +99,19 @@ impl Source for Index {
         Ok(self.within(query).into_iter().map(volume).collect())
     }
 
-    async fn last_words(&self, _: &str, _: DateTime<Utc>, _: usize) -> Result<Vec<Word>, SourceError> {
-        Ok(self.words.lock().unwrap().clone())
+    async fn last_words(
+        &self,
+        _: &str,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+        count: usize,
+    ) -> Result<Vec<Word>, SourceError> {
+        let window = from.timestamp_millis()..=until.timestamp_millis();
+        let mut words = self.words.lock().unwrap().clone();
+        words.retain(|word| window.contains(&word.at));
+        words.sort_by_key(|word| std::cmp::Reverse(word.at));
+        words.truncate(count);
+        Ok(words)
     }
 
     async fn history(&self, query: &Query<'_>, _: i64) -> Result<Vec<Heard>, SourceError> {

@@ -100,13 +100,15 @@ pub trait Source: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
-    /// The last documents of one entity at or before `until`, the newest first, at most `count`.
+    /// The last documents of one entity from `from` to `until`, both inclusive, the newest first, at most
+    /// `count`.
     ///
     /// # Errors
     /// As [`newest`](Self::newest).
     async fn last_words(
         &self,
         _key: &str,
+        _from: DateTime<Utc>,
         _until: DateTime<Utc>,
         _count: usize,
     ) -> Result<Vec<Word>, SourceError> {

@@ -27,6 +27,12 @@ pub trait SourceKind: 'static {
         Vec::new()
     }
 
+    /// Whether the keys of its entities are ids of agents, as every source of agents knows them. Pure.
+    #[must_use]
+    fn names_agents(_config: &Self::Config) -> bool {
+        true
+    }
+
     /// Builds the source. Opens no connection and spawns nothing.
     ///
     /// # Errors
@@ -141,6 +147,9 @@ pub trait Decoded: Send {
     /// What [`SourceKind::validate`] finds.
     fn validate(&self) -> Vec<Problem>;
 
+    /// What [`SourceKind::names_agents`] says.
+    fn names_agents(&self) -> bool;
+
     /// What [`SourceKind::build`] makes.
     ///
     /// # Errors
@@ -153,6 +162,10 @@ struct Config<K: SourceKind>(K::Config);
 impl<K: SourceKind> Decoded for Config<K> {
     fn validate(&self) -> Vec<Problem> {
         K::validate(&self.0)
+    }
+
+    fn names_agents(&self) -> bool {
+        K::names_agents(&self.0)
     }
 
     fn build(self: Box<Self>, context: &SourceContext) -> Result<Box<dyn Source>, BuildError> {

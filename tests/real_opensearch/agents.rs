@@ -122,7 +122,7 @@ pub async fn last_words(server: &Server) {
     server.index(&ordinary).await;
     server.add(INDEX, [stopped, bare].into_iter()).await;
     let source = server.reader("");
-    let words = source.last_words("001", ago(1), 10).await.unwrap();
+    let words = source.last_words("001", ago(60), ago(1), 10).await.unwrap();
     let said: Vec<_> = words.iter().map(|word| (word.at, word.rule.as_str(), word.level)).collect();
     let expected = [(2, "506", 3), (3, "", 0), (5, "5501", 3)];
     assert_eq!(said, expected.map(|(minutes, rule, level)| (ago(minutes).timestamp_millis(), rule, level)));
@@ -131,13 +131,15 @@ pub async fn last_words(server: &Server) {
         ("Wazuh agent stopped.", "wazuh".into())
     );
     assert_eq!(words[2].groups, ["pam", "syslog"]);
-    assert_eq!(source.last_words("001", now(), 1).await.unwrap()[0].at, now().timestamp_millis());
-    assert_eq!(source.last_words("009\"}", now(), 9).await, Ok(Vec::new()));
+    let since = source.last_words("001", ago(4), ago(1), 10).await.unwrap();
+    assert_eq!(since, words[..2], "and none from before");
+    assert_eq!(source.last_words("001", ago(60), now(), 1).await.unwrap()[0].at, now().timestamp_millis());
+    assert_eq!(source.last_words("009\"}", ago(60), now(), 9).await, Ok(Vec::new()));
     let files = server.reader("entity_field = ['agent.id', 'location']");
-    assert_eq!(files.last_words("001|wazuh-monitord", now(), 9).await.unwrap(), words[..1]);
-    assert_eq!(files.last_words("001", now(), 9).await, Ok(Vec::new()), "it is the key of nobody");
+    assert_eq!(files.last_words("001|wazuh-monitord", ago(60), now(), 9).await.unwrap(), words[..1]);
+    assert_eq!(files.last_words("001", ago(60), now(), 9).await, Ok(Vec::new()), "it is the key of nobody");
     assert_eq!(
-        server.reader("index = 'none-*'").last_words("001", now(), 9).await.unwrap_err().reason,
+        server.reader("index = 'none-*'").last_words("001", ago(60), now(), 9).await.unwrap_err().reason,
         SourceReason::NoIndex
     );
 }
@@ -172,7 +174,7 @@ pub async fn wazuh_5(server: &Server) {
         (facts(&listed[0]), listed[0].groups.join(",")),
         (("001", "agent-001", Some("node01")), "prod".into())
     );
-    assert_eq!(source.last_words("001", now(), 9).await.unwrap().len(), 2);
+    assert_eq!(source.last_words("001", ago(60), now(), 9).await.unwrap().len(), 2);
     assert_eq!(source.volumes(&everybody).await.unwrap()[0].count, 2);
     server.add(METRICS, ["001", "002", "003"].into_iter().map(|id| document(id, ago(9)))).await;
     let lists = server.reader(&format!("format = 'wazuh5'\ninventory_index = '{METRICS}'"));

@@ -195,9 +195,10 @@ async fn compare(real: &dyn Source, simulated: &dyn Source, entities: Entities<'
     assert_eq!(simulated.history(&query, 45_000).await, real.history(&query, 45_000).await);
     assert_eq!(simulated.inventory(&query).await, real.inventory(&query).await);
     let key = &newest.newest[0].key;
-    let words = real.last_words(key, query.to, 5).await.unwrap();
+    let earlier = query.to - TimeDelta::hours(1);
+    let words = real.last_words(key, earlier, query.to, 5).await.unwrap();
     assert_eq!(words.len(), 5);
-    assert_eq!(simulated.last_words(key, query.to, 5).await.unwrap(), words);
+    assert_eq!(simulated.last_words(key, earlier, query.to, 5).await.unwrap(), words);
 }
 
 /// Documents of a dozen agents around the window, some of them by the manager.

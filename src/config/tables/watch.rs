@@ -65,7 +65,8 @@ pub struct Watch {
 #[derive(Debug, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Discover {
-    /// The source that lists them: one of connections, if there is one, else that of documents.
+    /// The source that lists them: one of connections, if there is one and `entity_field` names the ids of
+    /// agents, else that of documents.
     #[schemars(with = "Option<String>")]
     pub source: Option<Spanned<String>>,
     /// Which of them; one of the list is enough. All, if there is none.

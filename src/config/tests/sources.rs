@@ -180,6 +180,41 @@ fn maintenance_is_read_and_each_mistake_in_it_is_told() {
 }
 
 #[test]
+fn a_time_zone_or_holidays_without_windows_are_a_warning_at_their_place() {
+    let tables = TABLES.replace("API_PASSWORD", "CARGO_PKG_NAME");
+    let class = "[[watches.default.classes]]\nmatch = { name = \"web-*\" }\ntime_zone = \"Europe/Rome\"\n\
+                 holidays_file = \"@/agents.csv\"\n";
+    let place = Place::new().toml(&format!("{tables}{class}"));
+    let told = place.lines(&place.load_with(&default_channels(), &default_sources()));
+    for (at, key) in [("m.toml:13:13", "time_zone"), ("m.toml:14:17", "holidays_file")] {
+        let warning = format!("warning: {at}: `{key}` changes nothing without `windows`");
+        assert!(told.iter().any(|line| line.starts_with(&warning)), "{told:#?}");
+    }
+}
+
+#[test]
+fn rules_of_suspicion_are_read_and_each_mistake_in_them_is_told() {
+    let of = |keys: &str| format!("[watches.default.suspicion]\n{keys}");
+    let good = "rules = [\"1000*\"]\ngroups = []\nlevel = 0\nwithin = \"1h\"\nseverity = \"critical\"";
+    assert!(sources(&of(good)).is_ok());
+    for (bad, place, said) in [
+        ("severity = \"hgh\"", "12:12", "hgh"),
+        ("level = 17", "12:9", "up to 16"),
+        ("level = \"high\"", "12:9", "level"),
+        ("rules = \"505\"", "12:9", "rules"),
+        ("within = \"0s\"", "12:10", "within"),
+        ("groups = [\"a\"]\nrule = [\"505\"]", "13:1", "unknown key `rule`"),
+    ] {
+        let errors = sources(&of(bad)).unwrap_err();
+        assert_eq!(errors.len(), 1, "{bad}: {errors:?}");
+        assert!(
+            errors[0].contains(&format!("m.toml:{place}")) && errors[0].contains(said),
+            "{bad}: {errors:?}"
+        );
+    }
+}
+
+#[test]
 fn dependencies_are_read_and_a_number_that_means_nothing_is_told() {
     let of = |need: &str| {
         format!(
@@ -198,7 +233,7 @@ fn dependencies_are_read_and_a_number_that_means_nothing_is_told() {
 fn a_watch_may_discover_its_agents_instead_of_naming_them() {
     let tables =
         TABLES.replace("API_PASSWORD", "CARGO_PKG_NAME").replace("agent_file = \"@/agents.csv\"\n", "");
-    let load = |line: &str| {
+    let load_of = |tables: &str, line: &str| {
         let place = Place::new().toml(&format!("{tables}{line}\n"));
         let loaded = place.load_with(&default_channels(), &default_sources());
         let lister = loaded.settings.as_ref().map(|settings| {
@@ -206,8 +241,20 @@ fn a_watch_may_discover_its_agents_instead_of_naming_them() {
         });
         lister.ok_or_else(|| place.lines(&loaded).join("\n"))
     };
+    let load = |line: &str| load_of(&tables, line);
     assert_eq!(load("discover = {}"), Ok("api".to_owned()), "a list of agents, not of who logs");
     assert_eq!(load("source = \"wazuh\"\ndiscover = {}"), Ok("wazuh".to_owned()));
+    let hosts = "[sources.wazuh]\nentity_field = \"predecoder.hostname\"\n";
+    let of_hosts = tables.replacen("[sources.wazuh]\n", hosts, 1);
+    assert_ne!(of_hosts, tables);
+    let load_hosts = |line: &str| load_of(&of_hosts, line);
+    assert_eq!(load_hosts("discover = {}"), Ok("wazuh".to_owned()), "the API knows no hosts");
+    let errors = load_hosts("discover = { source = \"api\" }").unwrap_err();
+    assert!(
+        errors.contains("`api` knows agents by their ids, and `entity_field` of `wazuh` names others"),
+        "{errors}"
+    );
+    assert!(errors.starts_with("error: m.toml:11:23: "), "{errors}");
     let errors = load("").unwrap_err();
     assert!(errors.contains("missing key `agent_file` in `watches.default`"), "{errors}");
     let errors = load("discover = { source = \"apo\", exclude = [{ grup = \"x\" }] }").unwrap_err();

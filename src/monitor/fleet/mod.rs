@@ -558,7 +558,11 @@ fn due(entity: &Entity, policies: &[Policy], now: i64) -> i64 {
         (None, State::Silent { .. }) => i64::MIN,
         (None, State::New | State::Fresh) => policy.due(now, 0),
     };
-    due.max(entity.watched_from)
+    match entity.state {
+        // More time does not end a silence: its logs do.
+        State::Silent { .. } => due,
+        State::New | State::Fresh => due.max(entity.watched_from),
+    }
 }
 
 #[cfg(test)]

@@ -51,12 +51,20 @@ impl Source for Manager {
 }
 
 async fn world(ids: &[&str]) -> (World, Arc<Manager>) {
-    let mut world = World::new(ids).await;
     let manager = Arc::new(Manager::default());
-    let beside: Vec<(String, Arc<dyn Source>)> = vec![("api".to_owned(), manager.clone())];
-    let setup = Setup { watch: default_watch(ids), source: world.index.clone(), beside, lister: None };
+    (beside(default_watch(ids), &[&manager]).await, manager)
+}
+
+async fn beside(watch: Watch, managers: &[&Arc<Manager>]) -> World {
+    let mut world = World::new(&[]).await;
+    let named = |(n, manager): (usize, &&Arc<Manager>)| {
+        let source: Arc<dyn Source> = (*manager).clone();
+        (["api", "other"][n].to_owned(), source)
+    };
+    let beside = managers.iter().enumerate().map(named).collect();
+    let setup = Setup { watch, source: world.index.clone(), beside, lister: None };
     world.monitor.replace(setup).await.unwrap();
-    (world, manager)
+    world
 }
 
 fn of<'a>(events: &'a [Event], id: &str) -> &'a Event {
@@ -106,6 +114,46 @@ async fn the_managers_counters_tell_whether_the_agent_or_the_way_behind_it_broke
     let said = "its manager received 90 events of the last 5 min, but the indexer has none of them";
     assert!(silent.detail.contains(said), "{}", silent.detail);
     assert_eq!(*manager.looks.lock().unwrap(), 2, "asked on suspicion, and not about others");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_agent_sent_while_it_still_logged_is_not_held_against_the_way() {
+    let manager = Arc::new(Manager::default());
+    let short = Watch {
+        interval: Duration::from_secs(180),
+        grace: Duration::from_secs(60),
+        ..default_watch(&["001", "002"])
+    };
+    let mut world = beside(short, &[&manager]).await;
+    let counted = |received| Counted { received, logs: None };
+    *manager.counted.lock().unwrap() = vec![counted(100)];
+    world.minutes(60, &["001", "002"]).await;
+    assert_eq!(*manager.looks.lock().unwrap(), 0, "nobody is late");
+    let later = world.now() + TimeDelta::minutes(4);
+    manager.links.lock().unwrap().insert("001".to_owned(), (Link::Connected, Some(later.timestamp_millis())));
+    *manager.counted.lock().unwrap() = vec![counted(491); 2];
+    world.minutes(5, &["002"]).await;
+    let silent = of(&world.events().await, "001").detail.clone();
+    assert!(silent.contains("its manager has received nothing but keepalives for 1 min"), "{silent}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_servers_the_one_counts_that_says_more() {
+    for swapped in [false, true] {
+        let (one, two) = (Arc::new(Manager::default()), Arc::new(Manager::default()));
+        let managers = if swapped { [&two, &one] } else { [&one, &two] };
+        let mut world = beside(default_watch(&["001", "002", "003"]), &managers).await;
+        world.minutes(5, &["001", "002", "003"]).await;
+        let gone = Some(world.now().timestamp_millis());
+        one.links.lock().unwrap().insert("001".to_owned(), (Link::Lost, gone));
+        two.links.lock().unwrap().insert("001".to_owned(), (Link::NotEnrolled, None));
+        world.minutes(17, &["002", "003"]).await;
+        assert_eq!(of(&world.events().await, "001").cause, "disconnected", "the other knows no such agent");
+        one.links.lock().unwrap().insert("002".to_owned(), (Link::Lost, gone));
+        *two.broken.lock().unwrap() = Some(SourceReason::Network);
+        world.minutes(17, &["003"]).await;
+        assert_eq!(of(&world.events().await, "002").cause, "disconnected", "the other does not answer");
+    }
 }
 
 #[tokio::test(start_paused = true)]

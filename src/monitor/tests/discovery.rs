@@ -4,33 +4,35 @@ use super::*;
 use crate::config::Discover;
 use crate::source::Listed;
 
-/// A source that lists agents, and may be told to fail.
+/// A source that lists agents, and may be told to fail or to take its time.
 #[derive(Default)]
-struct Lists {
-    agents: Mutex<Vec<(String, String)>>,
-    broken: Mutex<bool>,
+pub struct Lists {
+    agents: Mutex<Vec<Listed>>,
+    pub broken: Mutex<bool>,
+    takes: Mutex<Duration>,
 }
 
 impl Lists {
-    fn set(&self, agents: &[(&str, &str)]) {
-        let owned = agents.iter().map(|(id, name)| ((*id).to_owned(), (*name).to_owned()));
-        *self.agents.lock().unwrap() = owned.collect();
+    pub fn set(&self, agents: &[(&str, &str)]) {
+        let listed = agents.iter().map(|(id, name)| Listed {
+            key: (*id).into(),
+            name: (*name).into(),
+            groups: vec!["default".into()],
+            ..Listed::default()
+        });
+        *self.agents.lock().unwrap() = listed.collect();
     }
 }
 
 #[async_trait::async_trait]
 impl Source for Lists {
     async fn inventory(&self, _: &Query<'_>) -> Result<Vec<Listed>, SourceError> {
+        let takes = *self.takes.lock().unwrap();
+        tokio::time::sleep(takes).await;
         if *self.broken.lock().unwrap() {
             return Err(SourceError::new(SourceReason::Network, "cannot be reached."));
         }
-        let listed = |(id, name): &(String, String)| Listed {
-            key: id.into(),
-            name: name.into(),
-            groups: vec!["default".into()],
-            ..Listed::default()
-        };
-        Ok(self.agents.lock().unwrap().iter().map(listed).collect())
+        Ok(self.agents.lock().unwrap().clone())
     }
 
     fn lists_all(&self) -> bool {
@@ -48,7 +50,7 @@ async fn world(list: &Arc<Lists>) -> World {
     world
 }
 
-fn setup(world: &World, list: &Arc<Lists>) -> Setup {
+pub fn setup(world: &World, list: &Arc<Lists>) -> Setup {
     let discover = Discover {
         source: "api".to_owned(),
         include: Vec::new(),
@@ -99,6 +101,17 @@ async fn a_removal_is_told_once_and_an_agent_that_is_enrolled_anew_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_removed_is_not_silent() {
+    let list = Arc::new(Lists::default());
+    list.set(&[("001", "web-01"), ("002", "web-02")]);
+    let mut world = world(&list).await;
+    world.minutes(25, &["001", "002"]).await;
+    list.set(&[("001", "web-01")]);
+    world.minutes(60, &["001"]).await;
+    assert_eq!(world.story().await, ["inventory_changed default"], "the list is ten minutes old at most");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_list_that_cannot_be_read_changes_nothing_and_a_restart_remembers_it() {
     let list = Arc::new(Lists::default());
     let agents: Vec<(String, String)> = (1..=10).map(|n| (format!("{n:03}"), format!("h{n}"))).collect();
@@ -120,4 +133,152 @@ async fn a_list_that_cannot_be_read_changes_nothing_and_a_restart_remembers_it()
     assert_eq!(again.story().await, told);
     let last = again.events().await.pop().unwrap();
     assert!(last.cause == "rights" && last.detail.contains("lacks 5 of 10"), "{last:?}");
+}
+
+fn with_rules(setup: &Setup, change: impl Fn(&mut Discover)) -> Setup {
+    let mut setup = setup.clone();
+    change(setup.watch.discover.as_mut().unwrap());
+    setup
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_excluded_by_a_reload_is_let_go_at_once_and_that_is_no_loss_of_rights() {
+    let list = Arc::new(Lists::default());
+    list.set(&[
+        ("001", "web-01"),
+        ("002", "lab-01"),
+        ("003", "lab-02"),
+        ("004", "lab-03"),
+        ("005", "lab-04"),
+        ("006", "lab-05"),
+    ]);
+    let mut world = world(&list).await;
+    world.minutes(20, &["001", "002", "003", "004", "005", "006"]).await;
+    world.minutes(17, &["001", "003", "004", "005", "006"]).await;
+    assert_eq!(world.story().await, ["agent_silent 002"]);
+    *list.broken.lock().unwrap() = true;
+    let rules = |rules: &mut Discover| rules.exclude = vec![Matcher::new([("name", vec!["lab-*"])])];
+    world.monitor.replace(with_rules(&setup(&world, &list), rules)).await.unwrap();
+    assert_eq!(world.monitor.fleet.entities().len(), 1, "also while the list cannot be read");
+    *list.broken.lock().unwrap() = false;
+    world.minutes(60, &["001"]).await;
+    assert_eq!(world.story().await, ["agent_silent 002", "agent_unwatched 002"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_watched_is_chosen_by_name_label_group_and_node_either_way() {
+    let ids = async |change: &dyn Fn(&mut Discover)| {
+        let list = Arc::new(Lists::default());
+        list.set(&[("001", "web-01"), ("002", "fw-01"), ("003", "fw-02")]);
+        list.agents.lock().unwrap()[2].node = Some("node02".into());
+        list.agents.lock().unwrap()[1].groups.push("edge".into());
+        let mut world = World::new(&[]).await;
+        world.monitor.replace(with_rules(&setup(&world, &list), change)).await.unwrap();
+        world.minute(&[]).await;
+        world.monitor.fleet.entities().iter().map(|entity| entity.key.to_string()).collect::<Vec<_>>()
+    };
+    let one = |key: &'static str, glob: &'static str| vec![Matcher::new([(key, vec![glob])])];
+    for (key, glob, in_it, others) in [
+        ("name", "fw-*", vec!["002", "003"], vec!["001"]),
+        ("label", "web-01", vec!["001"], vec!["002", "003"]),
+        ("group", "edge", vec!["002"], vec!["001", "003"]),
+        ("node", "node0?", vec!["003"], vec!["001", "002"]),
+        ("id", "00[12]", vec![], vec!["001", "002", "003"]),
+    ] {
+        assert_eq!(ids(&|rules| rules.include = one(key, glob)).await, in_it, "{key}");
+        assert_eq!(ids(&|rules| rules.exclude = one(key, glob)).await, others, "{key}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_takes_its_time_holds_no_verdict_up_and_one_that_never_comes_is_told() {
+    let list = Arc::new(Lists::default());
+    list.set(&[("001", "web-01"), ("002", "web-02")]);
+    let mut world = world(&list).await;
+    world.minutes(5, &["001", "002"]).await;
+    *list.takes.lock().unwrap() = Duration::from_secs(600);
+    list.set(&[("001", "web-01"), ("002", "web-02"), ("003", "new")]);
+    let World { monitor, recorder, index, clock } = world;
+    let (_setup, setups) = watch::channel(monitor.setup.clone());
+    let (_stop, stopped) = watch::channel(false);
+    let monitor_task = tokio::spawn(monitor.run(setups, stopped));
+    let mut bus = recorder.bus.hints();
+    let begin = clock.now();
+    let feed = tokio::spawn(async move {
+        loop {
+            index.log("001", clock.now());
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
+    });
+    let told = bus.recv().await.unwrap();
+    assert_eq!((told.kind, told.entity.as_ref().unwrap().id.as_str()), (EventKind::AgentSilent, "002"));
+    assert!(told.at - begin <= TimeDelta::seconds(16 * 60 + 2), "{}", told.at - begin);
+    let new = recorder.journal.write(|connection| crate::journal::listed::of_watch(connection, "default"));
+    assert_eq!(new.await.unwrap().len(), 3, "and it was taken up when it was there");
+    *list.takes.lock().unwrap() = Duration::MAX;
+    let mut told = bus.recv().await.unwrap();
+    while told.kind != EventKind::SourceDown {
+        told = bus.recv().await.unwrap();
+    }
+    assert_eq!((told.scope.as_str(), told.cause.as_str()), ("api", "timeout"));
+    feed.abort();
+    monitor_task.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_any_list_it_is_said_that_nobody_is_watched() {
+    let list = Arc::new(Lists::default());
+    *list.broken.lock().unwrap() = true;
+    let mut world = world(&list).await;
+    world.minutes(30, &[]).await;
+    let told = world.events().await;
+    assert_eq!((told.len(), told[0].severity), (1, log_monitor_channels::Severity::High));
+    assert!(told[0].detail.contains("nobody is watched"), "{}", told[0].detail);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_is_silent_under_its_old_id_and_its_new_one_is_one_silence() {
+    let list = Arc::new(Lists::default());
+    list.set(&[("001", "web-01"), ("003", "web-03")]);
+    let mut world = world(&list).await;
+    world.minutes(20, &["001", "003"]).await;
+    list.set(&[("001", "web-01"), ("003", "web-03"), ("009", "web-03")]);
+    world.minutes(30, &["001"]).await;
+    world.minute(&["001", "009"]).await;
+    world.minutes(80, &["001"]).await;
+    list.set(&[("001", "web-01"), ("009", "web-03")]);
+    world.minutes(40, &["001"]).await;
+    let told = [
+        "inventory_changed default",
+        "agent_silent 003",
+        "agent_silent 009",
+        "agent_unwatched 009",
+        "inventory_changed default",
+    ];
+    assert_eq!(world.story().await, told);
+    world.minutes(2, &["001", "009"]).await;
+    let (first, back) = (world.events().await.remove(1), world.events().await.pop().unwrap());
+    assert_eq!((back.kind, back.incident), (EventKind::AgentRecovered, first.incident), "the first goes on");
+    let open =
+        world.recorder.journal.write(|connection| crate::journal::incidents::list(connection, false, 9));
+    assert_eq!(open.await.unwrap(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_doubt_is_over_after_a_day_whatever_is_read_again_meanwhile() {
+    let list = Arc::new(Lists::default());
+    let agents: Vec<(String, String)> = (1..=10).map(|n| (format!("{n:03}"), format!("h{n}"))).collect();
+    let named: Vec<(&str, &str)> = agents.iter().map(|(id, name)| (id.as_str(), name.as_str())).collect();
+    list.set(&named);
+    let mut world = world(&list).await;
+    let ids: Vec<&str> = named.iter().map(|(id, _)| *id).collect();
+    world.minutes(20, &ids).await;
+    list.set(&named[..5]);
+    for _ in 0..25 {
+        world.minutes(60, &ids[..5]).await;
+        world.monitor.replace(setup(&world, &list)).await.unwrap();
+    }
+    let told = world.story().await;
+    assert!(told.contains(&"source_up api".to_owned()), "{told:?}");
+    assert_eq!(world.monitor.fleet.entities().len(), 5);
 }

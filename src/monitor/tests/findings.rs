@@ -81,26 +81,71 @@ async fn fewer_logs_than_expected_are_told_although_some_come() {
     assert!(few.detail.starts_with("It has only 8 logs of the last 15 min; at least 10"), "{}", few.detail);
     world.minutes(15, &ids).await;
     assert_eq!(world.story().await, ["agent_silent 001", "agent_recovered 001"]);
+    let enough = world.events().await.pop().unwrap();
+    assert_eq!(
+        (enough.cause.as_str(), enough.detail.as_str()),
+        ("volume_too_low", "It logs as much as it should again.")
+    );
     world.minutes(17, &["002"]).await;
     assert_eq!(world.story().await.len(), 3, "one message, for too few as for none at all");
 }
 
+/// A document of an agent, so many seconds before `now`.
+fn word(now: DateTime<Utc>, seconds: i64, rule: &str, level: u8, group: &str) -> Word {
+    Word {
+        at: now.timestamp_millis() - seconds * 1000,
+        rule: rule.into(),
+        level,
+        groups: vec!["windows".into(), group.into()],
+        description: format!("what {rule} says"),
+    }
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_log_that_was_cleared_just_before_makes_a_silence_severe() {
+async fn a_log_that_was_cleared_just_before_makes_a_silence_severe_whatever_came_after_it() {
     let mut world = World::new(&["001", "002"]).await;
     world.minutes(20, &["001", "002"]).await;
-    let word = Word {
-        at: world.now().timestamp_millis() - 5_000,
-        rule: "63103".into(),
-        level: 5,
-        groups: vec!["windows".into(), "log_clearing_auditlog".into()],
-        description: "The audit log was cleared".into(),
-    };
-    world.index.words.lock().unwrap().push(word);
+    let now = world.now();
+    world.index.words.lock().unwrap().push(word(now, 500, "63103", 5, "log_clearing_auditlog"));
+    let noise = (0..90).map(|n| word(now, 5 * n, "60106", 3, "authentication_success"));
+    world.index.words.lock().unwrap().extend(noise);
     world.minutes(17, &["002"]).await;
     let silent = world.events().await.pop().unwrap();
     assert_eq!(silent.severity, log_monitor_channels::Severity::High);
-    assert!(silent.detail.contains("rule 63103 (level 5): The audit log was cleared"), "{}", silent.detail);
+    assert!(silent.detail.contains("rule 63103 (level 5): what 63103 says."), "{}", silent.detail);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_suspicious_is_as_the_watch_says() {
+    let mut world = World::new(&["001", "002"]).await;
+    let suspicion = crate::config::Suspicion {
+        rules: vec![wildmatch::WildMatch::new("1000*")],
+        groups: Vec::new(),
+        level: 0,
+        within: Duration::from_secs(60),
+        severity: log_monitor_channels::Severity::Critical,
+    };
+    let watched = Watch { suspicion, ..default_watch(&["001", "002"]) };
+    let setup = Setup { watch: watched, source: world.index.clone(), beside: Vec::new(), lister: None };
+    world.monitor.replace(setup).await.unwrap();
+    world.minutes(20, &["001", "002"]).await;
+    let now = world.now();
+    world
+        .index
+        .words
+        .lock()
+        .unwrap()
+        .extend([word(now, 30, "63103", 15, "log_clearing_auditlog"), word(now, 61, "100044", 3, "local")]);
+    world.minutes(17, &["002"]).await;
+    let silent = world.events().await.pop().unwrap();
+    assert_eq!(silent.severity, log_monitor_channels::Severity::Medium, "too early, or not named");
+    world.minutes(3, &["001", "002"]).await;
+    let now = world.now();
+    world.index.words.lock().unwrap().push(word(now, 59, "100044", 3, "local"));
+    world.minutes(17, &["002"]).await;
+    let silent = world.events().await.pop().unwrap();
+    assert_eq!(silent.severity, log_monitor_channels::Severity::Critical);
+    assert!(silent.detail.contains("rule 100044") && !silent.detail.contains("63103"), "{}", silent.detail);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@ use chrono_tz::Tz;
 use super::*;
 use crate::config::calendar::{Calendar, Pause, When, Window};
 use crate::config::model::Maintenance;
+use crate::journal::quiet;
 
 /// Office hours in UTC; the test begins on a Thursday at midnight.
 async fn office(ids: &[&str]) -> World {
@@ -83,6 +84,43 @@ async fn maintenance_stops_the_clock_and_an_end_within_it_is_still_told() {
     assert_eq!(world.story().await, told, "03:04: fourteen minutes that count");
     world.minutes(3, &[]).await;
     assert_eq!(world.story().await, ["agent_silent 001", "agent_recovered 001", "agent_silent 002"]);
+    let after = world.events().await.pop().unwrap().detail;
+    let named = "Maintenance of all agents ended at 2026-01-01 03:00:00 UTC.";
+    assert!(after.ends_with(named), "{after}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_journal_knows_when_nothing_is_to_be_said_of_a_silence() {
+    let ids = ["001", "002"];
+    let mut watched = default_watch(&ids);
+    let local = |text: &str| chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").unwrap();
+    let when = When::Once(local("2026-01-01 01:00"), local("2026-01-01 03:00"));
+    let matcher = Matcher::new([("id", vec!["001"])]);
+    watched.maintenance = vec![Maintenance { matcher, pauses: vec![Pause { zone: Tz::UTC, when }] }];
+    let mut world = World::new(&ids).await;
+    let setup = Setup { watch: watched, source: world.index.clone(), beside: Vec::new(), lister: None };
+    world.monitor.replace(setup.clone()).await.unwrap();
+    world.minutes(10, &ids).await;
+    world.minutes(17, &[]).await;
+    assert_eq!(world.story().await, ["agent_silent 001", "agent_silent 002"]);
+    let known = async |world: &World| {
+        let read = |connection: &_| Ok([quiet::of(connection, 1)?, quiet::of(connection, 2)?]);
+        world
+            .recorder
+            .journal
+            .write(read)
+            .await
+            .unwrap()
+            .map(|quiet| quiet.map(|quiet| (quiet.from, quiet.until)))
+    };
+    let hour = |hour| (start() + TimeDelta::hours(hour)).timestamp_millis();
+    assert_eq!(known(&world).await, [Some((hour(1), hour(3))), None], "before it begins");
+    world.minutes(180, &[]).await;
+    assert_eq!(known(&world).await[0], Some((hour(1), hour(3))), "and a while after it");
+    let watch = Watch { maintenance: Vec::new(), ..setup.watch.clone() };
+    world.monitor.replace(Setup { watch, ..setup }).await.unwrap();
+    world.minute(&[]).await;
+    assert_eq!(known(&world).await, [None, None], "it was taken out");
 }
 
 #[tokio::test(start_paused = true)]

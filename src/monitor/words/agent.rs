@@ -1,5 +1,6 @@
 //! The words for the silence and the recovery of one entity. Pure.
 
+use log_monitor_channels::text::one_line;
 use log_monitor_channels::{Entity as Subject, Event, EventKind, Severity};
 
 use super::{LOOK_BACK, about, span};
@@ -7,8 +8,10 @@ use crate::config::Policy;
 use crate::config::duration::human;
 use crate::journal::entities::EntityRow;
 use crate::journal::events::time;
+use crate::monitor::cause::TOO_FEW;
 use crate::monitor::finding::{Finding, Flapping, Suspicion};
 use crate::monitor::fleet::{self, Entity};
+use crate::monitor::maintenance::Window;
 use crate::monitor::verdict::Transition;
 
 const FIRST_CHECK: &str = "Check first: is the machine up, is its Wazuh agent running and connected, \
@@ -52,7 +55,8 @@ fn silent(
     let (usual, what) = what(entity, policy, transition, finding, now);
     let suspicion = finding.suspicion.as_ref();
     let flapping = finding.flapping.map(Flapping::sentence);
-    let parts = [Some(what), flapping, suspicion.map(Suspicion::sentence)];
+    let maintenance = finding.maintenance.as_ref().map(Window::sentence);
+    let parts = [Some(what), maintenance, flapping, suspicion.map(Suspicion::sentence)];
     let severity = suspicion.map_or(policy.severity, |suspicion| policy.severity.max(suspicion.severity));
     Event {
         since: entity.last_seen.map(time),
@@ -100,12 +104,16 @@ fn what(
 
 fn recovered(watch: &str, policy: &Policy, since: Option<i64>, finding: &Finding, now: i64) -> Event {
     let blind = finding.blind.as_ref().map(|blind| format!(" {}", blind.sentence())).unwrap_or_default();
+    let (cause, again) = match finding.logged_too_little {
+        true => (TOO_FEW, "It logs as much as it should again."),
+        false => ("documents", "It logs again."),
+    };
     Event {
         since: since.map(time),
         back: finding.blind.as_ref().map(|blind| blind.to).or(finding.back).map(time),
         arrived_late: finding.blind.as_ref().map(|blind| blind.filled),
-        cause: "documents".to_owned(),
-        detail: format!("It logs again.{blind}"),
+        cause: cause.to_owned(),
+        detail: format!("{again}{blind}"),
         ..about(watch, EventKind::AgentRecovered, policy.severity, now)
     }
 }
@@ -120,5 +128,16 @@ pub fn unwatched(watch: &str, row: &EntityRow, now: i64) -> Event {
         detail: "It was taken off the agent list while it was silent, so its recovery will not be noticed."
             .to_owned(),
         ..about(watch, EventKind::AgentUnwatched, Severity::Info, now)
+    }
+}
+
+/// The event of an agent that was silent under two ids: it goes on as the silence of the `old` one.
+#[must_use]
+pub fn enrolled_anew(watch: &str, row: &EntityRow, old: &str, now: i64) -> Event {
+    let old = one_line(old, 80);
+    Event {
+        cause: "enrolled_anew".to_owned(),
+        detail: format!("It is the agent that was {old} before, whose silence goes on as one."),
+        ..unwatched(watch, row, now)
     }
 }

@@ -10,13 +10,14 @@ use log_monitor_channels::text::one_line;
 use log_monitor_channels::{Event, EventKind, Severity};
 
 use super::fleet::Fleet;
-use super::inventory::Changes;
+use super::inventory::{Changes, MOST_WHO_LOG};
+use super::source_health::Asked;
 use crate::config::Agent;
 use crate::config::duration::human;
 use crate::journal::events::time;
 use crate::source::SourceError;
 
-pub use agent::{changed, unwatched};
+pub use agent::{changed, enrolled_anew, unwatched};
 pub use pipeline::{flows_again, stalled};
 
 /// How far back the last known time of a silent entity is looked for.
@@ -25,8 +26,8 @@ pub const LOOK_BACK: Duration = Duration::from_secs(7 * 86400);
 /// How many entities are named in a list.
 const NAMED: usize = 10;
 
-/// The event of agents that left a source's list, were enrolled anew, or took another's name; `None`
-/// where there are only newcomers.
+/// The event of agents that left a source's list, were enrolled anew, took another's name, or are too many;
+/// `None` where there are only newcomers.
 #[must_use]
 pub fn inventory_changed(watch: &str, changes: &Changes, now: i64) -> Option<Event> {
     let mut parts = Vec::new();
@@ -44,6 +45,13 @@ pub fn inventory_changed(watch: &str, changes: &Changes, now: i64) -> Option<Eve
         let pair = |(new, other): &(Agent, String)| format!("{} (as {other})", agent_name(new));
         let who = listing(changes.twins.iter().map(pair));
         parts.push(format!("Has the name of another agent: {who}. Was a machine cloned or enrolled twice?"));
+    }
+    if changes.left_out > 0 {
+        parts.push(format!(
+            "More than {MOST_WHO_LOG} log: {} of them are not watched. Check first: does `entity_field` name what tells \
+             agents apart, and does somebody invent names?",
+            changes.left_out
+        ));
     }
     (!parts.is_empty()).then(|| Event {
         cause: "list_changed".to_owned(),
@@ -89,22 +97,30 @@ pub fn names(fleet: &Fleet, places: &[usize]) -> String {
     listing(places.iter().map(name))
 }
 
-/// The event of a source that cannot be read; without `entities` it is one that only tells why.
+/// The event of a source that cannot be read, by a watch that has so many `agents`.
 #[must_use]
-pub fn source_down(source: &str, error: &SourceError, entities: usize, now: i64) -> Event {
-    let (severity, meaning) = match entities {
-        0 => (
+pub fn source_down(source: &str, error: &SourceError, asked: Asked, agents: usize, now: i64) -> Event {
+    let (severity, meaning) = match (asked, agents) {
+        (Asked::Documents, 0) => {
+            (Severity::High, "Until it can be read again nothing is known about its agents.".to_owned())
+        }
+        (Asked::Documents, agents) => (
+            Severity::High,
+            format!(
+                "Until it can be read again nothing is known about its {agents} agents; that is no sign that they \
+                 are silent."
+            ),
+        ),
+        // Only the list is asked for then.
+        (Asked::Beside, 0) => (
+            Severity::High,
+            "Until it can be read nobody is watched: there is no list of agents from before.".to_owned(),
+        ),
+        (Asked::Beside, _) => (
             Severity::Medium,
             "Until it can be read again messages may not say why an agent is silent, and a list of agents stays as \
              it is; who of them is silent is noticed all the same."
                 .to_owned(),
-        ),
-        _ => (
-            Severity::High,
-            format!(
-                "Until it can be read again nothing is known about its {entities} agents; that is no sign that they \
-                 are silent."
-            ),
         ),
     };
     Event {
@@ -148,11 +164,14 @@ pub fn about(scope: &str, kind: EventKind, severity: Severity, now: i64) -> Even
     }
 }
 
-/// With a capital and a full stop: errors are written to read after "failed to".
+/// With a capital and a full stop, unless it ends with a question: errors are written to read after "failed
+/// to".
 fn sentence(text: &str) -> String {
-    let mut letters = text.trim_end_matches('.').chars();
+    let text = text.trim_end_matches('.');
+    let mut letters = text.chars();
     let first = letters.next().into_iter().flat_map(char::to_uppercase);
-    first.chain(letters).chain(['.']).collect()
+    let end = (!text.ends_with('?')).then_some('.');
+    first.chain(letters).chain(end).collect()
 }
 
 /// A time in milliseconds, as one says it.

@@ -23,8 +23,11 @@ pub struct FileConfig {
     pub count_manager_documents: bool,
 }
 
+/// The field with the id of an agent (Wazuh 4.x).
+pub(super) const AGENT_ID: &str = "agent.id";
+
 fn agent_id() -> String {
-    "agent.id".to_owned()
+    AGENT_ID.to_owned()
 }
 
 impl FileConfig {

@@ -63,6 +63,10 @@ impl SourceKind for LogFile {
         config.problems()
     }
 
+    fn names_agents(config: &FileConfig) -> bool {
+        config.entity_field == config::AGENT_ID
+    }
+
     fn build(config: FileConfig, _: &SourceContext) -> Result<Box<dyn Source>, BuildError> {
         Ok(Box::new(Self { config: Arc::new(config), followed: Arc::default() }))
     }
@@ -100,14 +104,17 @@ impl Source for LogFile {
     async fn last_words(
         &self,
         key: &str,
+        from: DateTime<Utc>,
         until: DateTime<Utc>,
         count: usize,
     ) -> Result<Vec<Word>, SourceError> {
-        let (key, until) = (key.to_owned(), millis(until));
+        let (key, since, until) = (key.to_owned(), millis(from), millis(until));
         let words = move |work: &mut Work<'_>| {
             let from = work.covered_from().unwrap_or(until - LOOK_BACK);
             let entity = work.followed(from)?.get(&key);
-            Ok(entity.map(|entity| entity.last(until, count)).unwrap_or_default())
+            let mut words = entity.map(|entity| entity.last(until, count)).unwrap_or_default();
+            words.retain(|word| word.at >= since);
+            Ok(words)
         };
         self.ask(words).await
     }

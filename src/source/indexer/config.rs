@@ -91,6 +91,12 @@ impl IndexerConfig {
         named.unwrap_or_else(|| vec![self.format.names().entity.to_owned()])
     }
 
+    /// Whether that is the id of an agent.
+    #[must_use]
+    pub fn names_agents(&self) -> bool {
+        self.entity_fields() == [self.format.names().entity]
+    }
+
     /// The field with the time of a document.
     #[must_use]
     pub fn time_field(&self) -> &str {
@@ -166,12 +172,11 @@ impl IndexerConfig {
 
     fn inventory_problem(&self) -> Option<Problem> {
         let index = self.inventory_index.as_deref()?;
-        let others = self.entity_fields() != [self.format.names().entity];
         let problem = || {
             let problem = Problem::at("inventory_index", "it lists agents, and `entity_field` names others");
             problem.help("leave one of them out")
         };
-        index_problem("inventory_index", index).or_else(|| others.then(problem))
+        index_problem("inventory_index", index).or_else(|| (!self.names_agents()).then(problem))
     }
 
     fn login_problem(&self) -> Option<Problem> {

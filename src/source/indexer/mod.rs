@@ -52,6 +52,10 @@ impl SourceKind for Indexer {
         config.problems()
     }
 
+    fn names_agents(config: &IndexerConfig) -> bool {
+        config.names_agents()
+    }
+
     fn build(config: IndexerConfig, _: &SourceContext) -> Result<Box<dyn Source>, BuildError> {
         Ok(Box::new(Self::new(config)?))
     }

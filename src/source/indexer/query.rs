@@ -132,11 +132,11 @@ impl Fields {
     pub fn last_documents(
         &self,
         values: &[Cow<'_, str>],
-        until: i64,
+        (from, until): (i64, i64),
         count: usize,
         wanted: &[&str],
     ) -> Value {
-        let window = json!({ "lte": until, "format": "epoch_millis" });
+        let window = json!({ "gte": from, "lte": until, "format": "epoch_millis" });
         let mut filter = vec![json!({ "range": { self.time.as_str(): window } })];
         filter
             .extend(self.entity.iter().zip(values).map(|(field, value)| json!({ "term": { field: value } })));

@@ -193,14 +193,16 @@ impl Source for Indexer {
     async fn last_words(
         &self,
         key: &str,
+        from: DateTime<Utc>,
         until: DateTime<Utc>,
         count: usize,
     ) -> Result<Vec<Word>, SourceError> {
         let (Some(values), 1..) = (key::split(key, self.fields.entity.len()), count) else {
             return Ok(Vec::new());
         };
-        let until = until.timestamp_millis();
-        let body = self.fields.last_documents(&values, until, count.min(MOST_WORDS), &document::OF_WORDS);
+        let (from, until) = (from.timestamp_millis(), until.timestamp_millis());
+        let body =
+            self.fields.last_documents(&values, (from, until), count.min(MOST_WORDS), &document::OF_WORDS);
         let documents = self.search(&self.fields).documents(&body).await?;
         Ok(documents.iter().filter_map(|hit| document::word(hit, until)).collect())
     }

@@ -146,5 +146,5 @@ async fn the_source_answers_by_the_real_clock() {
     place.source.probe().await.unwrap();
     assert_eq!(place.source.newest(&query).await.unwrap().newest.len(), 1);
     assert_eq!(place.source.volumes(&query).await.unwrap()[0].count, 1);
-    assert_eq!(place.source.last_words("001", now, 5).await.unwrap().len(), 1);
+    assert_eq!(place.source.last_words("001", query.from, now, 5).await.unwrap().len(), 1);
 }

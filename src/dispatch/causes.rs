@@ -1,0 +1,145 @@
+//! What a message about several agents says of each one, and what to check of all. Pure.
+
+use std::fmt::Write as _;
+
+use log_monitor_channels::text::one_line;
+use log_monitor_channels::{Event, EventKind};
+
+use super::render::TOO_FEW;
+
+/// Begins the question in the sentences of an event.
+const CHECK: &str = "Check first: ";
+
+/// So many different questions are asked.
+const QUESTIONS: usize = 5;
+
+/// The longest of what is said of one agent beyond its cause, in bytes.
+const LONGEST: usize = 240;
+
+/// What follows an agent in a list: the word for its cause, and what is said beyond what to check.
+#[must_use]
+pub fn of_one(event: &Event) -> String {
+    if !is_silence(event) {
+        return String::new();
+    }
+    let word = word(event);
+    let beyond = parts(&event.detail).map_or("", |(_, beyond)| beyond.trim());
+    match (word.is_empty(), beyond.is_empty()) {
+        (true, true) => String::new(),
+        (false, true) => format!(": {word}"),
+        (true, false) => format!(". {}", one_line(beyond, LONGEST)),
+        (false, false) => format!(": {word}. {}", one_line(beyond, LONGEST)),
+    }
+}
+
+/// What to check, once for each cause.
+pub fn check(body: &mut String, events: &[Event]) {
+    let mut asked: Vec<(String, &str)> = Vec::new();
+    for event in events.iter().filter(|event| is_silence(event)) {
+        let Some((question, _)) = parts(&event.detail) else { continue };
+        if !asked.iter().any(|(_, known)| *known == question) {
+            asked.push((word(event), question));
+        }
+    }
+    let one = asked.len() == 1;
+    for (at, (word, question)) in asked.iter().take(QUESTIONS).enumerate() {
+        let gap = if at == 0 { "\n" } else { "" };
+        let of = if one || word.is_empty() { String::new() } else { format!(" ({word})") };
+        let _ = writeln!(body, "{gap}Check first{of}: {question}");
+    }
+}
+
+/// How a message about silent agents, some of which only log too little, begins.
+#[must_use]
+pub fn title(events: &[Event], scope: &str, still: bool) -> String {
+    let few = events.iter().filter(|event| event.cause == TOO_FEW).count();
+    let silent = events.len() - few;
+    let agents = |count: usize| if count == 1 { "1 agent".to_owned() } else { format!("{count} agents") };
+    match (silent, still) {
+        (0, false) => format!("Too few logs: {} of {scope}", agents(few)),
+        (0, true) => format!("Still too few logs: {} of {scope}", agents(few)),
+        (_, still) => {
+            let begin = if still { "Still silent" } else { "Silent" };
+            let rest = if few == 0 { String::new() } else { format!(", and {few} with too few logs") };
+            format!("{begin}: {} of {scope}{rest}", agents(silent))
+        }
+    }
+}
+
+const fn is_silence(event: &Event) -> bool {
+    matches!(event.kind, EventKind::AgentSilent | EventKind::AgentStillSilent)
+}
+
+fn word(event: &Event) -> String {
+    one_line(&event.cause.replace('_', " "), 40)
+}
+
+/// The question of a detail, and what comes after it.
+fn parts(detail: &str) -> Option<(&str, &str)> {
+    let question = &detail[detail.find(CHECK)? + CHECK.len()..];
+    let end = question.find('?')? + 1;
+    Some(question.split_at(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use log_monitor_channels::MessageKind;
+
+    use super::*;
+    use crate::dispatch::fixtures::agent_silent;
+    use crate::dispatch::render::{Facts, message};
+
+    fn event(id: &str, cause: &str, detail: &str) -> Event {
+        Event { cause: cause.to_owned(), detail: detail.to_owned(), ..agent_silent(id, "web") }
+    }
+
+    #[test]
+    fn several_agents_keep_their_causes_and_each_question_is_asked_once() {
+        let gone = "No logs for 16 min. It is disconnected. Check first: is the machine up?";
+        let suspicious = format!("{gone} Suspicious, since just before it: rule 63103\nand <more>?");
+        let few = "It has only 2 logs. Check first: which of its logs have stopped?";
+        let events = [
+            event("001", "disconnected", gone),
+            event("002", "disconnected", &suspicious),
+            event("003", "volume_too_low", few),
+            event("004", "", "It stopped."),
+        ];
+        let (title, body) = message(&events, &Facts::of(MessageKind::Firing));
+        assert_eq!(title, "Silent: 3 agents of default, and 1 with too few logs");
+        let last = "last log 2026-01-01 00:00:00 UTC";
+        let lines = [
+            format!("- 001 web, {last}: disconnected"),
+            format!(
+                "- 002 web, {last}: disconnected. Suspicious, since just before it: rule 63103 and <more>?"
+            ),
+            format!("- 003 web, {last}: volume too low"),
+            format!("- 004 web, {last}"),
+            String::new(),
+            "Check first (disconnected): is the machine up?".to_owned(),
+            "Check first (volume too low): which of its logs have stopped?".to_owned(),
+        ];
+        assert_eq!(body.lines().collect::<Vec<_>>(), lines);
+        let (title, body) = message(&events[..2], &Facts::of(MessageKind::Firing));
+        assert_eq!(title, "Silent: 2 agents of default");
+        assert!(body.ends_with("\n\nCheck first: is the machine up?"), "{body}");
+    }
+
+    #[test]
+    fn agents_that_log_too_little_are_not_called_silent() {
+        let few: Vec<Event> = (1..=3).map(|n| event(&format!("00{n}"), TOO_FEW, "")).collect();
+        let title = |kind| {
+            let of_kind = |event: &Event| Event { kind, ..event.clone() };
+            message(&few.iter().map(of_kind).collect::<Vec<_>>(), &Facts::of(MessageKind::Firing)).0
+        };
+        assert_eq!(title(EventKind::AgentSilent), "Too few logs: 3 agents of default");
+        assert_eq!(title(EventKind::AgentStillSilent), "Still too few logs: 3 agents of default");
+    }
+
+    #[test]
+    fn a_hundred_questions_are_not_asked() {
+        let detail = |n: usize| format!("Check first: is it {n}?");
+        let events: Vec<Event> = (0..100).map(|n| event("001", "late", &detail(n))).collect();
+        let (_, body) = message(&events, &Facts::of(MessageKind::Firing));
+        assert_eq!(body.matches("Check first").count(), QUESTIONS);
+    }
+}

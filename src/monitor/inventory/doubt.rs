@@ -1,0 +1,70 @@
+//! When a list is not believed. Pure; times in milliseconds.
+
+use std::collections::HashMap;
+
+use super::Doubt;
+use crate::config::Agent;
+
+/// A list that lacks at least so many known agents …
+const MANY_MISSING: usize = 5;
+
+/// … and this part of them, in percent, …
+const SHARE_MISSING: usize = 20;
+
+/// … or this many, however many there are, is a loss of rights rather than a removal. So is one that lacks
+/// anybody who logs …
+const MOST_MISSING: usize = 50;
+
+/// … unless it stays so for a day.
+const BELIEVED_AFTER: i64 = 86_400_000;
+
+/// Who logs so long after it was first missing was not removed. (Clocks differ.)
+pub const STILL_LOGS: i64 = 2 * 60_000;
+
+/// What is remembered from one list to the next.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// Who was missing in the last list, and since when.
+    missing: HashMap<String, i64>,
+    /// Since when the list has not been believed.
+    doubted: Option<i64>,
+    /// There are too many, and that is told.
+    full: bool,
+}
+
+/// Whether the newest life sign of an agent is later than its leaving.
+#[must_use]
+pub fn still_logs(seen: Option<i64>, missing_since: i64) -> bool {
+    seen.is_some_and(|seen| seen > missing_since + STILL_LOGS)
+}
+
+impl Memory {
+    /// Since when an agent was missing in the lists before.
+    #[must_use]
+    pub fn missing_since(&self, id: &str) -> Option<i64> {
+        self.missing.get(id).copied()
+    }
+
+    /// These are missing in a list of `now`.
+    pub fn note(&mut self, absent: &[&Agent], now: i64) {
+        let since = |agent: &&Agent| (agent.id.clone(), self.missing_since(&agent.id).unwrap_or(now));
+        self.missing = absent.iter().map(since).collect();
+    }
+
+    /// Whether a list is not believed that lacks so many of the known agents.
+    pub fn doubts(&mut self, Doubt { missing, log }: Doubt, known: usize, now: i64) -> bool {
+        let share = missing >= MANY_MISSING && missing * 100 >= known * SHARE_MISSING;
+        if log == 0 && !share && missing < MOST_MISSING {
+            self.doubted = None;
+            return false;
+        }
+        let since = *self.doubted.get_or_insert(now);
+        now - since < BELIEVED_AFTER
+    }
+
+    /// How many are left out because there are too many, if that was not so before.
+    pub fn left_out(&mut self, too_many: usize) -> usize {
+        let told = std::mem::replace(&mut self.full, too_many > 0);
+        if told { 0 } else { too_many }
+    }
+}

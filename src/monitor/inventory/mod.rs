@@ -1,0 +1,274 @@
+//! Who is watched: what a new list of agents changes. Pure.
+//!
+//! A list is never taken at its word when it says that agents are gone: a user who loses a right sees
+//! fewer of them, and an agent that was only being enrolled anew is back a moment later.
+
+mod doubt;
+mod names;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashSet};
+
+use compact_str::CompactString;
+
+pub use self::doubt::Memory;
+use self::doubt::STILL_LOGS;
+use crate::config::matcher::Matcher;
+use crate::config::{Agent, Discover, ListedAs};
+use crate::source::Listed;
+
+/// The manager itself, as the API lists it (Wazuh 4.x; 5.0 has none).
+const MANAGER: &str = "000";
+
+/// The longest name that is taken, in bytes.
+const LONGEST: usize = 256;
+
+/// Whoever can write a log can invent names: of those that are known by their logs only, no more than
+/// this are watched.
+pub const MOST_WHO_LOG: usize = 50_000;
+
+/// A list and how to read it.
+pub struct Roll<'a> {
+    /// What of it is wanted.
+    pub rules: &'a Discover,
+    /// The list.
+    pub listed: Vec<Listed>,
+    /// Whether who is not on it is not enrolled; else they only did not log lately.
+    pub whole: bool,
+    /// In milliseconds.
+    pub now: i64,
+    /// The newest life sign of an id; `None` = it is not watched, `Some(None)` = it was never seen.
+    pub last_seen: &'a dyn Fn(&str) -> Option<Option<i64>>,
+}
+
+/// Why it is not believed that agents were removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Doubt {
+    /// So many known agents are not on the list, …
+    pub missing: usize,
+    /// … of whom so many have logged since.
+    pub log: usize,
+}
+
+/// What a list changes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Who is listed from now on, by id.
+    pub agents: Vec<Agent>,
+    /// Who was not listed before.
+    pub appeared: Vec<Agent>,
+    /// Who is not listed any more.
+    pub gone: Vec<Agent>,
+    /// Who was enrolled anew: the old id and the agent as it is now.
+    pub renamed: Vec<(String, Agent)>,
+    /// Newcomers with the name of somebody else.
+    pub twins: Vec<(Agent, String)>,
+    /// How many are too many to be watched, when that is new.
+    pub left_out: usize,
+    /// It lacks agents, and is not believed in that.
+    pub doubt: Option<Doubt>,
+}
+
+/// What becomes of an agent that is known and not on the list.
+#[derive(Debug, PartialEq, Eq)]
+enum Fate {
+    /// It is this one now.
+    Renamed(String),
+    /// It may be this one now: the next list will tell.
+    MayBeRenamed,
+    /// It is not on the list, and logs all the same.
+    Logs,
+    /// It is watched no more.
+    Gone,
+    /// It may be back on the next list.
+    Waits,
+}
+
+/// Whether the rules of a discovery want this agent.
+#[must_use]
+pub fn wants(rules: &Discover, agent: &Agent) -> bool {
+    let one_of =
+        |matchers: &[Matcher]| matchers.iter().any(|matcher| matcher.matches(|key| agent.facts(key)));
+    // Where several fields tell entities apart, the agent's is the first.
+    let is_manager = agent.id.split('|').next() == Some(MANAGER);
+    (rules.include.is_empty() || one_of(&rules.include))
+        && !one_of(&rules.exclude)
+        && (!is_manager || rules.include.iter().any(|matcher| matcher.asks_for("id")))
+}
+
+impl Roll<'_> {
+    /// Compares the list with who is `known` from the lists before.
+    pub fn call(self, known: &[Agent], memory: &mut Memory) -> Changes {
+        let (listed, too_many) = self.wanted(known);
+        let known = self.still_wanted(known, &listed);
+        let ids: HashSet<&str> = known.iter().map(|agent| agent.id.as_str()).collect();
+        let absent: Vec<&Agent> =
+            known.iter().copied().filter(|agent| !listed.contains_key(&agent.id)).collect();
+        let heirs = names::heirs(&absent, &listed);
+        let fate = |agent: &&Agent| self.fate(agent, &ids, heirs.get(&agent.id), memory);
+        let mut fates: Vec<Fate> = absent.iter().map(fate).collect();
+        memory.note(&absent, self.now);
+        let doubt = self.doubt(&fates, known.len(), memory);
+        if doubt.is_some() {
+            fates.iter_mut().filter(|fate| **fate == Fate::Gone).for_each(|fate| *fate = Fate::Waits);
+        }
+        let changes = self.changes(&known, listed, absent.into_iter().zip(fates), doubt.is_some());
+        Changes { left_out: memory.left_out(too_many), doubt, ..changes }
+    }
+
+    fn doubt(&self, fates: &[Fate], known: usize, memory: &mut Memory) -> Option<Doubt> {
+        let log = fates.iter().filter(|fate| **fate == Fate::Logs).count();
+        let silent = fates.iter().filter(|fate| matches!(fate, Fate::Gone | Fate::Waits)).count();
+        let doubt = Doubt { missing: log + silent, log };
+        (self.whole && memory.doubts(doubt, known, self.now)).then_some(doubt)
+    }
+
+    /// Those of the list that are to be watched, by id, and how many of them are too many.
+    fn wanted(&self, known: &[Agent]) -> (BTreeMap<String, Agent>, usize) {
+        let ids: HashSet<&str> = known.iter().map(|agent| agent.id.as_str()).collect();
+        let agents = self.listed.iter().map(agent).filter(|agent| wants(self.rules, agent));
+        let (old, new): (Vec<Agent>, Vec<Agent>) = agents.partition(|agent| ids.contains(agent.id.as_str()));
+        let room = if self.whole { usize::MAX } else { MOST_WHO_LOG.saturating_sub(old.len()) };
+        let too_many = new.len().saturating_sub(room);
+        let all = old.into_iter().chain(new.into_iter().take(room));
+        (all.map(|agent| (agent.id.clone(), agent)).collect(), too_many)
+    }
+
+    /// The known ones without those that the rules do not want any more, by what is on the list of them or
+    /// was on it last.
+    fn still_wanted<'k>(&self, known: &'k [Agent], listed: &BTreeMap<String, Agent>) -> Vec<&'k Agent> {
+        let on_it: HashSet<&str> = self.listed.iter().map(|agent| agent.key.as_str()).collect();
+        let wanted = |agent: &&Agent| match on_it.contains(agent.id.as_str()) {
+            true => listed.contains_key(&agent.id),
+            false => wants(self.rules, agent),
+        };
+        known.iter().filter(wanted).collect()
+    }
+
+    /// What becomes of an absent agent, whose name perhaps another one has.
+    fn fate(&self, agent: &Agent, known: &HashSet<&str>, heir: Option<&String>, memory: &Memory) -> Fate {
+        let (seen, missing) = ((self.last_seen)(&agent.id), memory.missing_since(&agent.id));
+        if let Some(heir) = heir {
+            let is_new = !known.contains(heir.as_str());
+            // One that is there already may be a clone; but not one that logs where this has stopped.
+            let is_later = (self.last_seen)(heir).flatten() > seen.flatten();
+            match (is_new, is_later, missing) {
+                (true, ..) | (_, true, Some(_)) => return Fate::Renamed(heir.clone()),
+                (_, true, None) => return Fate::MayBeRenamed,
+                (_, false, _) => {}
+            }
+        }
+        match (self.whole, missing) {
+            (true, Some(since)) if doubt::still_logs(seen.flatten(), since) => Fate::Logs,
+            (true, Some(_)) => Fate::Gone,
+            (false, _) if self.is_forgotten(seen) => Fate::Gone,
+            _ => Fate::Waits,
+        }
+    }
+
+    /// Who is listed only as long as it logs, and has not for too long.
+    fn is_forgotten(&self, seen: Option<Option<i64>>) -> bool {
+        let horizon = self.now.saturating_sub(millis(self.rules.forget_after));
+        seen.is_none_or(|seen| seen.is_some_and(|seen| seen < horizon))
+    }
+
+    fn changes<'k>(
+        &self,
+        known: &[&Agent],
+        mut listed: BTreeMap<String, Agent>,
+        fates: impl Iterator<Item = (&'k Agent, Fate)>,
+        doubted: bool,
+    ) -> Changes {
+        self.keep_probation(known, &mut listed);
+        let mut changes = Changes::default();
+        let mut stay = Vec::new();
+        for (agent, fate) in fates {
+            match fate {
+                Fate::Renamed(new) => changes.renamed.push((agent.id.clone(), listed[&new].clone())),
+                Fate::Gone => changes.gone.push(agent.clone()),
+                Fate::MayBeRenamed | Fate::Waits if !doubted => stay.push(self.given_time(agent)),
+                Fate::MayBeRenamed | Fate::Logs | Fate::Waits => stay.push(agent.clone()),
+            }
+        }
+        changes.appeared = self.newcomers(known, &mut listed, &changes.renamed);
+        changes.twins = names::twins(&changes.appeared, &listed);
+        listed.extend(stay.into_iter().map(|agent| (agent.id.clone(), agent)));
+        changes.agents = listed.into_values().collect();
+        changes
+    }
+
+    /// Whoever was removed is not silent: until the next list nobody is told so.
+    fn given_time(&self, agent: &Agent) -> Agent {
+        let mut agent = agent.clone();
+        if self.whole {
+            let next = self.now.saturating_add(millis(self.rules.every)).saturating_add(STILL_LOGS);
+            agent.listed.get_or_insert_default().watched_from = Some(next);
+        }
+        agent
+    }
+
+    /// Who is new, each with its probation; on the first list nobody has one.
+    fn newcomers(
+        &self,
+        known: &[&Agent],
+        listed: &mut BTreeMap<String, Agent>,
+        renamed: &[(String, Agent)],
+    ) -> Vec<Agent> {
+        let heirs = renamed.iter().map(|(_, agent)| agent.id.as_str());
+        let old: HashSet<&str> = known.iter().map(|agent| agent.id.as_str()).chain(heirs).collect();
+        let from = (!known.is_empty()).then(|| self.now.saturating_add(millis(self.rules.probation)));
+        let new = listed.values_mut().filter(|agent| !old.contains(agent.id.as_str()));
+        new.map(|agent| {
+            agent.listed.get_or_insert_default().watched_from = from;
+            agent.clone()
+        })
+        .collect()
+    }
+
+    fn keep_probation(&self, known: &[&Agent], listed: &mut BTreeMap<String, Agent>) {
+        for agent in known {
+            let from = agent.listed.as_ref().and_then(|listed| listed.watched_from);
+            if let (Some(from), Some(now)) = (from.filter(|from| *from > self.now), listed.get_mut(&agent.id))
+            {
+                now.listed.get_or_insert_default().watched_from = Some(from);
+            }
+        }
+    }
+}
+
+fn agent(listed: &Listed) -> Agent {
+    let text = |text: &CompactString| log_monitor_channels::text::one_line(text, LONGEST);
+    Agent {
+        id: listed.key.to_string(),
+        label: text(&listed.name),
+        listed: Some(ListedAs {
+            groups: listed.groups.iter().map(text).collect(),
+            labels: listed.labels.clone(),
+            node: listed.node.as_ref().map(text),
+            version: listed.version.as_ref().map(text),
+            watched_from: None,
+        }),
+    }
+}
+
+fn millis(time: std::time::Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Who is watched in all: the agent file's, with what the list says of them, and the listed.
+#[must_use]
+pub fn together(in_file: Vec<Agent>, listed: Vec<Agent>) -> Vec<Agent> {
+    let mut listed: BTreeMap<String, Agent> = listed.into_iter().map(|a| (a.id.clone(), a)).collect();
+    let mut all: Vec<Agent> = in_file;
+    for agent in &mut all {
+        if let Some(known) = listed.remove(&agent.id) {
+            agent.listed = known.listed.map(|listed| ListedAs { watched_from: None, ..listed });
+            if agent.label.is_empty() {
+                agent.label = known.label;
+            }
+        }
+    }
+    all.extend(listed.into_values());
+    all
+}

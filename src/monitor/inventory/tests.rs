@@ -1,0 +1,211 @@
+//! Lists of agents, one after the other.
+
+use std::time::Duration;
+
+use super::*;
+use crate::config::matcher::Matcher;
+
+const HOUR: i64 = 3_600_000;
+
+fn rules() -> Discover {
+    Discover {
+        source: "api".to_owned(),
+        include: Vec::new(),
+        exclude: vec![Matcher::new([("group", vec!["lab"])])],
+        every: Duration::from_secs(600),
+        probation: Duration::from_secs(3600),
+        forget_after: Duration::from_secs(86_400),
+    }
+}
+
+fn listed(key: &str, name: &str) -> Listed {
+    Listed { key: key.into(), name: name.into(), ..Listed::default() }
+}
+
+/// Nobody is seen logging.
+fn call(known: &[Agent], list: &[Listed], memory: &mut Memory, now: i64) -> Changes {
+    call_seeing(&|_| Some(None), known, list, memory, now)
+}
+
+fn call_seeing(
+    last_seen: &dyn Fn(&str) -> Option<Option<i64>>,
+    known: &[Agent],
+    list: &[Listed],
+    memory: &mut Memory,
+    now: i64,
+) -> Changes {
+    let rules = rules();
+    Roll { rules: &rules, listed: list.to_vec(), whole: true, now, last_seen }.call(known, memory)
+}
+
+fn ids(agents: &[Agent]) -> Vec<&str> {
+    agents.iter().map(|agent| agent.id.as_str()).collect()
+}
+
+#[test]
+fn the_first_list_is_watched_at_once_without_the_manager_and_what_is_excluded() {
+    let lab = Listed { groups: vec!["default".into(), "lab".into()], ..listed("003", "x") };
+    let list = [listed("000", "manager"), listed("001", "web-01"), listed("002", "db-01"), lab];
+    let changes = call(&[], &list, &mut Memory::default(), 0);
+    assert_eq!(ids(&changes.agents), ["001", "002"]);
+    assert!(changes.appeared.iter().all(|agent| agent.listed.as_ref().unwrap().watched_from.is_none()));
+}
+
+#[test]
+fn whoever_appears_later_has_a_probation_that_later_lists_keep() {
+    let mut memory = Memory::default();
+    let known = call(&[], &[listed("001", "a")], &mut memory, 0).agents;
+    let list = [listed("001", "a"), listed("002", "b")];
+    let found = call(&known, &list, &mut memory, HOUR);
+    assert_eq!((ids(&found.appeared), found.twins.len()), (vec!["002"], 0));
+    let again = call(&found.agents, &list, &mut memory, HOUR + 600_000);
+    assert_eq!(again.agents[1].listed.as_ref().unwrap().watched_from, Some(2 * HOUR));
+    assert_eq!(again.appeared, []);
+    let twin = [listed("001", "a"), listed("002", "b"), listed("003", "a")];
+    let found = call(&again.agents, &twin, &mut memory, 2 * HOUR);
+    assert_eq!((found.twins[0].0.id.as_str(), found.twins[0].1.as_str()), ("003", "001"));
+}
+
+#[test]
+fn whoever_is_missing_twice_is_gone_and_whoever_comes_back_under_another_id_goes_on() {
+    let mut memory = Memory::default();
+    let known = call(&[], &[listed("001", "a"), listed("002", "b")], &mut memory, 0).agents;
+    let once = call(&known, &[listed("001", "a")], &mut memory, 1);
+    assert_eq!((ids(&once.agents), once.gone.len()), (vec!["001", "002"], 0), "it may be on its way");
+    let twice = call(&once.agents, &[listed("001", "a")], &mut memory, 2);
+    assert_eq!((ids(&twice.agents), ids(&twice.gone)), (vec!["001"], vec!["002"]));
+    let anew = call(&once.agents, &[listed("001", "a"), listed("009", "b")], &mut memory, 2);
+    assert_eq!((ids(&anew.agents), anew.gone.len(), anew.appeared.len()), (vec!["001", "009"], 0, 0));
+    assert_eq!((anew.renamed[0].0.as_str(), anew.renamed[0].1.id.as_str()), ("002", "009"));
+}
+
+fn many(count: usize) -> Vec<Listed> {
+    (1..=count).map(|n| listed(&format!("{n:04}"), &format!("h{n}"))).collect()
+}
+
+#[test]
+fn a_loss_of_rights_is_not_the_removal_of_many_agents() {
+    // A fifth of a small fleet, or many of a large one.
+    for (known, left) in [(20, 10), (3000, 2600)] {
+        let (list, mut memory) = (many(known), Memory::default());
+        let known = call(&[], &list, &mut memory, 0).agents;
+        let mut later = |hours: i64| call(&known, &list[..left], &mut memory, hours * HOUR);
+        let missing = list.len() - left;
+        for hours in [1, 2, 20] {
+            let found = later(hours);
+            assert_eq!((found.doubt, found.gone.len()), (Some(Doubt { missing, log: 0 }), 0));
+            assert_eq!(found.agents, known);
+        }
+        assert_eq!((later(25).doubt, later(25).gone.len()), (None, missing), "it has stayed so for a day");
+    }
+}
+
+#[test]
+fn a_list_that_lacks_somebody_who_logs_removes_nobody() {
+    let (list, mut memory) = (many(30), Memory::default());
+    let known = call(&[], &list, &mut memory, 0).agents;
+    // 0001 logs at all times; 0002 has stopped.
+    let mut later = |at: i64| {
+        let seen = move |id: &str| Some(Some(if id == "0001" { at } else { -HOUR }));
+        call_seeing(&seen, &known, &list[2..], &mut memory, at)
+    };
+    assert_eq!(later(HOUR).doubt, None, "two may be removed");
+    let found = later(2 * HOUR);
+    assert_eq!((found.doubt, found.gone.len()), (Some(Doubt { missing: 2, log: 1 }), 0));
+    let found = later(27 * HOUR);
+    assert_eq!((found.doubt, ids(&found.gone)), (None, vec!["0002"]), "who logs is never removed");
+    assert_eq!(found.agents[0].id, "0001");
+}
+
+#[test]
+fn a_doubt_keeps_no_newcomer_out() {
+    let (list, mut memory) = (many(20), Memory::default());
+    let known = call(&[], &list, &mut memory, 0).agents;
+    let found = call(&known, &[&list[..10], &[listed("9999", "new")]].concat(), &mut memory, HOUR);
+    assert!(found.doubt.is_some());
+    assert_eq!((ids(&found.appeared), found.agents.len()), (vec!["9999"], 21));
+}
+
+#[test]
+fn whom_the_rules_do_not_want_any_more_is_let_go_at_once_and_missed_by_nobody() {
+    let (list, mut memory) = (many(20), Memory::default());
+    let known = call(&[], &list, &mut memory, 0).agents;
+    // By a rule that is new, or because they are in an excluded group now.
+    let rules = Discover { exclude: vec![Matcher::new([("name", vec!["h1?"])])], ..rules() };
+    let roll =
+        Roll { rules: &rules, listed: list.clone(), whole: true, now: 1, last_seen: &|_| Some(Some(1)) };
+    let found = roll.call(&known, &mut memory);
+    assert_eq!((found.agents.len(), found.gone.len(), found.doubt), (10, 0, None));
+    let grouped = |listed: &Listed| Listed { groups: vec!["lab".into()], ..listed.clone() };
+    let moved: Vec<Listed> = list.iter().map(grouped).collect();
+    let found = call(&known, &moved, &mut memory, 2);
+    assert_eq!((found.agents.len(), found.gone.len(), found.doubt), (0, 0, None));
+}
+
+#[test]
+fn an_old_id_that_leaves_later_hands_its_history_to_the_one_that_logs_under_its_name() {
+    let mut memory = Memory::default();
+    let known = call(&[], &[listed("003", "b")], &mut memory, 0).agents;
+    let both = [listed("003", "b"), listed("009", "b")];
+    let found = call(&known, &both, &mut memory, 1);
+    assert_eq!((found.twins.len(), found.renamed.len()), (1, 0));
+    let known = found.agents;
+    let left = |newer: &'static str| {
+        let seen = move |id: &str| Some(Some(i64::from(id == newer)));
+        let mut memory = Memory::default();
+        call_seeing(&seen, &known, &both[1..], &mut memory, 2);
+        call_seeing(&seen, &known, &both[1..], &mut memory, 3)
+    };
+    let anew = left("009");
+    assert_eq!((anew.renamed[0].0.as_str(), anew.renamed[0].1.id.as_str()), ("003", "009"));
+    assert_eq!((ids(&anew.agents), anew.gone.len(), anew.twins.len()), (vec!["009"], 0, 0));
+    let other = left("003");
+    assert_eq!((ids(&other.gone), other.renamed.len()), (vec!["003"], 0), "009 has not taken its place");
+}
+
+#[test]
+fn names_that_two_have_are_told_once_also_of_the_first_list() {
+    let mut memory = Memory::default();
+    let list = [listed("001", "a"), listed("002", "a"), listed("003", "b"), listed("004", "a")];
+    let first = call(&[], &list, &mut memory, 0);
+    let told = |changes: &Changes| -> Vec<(String, String)> {
+        changes.twins.iter().map(|(agent, other)| (agent.id.clone(), other.clone())).collect()
+    };
+    assert_eq!(told(&first), [("002".into(), "001".into()), ("004".into(), "001".into())]);
+    assert_eq!(told(&call(&first.agents, &list, &mut memory, 1)), []);
+}
+
+#[test]
+fn logs_with_invented_names_do_not_fill_the_memory_and_are_told_once() {
+    let (rules, mut memory) = (rules(), Memory::default());
+    let mut who_logs = |count: usize, known: &[Agent]| {
+        let roll = Roll { rules: &rules, listed: many(count), whole: false, now: 0, last_seen: &|_| None };
+        roll.call(known, &mut memory)
+    };
+    let known = who_logs(3, &[]).agents;
+    let found = who_logs(MOST_WHO_LOG + 7, &known);
+    assert_eq!((found.agents.len(), found.left_out), (MOST_WHO_LOG, 7));
+    assert_eq!(who_logs(MOST_WHO_LOG + 9, &found.agents).left_out, 0);
+}
+
+#[test]
+fn the_manager_is_known_among_several_fields_too() {
+    let mut memory = Memory::default();
+    let found = call(&[], &[listed("000|/var/log/a", ""), listed("0001|b", "")], &mut memory, 0);
+    assert_eq!(ids(&found.agents), ["0001|b"]);
+}
+
+#[test]
+fn silence_is_not_removal_where_only_those_who_log_are_listed() {
+    let list = [listed("001", "a"), listed("002", "b")];
+    let known = call(&[], &list, &mut Memory::default(), 0).agents;
+    let (rules, mut memory) = (rules(), Memory::default());
+    let mut later = |days: i64| {
+        let (listed, now) = (list[..1].to_vec(), days * 24 * HOUR);
+        Roll { rules: &rules, listed, whole: false, now, last_seen: &|_| Some(Some(0)) }
+            .call(&known, &mut memory)
+    };
+    assert_eq!(ids(&later(0).agents), ["001", "002"]);
+    assert_eq!(ids(&later(1).agents), ["001", "002"]);
+    assert_eq!(ids(&later(2).gone), ["002"]);
+}

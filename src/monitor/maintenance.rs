@@ -1,0 +1,167 @@
+//! Which maintenance holds for whom: nobody is reminded of a silence during it, and what is told after it
+//! names it. Pure; times in milliseconds.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::fleet::Fleet;
+use super::verdict::State;
+use crate::clock::written;
+use crate::config::Agent;
+use crate::config::model::Maintenance;
+use crate::journal::events::time;
+use crate::journal::quiet::Quiet;
+
+/// The next one is looked for so far ahead; it is written down before it begins.
+const AHEAD: i64 = 86_400_000;
+
+/// What is said after one names it for so long.
+const AFTER: i64 = 3_600_000;
+
+/// The maintenance of a watch's agents.
+#[derive(Debug, Default)]
+pub struct Windows {
+    all: Vec<Maintenance>,
+    /// By place in the fleet.
+    of: HashMap<usize, Vec<usize>>,
+}
+
+/// A time without expectations; windows that overlap are one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// Its begin.
+    pub from: i64,
+    /// Its end.
+    pub until: i64,
+    /// Whose maintenance ends then.
+    pub of: String,
+}
+
+impl Window {
+    /// What it was, for people, once it has ended.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        format!("Maintenance of {} ended at {}.", self.of, written(time(self.until)))
+    }
+}
+
+impl Windows {
+    /// As a watch says it of these agents, which stand at their places in the fleet.
+    #[must_use]
+    pub fn new(all: &[Maintenance], agents: &[Agent]) -> Self {
+        let mut of: HashMap<usize, Vec<usize>> = HashMap::new();
+        for (number, maintenance) in all.iter().enumerate() {
+            let matches = |at: &usize| maintenance.matcher.matches(|key| agents[*at].facts(key));
+            (0..agents.len()).filter(matches).for_each(|at| of.entry(at).or_default().push(number));
+        }
+        Self { all: all.to_vec(), of }
+    }
+
+    /// What ended last for an agent, after `since` and not after `now`.
+    #[must_use]
+    pub fn ended(&self, at: usize, since: i64, now: i64) -> Option<Window> {
+        let windows = self.between(at, since, now);
+        windows.into_iter().rfind(|window| window.until > since && window.until <= now)
+    }
+
+    /// When nothing is to be said of the silent agents of a fleet.
+    #[must_use]
+    pub fn quiet(&self, fleet: &Fleet, now: i64) -> BTreeMap<i64, Quiet> {
+        let quiet = |at: &usize| {
+            let State::Silent { silence, .. } = fleet.entities()[*at].state else { return None };
+            let window = self.around(*at, now)?;
+            let (incident, why) = (silence.incident, window.sentence());
+            Some((incident, Quiet { incident, from: window.from, until: window.until, why }))
+        };
+        self.of.keys().filter_map(quiet).collect()
+    }
+
+    /// The window that holds at `now`, else one that has just ended, else the next.
+    fn around(&self, at: usize, now: i64) -> Option<Window> {
+        let windows = self.between(at, now - AFTER, now + AHEAD);
+        let holds = windows.iter().position(|window| window.from <= now && now < window.until);
+        windows.into_iter().nth(holds.unwrap_or(0))
+    }
+
+    /// The windows of an agent that touch this time, in order.
+    fn between(&self, at: usize, from: i64, to: i64) -> Vec<Window> {
+        let numbers = self.of.get(&at).into_iter().flatten();
+        let mut all: Vec<Window> = numbers.flat_map(|number| of_one(&self.all[*number], from, to)).collect();
+        all.sort_by_key(|window| (window.from, window.until));
+        all.into_iter().fold(Vec::new(), |mut apart: Vec<Window>, next| {
+            match apart.last_mut().filter(|last| next.from <= last.until) {
+                Some(last) if next.until > last.until => (last.until, last.of) = (next.until, next.of),
+                Some(_) => {}
+                None => apart.push(next),
+            }
+            apart
+        })
+    }
+}
+
+fn of_one(maintenance: &Maintenance, from: i64, to: i64) -> impl Iterator<Item = Window> {
+    let of = match maintenance.matcher.is_empty() {
+        true => "all agents".to_owned(),
+        false => maintenance.matcher.to_string(),
+    };
+    let spans = maintenance.pauses.iter().flat_map(move |pause| pause.spans(from, to));
+    let touches = spans.filter(move |(begin, end)| *begin < to && *end > from);
+    touches.map(move |(from, until)| Window { from, until, of: of.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{NaiveDateTime, NaiveTime};
+    use chrono_tz::Tz;
+
+    use super::*;
+    use crate::config::calendar::{self, Pause, When};
+    use crate::config::matcher::Matcher;
+    use crate::dispatch::fixtures::start;
+
+    const HOUR: i64 = 3_600_000;
+
+    fn once(name: &'static str, from: &str, to: &str) -> Maintenance {
+        let local = |text: &str| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").unwrap();
+        let pause = Pause { zone: Tz::UTC, when: When::Once(local(from), local(to)) };
+        Maintenance { matcher: Matcher::new([("name", vec![name])]), pauses: vec![pause] }
+    }
+
+    #[test]
+    fn windows_that_overlap_are_one_and_have_the_name_of_the_last() {
+        let all = [
+            once("db-*", "2026-01-01 01:00", "2026-01-01 03:00"),
+            once("*", "2026-01-01 02:00", "2026-01-01 04:00"),
+        ];
+        let windows = Windows::new(&all, &[Agent::in_file("001", "db-01"), Agent::in_file("002", "web-01")]);
+        let hour = |hour: i64| start().timestamp_millis() + hour * HOUR;
+        let of_both = windows.ended(0, hour(0), hour(5)).unwrap();
+        assert_eq!((of_both.from, of_both.until, of_both.of.as_str()), (hour(1), hour(4), "name=*"));
+        assert_eq!(windows.ended(1, hour(0), hour(5)).unwrap().from, hour(2));
+        assert_eq!(windows.ended(0, hour(0), hour(4) - 1), None, "it holds");
+        assert_eq!(windows.ended(0, hour(4), hour(5)), None, "it was over before");
+        let said = of_both.sentence();
+        assert!(said.starts_with("Maintenance of name=* ended at 2026-01-01 04:00:00 UTC"), "{said}");
+    }
+
+    #[test]
+    fn what_holds_comes_before_what_has_just_ended_and_that_before_the_next() {
+        let clock = |hour, minute| NaiveTime::from_hms_opt(hour, minute, 0).unwrap();
+        let daily = |from, to| {
+            let when = When::Days(calendar::Window { days: [true; 7], from, to }, None);
+            Pause { zone: Tz::UTC, when }
+        };
+        let pauses = vec![daily(clock(2, 0), clock(4, 0)), daily(clock(4, 30), clock(5, 0))];
+        let windows = Windows::new(
+            &[Maintenance { matcher: Matcher::default(), pauses }],
+            &[Agent::in_file("001", "")],
+        );
+        let begins = |minutes: i64| {
+            let window = windows.around(0, start().timestamp_millis() + minutes * 60_000).unwrap();
+            (window.from - start().timestamp_millis()) / 60_000
+        };
+        assert_eq!([60, 120, 239].map(begins), [120; 3]);
+        assert_eq!(begins(241), 120, "it has just ended");
+        assert_eq!(begins(275), 270);
+        assert_eq!(begins(400), 24 * 60 + 120, "the next day's");
+    }
+}

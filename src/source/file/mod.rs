@@ -83,7 +83,8 @@ impl Source for LogFile {
     async fn inventory(&self, query: &Query<'_>) -> Result<Vec<Listed>, SourceError> {
         let (from, wanted) = (millis(query.from), answers::Wanted::by(query));
         // Of a host name or a location, the agent's name would be the one of its forwarder.
-        let named = self.config.entity_field.starts_with("agent.");
+        let fields = self.config.entity_fields();
+        let named = fields.first().filter(|first| first.starts_with("agent.")).map(|_| fields.len());
         self.ask(move |work| Ok(answers::inventory(work.followed(from)?, &wanted, named))).await
     }
 
@@ -141,11 +142,11 @@ impl LogFile {
         question: impl FnOnce(&mut Work<'_>) -> Result<T, SourceError>,
     ) -> Result<T, SourceError> {
         let config = &self.config;
-        let reader = Reader::new(&config.entity_field, config.count_manager_documents);
+        let reader = Reader::new(config.entity_fields(), config.count_manager_documents);
         let plan = Plan { path: config.path.clone(), reader, stop, now };
         // What a panic left is only what was read.
         let mut state = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
-        question(&mut Work { field: &config.entity_field, plan, state: &mut state })
+        question(&mut Work { fields: config.entity_fields(), plan, state: &mut state })
     }
 }
 

@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::key;
 use super::query::Fields;
 use crate::source::manager::{LOCATIONS, OWN_GROUP, RULES};
-use crate::source::{Entities, Query};
+use crate::source::{Entities, Query, key};
 
 /// With at most this many entities the server filters by them; with more it gives us everything
 /// and we choose. Far below `index.max_terms_count` (65,536), and a short request.

@@ -17,11 +17,11 @@ use super::query::Fields;
 use super::question::Question;
 use super::search::Search;
 use super::wanted::Wanted;
-use super::{document, history, inventory, key};
+use super::{document, history, inventory};
 use crate::clock::{Clock, SystemClock};
 use crate::source::{
     Answer, Entities, Heard, Listed, Membership, Observation, Query, Source, SourceError, SourceReason,
-    Volume, Word,
+    Volume, Word, key,
 };
 
 /// A cluster of more managers than this is none; the field is another one.

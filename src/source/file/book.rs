@@ -3,10 +3,10 @@
 use std::io;
 use std::sync::atomic::Ordering;
 
-use super::follower::Plan;
 use super::ledger::Ledger;
 use super::line::Line;
 use super::lines::Piece;
+use super::plan::Plan;
 use crate::source::{SourceError, SourceReason};
 
 /// Documents further ahead of our clock than this are from the future, in milliseconds.

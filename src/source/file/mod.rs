@@ -9,8 +9,8 @@
 //! * `scan`, `skip`, `stamp`, `line`: what a line says;
 //! * `lines`, `opened`, `earlier`: files and their lines;
 //! * `entity`, `ledger`, `book`: what is remembered;
-//! * `follower`: one log through its rotations;
-//! * `work`, `answers`: one question.
+//! * `follower`, `position`, `rotated`: one log through its rotations;
+//! * `work`, `plan`, `answers`: one question.
 
 mod answers;
 mod book;
@@ -22,6 +22,9 @@ pub mod ledger;
 pub mod line;
 mod lines;
 mod opened;
+mod plan;
+mod position;
+mod rotated;
 mod scan;
 mod skip;
 mod stamp;
@@ -37,8 +40,8 @@ use chrono::{DateTime, Utc};
 use log_monitor_channels::{BuildError, Problem};
 
 use self::config::FileConfig;
-use self::follower::Plan;
 use self::line::Reader;
+use self::plan::Plan;
 use self::work::{Followed, MINUTE, Work};
 use super::{
     Answer, Heard, Listed, Membership, Query, Source, SourceContext, SourceError, SourceKind, SourceReason,
@@ -143,7 +146,7 @@ impl LogFile {
     ) -> Result<T, SourceError> {
         let config = &self.config;
         let reader = Reader::new(config.entity_fields(), config.count_manager_documents);
-        let plan = Plan { path: config.path.clone(), reader, stop, now };
+        let plan = Plan { path: config.path.clone(), reader, stop, now, most: earlier::MOST_BYTES };
         // What a panic left is only what was read.
         let mut state = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
         question(&mut Work { fields: config.entity_fields(), plan, state: &mut state })

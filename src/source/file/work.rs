@@ -2,9 +2,11 @@
 
 use std::io;
 
-use super::follower::{self, Follower, Plan};
+use super::follower::Follower;
 use super::ledger::Ledger;
 use super::opened::{self, Opened};
+use super::plan::Plan;
+use super::position;
 use crate::source::{SourceError, SourceReason};
 
 /// Steps in memory are of this length, in milliseconds …
@@ -120,7 +122,7 @@ impl Work<'_> {
     /// What to check.
     pub fn probe(&mut self) -> Result<(), SourceError> {
         let there = self.open()?;
-        let tally = follower::sample(&mut self.plan, there).map_err(opened::at(&self.plan.path))?;
+        let tally = position::sample(&mut self.plan, there).map_err(opened::at(&self.plan.path))?;
         tally.plausible(&self.plan, self.fields)
     }
 }

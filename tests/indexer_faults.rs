@@ -9,7 +9,7 @@ use log_monitor::source::indexer::{Indexer, IndexerConfig};
 use log_monitor::source::{
     Answer, Entities, Query, Source, SourceContext, SourceError, SourceKind, SourceReason,
 };
-use log_monitor_channels::testing::{Fault, HttpServer, Reply};
+use log_monitor_channels::testing::{Fault, HttpServer, Reply, Request};
 use serde_json::json;
 
 const PASSWORD: &str = "correct-horse-battery";
@@ -202,6 +202,28 @@ async fn other_refusals(source: &dyn Source) -> [SourceReason; 4] {
         source.inventory(&query).await.unwrap_err().reason,
         source.last_words("001", query.from, now(), 3).await.unwrap_err().reason,
     ]
+}
+
+#[tokio::test]
+async fn silence_is_proven_only_where_the_fields_are_or_nobody_may_ask_for_them() {
+    use SourceReason::{Auth, Malformed, Overloaded};
+    let quiet = json!({ "timed_out": false, "_shards": { "total": 1, "failed": 0 } });
+    for (status, expected) in [
+        (403, None),
+        (401, Some(Auth)),
+        (404, Some(Malformed)),
+        (429, Some(Overloaded)),
+        (503, Some(Overloaded)),
+    ] {
+        let quiet = Reply::json(200, &quiet);
+        let answer = move |request: &Request| match request.path.contains("_field_caps") {
+            true => Reply::new(status, ""),
+            false => quiet.clone(),
+        };
+        let server = HttpServer::start(answer).await.unwrap();
+        let asked = ask(&*source(&server.url(""), ""), Entities::All(3)).await;
+        assert_eq!(asked.map_err(|error| error.reason).err(), expected, "{status}");
+    }
 }
 
 #[tokio::test]

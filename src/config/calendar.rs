@@ -1,6 +1,11 @@
 //! When logs are expected: windows of the week in a time zone, without holidays and maintenance.
 //! Pure. Instants are milliseconds since 1970, UTC.
 
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
 use chrono::{
@@ -226,149 +231,4 @@ pub fn merged(mut spans: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
         }
     }
     out
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const MINUTE: i64 = 60_000;
-    const HOUR: i64 = 60 * MINUTE;
-
-    fn at(text: &str) -> i64 {
-        DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis()
-    }
-
-    fn time(hour: u32, minute: u32) -> NaiveTime {
-        NaiveTime::from_hms_opt(hour, minute, 0).unwrap()
-    }
-
-    fn office(zone: Tz) -> Calendar {
-        let days = [true, true, true, true, true, false, false];
-        let windows = vec![Window { days, from: time(8, 0), to: time(18, 0) }];
-        Calendar { zone, windows, holidays: BTreeSet::new(), pauses: Vec::new() }
-    }
-
-    #[test]
-    fn maintenance_stops_the_clock_once_weekly_or_on_a_day_of_the_month() {
-        let paused = |when| Calendar {
-            windows: Vec::new(),
-            pauses: vec![Pause { zone: Tz::Europe__Rome, when }],
-            ..office(Tz::UTC)
-        };
-        let local = |text: &str| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").unwrap();
-        let once = paused(When::Once(local("2026-01-10 22:00"), local("2026-01-11 04:00")));
-        let before = at("2026-01-10T21:55:00+01:00");
-        assert_eq!(once.after(before, 15 * MINUTE), at("2026-01-11T04:10:00+01:00"));
-        assert_eq!(once.before(at("2026-01-11T04:10:00+01:00"), 15 * MINUTE), before);
-        let tuesdays = [false, true, false, false, false, false, false];
-        let night = Window { days: tuesdays, from: time(22, 0), to: time(2, 0) };
-        let second = paused(When::Days(night, Some(2)));
-        let is_paused = |calendar: &Calendar, text: &str| !calendar.is_active(at(text));
-        assert!(is_paused(&second, "2026-01-14T01:59:00+01:00"), "the night after the second Tuesday");
-        assert!(!is_paused(&second, "2026-01-06T23:00:00+01:00"), "the first one");
-        let last = paused(When::Days(night, Some(0)));
-        assert!(
-            is_paused(&last, "2026-01-27T23:00:00+01:00") && !is_paused(&last, "2026-01-20T23:00:00+01:00")
-        );
-        assert!(is_paused(&paused(When::Days(night, None)), "2026-01-20T23:00:00+01:00"));
-        let both = Calendar { pauses: [&second.pauses[..], &last.pauses].concat(), ..second };
-        assert!(
-            is_paused(&both, "2026-01-27T23:00:00+01:00") && is_paused(&both, "2026-01-13T23:00:00+01:00")
-        );
-    }
-
-    #[test]
-    fn the_weekend_does_not_count() {
-        let rome = office(Tz::Europe__Rome);
-        // Friday 17:50 in Rome and a quarter of an hour of office time: Monday 08:05.
-        let friday = at("2026-01-09T17:50:00+01:00");
-        assert_eq!(rome.after(friday, 15 * MINUTE), at("2026-01-12T08:05:00+01:00"));
-        assert_eq!(rome.before(at("2026-01-12T08:05:00+01:00"), 15 * MINUTE), friday);
-        assert_eq!(rome.after(at("2026-01-10T12:00:00+01:00"), 0), at("2026-01-12T08:00:00+01:00"));
-        assert!(rome.is_active(friday) && !rome.is_active(at("2026-01-09T18:00:00+01:00")));
-        let holiday = BTreeSet::from([NaiveDate::from_ymd_opt(2026, 1, 12).unwrap()]);
-        let rome = Calendar { holidays: holiday, ..rome };
-        assert_eq!(rome.after(friday, 15 * MINUTE), at("2026-01-13T08:05:00+01:00"));
-    }
-
-    #[test]
-    fn days_of_23_and_25_hours_are_what_they_are() {
-        let days = [true; 7];
-        let night = Window { days, from: time(0, 0), to: time(0, 0) };
-        let whole = Calendar { windows: vec![night], ..office(Tz::Europe__Rome) };
-        let length = |date: &str, next: &str, offsets: [&str; 2]| {
-            let (from, to) = (
-                at(&format!("{date}T00:00:00{}", offsets[0])),
-                at(&format!("{next}T00:00:00{}", offsets[1])),
-            );
-            whole.spans(from, to).iter().map(|(begin, end)| end - begin).sum::<i64>() / HOUR
-        };
-        assert_eq!(length("2026-03-29", "2026-03-30", ["+01:00", "+02:00"]), 23);
-        assert_eq!(length("2026-10-25", "2026-10-26", ["+02:00", "+01:00"]), 25);
-        // 02:30 is skipped in spring: a window from then on begins at 03:00.
-        let skipped = Window { days, from: time(2, 30), to: time(4, 0) };
-        let spring = Calendar { windows: vec![skipped], ..office(Tz::Europe__Rome) };
-        assert_eq!(spring.after(at("2026-03-29T00:00:00+01:00"), 0), at("2026-03-29T03:00:00+02:00"));
-    }
-
-    #[test]
-    fn a_calendar_that_never_comes_ends_in_the_far_future() {
-        let never = Calendar {
-            windows: vec![Window { days: [false; 7], from: time(1, 0), to: time(2, 0) }],
-            ..office(Tz::UTC)
-        };
-        assert!(never.after(0, 0) > at("9999-01-01T00:00:00Z"));
-    }
-
-    /// Whether a minute is expected, by looking at every window of every day around it.
-    fn oracle(calendar: &Calendar, minute: i64) -> bool {
-        let local = |at: i64| {
-            DateTime::<Utc>::from_timestamp_millis(at).unwrap().with_timezone(&calendar.zone).naive_local()
-        };
-        let near: Vec<i64> = (-3000..3000).map(|offset| minute + offset * MINUTE).collect();
-        (-2..=1).any(|offset| {
-            let day = local(minute).date() + TimeDelta::days(offset);
-            let begins = |window: &&Window| {
-                window.days[day.weekday().num_days_from_monday() as usize]
-                    && !calendar.holidays.contains(&day)
-            };
-            calendar.windows.iter().filter(begins).any(|window| {
-                let until = if window.to > window.from { day } else { day + TimeDelta::days(1) };
-                let (from, to) = (day.and_time(window.from), until.and_time(window.to));
-                // The first minute at or after `from`, and the first that is at or after `to` for good.
-                let begin = near.iter().copied().find(|at| local(*at) >= from);
-                let end = near.iter().copied().rev().take_while(|at| local(*at) >= to).last();
-                let end = match near.iter().any(|at| local(*at) == to) {
-                    true => near.iter().copied().rev().find(|at| local(*at) == to),
-                    false => end,
-                };
-                begin.zip(end).is_some_and(|(begin, end)| begin <= minute && minute < end)
-            })
-        })
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(200))]
-
-        #[test]
-        fn every_minute_is_as_a_look_at_the_clock_says(
-            zone in prop::sample::select(vec![Tz::UTC, Tz::Europe__Rome, Tz::America__New_York, Tz::Asia__Kolkata,
-                                              Tz::Australia__Lord_Howe, Tz::America__Sao_Paulo]),
-            windows in prop::collection::vec((any::<[bool; 7]>(), 0_u32..1440, 0_u32..1440), 1..3),
-            // Around the changes of clocks of 2026, and some other days.
-            day in prop::sample::select(vec![67_i64, 87, 93, 200, 276, 297, 304]),
-            minute in 0_i64..1440,
-        ) {
-            let window = |(days, from, to): ([bool; 7], u32, u32)| Window {
-                days, from: time(from / 60, from % 60), to: time(to / 60, to % 60),
-            };
-            let windows = windows.into_iter().map(window).collect();
-            let calendar = Calendar { zone, windows, holidays: BTreeSet::new(), pauses: Vec::new() };
-            let minute = at("2026-01-01T00:00:00Z") + (day * 1440 + minute) * MINUTE;
-            prop_assert_eq!(calendar.is_active(minute), oracle(&calendar, minute));
-        }
-    }
 }

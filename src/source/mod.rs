@@ -8,8 +8,10 @@ use chrono::{DateTime, Utc};
 use compact_str::CompactString;
 
 pub mod ca_file;
+mod entity_field;
 pub mod file;
 pub mod indexer;
+mod key;
 pub mod manager;
 pub mod registry;
 pub mod server_api;

@@ -1,17 +1,18 @@
 #!/bin/sh
-# A real OpenSearch with TLS and users on loopback, for tests.
+# A real OpenSearch with TLS and users on loopback, for tests; or another engine without them.
 #
-#   opensearch.sh start DIR [PORT]   installs it into DIR if need be, starts it, waits until it
-#                                    answers, prints how to reach it as KEY=VALUE (also in DIR/env)
-#   opensearch.sh stop DIR           stops it; DIR stays
+#   opensearch.sh start DIR [PORT [ENGINE]]   installs it into DIR if need be, starts it, waits until
+#                                             it answers, prints how to reach it as KEY=VALUE (also
+#                                             in DIR/env)
+#   opensearch.sh stop DIR                    stops it; DIR stays
 #
 # Starting what runs, and stopping what does not, is no error. The transport port is PORT + 100.
 # Users: `admin` may do anything, `reader` may read wazuh-*, `nobody` has no role at all.
+# ENGINE is such as elasticsearch-7.10.2 or opensearch-3.2.0: plain http, and no users.
 set -eu
 
-version=2.19.4
-engine=org.opensearch.distribution.integ-test-zip:opensearch:$version:zip
-security=org.opensearch.plugin:opensearch-security:$version.0:zip
+secured=opensearch-2.19.4
+security=org.opensearch.plugin:opensearch-security:2.19.4.0:zip
 
 fail() {
     echo "opensearch.sh: $*" >&2
@@ -19,7 +20,7 @@ fail() {
 }
 
 usage() {
-    fail "usage: opensearch.sh start DIR [PORT] | stop DIR"
+    fail "usage: opensearch.sh start DIR [PORT [ENGINE]] | stop DIR"
 }
 
 # OpenSearch refuses to run as root.
@@ -39,6 +40,28 @@ need() {
     [ -z "$missing" ] || fail "these programs are missing:$missing"
 }
 
+is_secured() {
+    [ "$engine" = "$secured" ]
+}
+
+# A folder with a Java of a version that the engine runs on: before OpenSearch 2 it must still have a
+# security manager, and 3 wants 21.
+java_home() {
+    case $engine in
+        elasticsearch-7.* | opensearch-1.*) least=11 most=17 ;;
+        opensearch-2.*) least=11 most=23 ;;
+        *) least=21 most=99 ;;
+    esac
+    for java in "$(command -v java)" /usr/lib/jvm/*/bin/java; do
+        found=$("$java" -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p') || continue
+        if [ "${found:-0}" -ge "$least" ] && [ "$found" -le "$most" ]; then
+            dirname "$(dirname "$(readlink -f "$java")")"
+            return
+        fi
+    done
+    fail "$engine needs Java $least to $most: none is in the PATH or in /usr/lib/jvm"
+}
+
 runs() {
     [ -s "$dir/pid" ] && kill -0 "$(cat "$dir/pid")" 2>/dev/null
 }
@@ -50,17 +73,19 @@ fetch() {
 }
 
 install_node() {
-    [ ! -e "$dir/installed" ] || return 0
-    rm -rf "$dir/node" "$dir/unzipped"
-    fetch "$engine"
-    fetch "$security"
-    unzip -q "$dir/zip/opensearch-$version.zip" -d "$dir/unzipped"
-    mv "$dir/unzipped/opensearch-$version" "$dir/node"
-    unzip -q "$dir/zip/opensearch-security-$version.0.zip" -d "$dir/node/plugins/opensearch-security"
+    [ "$(cat "$dir/installed" 2>/dev/null)" != "$engine" ] || return 0
+    rm -rf "$dir/node" "$dir/unzipped" "$dir/installed"
+    fetch "org.$product.distribution.integ-test-zip:$product:${engine#*-}:zip"
+    unzip -q "$dir/zip/$engine.zip" -d "$dir/unzipped"
+    mv "$dir/unzipped/$engine" "$dir/node"
+    if is_secured; then
+        fetch "$security"
+        unzip -q "$dir/zip/opensearch-security-"*.zip -d "$dir/node/plugins/opensearch-security"
+        certificates
+        security_configuration
+    fi
     rm -r "$dir/zip" "$dir/unzipped"
-    certificates
-    security_configuration
-    touch "$dir/installed"
+    echo "$engine" >"$dir/installed"
 }
 
 # make_certificate NAME SUBJECT [EXTENSION]
@@ -127,15 +152,18 @@ END
 # --- running ------------------------------------------------------------------------------------
 
 node_configuration() {
-    cat >"$dir/node/config/opensearch.yml" <<END
+    cat >"$dir/node/config/$product.yml" <<END
 cluster.name: wazuh-cluster
 discovery.type: single-node
 network.host: 127.0.0.1
 http.port: $port
 transport.port: $((port + 100))
+cluster.routing.allocation.disk.threshold_enabled: false
+END
+    is_secured || return 0
+    cat >>"$dir/node/config/$product.yml" <<END
 # As Wazuh installs it: GET / answers 7.10.2.
 compatibility.override_main_response_version: true
-cluster.routing.allocation.disk.threshold_enabled: false
 plugins.security.ssl.transport.pemcert_filepath: certs/node.pem
 plugins.security.ssl.transport.pemkey_filepath: certs/node.key
 plugins.security.ssl.transport.pemtrustedcas_filepath: certs/ca.pem
@@ -156,6 +184,10 @@ password_of() {
 
 # The password goes in by stdin: arguments can be read by everybody on the machine.
 answers() {
+    if ! is_secured; then
+        curl -sf -o /dev/null "http://127.0.0.1:$port/_cluster/health"
+        return
+    fi
     printf 'user = "admin:%s"\n' "$(password_of admin)" |
         curl -sf -K - --cacert "$dir/ca.pem" -o /dev/null "https://127.0.0.1:$port/_cluster/health"
 }
@@ -179,33 +211,41 @@ start() {
     if ! runs; then
         install_node
         node_configuration
-        java_home=$(dirname "$(dirname "$(readlink -f "$(command -v java)")")")
+        java_home=$(java_home)
         rm -f "$dir/pid"
         touch "$dir/log"
         [ "$(id -u)" -ne 0 ] || chown -R 65534:65534 "$dir"
         # Everything is handed over first, so that nobody waits for our own output to end.
         (
             exec >>"$dir/log" 2>&1 </dev/null
-            as_user env HOME="$dir" OPENSEARCH_JAVA_OPTS='-Xms512m -Xmx512m' \
-                OPENSEARCH_JAVA_HOME="$java_home" "$dir/node/bin/opensearch" -p "$dir/pid"
+            # It lives for seconds: the better compiler would never pay.
+            options='-Xms512m -Xmx512m -XX:TieredStopAtLevel=1'
+            as_user env HOME="$dir" JAVA_HOME="$java_home" OPENSEARCH_JAVA_HOME="$java_home" \
+                ES_JAVA_OPTS="$options" OPENSEARCH_JAVA_OPTS="$options" \
+                "$dir/node/bin/$product" -p "$dir/pid"
         ) &
         server=$!
     else
         server=$(cat "$dir/pid")
-        port=$(sed -n 's/^http.port: //p' "$dir/node/config/opensearch.yml")
+        port=$(sed -n 's/^http.port: //p' "$dir/node/config/$product.yml")
     fi
     wait_until_ready
-    (
-        umask 077
-        cat >"$dir/env" <<END
+    (umask 077 && how_to_reach_it >"$dir/env")
+    cat "$dir/env"
+}
+
+how_to_reach_it() {
+    if ! is_secured; then
+        echo "OPENSEARCH_URL=http://127.0.0.1:$port"
+        return
+    fi
+    cat <<END
 OPENSEARCH_URL=https://127.0.0.1:$port
 OPENSEARCH_CA=$dir/ca.pem
 OPENSEARCH_ADMIN=$(password_of admin)
 OPENSEARCH_READER=$(password_of reader)
 OPENSEARCH_NOBODY=$(password_of nobody)
 END
-    )
-    cat "$dir/env"
 }
 
 stop() {
@@ -222,6 +262,8 @@ stop() {
 [ $# -ge 2 ] || usage
 dir=$2
 port=${3:-19200}
+engine=${4:-$secured}
+product=${engine%%-*}
 case $1 in
     start) start ;;
     stop) stop ;;

@@ -1,7 +1,11 @@
 //! Source `indexer` against a real OpenSearch with TLS and users, started by
-//! `tests/real/opensearch.sh`. One test, since one server is shared by all cases.
+//! `tests/real/opensearch.sh`, and against the oldest and the newest that it reads. A test for each,
+//! since one server is shared by all cases.
+//!
+//! What is random is the same each time, but for another seed: `LOG_MONITOR_TEST_SEED=17`.
 
 mod agents;
+mod archives;
 mod questions;
 mod server;
 
@@ -37,26 +41,57 @@ fn keys(answer: &Answer) -> Vec<&str> {
 async fn the_source_reads_a_real_opensearch_and_understands_its_refusals() {
     let server = Server::start();
     server.prepare().await;
-    eprintln!("only what an agent sent itself within the window is a sign of life");
-    life_signs(&server).await;
-    eprintln!("a quiet window is a complete and empty answer");
-    quiet(&server).await;
-    eprintln!("every refusal has its meaning");
-    refusals(&server).await;
     eprintln!("certificates");
     certificates(&server).await;
-    eprintln!("more buckets than the server allows are read in pages");
-    pages(&server).await;
-    eprintln!("newest, volumes and history are what a count by hand says");
-    questions::by_hand(&server).await;
-    eprintln!("who there is, and what they said last");
-    agents::who_logged(&server).await;
-    agents::lists(&server).await;
-    agents::last_words(&server).await;
+    eprintln!("rights");
+    rights(&server).await;
+    all_questions(&server).await;
     eprintln!("Wazuh 5");
     agents::wazuh_5(&server).await;
+}
+
+#[tokio::test]
+#[ignore = "needs real servers of other versions: see tests/README.md"]
+async fn the_same_questions_have_the_same_answers_from_elasticsearch_7_10_to_opensearch_3() {
+    for engine in ["elasticsearch-7.10.2", "opensearch-1.3.20", "opensearch-3.2.0"] {
+        eprintln!("{engine}");
+        let server = Server::start_plain(engine);
+        server.prepare().await;
+        all_questions(&server).await;
+        // Elasticsearch has data streams in another edition.
+        if engine.starts_with("opensearch") {
+            agents::wazuh_5(&server).await;
+        }
+    }
+}
+
+async fn all_questions(server: &Server) {
+    eprintln!("only what an agent sent itself within the window is a sign of life");
+    life_signs(server).await;
+    eprintln!("a quiet window is a complete and empty answer");
+    quiet(server).await;
+    eprintln!("every refusal has its meaning");
+    refusals(server).await;
+    eprintln!("more buckets than the server allows are read in pages");
+    pages(server).await;
+    eprintln!("newest, volumes and history are what a count by hand says");
+    questions::by_hand(server).await;
+    eprintln!("who there is, and what they said last");
+    agents::who_logged(server).await;
+    agents::lists(server).await;
+    agents::last_words(server).await;
+    eprintln!("archives");
+    archives::every_event(server).await;
     eprintln!("the simulated indexer answers as the real one does");
-    simulation(&server).await;
+    simulation(server).await;
+}
+
+/// What random documents and questions are made of.
+fn seed() -> u64 {
+    let given = std::env::var("LOG_MONITOR_TEST_SEED").ok();
+    let seed = given.map_or(11, |text| text.parse().expect("LOG_MONITOR_TEST_SEED is a number"));
+    eprintln!("    LOG_MONITOR_TEST_SEED={seed} makes the same again");
+    seed
 }
 
 async fn life_signs(server: &Server) {
@@ -93,16 +128,26 @@ async fn quiet(server: &Server) {
     source.probe().await.unwrap();
 }
 
-async fn refusals(server: &Server) {
+async fn rights(server: &Server) {
     let wrong = server.source("username = 'reader'\npassword = 'wrong'");
     assert_eq!(reason(wrong).await, SourceReason::Auth);
     assert_eq!(reason(server.source("")).await, SourceReason::Auth);
     let nobody = format!("username = 'nobody'\npassword = {:?}", server.env["OPENSEARCH_NOBODY"]);
     assert_eq!(reason(server.source(&nobody)).await, SourceReason::Rights);
+    for index in ["secret-1", "secret-none", "secret-*"] {
+        assert_eq!(
+            reason(server.reader(&format!("index = '{index}'"))).await,
+            SourceReason::Rights,
+            "{index}"
+        );
+    }
+    let lists = server.reader("inventory_index = 'secret-1'");
+    let everybody = Query { from: now(), to: now(), entities: Entities::All(9) };
+    assert_eq!(lists.inventory(&everybody).await.unwrap_err().reason, SourceReason::Rights);
+}
+
+async fn refusals(server: &Server) {
     for (index, expected) in [
-        ("secret-1", SourceReason::Rights),
-        ("secret-none", SourceReason::Rights),
-        ("secret-*", SourceReason::Rights),
         ("wazuh-none-*", SourceReason::NoIndex),
         ("none-*", SourceReason::NoIndex),
         ("wazuh-none", SourceReason::NoIndex),
@@ -151,7 +196,7 @@ async fn pages(server: &Server) {
 
 async fn simulation(server: &Server) {
     let simulated = SimulatedIndexer::start(&[]).await.unwrap();
-    let documents = random_documents(500);
+    let documents = random_documents(500, seed());
     server.index(&documents).await;
     documents.into_iter().for_each(|document| simulated.push(document));
     for keys in [
@@ -202,8 +247,8 @@ async fn compare(real: &dyn Source, simulated: &dyn Source, entities: Entities<'
 }
 
 /// Documents of a dozen agents around the window, some of them by the manager.
-fn random_documents(count: usize) -> Vec<Document> {
-    let mut random = fastrand::Rng::with_seed(7);
+fn random_documents(count: usize, seed: u64) -> Vec<Document> {
+    let mut random = fastrand::Rng::with_seed(seed);
     let mut one = || {
         let agent = format!("{:03}", random.u8(..12));
         let at = now() + TimeDelta::milliseconds(random.i64(-1_200_000..600_000));

@@ -8,7 +8,7 @@ use log_monitor::source::{Entities, Heard, Observation, Query, Source, Volume};
 use serde_json::{Value, json};
 
 use super::server::Server;
-use super::{now, random_documents};
+use super::{now, random_documents, seed};
 
 /// Newest time and count by step and entity.
 type Steps = BTreeMap<(i64, String), (i64, u64)>;
@@ -69,8 +69,9 @@ async fn compare(
 
 /// Random windows, entities and steps, for entities of one field and of two.
 pub async fn by_hand(server: &Server) {
-    let mut random = fastrand::Rng::with_seed(11);
-    let mut documents = random_documents(800);
+    let seed = seed();
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut documents = random_documents(800, seed);
     for document in documents.iter_mut().filter(|document| document.location != "wazuh-monitord") {
         document.location = ["/var/log/auth.log", "a|b", "100%"][random.usize(..3)].to_owned();
         document.agent = document.agent.replace("004", "0|4%");

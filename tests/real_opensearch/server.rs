@@ -1,7 +1,7 @@
-//! A started OpenSearch, and what is in it.
+//! A started OpenSearch or Elasticsearch, and what is in it.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use log_monitor::simulation::Document;
@@ -11,6 +11,9 @@ use reqwest::{Certificate, Client, Method};
 use serde_json::{Value, json};
 
 pub const INDEX: &str = "wazuh-alerts-4.x-2026.01.01";
+
+/// The port of engines without users; the one with users has the script's own.
+const PLAIN_PORT: &str = "19210";
 
 /// A started server, and how to reach it.
 pub struct Server {
@@ -30,24 +33,42 @@ fn script(arguments: &[&str]) -> String {
 impl Server {
     /// Uses the one that was started into `LOG_MONITOR_TEST_OPENSEARCH`, or starts its own.
     pub fn start() -> Self {
-        let given = std::env::var_os("LOG_MONITOR_TEST_OPENSEARCH").map(PathBuf::from);
-        let folder =
-            given.clone().unwrap_or_else(|| std::env::temp_dir().join("log-monitor-test-opensearch"));
-        let env = script(&["start", folder.to_str().unwrap()]);
+        match std::env::var_os("LOG_MONITOR_TEST_OPENSEARCH").map(PathBuf::from) {
+            Some(given) => Self::start_in(&given, &[], None),
+            None => Self::start_ours("log-monitor-test-opensearch", &[]),
+        }
+    }
+
+    /// Starts another engine, without users.
+    pub fn start_plain(engine: &str) -> Self {
+        Self::start_ours(&format!("log-monitor-test-{engine}"), &[PLAIN_PORT, engine])
+    }
+
+    fn start_ours(name: &str, more: &[&str]) -> Self {
+        let folder = std::env::temp_dir().join(name);
+        Self::start_in(&folder, more, Some(folder.clone()))
+    }
+
+    fn start_in(folder: &Path, more: &[&str], ours: Option<PathBuf>) -> Self {
+        let env = script(&[&["start", folder.to_str().unwrap()], more].concat());
         let env: HashMap<_, _> = env
             .lines()
             .filter_map(|line| line.split_once('='))
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect();
-        let ca = Certificate::from_pem(&std::fs::read(&env["OPENSEARCH_CA"]).unwrap()).unwrap();
-        let admin = log_monitor_channels::http::client_builder().tls_certs_merge([ca]).build().unwrap();
-        Self { env, admin, ours: given.is_none().then_some(folder) }
+        let pem = env.get("OPENSEARCH_CA").map(|path| std::fs::read(path).unwrap());
+        let ca = pem.map(|pem| Certificate::from_pem(&pem).unwrap());
+        let admin = log_monitor_channels::http::client_builder().tls_certs_merge(ca).build().unwrap();
+        Self { env, admin, ours }
     }
 
     /// Asks as the administrator, and insists on success.
     pub async fn admin(&self, method: Method, path: &str, body: String) -> Value {
         let request = self.admin.request(method, format!("{}{path}", self.env["OPENSEARCH_URL"]));
-        let request = request.basic_auth("admin", Some(&self.env["OPENSEARCH_ADMIN"]));
+        let request = match self.env.get("OPENSEARCH_ADMIN") {
+            Some(password) => request.basic_auth("admin", Some(password)),
+            None => request,
+        };
         let response = request.header("content-type", "application/json").body(body).send().await.unwrap();
         let status = response.status();
         let answer: Value = response.json().await.unwrap();
@@ -62,7 +83,6 @@ impl Server {
 
     /// The mappings of Wazuh's own template, as far as a source reads them, and empty indices.
     pub async fn prepare(&self) {
-        self.admin(Method::DELETE, "/_data_stream/wazuh-*", String::new()).await;
         self.admin(Method::DELETE, "/wazuh-*,secret-*", String::new()).await;
         let keyword = json!({ "type": "keyword" });
         let mappings = json!({ "date_detection": false, "properties": {
@@ -74,7 +94,8 @@ impl Server {
             "location": keyword,
             "full_log": { "type": "text" },
         } });
-        let template = json!({ "index_patterns": ["wazuh-alerts-4.x-*"], "order": 0, "mappings": mappings,
+        let patterns = json!(["wazuh-alerts-4.x-*", "wazuh-archives-4.x-*"]);
+        let template = json!({ "index_patterns": patterns, "order": 0, "mappings": mappings,
                                "settings": { "number_of_shards": 3, "number_of_replicas": 0 } });
         self.admin(Method::PUT, "/_template/wazuh", template.to_string()).await;
         for index in [INDEX, "secret-1"] {
@@ -84,6 +105,11 @@ impl Server {
         let text = json!({ "mappings": { "properties": {
             "timestamp": { "type": "date" }, "agent": { "properties": { "id": { "type": "text" } } } } } });
         self.admin(Method::PUT, "/wazuh-untemplated", text.to_string()).await;
+    }
+
+    /// Removes all data streams of Wazuh 5.
+    pub async fn forget_streams(&self) {
+        self.admin(Method::DELETE, "/_data_stream/wazuh-*", String::new()).await;
     }
 
     /// Replaces what is in the index.
@@ -100,15 +126,16 @@ impl Server {
     }
 
     pub fn source(&self, keys: &str) -> Box<dyn Source> {
-        source(&format!(
-            "url = {:?}\nca_file = {:?}\n{keys}",
-            self.env["OPENSEARCH_URL"], self.env["OPENSEARCH_CA"]
-        ))
+        let ca =
+            self.env.get("OPENSEARCH_CA").map(|path| format!("ca_file = {path:?}\n")).unwrap_or_default();
+        source(&format!("url = {:?}\n{ca}{keys}", self.env["OPENSEARCH_URL"]))
     }
 
-    /// As the user with minimal rights.
+    /// As the user with minimal rights, if there are users.
     pub fn reader(&self, keys: &str) -> Box<dyn Source> {
-        self.source(&format!("username = 'reader'\npassword = {:?}\n{keys}", self.env["OPENSEARCH_READER"]))
+        let password = self.env.get("OPENSEARCH_READER");
+        let login = password.map(|password| format!("username = 'reader'\npassword = {password:?}\n"));
+        self.source(&format!("{}{keys}", login.unwrap_or_default()))
     }
 }
 

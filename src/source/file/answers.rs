@@ -6,7 +6,7 @@ use compact_str::CompactString;
 
 use super::entity::{Entity, Step};
 use super::ledger::Ledger;
-use crate::source::{Answer, Entities, Heard, Listed, Membership, Observation, Query, Volume};
+use crate::source::{Answer, Entities, Heard, Listed, Membership, Observation, Query, Volume, key};
 
 /// A [`Query`] that can be taken to another thread. Times in milliseconds.
 #[derive(Debug, Clone)]
@@ -49,11 +49,15 @@ pub fn nodes(ledger: &Ledger, wanted: &Wanted) -> Vec<Membership> {
     placed.map(|(key, entity, _)| Membership { key: key.clone(), node: entity.node.clone() }).collect()
 }
 
-/// See [`Source::inventory`](crate::source::Source::inventory).
-pub fn inventory(ledger: &Ledger, wanted: &Wanted, named: bool) -> Vec<Listed> {
+/// See [`Source::inventory`](crate::source::Source::inventory). Those that so many fields tell apart are
+/// named, if anybody is.
+pub fn inventory(ledger: &Ledger, wanted: &Wanted, named: Option<usize>) -> Vec<Listed> {
+    let name = |key: &str, name: &CompactString| {
+        named.map(|fields| key::named(name.clone(), key, fields)).unwrap_or_default()
+    };
     let listed = |(key, entity, _): (&CompactString, &Entity, i64)| Listed {
         key: key.clone(),
-        name: if named { entity.name.clone() } else { CompactString::default() },
+        name: name(key, &entity.name),
         node: Some(entity.node.clone()).filter(|node| !node.is_empty()),
         ..Listed::default()
     };

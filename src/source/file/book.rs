@@ -3,10 +3,10 @@
 use std::io;
 use std::sync::atomic::Ordering;
 
-use super::follower::Plan;
 use super::ledger::Ledger;
 use super::line::Line;
 use super::lines::Piece;
+use super::plan::Plan;
 use crate::source::{SourceError, SourceReason};
 
 /// Documents further ahead of our clock than this are from the future, in milliseconds.
@@ -95,11 +95,13 @@ impl Tally {
     ///
     /// # Errors
     /// What to check.
-    pub fn plausible(&self, plan: &Plan, field: &str) -> Result<(), SourceError> {
+    pub fn plausible(&self, plan: &Plan, fields: &[String]) -> Result<(), SourceError> {
         let path = plan.path.display();
         if self.good == 0 && self.nobody >= TOO_MANY_NOBODIES {
-            let detail = format!("none of {} documents in {path} has the field {field}", self.nobody);
-            return Err(SourceError::new(SourceReason::Mapping, format!("{detail}: check `entity_field`")));
+            let (count, fields) = (self.nobody, fields.join(" and "));
+            let detail =
+                format!("none of {count} documents in {path} has the field {fields}: check `entity_field`");
+            return Err(SourceError::new(SourceReason::Mapping, detail));
         }
         if self.good + self.nobody == 0 && self.junk >= TOO_MUCH_JUNK {
             let detail =

@@ -6,6 +6,8 @@ use log_monitor_channels::Problem;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::source::entity_field::EntityField;
+
 /// A file of Wazuh's manager with a document on each line, for sites without an indexer.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -14,9 +16,10 @@ pub struct FileConfig {
     /// user of log-monitor must be a member of the group that may read it.
     pub path: PathBuf,
     /// The field that tells entities apart: a text, such as `agent.id`, `agent.name`,
-    /// `predecoder.hostname` or `location`.
+    /// `predecoder.hostname` or `location`; or a list of fields, whose values with a `|` between them are
+    /// the entity.
     #[serde(default = "agent_id")]
-    pub entity_field: String,
+    entity_field: EntityField,
     /// `true` takes documents that the manager writes about an agent (disconnected, stopped,
     /// vulnerabilities) for signs of life.
     #[serde(default)]
@@ -24,13 +27,25 @@ pub struct FileConfig {
 }
 
 /// The field with the id of an agent (Wazuh 4.x).
-pub(super) const AGENT_ID: &str = "agent.id";
+const AGENT_ID: &str = "agent.id";
 
-fn agent_id() -> String {
-    AGENT_ID.to_owned()
+fn agent_id() -> EntityField {
+    EntityField::one(AGENT_ID)
 }
 
 impl FileConfig {
+    /// The fields that tell entities apart; at least one.
+    #[must_use]
+    pub fn entity_fields(&self) -> &[String] {
+        self.entity_field.names()
+    }
+
+    /// Whether its entities are agents, or parts of agents.
+    #[must_use]
+    pub fn is_of_agents(&self) -> bool {
+        self.entity_fields().first().is_some_and(|first| first == AGENT_ID)
+    }
+
     /// What the types cannot say.
     pub(super) fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
@@ -45,10 +60,10 @@ impl FileConfig {
             Some("gz") => problems.push(Problem::at("path", "must be the file that is written to")),
             _ => {}
         }
-        let field = &self.entity_field;
-        if field.split('.').any(str::is_empty) || field.contains(char::is_whitespace) {
-            problems.push(Problem::at("entity_field", "not the name of a field"));
-        }
+        let is_bad =
+            |field: &&String| field.split('.').any(str::is_empty) || field.contains(char::is_whitespace);
+        let bad = self.entity_fields().iter().filter(is_bad);
+        problems.extend(bad.map(|_| Problem::at("entity_field", "not the name of a field")));
         problems
     }
 }

@@ -6,15 +6,18 @@
 //! `alerts.json.1` or `alerts.json-20260107` beside it. Either may end with `.gz`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use chrono::{DateTime, Days, Utc};
 
-/// No file before the last two is read if that is more than this, in bytes on disk: it would hold up
-/// rounds for minutes.
-const MOST_BYTES: u64 = 4 << 30;
+/// The most that is read of the files before the last two, in bytes as they were written, unpacked:
+/// more would hold up rounds for minutes.
+pub const MOST_BYTES: u64 = 4 << 30;
+
+/// So many files, the last ones, are read however long they are.
+const ALWAYS: usize = 2;
 
 /// A file is written to until shortly after the last document in it, in milliseconds.
 const SLACK: i64 = 600_000;
@@ -30,11 +33,12 @@ struct Earlier {
     bytes: u64,
 }
 
-/// The files that may hold documents since `since`, the oldest first. Times in milliseconds.
+/// The files that may hold documents since `since`, the oldest first, and of each whether it is read
+/// however long it is. Times in milliseconds.
 ///
 /// # Errors
-/// Of listing, and when it is too much to read.
-pub fn files(path: &Path, since: i64, now: i64) -> io::Result<Vec<PathBuf>> {
+/// Of listing, and when the others hold more than `most` bytes.
+pub fn files(path: &Path, since: i64, now: i64, most: u64) -> io::Result<Vec<(PathBuf, bool)>> {
     let since = DateTime::from_timestamp_millis(since.saturating_sub(SLACK)).unwrap_or_default();
     // One of a log and its compressed form: the name without `.gz`, plain before compressed.
     let mut found: BTreeMap<PathBuf, Earlier> = BTreeMap::new();
@@ -54,8 +58,9 @@ pub fn files(path: &Path, since: i64, now: i64) -> io::Result<Vec<PathBuf>> {
     }
     let mut found: Vec<Earlier> = found.into_values().collect();
     found.sort_by_key(|earlier| earlier.modified);
-    affordable(&found)?;
-    Ok(found.into_iter().map(|earlier| earlier.path).collect())
+    let old = found.len().saturating_sub(ALWAYS);
+    affordable(&found[..old], most)?;
+    Ok(found.into_iter().enumerate().map(|(number, earlier)| (earlier.path, number >= old)).collect())
 }
 
 type IsOne = Box<dyn Fn(&str) -> bool>;
@@ -110,21 +115,43 @@ fn list(directory: &Path, is_one: &dyn Fn(&str) -> bool) -> io::Result<Vec<Earli
         }
         let metadata = entry.metadata()?;
         if metadata.is_file() {
-            found.push(Earlier { modified: metadata.modified()?, path: entry.path(), bytes: metadata.len() });
+            let path = entry.path();
+            let bytes = super::opened::unpacked_len(&path, metadata.len());
+            found.push(Earlier { modified: metadata.modified()?, path, bytes });
         }
     }
     Ok(found)
 }
 
-fn affordable(found: &[Earlier]) -> io::Result<()> {
-    let old = &found[..found.len().saturating_sub(2)];
-    let bytes: u64 = old.iter().map(|earlier| earlier.bytes).sum();
-    match (old.first(), bytes > MOST_BYTES) {
-        (Some(first), true) => Err(io::Error::other(format!(
-            "looking so far back would read {} GiB of earlier files, the first of them {}",
-            bytes >> 30,
-            first.path.display()
-        ))),
+/// Whether these may be read: what a packed one says of its length may be too little, but then
+/// [`Metered`] finds out.
+fn affordable(old: &[Earlier], most: u64) -> io::Result<()> {
+    let bytes = old.iter().fold(0_u64, |bytes, earlier| bytes.saturating_add(earlier.bytes));
+    match old.first() {
+        Some(first) if bytes > most => Err(too_far(&format!(", the first of them {}", first.path.display()))),
         _ => Ok(()),
+    }
+}
+
+fn too_far(which: &str) -> io::Error {
+    let gibibytes = MOST_BYTES >> 30;
+    io::Error::other(format!(
+        "looking so far back would read more than {gibibytes} GiB of earlier files{which}"
+    ))
+}
+
+/// Reads so many bytes, and is an error after them.
+pub struct Metered<'a, R> {
+    /// Where they come from.
+    pub from: R,
+    /// How many are left.
+    pub left: &'a mut u64,
+}
+
+impl<R: Read> Read for Metered<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.from.read(buffer)?;
+        *self.left = self.left.checked_sub(read as u64).ok_or_else(|| too_far(""))?;
+        Ok(read)
     }
 }

@@ -11,12 +11,13 @@ use serde_json::Value;
 
 use super::scan::{Found, Scanner};
 use super::stamp::Stamps;
+use crate::source::key;
 use crate::source::manager::{LOCATIONS, OWN_GROUP, RULES};
 
 /// Where everything but the entity is, in this order.
 const PATHS: [&str; 5] = ["timestamp", "agent.name", "cluster.node", "rule", "location"];
 
-/// The longest key or name that is taken, in bytes.
+/// The longest name that is taken, in bytes.
 const LONGEST: usize = 256;
 
 /// A document with its entity. All texts are hostile input.
@@ -51,7 +52,7 @@ pub enum Line<'a> {
 #[derive(Debug, Clone)]
 pub struct Reader {
     scanner: Scanner,
-    entity: String,
+    entity: Vec<String>,
     count_manager_documents: bool,
     of_rule: Scanner,
     own_group: Finder<'static>,
@@ -60,13 +61,13 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Entities are told apart by the field `entity`, a dotted path.
+    /// Entities are told apart by the fields `entity`, dotted paths.
     #[must_use]
-    pub fn new(entity: &str, count_manager_documents: bool) -> Self {
-        let paths: Vec<&str> = PATHS.into_iter().chain([entity]).collect();
+    pub fn new(entity: &[String], count_manager_documents: bool) -> Self {
+        let paths: Vec<&str> = PATHS.into_iter().chain(entity.iter().map(String::as_str)).collect();
         Self {
             scanner: Scanner::new(&paths),
-            entity: entity.to_owned(),
+            entity: entity.to_vec(),
             count_manager_documents,
             of_rule: Scanner::new(&["id", "groups"]),
             own_group: Finder::new(OWN_GROUP),
@@ -84,7 +85,7 @@ impl Reader {
 
     /// `None`: the full parser has to decide.
     fn quickly<'a>(&mut self, found: &Found<'a>) -> Option<Line<'a>> {
-        let [timestamp, name, node, rule, location, key, ..] = *found;
+        let [timestamp, name, node, rule, location, ..] = *found;
         let at = self.stamps.read(unquoted(timestamp?)?)?;
         let rule = rule.filter(|raw| raw.starts_with(b"{"));
         if !self.count_manager_documents
@@ -92,7 +93,9 @@ impl Reader {
         {
             return Some(Line::OfManager);
         }
-        Some(document(at, text(key)?, text(name)?, text(node)?, rule.map(Cow::Borrowed)))
+        let entity = &found[PATHS.len()..PATHS.len() + self.entity.len()];
+        let key = key_of(entity, |value| text(*value))?;
+        Some(document(at, key, text(name)?, text(node)?, rule.map(Cow::Borrowed)))
     }
 
     /// Nearly always, nothing in the rule looks like it and no escape can hide it.
@@ -124,8 +127,21 @@ impl Reader {
             return Line::OfManager;
         }
         let rule = raw("rule").filter(|raw: &Cow<'_, [u8]>| raw.starts_with(b"{"));
-        self::document(at, text(&self.entity), text("agent.name"), text("cluster.node"), rule)
+        let key = key_of(&self.entity, |path| Some(text(path))).flatten();
+        self::document(at, key, text("agent.name"), text("cluster.node"), rule)
     }
+}
+
+/// The key of an entity by what each of its fields is; `None` where one of them is not known.
+fn key_of<'a, T>(
+    fields: &[T],
+    value: impl Fn(&T) -> Option<Option<Cow<'a, str>>>,
+) -> Option<Option<Cow<'a, str>>> {
+    if let [one] = fields {
+        return value(one);
+    }
+    let values: Option<Vec<_>> = fields.iter().map(value).collect::<Option<Vec<_>>>()?.into_iter().collect();
+    Some(values.map(|values| Cow::Owned(key::join(&values))))
 }
 
 fn document<'a>(
@@ -136,7 +152,7 @@ fn document<'a>(
     rule: Option<Cow<'a, [u8]>>,
 ) -> Line<'a> {
     let fits = |text: &Cow<'_, str>| text.len() <= LONGEST;
-    let Some(key) = key.filter(fits) else { return Line::Nobody };
+    let Some(key) = key.filter(|key| key.len() <= key::LONGEST) else { return Line::Nobody };
     Line::Document(Document { at, key, name: name.filter(fits), node: node.filter(fits), rule })
 }
 

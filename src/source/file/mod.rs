@@ -9,8 +9,8 @@
 //! * `scan`, `skip`, `stamp`, `line`: what a line says;
 //! * `lines`, `opened`, `earlier`: files and their lines;
 //! * `entity`, `ledger`, `book`: what is remembered;
-//! * `follower`: one log through its rotations;
-//! * `work`, `answers`: one question.
+//! * `follower`, `position`, `rotated`: one log through its rotations;
+//! * `work`, `plan`, `answers`: one question.
 
 mod answers;
 mod book;
@@ -22,6 +22,9 @@ pub mod ledger;
 pub mod line;
 mod lines;
 mod opened;
+mod plan;
+mod position;
+mod rotated;
 mod scan;
 mod skip;
 mod stamp;
@@ -37,12 +40,12 @@ use chrono::{DateTime, Utc};
 use log_monitor_channels::{BuildError, Problem};
 
 use self::config::FileConfig;
-use self::follower::Plan;
 use self::line::Reader;
+use self::plan::Plan;
 use self::work::{Followed, MINUTE, Work};
 use super::{
     Answer, Heard, Listed, Membership, Query, Source, SourceContext, SourceError, SourceKind, SourceReason,
-    Volume, Word, is_agent_id,
+    Volume, Word, is_agent_id, key,
 };
 
 /// Last words are looked for this far back if nothing was read yet, in milliseconds.
@@ -64,7 +67,7 @@ impl SourceKind for LogFile {
     }
 
     fn names_agents(config: &FileConfig) -> bool {
-        config.entity_field == config::AGENT_ID
+        config.is_of_agents() && config.entity_fields().len() == 1
     }
 
     fn build(config: FileConfig, _: &SourceContext) -> Result<Box<dyn Source>, BuildError> {
@@ -80,7 +83,8 @@ impl Source for LogFile {
     }
 
     fn agent_of<'k>(&self, key: &'k str) -> Option<&'k str> {
-        (self.config.entity_field == "agent.id" && is_agent_id(key)).then_some(key)
+        let first = key::first(key, self.config.entity_fields().len());
+        (self.config.is_of_agents() && is_agent_id(first)).then_some(first)
     }
 
     async fn nodes(&self, query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {
@@ -91,7 +95,8 @@ impl Source for LogFile {
     async fn inventory(&self, query: &Query<'_>) -> Result<Vec<Listed>, SourceError> {
         let (from, wanted) = (millis(query.from), answers::Wanted::by(query));
         // Of a host name or a location, the agent's name would be the one of its forwarder.
-        let named = self.config.entity_field.starts_with("agent.");
+        let fields = self.config.entity_fields();
+        let named = fields.first().filter(|first| first.starts_with("agent.")).map(|_| fields.len());
         self.ask(move |work| Ok(answers::inventory(work.followed(from)?, &wanted, named))).await
     }
 
@@ -152,11 +157,11 @@ impl LogFile {
         question: impl FnOnce(&mut Work<'_>) -> Result<T, SourceError>,
     ) -> Result<T, SourceError> {
         let config = &self.config;
-        let reader = Reader::new(&config.entity_field, config.count_manager_documents);
-        let plan = Plan { path: config.path.clone(), reader, stop, now };
+        let reader = Reader::new(config.entity_fields(), config.count_manager_documents);
+        let plan = Plan { path: config.path.clone(), reader, stop, now, most: earlier::MOST_BYTES };
         // What a panic left is only what was read.
         let mut state = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
-        question(&mut Work { field: &config.entity_field, plan, state: &mut state })
+        question(&mut Work { fields: config.entity_fields(), plan, state: &mut state })
     }
 }
 

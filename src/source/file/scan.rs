@@ -9,9 +9,10 @@
 use memchr::memchr;
 
 use super::skip;
+use crate::source::entity_field;
 
-/// How many values can be looked for at once.
-pub const MOST: usize = 8;
+/// How many values can be looked for at once: those of an entity and five others.
+pub const MOST: usize = entity_field::MOST + 5;
 
 /// The raw text of each wanted value, quotes included.
 pub type Found<'a> = [Option<&'a [u8]>; MOST];

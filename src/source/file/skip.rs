@@ -7,6 +7,9 @@
 /// How many bytes are looked at at once: the bits of a number.
 const BLOCK: usize = 64;
 
+/// The bits of even places.
+const EVEN: u64 = 0x5555_5555_5555_5555;
+
 /// How long the object or list is with which `text` begins. It ends where as many brackets were closed
 /// as were opened; of which sort they are is not looked at.
 #[must_use]
@@ -56,17 +59,14 @@ impl State {
         if self.escaped == 0 && !has_slash(block) {
             return 0;
         }
-        let mut escaped = self.escaped;
-        let mut slashes = which(block, |byte| byte == b'\\') & !escaped;
-        self.escaped = 0;
-        while slashes != 0 {
-            let next = (slashes & slashes.wrapping_neg()) << 1;
-            // Behind the last byte of the block.
-            self.escaped = u64::from(next == 0);
-            escaped |= next;
-            slashes &= (slashes - 1) & !next;
-        }
-        escaped
+        let slashes = which(block, |byte| byte == b'\\') & !self.escaped;
+        let behind = slashes << 1 | self.escaped;
+        // Of a row of slashes every second one is escaped, from the second on. Adding a row to its first bit
+        // carries to the bit behind it: rows that begin at odd places are told from the others so.
+        let odd_starts = slashes & !EVEN & !behind;
+        let (carried, overflow) = odd_starts.overflowing_add(slashes);
+        self.escaped = u64::from(overflow);
+        (EVEN ^ (carried << 1)) & behind
     }
 }
 

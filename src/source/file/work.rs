@@ -2,9 +2,11 @@
 
 use std::io;
 
-use super::follower::{self, Follower, Plan};
+use super::follower::Follower;
 use super::ledger::Ledger;
 use super::opened::{self, Opened};
+use super::plan::Plan;
+use super::position;
 use crate::source::{SourceError, SourceReason};
 
 /// Steps in memory are of this length, in milliseconds …
@@ -27,8 +29,8 @@ pub struct Followed {
 
 /// One question's work.
 pub struct Work<'a> {
-    /// The field that tells entities apart, for messages.
-    pub field: &'a str,
+    /// The fields that tell entities apart, for messages.
+    pub fields: &'a [String],
     /// What is read and how.
     pub plan: Plan,
     /// What is followed.
@@ -64,7 +66,7 @@ impl Work<'_> {
         let Some(follower) = &mut self.state.follower else { unreachable!("it was put there") };
         follower.book.ledger.forget_before(self.plan.now - KEPT);
         follower.book.tally.tell(&self.plan);
-        follower.book.tally.plausible(&self.plan, self.field)?;
+        follower.book.tally.plausible(&self.plan, self.fields)?;
         Ok(&follower.book.ledger)
     }
 
@@ -120,7 +122,7 @@ impl Work<'_> {
     /// What to check.
     pub fn probe(&mut self) -> Result<(), SourceError> {
         let there = self.open()?;
-        let tally = follower::sample(&mut self.plan, there).map_err(opened::at(&self.plan.path))?;
-        tally.plausible(&self.plan, self.field)
+        let tally = position::sample(&mut self.plan, there).map_err(opened::at(&self.plan.path))?;
+        tally.plausible(&self.plan, self.fields)
     }
 }

@@ -135,9 +135,9 @@ mod tests {
     use chrono::DateTime;
     use serde_json::json;
 
-    use super::super::wanted::{MAX_KEY, Wanted};
+    use super::super::wanted::Wanted;
     use super::*;
-    use crate::source::{Entities, Observation, Query};
+    use crate::source::{Entities, Observation, Query, key};
 
     const TO: i64 = 1_767_226_200_000;
 
@@ -186,7 +186,7 @@ mod tests {
             { "key": "001", "last": { "value": null } },
             { "key": "002" },
             { "key": null, "last": { "value": 1.0 } },
-            { "key": "x".repeat(MAX_KEY + 1), "last": { "value": 1.0 } },
+            { "key": "x".repeat(key::LONGEST + 1), "last": { "value": 1.0 } },
         ]);
         let page = all(&with_buckets(&buckets)).unwrap();
         assert_eq!((page.found.as_slice(), page.listed), ([].as_slice(), 4));

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::key;
 use super::query::{ENTITY, STEP};
+use crate::source::key;
 
 /// A bucket as far as anything of it was asked for.
 #[derive(Deserialize)]

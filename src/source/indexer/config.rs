@@ -8,10 +8,10 @@ use reqwest::Url;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::entity_field::EntityField;
 use super::format::{About, Format};
 use crate::config::duration::Span;
 use crate::source::ca_file::CaFile;
+use crate::source::entity_field::EntityField;
 use crate::source::tls;
 
 /// An OpenSearch or Elasticsearch that holds Wazuh documents.

@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::key;
 use super::query::Fields;
-use crate::source::manager::{LOCATIONS, OWN_GROUP, RULES};
-use crate::source::{Entities, Query};
+use crate::source::{Entities, Query, key};
 
 /// With at most this many entities the server filters by them; with more it gives us everything
 /// and we choose. Far below `index.max_terms_count` (65,536), and a short request.
@@ -45,21 +43,20 @@ impl Fields {
         if self.count_manager_documents {
             return Vec::new();
         }
-        vec![
-            json!({ "terms": { "location": LOCATIONS } }),
-            json!({ "terms": { "rule.id": RULES } }),
-            own_documents(),
-        ]
+        let of_manager = self.names.of_manager.iter();
+        of_manager.map(|(field, values)| json!({ "terms": { *field: values } })).chain([self.own()]).collect()
     }
-}
 
-/// What we caused ourselves.
-pub(super) fn own_documents() -> Value {
-    json!({ "term": { "rule.groups": OWN_GROUP } })
+    /// What we caused ourselves.
+    pub(super) fn own(&self) -> Value {
+        let (field, values) = self.names.own;
+        json!({ "terms": { field: values } })
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::format::Format;
     use super::super::query::tests::{fields, list};
     use super::*;
 
@@ -77,5 +74,20 @@ mod tests {
     fn documents_of_the_manager_count_only_when_asked_for() {
         let trusting = Fields { count_manager_documents: true, ..fields() };
         assert_eq!(list(&trusting, Entities::All(1))["query"]["bool"]["must_not"], json!([]));
+    }
+
+    #[test]
+    fn wazuh_5_has_its_own_names_for_them() {
+        let five = Fields { names: Format::Wazuh5.names(), ..fields() };
+        let own = json!({ "terms": { "wazuh.integration.name": ["log_monitor", "log-monitor"] } });
+        let locations = ["wazuh-monitord", "wazuh-remoted", "vulnerability-detector"];
+        let expected = json!([
+            { "terms": { "wazuh.protocol.location": locations } },
+            { "terms": { "wazuh.integration.name": ["wazuh-manager"] } },
+            own,
+        ]);
+        assert_eq!(list(&five, Entities::All(1))["query"]["bool"]["must_not"], expected);
+        let words = five.last_documents(&["001".into()], 0, 1, &[]);
+        assert_eq!(words["query"]["bool"]["must_not"], json!([own]));
     }
 }

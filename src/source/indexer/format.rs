@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::source::manager::{INTEGRATIONS, LOCATIONS, OWN_GROUP, OWN_INTEGRATIONS, RULES};
+
 /// The version of Wazuh that wrote the documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -25,6 +27,10 @@ pub struct Names {
     pub time: &'static str,
     /// What else documents say of an agent.
     pub agent: About<'static>,
+    /// What the manager itself writes about an agent has one of these values in one of these fields.
+    pub of_manager: [(&'static str, &'static [&'static str]); 2],
+    /// As has what log-monitor caused itself.
+    pub own: (&'static str, &'static [&'static str]),
     /// Tells agents apart in the index that lists them.
     pub listed_entity: &'static str,
     /// The time of a list.
@@ -53,6 +59,8 @@ const WAZUH_4: Names = Names {
     entity: "agent.id",
     time: "timestamp",
     agent: About { name: Some("agent.name"), groups: None, node: Some("cluster.node"), version: None },
+    of_manager: [("location", &LOCATIONS), ("rule.id", &RULES)],
+    own: ("rule.groups", &[OWN_GROUP]),
     listed_entity: "id",
     listed_time: "timestamp",
     listed: About {
@@ -75,6 +83,8 @@ const WAZUH_5: Names = Names {
         node: Some("wazuh.cluster.node"),
         version: None,
     },
+    of_manager: [("wazuh.protocol.location", &LOCATIONS), ("wazuh.integration.name", &INTEGRATIONS)],
+    own: ("wazuh.integration.name", &OWN_INTEGRATIONS),
     listed_entity: "wazuh.agent.id",
     listed_time: "@timestamp",
     listed: About {

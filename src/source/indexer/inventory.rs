@@ -7,11 +7,10 @@ use serde_json::Value;
 
 use super::document::{text, texts};
 use super::format::About;
-use super::key;
 use super::question::Question;
 use super::search::Search;
 use super::wanted::Wanted;
-use crate::source::{Entities, Listed, Query, SourceError, SourceReason};
+use crate::source::{Entities, Listed, Query, SourceError, SourceReason, key};
 
 /// How far back lists are read. The dashboard writes one every 15 minutes (Wazuh 4.x,
 /// `wazuh.monitoring.frequency`), the manager every 10 (5.0, `metrics_frequency`); a list that broke off
@@ -74,18 +73,12 @@ pub async fn of_lists(
     Ok(listed)
 }
 
-/// What a document says of an entity that so many fields tell apart. With several of them others share
-/// its name: what the key says more is added.
+/// What a document says of an entity that so many fields tell apart.
 fn listed(key: CompactString, fields: usize, document: &Value, about: About<'_>) -> Listed {
     let said = |field: Option<&str>| field.and_then(|field| text(document, field));
-    let name = said(about.name).unwrap_or_default();
-    let name = match key::rest(&key, fields) {
-        Some(rest) if !name.is_empty() => format!("{name} {rest}").into(),
-        _ => name,
-    };
     Listed {
+        name: key::named(said(about.name).unwrap_or_default(), &key, fields),
         key,
-        name,
         groups: about.groups.map(|field| texts(document, field)).unwrap_or_default(),
         // What the manager calls the node of an agent that never connected.
         node: said(about.node).filter(|node| node != "unknown"),

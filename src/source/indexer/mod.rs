@@ -8,11 +8,11 @@
 //! `fixed_interval` (since Elasticsearch 7.2), `track_total_hits` (7.0), `allow_partial_search_results`
 //! (6.3), `unmapped_type`, `filter_path` and `_field_caps`; neither scripts nor points in time nor scrolls.
 //!
-//! * `config`, `format`, `entity_field`: the keys of the table and their defaults;
+//! * `config`, `format`: the keys of the table and their defaults;
 //! * `question`, `query`, `filter`: what is asked, as pure JSON;
 //! * `client`: one request over the wire, and what broke on the way;
 //! * `failure`: what a refusal of the server means;
-//! * `answer`, `bucket`, `key`, `wanted`: what an answer says;
+//! * `answer`, `bucket`, `wanted`: what an answer says;
 //! * `search`: puts them together, and pages where one answer would be too large;
 //! * `document`: what a single document says;
 //! * `history`: a long time in slices;
@@ -24,13 +24,11 @@ mod bucket;
 mod client;
 mod config;
 mod document;
-mod entity_field;
 mod failure;
 mod filter;
 mod format;
 mod history;
 mod inventory;
-mod key;
 pub mod query;
 mod question;
 mod search;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::config::IndexerConfig;
-use super::filter::{MAX_FILTERED, own_documents};
+use super::filter::MAX_FILTERED;
+use super::format::Names;
 use super::question::{Question, newest_first};
 use crate::source::{Entities, Query};
 
@@ -36,6 +37,8 @@ pub struct Fields {
     pub time: String,
     /// Only documents with this value in this field.
     pub within: Option<(String, String)>,
+    /// How Wazuh names what is of the manager.
+    pub(super) names: &'static Names,
     /// Whether documents of the manager count as signs of life.
     pub count_manager_documents: bool,
     /// How long the server may work on it.
@@ -50,6 +53,7 @@ impl Fields {
             entity: config.entity_fields(),
             time: config.time_field().to_owned(),
             within: None,
+            names: config.format.names(),
             count_manager_documents: config.count_manager_documents,
             patience: config.timeout.0.mul_f64(0.8),
         }
@@ -140,7 +144,7 @@ impl Fields {
         let mut filter = vec![json!({ "range": { self.time.as_str(): window } })];
         filter
             .extend(self.entity.iter().zip(values).map(|(field, value)| json!({ "term": { field: value } })));
-        let mut request = self.request(&filter, &[own_documents()]);
+        let mut request = self.request(&filter, &[self.own()]);
         request["size"] = json!(count);
         request["_source"] = json!(wanted);
         request["sort"] = newest_first(&self.time);
@@ -200,7 +204,7 @@ pub(super) mod tests {
                 "must_not": [
                     { "terms": { "location": ["wazuh-monitord", "wazuh-remoted", "vulnerability-detector"] } },
                     { "terms": { "rule.id": ["504", "505", "506"] } },
-                    { "term": { "rule.groups": "log_monitor" } },
+                    { "terms": { "rule.groups": ["log_monitor"] } },
                 ],
             } },
             "aggs": { "entities": {

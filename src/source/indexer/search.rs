@@ -124,13 +124,8 @@ impl Search<'_> {
     /// # Errors
     /// As [`ask`](Self::ask).
     pub async fn documents(&self, body: &Value) -> Result<Vec<Hit>, SourceError> {
-        let reply =
-            self.send(&query::filter_path_of_documents(), body).await.map_err(|failure| match failure {
-                Failure::Final(error) => error,
-                Failure::TooManyBuckets { .. } => {
-                    self.error(SourceReason::Malformed, "counts buckets of a list")
-                }
-            })?;
+        let reply = self.send(&query::filter_path_of_documents(), body).await;
+        let reply = reply.map_err(|failure| self.final_error(failure))?;
         answer::documents(&reply.body).map_err(|error| self.server.told(&error))
     }
 
@@ -140,13 +135,27 @@ impl Search<'_> {
         let parameters = [partial, unavailable, ("filter_path", filter_path)];
         let url = self.server.url(&self.subject.index, "_search", &parameters);
         let reply = self.server.send(Method::POST, url, Some(body)).await.map_err(Failure::Final)?;
-        if reply.status == 200 {
-            return Ok(reply);
-        }
-        Err(match failure::meaning(reply.status, &reply.body, self.subject) {
+        if reply.status == 200 { Ok(reply) } else { Err(self.refused(&reply)) }
+    }
+
+    /// What a reply with another status than 200 means.
+    #[must_use]
+    pub fn refused(&self, reply: &Reply) -> Failure {
+        match failure::meaning(reply.status, &reply.body, self.subject) {
             Failure::Final(error) => Failure::Final(self.server.told(&error)),
             too_many @ Failure::TooManyBuckets { .. } => too_many,
-        })
+        }
+    }
+
+    /// A failure of a question without buckets.
+    #[must_use]
+    pub fn final_error(&self, failure: Failure) -> SourceError {
+        match failure {
+            Failure::Final(error) => error,
+            Failure::TooManyBuckets { .. } => {
+                self.error(SourceReason::Malformed, "counts buckets where there are none")
+            }
+        }
     }
 
     /// An error with the server in front and without secrets.

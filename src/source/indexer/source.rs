@@ -17,11 +17,11 @@ use super::query::Fields;
 use super::question::Question;
 use super::search::Search;
 use super::wanted::Wanted;
-use super::{document, history, inventory, key};
+use super::{document, history, inventory};
 use crate::clock::{Clock, SystemClock};
 use crate::source::{
     Answer, Entities, Heard, Listed, Membership, Observation, Query, Source, SourceError, SourceReason,
-    Volume, Word, is_agent_id,
+    Volume, Word, is_agent_id, key,
 };
 
 /// A cluster of more managers than this is none; the field is another one.
@@ -94,14 +94,17 @@ impl Indexer {
         let parameters = [("fields", names.as_str()), ("filter_path", "fields.*.*.type")];
         let url = self.server.url(index, "_field_caps", &parameters);
         let reply = self.server.send(Method::GET, url, None).await?;
-        // A user who may search and nothing else cannot be told.
-        if reply.status != 200 {
-            return Ok(());
+        let search = self.search(&self.fields);
+        match reply.status {
+            200 => {}
+            // A user who may search and nothing else cannot be told.
+            403 => return Ok(()),
+            _ => return Err(search.final_error(search.refused(&reply))),
         }
         let known = known_fields(&reply.body);
         if let Some((key, field)) = fields.iter().find(|(_, field)| !known.contains(field)) {
             let detail = format!("knows no field `{field}` in `{index}`: check `{key}`");
-            return Err(self.search(&self.fields).error(SourceReason::Mapping, detail));
+            return Err(search.error(SourceReason::Mapping, detail));
         }
         self.fields_proven.store(true, Ordering::Relaxed);
         Ok(())

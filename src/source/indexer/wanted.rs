@@ -5,10 +5,7 @@ use std::collections::HashSet;
 use compact_str::CompactString;
 
 use super::bucket::Bucket;
-use crate::source::{Entities, Heard, Observation, Query, Volume};
-
-/// The longest key of an entity, in bytes. A longer one is no agent and no host.
-pub const MAX_KEY: usize = 512;
+use crate::source::{Entities, Heard, Observation, Query, Volume, key};
 
 /// Which part of an answer is wanted.
 pub struct Wanted<'a> {
@@ -31,7 +28,7 @@ impl<'a> Wanted<'a> {
     #[must_use]
     pub fn entity(&self, bucket: &Bucket<'_>) -> Option<CompactString> {
         let key = bucket.key.entity.as_deref()?;
-        let wanted = key.len() <= MAX_KEY && self.keys.as_ref().is_none_or(|keys| keys.contains(key));
+        let wanted = key.len() <= key::LONGEST && self.keys.as_ref().is_none_or(|keys| keys.contains(key));
         wanted.then(|| CompactString::from(key))
     }
 

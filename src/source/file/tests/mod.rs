@@ -1,6 +1,7 @@
 //! The source against real files in a directory of its own. The time is an argument.
 
 mod agreement;
+mod following;
 mod questions;
 mod restart;
 mod rotation;

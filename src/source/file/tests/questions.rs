@@ -67,6 +67,24 @@ fn entities_are_told_apart_by_the_field_that_is_configured() {
     }
 }
 
+/// The key is the one of the indexer.
+#[test]
+fn several_fields_together_tell_entities_apart() {
+    let place = Place::with("entity_field = ['agent.id', 'location']");
+    let other = line("001", 40).replace("C:\\\\logs\\\\001", "a|b%");
+    let strange = line("0|1%", 20).replace("C:\\\\logs\\\\0|1%", "/var/log/auth.log");
+    let nowhere = line("001", 10).replace("location", "place");
+    place.append(&(line("001", 60) + &other + &line("001", 30) + &strange + &nowhere));
+    let keys = [("001|C:\\logs\\001", 30), ("001|a|b%", 40), ("0%7C1%25|/var/log/auth.log", 20)];
+    let mut expected = seen(&keys);
+    expected.sort();
+    assert_eq!(place.newest(), expected);
+    assert_eq!(place.count("001|C:\\logs\\001"), 2);
+    let window = wanted(NOW - HOUR, NOW);
+    let names = place.ask(NOW, |work| Ok(answers::inventory(work.followed(NOW - HOUR)?, &window, Some(2))));
+    assert!(names.unwrap().iter().any(|listed| listed.name == "host-001 a|b%"));
+}
+
 #[test]
 fn what_the_manager_writes_about_an_agent_counts_only_when_asked_for() {
     let place = Place::new();
@@ -91,7 +109,7 @@ fn who_there_is_and_the_way_they_send() {
     let (listed, nodes) = place
         .ask(NOW, |work| {
             let ledger = work.followed(NOW - HOUR)?;
-            Ok((answers::inventory(ledger, &window, true), answers::nodes(ledger, &window)))
+            Ok((answers::inventory(ledger, &window, Some(1)), answers::nodes(ledger, &window)))
         })
         .unwrap();
     assert!(nodes.contains(&Membership { key: "101".into(), node: "node-1".into() }));

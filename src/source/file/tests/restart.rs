@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::rotation::compress;
+use super::rotation::{compress, gzip};
 use super::*;
 
 /// Sets when a file was written to last.
@@ -97,6 +97,34 @@ fn an_earlier_log_that_is_broken_is_an_error_and_not_silence() {
     let error = place.newest_at(NOW, HOUR).unwrap_err();
     assert_eq!(error.reason, SourceReason::Incomplete);
     assert!(error.detail.contains("ossec-alerts-06.json.gz cannot be read"), "{error}");
+}
+
+/// What is counted is what a packed log unpacks to, even if it says less at its end: the last of its
+/// parts is short here.
+#[test]
+fn looking_too_far_back_is_an_error_however_well_the_logs_are_packed() {
+    let place = Place::new();
+    place.append(&line("001", 60));
+    for day in 1..=5 {
+        fs::write(place.daily(day), line(&format!("10{day}"), 1000).repeat(2000)).unwrap();
+        compress(&place.daily(day));
+        age(&place.daily(day).with_extension("json.gz"), 3000 - i64::from(day));
+    }
+    let newest = |most| {
+        place.ask(NOW, |work| {
+            work.plan.most = most;
+            Ok(work.followed(NOW - HOUR)?.iter().count())
+        })
+    };
+    let honest = newest(1 << 20).unwrap_err();
+    assert!(honest.detail.contains("more than 4 GiB of earlier files, the first of them"), "{honest}");
+    let packed = place.daily(1).with_extension("json.gz");
+    File::options().append(true).open(&packed).unwrap().write_all(&gzip(b"\n")).unwrap();
+    age(&packed, 2999);
+    let found_out = newest((3 * line("001", 60).len() * 2000 - 1000) as u64).unwrap_err();
+    assert!(found_out.detail.contains("ossec-alerts-03.json.gz cannot be read"), "{found_out}");
+    assert!(found_out.detail.ends_with("more than 4 GiB of earlier files"), "{found_out}");
+    assert_eq!(newest(1 << 30), Ok(6));
 }
 
 #[test]

@@ -117,10 +117,12 @@ fn a_log_may_be_away_for_a_moment_and_then_it_is_an_error() {
 
 /// As `monitord` does.
 pub fn compress(path: &std::path::Path) {
-    let packed = PathBuf::from(format!("{}.gz", path.display()));
-    let mut packer =
-        flate2::write::GzEncoder::new(File::create(packed).unwrap(), flate2::Compression::fast());
-    packer.write_all(&fs::read(path).unwrap()).unwrap();
-    packer.finish().unwrap();
+    fs::write(format!("{}.gz", path.display()), gzip(&fs::read(path).unwrap())).unwrap();
     fs::remove_file(path).unwrap();
+}
+
+pub fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(text).unwrap();
+    packer.finish().unwrap()
 }

@@ -4,6 +4,11 @@
 
 use std::borrow::Cow;
 
+use compact_str::{CompactString, format_compact};
+
+/// The longest key of an entity, in bytes. A longer one is no agent and no host.
+pub const LONGEST: usize = 512;
+
 /// Between two values.
 const SEPARATOR: char = '|';
 
@@ -34,10 +39,14 @@ pub fn split(key: &str, fields: usize) -> Option<Vec<Cow<'_, str>>> {
     Some(values)
 }
 
-/// What of the key of several fields is behind the first value; nothing where there is one field.
+/// The name of an entity whose first value has this name. With several fields others share it: what
+/// the key says more is added.
 #[must_use]
-pub fn rest(key: &str, fields: usize) -> Option<&str> {
-    if fields > 1 { key.split_once(SEPARATOR).map(|(_, rest)| rest) } else { None }
+pub fn named(name: CompactString, key: &str, fields: usize) -> CompactString {
+    match key.split_once(SEPARATOR) {
+        Some((_, rest)) if fields > 1 && !name.is_empty() => format_compact!("{name} {rest}"),
+        _ => name,
+    }
 }
 
 /// The first value of a key of so many fields, as it stands there.
@@ -57,8 +66,12 @@ mod tests {
         let command = ["001", "df -P | sort"].map(Cow::Borrowed);
         assert_eq!(join(&command), "001|df -P | sort");
         assert_eq!(split("001|df -P | sort", 2).unwrap(), command);
-        assert_eq!(rest("001|a|b", 3), Some("a|b"));
-        assert_eq!((rest("a|b", 1), split("001", 2)), (None, None));
+        assert_eq!(split("001", 2), None);
+        assert_eq!(named("web-01".into(), "001|a|b", 3), "web-01 a|b");
+        assert_eq!(
+            (named("web-01".into(), "a|b", 1), named("".into(), "001|a", 2)),
+            ("web-01".into(), "".into())
+        );
     }
 
     proptest! {

@@ -4,15 +4,22 @@ use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 
 /// The most fields that tell entities apart.
-const MOST: usize = 8;
+pub const MOST: usize = 8;
 
 /// Fields whose values together tell entities apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntityField(Vec<String>);
 
 impl EntityField {
+    /// One field.
+    #[must_use]
+    pub fn one(name: &str) -> Self {
+        Self(vec![name.to_owned()])
+    }
+
     /// The names of the fields, at least one.
     #[must_use]
     pub fn names(&self) -> &[String] {
@@ -33,6 +40,15 @@ impl JsonSchema for EntityField {
     }
 }
 
+impl Serialize for EntityField {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.names() {
+            [name] => name.serialize(serializer),
+            names => names.serialize(serializer),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for EntityField {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(NamesVisitor)
@@ -49,7 +65,7 @@ impl<'de> Visitor<'de> for NamesVisitor {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<EntityField, E> {
-        Ok(EntityField(vec![text.to_owned()]))
+        Ok(EntityField::one(text))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<EntityField, A::Error> {

@@ -203,6 +203,10 @@ impl Monitor {
 
     /// The earliest deadline, or `poll` after this round, whichever is first.
     fn until_next_round(&mut self) -> Duration {
+        if self.good_until.is_none() {
+            // The clock was set, and nobody was judged.
+            return Duration::from_secs(1);
+        }
         let now = events::time(self.clock_guard.believed(events::millis(self.recorder.clock.now())));
         let poll = self.setup.watch.poll;
         let deadline = self.fleet.next_deadline(events::millis(now), events::millis(now + poll));

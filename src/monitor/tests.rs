@@ -363,6 +363,22 @@ async fn a_clock_that_was_wrong_and_is_set_right_is_followed_by_the_documents() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_was_not_judged_while_the_clock_was_set_is_judged_at_once() {
+    let mut world = World::new(&["001", "002"]).await;
+    world.minutes(5, &["001", "002"]).await;
+    let World { monitor, index, clock, .. } = world;
+    let (_setup, setups) = watch::channel(monitor.setup.clone());
+    let (_stop, stopped) = watch::channel(false);
+    tokio::spawn(monitor.run(setups, stopped));
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    *clock.1.lock().unwrap() = TimeDelta::hours(3);
+    ["001", "002"].iter().for_each(|id| index.log(id, clock.now()));
+    tokio::time::sleep(Duration::from_secs(35)).await;
+    let (since, _) = *index.asked.lock().unwrap().last().unwrap();
+    assert!(clock.now() - since < TimeDelta::minutes(17), "by the new time, over the whole threshold");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_daemon_loop_finds_a_silence_within_seconds_of_its_deadline() {
     let mut world = World::new(&["001"]).await;
     world.index.log("001", world.now());

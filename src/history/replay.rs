@@ -10,7 +10,7 @@ use crate::config::{Pipeline, Watch};
 use crate::journal::entities::{Part, Silence};
 use crate::journal::incidents::Stall;
 use crate::monitor::fleet::{Changed, Fleet, Outcome};
-use crate::monitor::pipeline::{self, Common, Fate, Sorted};
+use crate::monitor::pipeline::{self, Begun, Common, Fate, Sorted};
 use crate::monitor::verdict::Transition;
 use crate::source::{Heard, Observation};
 
@@ -103,12 +103,13 @@ impl Replay {
             .filter_map(|(changed, fate)| self.outcome(changed, fate, now))
             .collect();
         self.fleet.settle(&suspects, &outcomes, now);
-        self.set_dependents_free(&changed, now);
         self.close_stalls(&sorted, now);
+        let parts = pipeline::regroup(&self.fleet, &self.stalls, &self.limits, now);
+        self.fleet.regroup(&parts);
     }
 
     fn open_stalls(&mut self, sorted: &Sorted, now: i64) {
-        for (common, tally) in &sorted.stalled {
+        for Begun { common, tally, .. } in &sorted.stalled {
             let found = Found {
                 agent: None,
                 common: Some(common.clone()),
@@ -128,16 +129,6 @@ impl Replay {
             if let Some(stall) = self.stalls.remove(common) {
                 self.found[place(stall.incident)].back = Some(now);
                 self.fleet.set_free(stall.incident, now);
-            }
-        }
-    }
-
-    fn set_dependents_free(&mut self, changed: &[Changed], now: i64) {
-        for changed in changed {
-            if let Transition::Recovered { incident, .. } = changed.transition
-                && self.fleet.has_dependencies()
-            {
-                self.fleet.set_free(incident, now);
             }
         }
     }

@@ -6,7 +6,8 @@ use rusqlite::config::DbConfig;
 use super::JournalError;
 
 /// The schema, as it grew; `PRAGMA user_version` says how many of these steps a file has taken.
-const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema.2.sql")];
+const STEPS: [&str; 3] =
+    [include_str!("schema.sql"), include_str!("schema.2.sql"), include_str!("schema.3.sql")];
 
 /// Makes a connection ready: durable at every commit, readable by others at any time.
 pub fn prepare(connection: &Connection) -> Result<(), JournalError> {

@@ -61,6 +61,8 @@ pub struct Beside {
     ahead: Vec<(usize, i64)>,
     /// When the source was asked last who sends through which node.
     homes_asked: Option<DateTime<Utc>>,
+    /// Whether it said so.
+    homes_told: bool,
     /// First looks at the counters of those that are soon due, in milliseconds, by place.
     counted: HashMap<usize, (i64, Counted)>,
 }
@@ -140,12 +142,15 @@ impl Beside {
     }
 
     async fn look_up_homes(&mut self, setup: &Setup, fleet: &mut Fleet, now: DateTime<Utc>) {
-        let every = if self.answered.values().any(Result::is_err) { ASK_AGAIN } else { HOMES };
+        let told = self.homes_told && self.answered.values().all(Result::is_ok);
+        let every = if told { HOMES } else { ASK_AGAIN };
         if self.homes_asked.is_some_and(|asked| now - asked < every && now >= asked) {
             return;
         }
         self.homes_asked = Some(now);
-        if let Err(error) = gather::homes(&*setup.source, fleet, now).await {
+        let homes = gather::homes(&*setup.source, fleet, now).await;
+        self.homes_told = homes.is_ok();
+        if let Err(error) = homes {
             tracing::warn!("cannot look up which nodes the agents send through: {error}");
         }
         match gather::ahead(&*setup.source, fleet, now).await {

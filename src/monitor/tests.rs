@@ -35,6 +35,8 @@ use crate::source::{
 struct Index {
     documents: Mutex<BTreeMap<String, Vec<i64>>>,
     nodes: Mutex<BTreeMap<String, &'static str>>,
+    /// Whether the next question for nodes is not answered.
+    nodes_broken: Mutex<bool>,
     broken: Mutex<Option<SourceReason>>,
     asked: Mutex<Vec<(DateTime<Utc>, Option<usize>)>>,
     /// What every agent is taken to have said last.
@@ -102,9 +104,13 @@ impl Source for Index {
         Ok(all.flat_map(|(key, times)| times.into_iter().map(move |at| heard(&key, at))).collect())
     }
 
-    async fn nodes(&self, _: &Query<'_>) -> Result<Vec<Membership>, SourceError> {
+    async fn nodes(&self, query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {
+        if std::mem::take(&mut *self.nodes_broken.lock().unwrap()) {
+            return Err(SourceError::new(SourceReason::Timeout, "broken on purpose."));
+        }
         let nodes = self.nodes.lock().unwrap();
-        Ok(nodes.iter().map(|(key, node)| Membership { key: key.into(), node: (*node).into() }).collect())
+        let home = |key: String| Some(Membership { node: (*nodes.get(&key)?).into(), key: key.into() });
+        Ok(self.within(query).into_keys().filter_map(home).collect())
     }
 
     async fn probe(&self) -> Result<(), SourceError> {

@@ -146,14 +146,27 @@ pub fn about(scope: &str, kind: EventKind, severity: Severity, now: i64) -> Even
     }
 }
 
-/// With a capital and a full stop: errors are written to read after "failed to".
+/// With a capital and a full stop, unless it is a question: errors are written to read after "failed to".
 fn sentence(text: &str) -> String {
-    let mut letters = text.trim_end_matches('.').chars();
+    let text = text.trim_end_matches('.');
+    let stop = if text.ends_with(['?', '!']) { "" } else { "." };
+    let mut letters = text.chars();
     let first = letters.next().into_iter().flat_map(char::to_uppercase);
-    first.chain(letters).chain(['.']).collect()
+    first.chain(letters).chain(stop.chars()).collect()
 }
 
 /// A time in milliseconds, as one says it.
 pub(super) fn span(millis: i64) -> String {
     human(Duration::from_millis(u64::try_from(millis).unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_ends_once() {
+        assert_eq!(sentence("it is gone.."), "It is gone.");
+        assert_eq!(sentence("is it gone?"), "Is it gone?");
+    }
 }

@@ -21,6 +21,7 @@ pub mod channel;
 pub mod compose;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod flapping;
 pub mod health;
 pub mod last_resort;
 pub mod plan;

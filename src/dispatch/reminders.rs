@@ -5,6 +5,7 @@ use std::time::Duration;
 use log_monitor_channels::{Event, EventKind, MessageKind};
 use rusqlite::Connection;
 
+use super::flapping;
 use crate::config::Reminders;
 use crate::journal::deliveries;
 use crate::journal::events::{self, time};
@@ -71,7 +72,7 @@ fn still_going_on(connection: &Connection, firing: &Message) -> rusqlite::Result
     let mut open = Vec::new();
     for event in events::of_message(connection, firing.id)? {
         if event.incident.is_some_and(|incident| incidents::is_open(connection, incident).unwrap_or(true)) {
-            open.push(event);
+            open.push(flapping::as_it_is(connection, event)?);
         }
     }
     Ok(open)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use log_monitor_channels::{Event, EventKind, MessageKind, Notification};
 use rusqlite::Connection;
 
+use super::flapping;
 use super::render::{self, Facts};
 use crate::config::{Group, Route};
 use crate::journal::deliveries::{self, Claim, Delivery, State};
@@ -169,7 +170,7 @@ fn still_open(connection: &Connection, message: &Message) -> rusqlite::Result<Ve
     open.retain(|event| {
         event.incident.is_some_and(|incident| incidents::is_open(connection, incident).unwrap_or(false))
     });
-    Ok(open)
+    open.into_iter().map(|event| flapping::as_it_is(connection, event)).collect()
 }
 
 /// For a resolution that was held up: who has fallen silent again meanwhile.

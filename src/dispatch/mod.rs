@@ -22,6 +22,7 @@ pub mod channel;
 pub mod compose;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod flapping;
 pub mod health;
 pub mod keep_alive;
 pub mod last_resort;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use log_monitor_channels::{Event, EventKind, MessageKind};
 use rusqlite::Connection;
 
+use super::flapping;
 use super::suppress::Suppression;
 use crate::config::Reminders;
 use crate::journal::deliveries;
@@ -111,7 +112,7 @@ fn still_going_on(
             }
             _ => {}
         }
-        open.push(event);
+        open.push(flapping::as_it_is(connection, event)?);
     }
     Ok((open, quiet_until))
 }

@@ -64,6 +64,9 @@ pub const TOO_FEW: &str = "volume_too_low";
 /// The cause of an end that is none: the agent is silent under another id, too.
 pub const ENROLLED_ANEW: &str = "enrolled_anew";
 
+/// The cause of a silence that is not over yet, although its agent logs again.
+pub const FLAPPING: &str = "flapping";
+
 /// Title and body.
 #[must_use]
 pub fn message(events: &[Event], facts: &Facts<'_>) -> (String, String) {
@@ -102,6 +105,9 @@ fn one_title(event: &Event, facts: &Facts<'_>) -> String {
         (EventKind::AgentSilent, _) if event.cause == TOO_FEW => format!("Too few logs: {who}"),
         (EventKind::AgentStillSilent, _) if event.cause == TOO_FEW => {
             format!("Still too few logs: {who} (reminder {})", facts.reminder)
+        }
+        (EventKind::AgentStillSilent, _) if event.cause == FLAPPING => {
+            format!("Not over yet: {who} logs again, but flaps (reminder {})", facts.reminder)
         }
         (EventKind::AgentSilent, Some(long)) => format!("Silent: {who}, no logs for {long}"),
         (EventKind::AgentSilent, None) => format!("Silent: {who} has never been seen logging"),
@@ -160,6 +166,9 @@ fn many_title(events: &[Event], first: &Event) -> String {
     let same = events.iter().all(|event| event.scope == first.scope);
     let scope = if same { one_line(&first.scope, 80) } else { "several watches".to_owned() };
     match first.kind {
+        EventKind::AgentStillSilent if events.iter().all(|event| event.cause == FLAPPING) => {
+            format!("Not over yet: {count} agents of {scope} log again, but flap")
+        }
         EventKind::AgentSilent => causes::title(events, &scope, false),
         EventKind::AgentStillSilent => causes::title(events, &scope, true),
         EventKind::AgentRecovered => format!("Recovered: {count} agents of {scope} log again"),
@@ -217,7 +226,7 @@ fn list(body: &mut String, events: &[Event], max_items: usize) {
             .since
             .map_or_else(|| "never seen".to_owned(), |since| format!("last log {}", written(since)));
         match event.entity {
-            Some(_) if is_about_agent(event) => {
+            Some(_) if is_about_agent(event) && event.cause != FLAPPING => {
                 let _ = writeln!(body, "- {who}, {last}{}", causes::of_one(event));
             }
             _ => {

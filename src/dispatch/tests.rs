@@ -21,6 +21,7 @@ use crate::bus::Bus;
 use crate::clock::{SharedClock, TokioClock};
 use crate::config::{Need, Route};
 use crate::journal::incidents::Subject;
+use crate::journal::notes::{self, Note};
 use crate::journal::quiet::{self, Quiet};
 use crate::journal::{Journal, events};
 use crate::record::{Change, IncidentChange, Recorder, Whole};
@@ -405,6 +406,20 @@ async fn a_channel_that_was_down_for_a_day_gets_the_firing_and_one_reminder() {
         assert_eq!(after.iter().filter(|notification| notification.kind == kind).count(), 1, "{kind:?}");
     }
     assert_eq!(after.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reminder_of_an_agent_that_logs_again_but_flaps_says_so_and_since_when() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    let incident = world.silent(&["001"]).await[0];
+    minutes(5).await;
+    let back = world.now();
+    let note = vec![(incident, Note::BackSince(Some(back)))];
+    world.journal.write(move |connection| notes::write(connection, &note)).await.unwrap();
+    minutes(60).await;
+    let got = world.got("slack").pop().unwrap();
+    assert_eq!(got.title, "Not over yet: 001 host-001 logs again, but flaps (reminder 1)");
+    assert!(got.body.starts_with("It has logged again since 2026-01-01 00:05:00 UTC"), "{}", got.body);
 }
 
 #[tokio::test(start_paused = true)]

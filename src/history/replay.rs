@@ -12,7 +12,7 @@ use crate::journal::entities::{Part, Silence};
 use crate::journal::incidents::Stall;
 use crate::monitor::cause::Cause;
 use crate::monitor::fleet::{Changed, Fleet, Outcome};
-use crate::monitor::pipeline::{self, Common, Fate, Sorted};
+use crate::monitor::pipeline::{self, Begun, Common, Fate, Sorted};
 use crate::monitor::verdict::{State, Transition};
 use crate::source::{Heard, Observation};
 
@@ -120,8 +120,9 @@ impl Replay {
             .filter_map(|(changed, fate)| self.outcome(changed, fate, now))
             .collect();
         self.fleet.settle(&suspects, &outcomes, now);
-        self.set_dependents_free(&changed, now);
         self.close_stalls(&sorted, now);
+        let parts = pipeline::regroup(&self.fleet, &self.stalls, &self.limits, now);
+        self.fleet.regroup(&parts);
     }
 
     /// Whoever logs again is back from its first log on, even where its end is not believed yet.
@@ -136,7 +137,7 @@ impl Replay {
     }
 
     fn open_stalls(&mut self, sorted: &Sorted, now: i64) {
-        for (common, tally) in &sorted.stalled {
+        for Begun { common, tally, .. } in &sorted.stalled {
             let found = Found {
                 agent: None,
                 common: Some(common.clone()),
@@ -157,16 +158,6 @@ impl Replay {
             if let Some(stall) = self.stalls.remove(common) {
                 self.found[place(stall.incident)].back = Some(now);
                 self.fleet.set_free(stall.incident, now);
-            }
-        }
-    }
-
-    fn set_dependents_free(&mut self, changed: &[Changed], now: i64) {
-        for changed in changed {
-            if let Transition::Recovered { incident, .. } = changed.transition
-                && self.fleet.has_dependencies()
-            {
-                self.fleet.set_free(incident, now);
             }
         }
     }

@@ -44,7 +44,8 @@ pub struct EntityRow {
 pub fn of_watch(connection: &Connection, watch: &str) -> rusqlite::Result<Vec<EntityRow>> {
     connection
         .prepare_cached(
-            "SELECT entity.key, entity.label, entity.last_seen, incident.id, incident.opened, parent.id, parent.closed
+            "SELECT entity.key, entity.label, entity.last_seen, incident.id, incident.opened, parent.id,
+                    COALESCE(incident.freed, parent.closed)
              FROM entity LEFT JOIN incident ON incident.id = entity.incident
              LEFT JOIN incident AS parent ON parent.id = incident.part_of
              WHERE entity.watch = ?1 ORDER BY entity.key",
@@ -65,7 +66,7 @@ fn silence(row: &Row<'_>) -> rusqlite::Result<Option<Silence>> {
     let part = match (row.get(5)?, row.get(6)?) {
         (None, _) => Part::Alone,
         (Some(parent), None) => Part::Of(parent),
-        (Some(_), Some(closed)) => Part::FreeSince(closed),
+        (Some(_), Some(since)) => Part::FreeSince(since),
     };
     Ok(Some(Silence { incident, opened: row.get(4)?, part }))
 }

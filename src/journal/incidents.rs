@@ -78,7 +78,7 @@ pub fn severity_of_open(connection: &Connection, incident: i64) -> rusqlite::Res
 /// As the database.
 pub fn detach(connection: &Connection, incident: i64) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("UPDATE incident SET part_of = NULL WHERE id = ?1")?
+        .prepare_cached("UPDATE incident SET part_of = NULL, freed = NULL WHERE id = ?1")?
         .execute([incident])
         .map(drop)
 }

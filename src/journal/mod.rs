@@ -23,6 +23,7 @@ pub mod incidents;
 pub mod listed;
 pub mod messages;
 pub mod meta;
+pub mod notes;
 pub mod past;
 pub mod prune;
 pub mod quiet;

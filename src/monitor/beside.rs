@@ -59,6 +59,8 @@ pub struct Beside {
     ahead: Vec<(usize, i64)>,
     /// When the source was asked last who sends through which node.
     homes_asked: Option<DateTime<Utc>>,
+    /// Whether it said so.
+    homes_told: bool,
     /// What was counted of those that are soon due.
     looks: Looks,
 }
@@ -206,12 +208,15 @@ impl Beside {
     }
 
     async fn look_up_homes(&mut self, setup: &Setup, fleet: &mut Fleet, now: DateTime<Utc>) {
-        let every = if self.answered.values().any(Result::is_err) { ASK_AGAIN } else { HOMES };
+        let told = self.homes_told && self.answered.values().all(Result::is_ok);
+        let every = if told { HOMES } else { ASK_AGAIN };
         if self.homes_asked.is_some_and(|asked| now - asked < every && now >= asked) {
             return;
         }
         self.homes_asked = Some(now);
-        if let Err(error) = gather::homes(&*setup.source, fleet, now).await {
+        let homes = gather::homes(&*setup.source, fleet, now).await;
+        self.homes_told = homes.is_ok();
+        if let Err(error) = homes {
             tracing::warn!("cannot look up which nodes the agents send through: {error}");
         }
         match gather::ahead(&*setup.source, fleet, now).await {

@@ -22,6 +22,7 @@ pub mod fleet;
 pub mod gather;
 pub mod inventory;
 mod maintenance;
+mod noted;
 pub mod pipeline;
 pub mod roll_call;
 mod round;
@@ -35,7 +36,7 @@ use crate::config::Watch;
 use crate::journal::entities::{self, EntityRow};
 use crate::journal::incidents::{self, Stall};
 use crate::journal::quiet::{self, Quiet};
-use crate::journal::{JournalError, events, meta};
+use crate::journal::{JournalError, events, meta, notes};
 use crate::record::{Change, EntityChange, IncidentChange, Recorder};
 use crate::source::{Source, SourceError};
 use beside::Beside;
@@ -142,7 +143,7 @@ impl Monitor {
     async fn load(&mut self) -> Result<(), JournalError> {
         let name = self.setup.watch.name.clone();
         let lately = events::millis(self.recorder.clock.now()) - LATELY;
-        let (rows, stalls, silences) = self
+        let (rows, stalls, silences, returns) = self
             .recorder
             .journal
             .write(move |connection| {
@@ -151,6 +152,7 @@ impl Monitor {
                     entities::of_watch(connection, &name)?,
                     incidents::open_stalls(connection, &name)?,
                     silences,
+                    notes::returns(connection, &name)?,
                 ))
             })
             .await?;
@@ -161,7 +163,12 @@ impl Monitor {
         self.maintenance = Windows::new(&self.setup.watch.maintenance, &agents);
         self.quiet = None;
         let (mut fleet, gone) = Fleet::new(&Watch { agents, ..self.setup.watch.clone() }, rows);
-        fleet.remember_silences(&silences);
+        fleet.remember(&self.fleet, &silences, &returns);
+        for (common, stall) in &self.stalls {
+            if let Common::Node(node) = common {
+                fleet.at_home(stall.incident, node);
+            }
+        }
         let_go(&self.recorder, &self.setup.watch.name, gone).await?;
         self.fleet = fleet;
         // Newcomers have no history: the next round looks over the whole threshold.
@@ -207,6 +214,10 @@ impl Monitor {
 
     /// The earliest deadline, or `poll` after this round, whichever is first.
     fn until_next_round(&mut self) -> Duration {
+        if self.good_until.is_none() {
+            // The clock was set, and nobody was judged.
+            return Duration::from_secs(1);
+        }
         let now = events::time(self.clock_guard.believed(events::millis(self.recorder.clock.now())));
         let poll = self.setup.watch.poll;
         let deadline = self.fleet.next_deadline(events::millis(now), events::millis(now + poll));
@@ -320,20 +331,11 @@ impl Monitor {
         };
         let outcomes = round.outcomes(&changed, &sorted, &incidents);
         self.fleet.settle(suspects, &outcomes, now);
-        if self.fleet.has_dependencies() {
-            self.set_dependents_free(&changed, now);
-        }
         self.take_stalls(&sorted, &incidents, now);
-        Ok(())
-    }
-
-    /// Whoever depends on those that are back, and does not log, is on its own now.
-    fn set_dependents_free(&mut self, changed: &[fleet::Changed], now: i64) {
-        for changed in changed {
-            if let Transition::Recovered { incident, .. } = changed.transition {
-                self.fleet.set_free(incident, now);
-            }
+        if let Err(error) = self.take_notes(now).await {
+            tracing::error!("watch {}: {error}", self.setup.watch.name);
         }
+        Ok(())
     }
 
     fn take_stalls(&mut self, sorted: &Sorted, incidents: &[Option<i64>], now: i64) {
@@ -342,8 +344,9 @@ impl Monitor {
                 self.fleet.set_free(stall.incident, now);
             }
         }
-        for ((common, _), incident) in sorted.stalled.iter().zip(incidents) {
-            self.stalls.extend(incident.map(|incident| (common.clone(), Stall { incident, opened: now })));
+        for (begun, incident) in sorted.stalled.iter().zip(incidents) {
+            self.stalls
+                .extend(incident.map(|incident| (begun.common.clone(), Stall { incident, opened: now })));
         }
     }
 

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::Setup;
 use super::finding::Finding;
-use super::fleet::{self, Changed, Fleet, Outcome};
+use super::fleet::{self, Changed, Entity, Fleet, Outcome};
 use super::pipeline::{Common, Fate, Sorted};
-use super::verdict::{State, Transition};
+use super::verdict::Transition;
 use super::words;
 use crate::journal::entities::{Part, Silence};
 use crate::journal::incidents::{Stall, Subject};
@@ -33,9 +33,10 @@ impl Round<'_> {
     #[must_use]
     pub fn changes(&self, changed: &[Changed], sorted: &Sorted) -> Vec<Change> {
         let watch = &self.setup.watch.name;
-        let stalled = sorted.stalled.iter().map(|(common, tally)| {
-            let names = words::names(self.fleet, &self.members(changed, sorted, common));
-            let event = words::stalled(watch, common, tally, &names, self.now);
+        let limits = &self.setup.watch.pipeline;
+        let stalled = sorted.stalled.iter().map(|begun| {
+            let names = words::names(self.fleet, &begun.lost);
+            let event = words::stalled(watch, begun, limits, &names, self.now);
             Change::event(IncidentChange::Open(Subject::Pipeline), event)
         });
         let told = changed.iter().zip(&sorted.fates).filter_map(|(changed, fate)| match fate {
@@ -79,12 +80,17 @@ impl Round<'_> {
                 (_, Transition::Recovered { .. }) => told.next().map(|_| Outcome::Fresh),
                 (fate, _) => told.next().flatten().map(|incident| {
                     let part = self.part(fate, sorted, incidents);
-                    Outcome::Silent(Silence { incident, opened: self.now, part })
+                    Outcome::Silent(Silence { incident, opened: self.opened(changed.at), part })
                 }),
             };
             outcomes.extend(outcome.map(|outcome| (changed.at, outcome)));
         }
         outcomes
+    }
+
+    /// When the incident of a silence was opened.
+    fn opened(&self, at: usize) -> i64 {
+        self.fleet.entities()[at].silence().map_or(self.now, |silence| silence.opened)
     }
 
     /// Whether a silence is told by itself.
@@ -126,16 +132,9 @@ impl Round<'_> {
 
     /// The incident of a stall that is open, or is being opened by this round.
     fn whole(&self, sorted: &Sorted, common: &Common) -> Option<Whole> {
-        let new = sorted.stalled.iter().position(|(known, _)| known == common);
+        let new = sorted.stalled.iter().position(|begun| begun.common == *common);
         new.map(Whole::OpenedBy)
             .or_else(|| self.stalls.get(common).map(|stall| Whole::Incident(stall.incident)))
-    }
-
-    /// Who falls silent with a new stall.
-    fn members(&self, changed: &[Changed], sorted: &Sorted, common: &Common) -> Vec<usize> {
-        let part = Fate::PartOf(common.clone());
-        let fates = changed.iter().zip(&sorted.fates);
-        fates.filter(|(_, fate)| **fate == part).map(|(changed, _)| changed.at).collect()
     }
 
     /// Who fell silent with a stall and is not back yet.
@@ -146,7 +145,8 @@ impl Round<'_> {
             .map(|changed| changed.at)
             .collect();
         let entities = self.fleet.entities().iter().enumerate();
-        let part = |state: State| matches!(state, State::Silent { silence, .. } if silence.part == Part::Of(incident));
-        entities.filter(|(at, entity)| part(entity.state) && !back.contains(at)).map(|(at, _)| at).collect()
+        let part =
+            |entity: &Entity| entity.silence().is_some_and(|silence| silence.part == Part::Of(incident));
+        entities.filter(|(at, entity)| part(entity) && !back.contains(at)).map(|(at, _)| at).collect()
     }
 }

@@ -37,6 +37,8 @@ use crate::source::{
 struct Index {
     documents: Mutex<BTreeMap<String, Vec<i64>>>,
     nodes: Mutex<BTreeMap<String, &'static str>>,
+    /// Whether the next question for nodes is not answered.
+    nodes_broken: Mutex<bool>,
     broken: Mutex<Option<SourceReason>>,
     asked: Mutex<Vec<(DateTime<Utc>, Option<usize>)>>,
     /// What every agent is taken to have said last.
@@ -120,9 +122,13 @@ impl Source for Index {
         Ok(all.flat_map(|(key, times)| times.into_iter().map(move |at| heard(&key, at))).collect())
     }
 
-    async fn nodes(&self, _: &Query<'_>) -> Result<Vec<Membership>, SourceError> {
+    async fn nodes(&self, query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {
+        if std::mem::take(&mut *self.nodes_broken.lock().unwrap()) {
+            return Err(SourceError::new(SourceReason::Timeout, "broken on purpose."));
+        }
         let nodes = self.nodes.lock().unwrap();
-        Ok(nodes.iter().map(|(key, node)| Membership { key: key.into(), node: (*node).into() }).collect())
+        let home = |key: String| Some(Membership { node: (*nodes.get(&key)?).into(), key: key.into() });
+        Ok(self.within(query).into_keys().filter_map(home).collect())
     }
 
     async fn probe(&self) -> Result<(), SourceError> {
@@ -378,6 +384,22 @@ async fn a_clock_that_was_wrong_and_is_set_right_is_followed_by_the_documents() 
     world.minutes(5, &["001", "002"]).await;
     world.minutes(20, &["001"]).await;
     assert_eq!(world.story().await, ["agent_silent 002"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_was_not_judged_while_the_clock_was_set_is_judged_at_once() {
+    let mut world = World::new(&["001", "002"]).await;
+    world.minutes(5, &["001", "002"]).await;
+    let World { monitor, index, clock, .. } = world;
+    let (_setup, setups) = watch::channel(monitor.setup.clone());
+    let (_stop, stopped) = watch::channel(false);
+    tokio::spawn(monitor.run(setups, stopped));
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    *clock.1.lock().unwrap() = TimeDelta::hours(3);
+    ["001", "002"].iter().for_each(|id| index.log(id, clock.now()));
+    tokio::time::sleep(Duration::from_secs(35)).await;
+    let (since, _) = *index.asked.lock().unwrap().last().unwrap();
+    assert!(clock.now() - since < TimeDelta::minutes(17), "by the new time, over the whole threshold");
 }
 
 #[tokio::test(start_paused = true)]

@@ -59,15 +59,15 @@ pub const fn judge(last_seen: Option<i64>, due: i64, now: i64) -> Verdict {
     if due > now { Verdict::Fresh } else { Verdict::Silent { since: last_seen } }
 }
 
-/// What a verdict changes. Whoever fell silent with others has its `threshold` anew when they are
-/// back.
+/// What a verdict changes. Whoever fell silent with others has time anew when they are back: until
+/// `free_until`, in milliseconds.
 #[must_use]
-pub const fn transition(state: State, verdict: Verdict, threshold: i64, now: i64) -> Option<Transition> {
+pub const fn transition(state: State, verdict: Verdict, free_until: i64, now: i64) -> Option<Transition> {
     match (state, verdict) {
         (
-            State::Silent { silence: Silence { incident, part: Part::FreeSince(at), .. }, .. },
+            State::Silent { silence: Silence { incident, part: Part::FreeSince(_), .. }, .. },
             Verdict::Silent { .. },
-        ) if at.saturating_add(threshold) <= now => Some(Transition::StillSilent { incident }),
+        ) if free_until <= now => Some(Transition::StillSilent { incident }),
         (State::Fresh, Verdict::Silent { .. }) => Some(Transition::FellSilent),
         (State::New, Verdict::Silent { .. }) => Some(Transition::FoundSilent),
         (State::Silent { silence, since }, Verdict::Fresh) => {
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn only_a_change_is_a_transition() {
         let silent = Verdict::Silent { since: None };
-        let changes = |state, verdict| transition(state, verdict, 60, 1_000);
+        let changes = |state, verdict| transition(state, verdict, 1_001, 1_000);
         let down = |part| State::Silent { silence: Silence { incident: 7, opened: 5, part }, since: Some(3) };
         assert_eq!(changes(State::Fresh, silent), Some(Transition::FellSilent));
         assert_eq!(changes(State::New, silent), Some(Transition::FoundSilent));
@@ -101,10 +101,10 @@ mod tests {
         );
         assert_eq!(changes(down(Part::Alone), silent), None);
         assert_eq!(changes(State::Fresh, Verdict::Fresh), None);
-        // With others: its own threshold of 60 begins anew when they are back.
+        // With others: its time begins anew when they are back.
         assert_eq!(changes(down(Part::Of(9)), silent), None);
         assert_eq!(changes(down(Part::FreeSince(941)), silent), None);
         let left = Some(Transition::StillSilent { incident: 7 });
-        assert_eq!(changes(down(Part::FreeSince(940)), silent), left);
+        assert_eq!(transition(down(Part::FreeSince(940)), silent, 1_000, 1_000), left);
     }
 }

@@ -44,7 +44,7 @@ pub async fn every_event(server: &Server) {
         let heard = source.history(&query, 600_000).await.unwrap();
         assert_eq!(heard.iter().map(|heard| heard.count).sum::<u64>(), counts.iter().sum::<u64>(), "{index}");
         assert_eq!(source.inventory(&query).await.unwrap()[1].name, "agent-002", "{index}");
-        let words = source.last_words("002", now(), 9).await.unwrap();
+        let words = source.last_words("002", now() - TimeDelta::hours(1), now(), 9).await.unwrap();
         assert_eq!((words.len(), words[0].rule.as_str(), words[0].level), (2, "", 0), "{index}");
     }
 }

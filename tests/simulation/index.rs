@@ -6,7 +6,7 @@ use std::sync::Arc;
 use log_monitor::clock::{Clock, TokioClock};
 use log_monitor::source::{Answer, Entities, Membership, Observation, Query, Source, SourceError};
 
-use crate::scenario::{Document, Scenario};
+use crate::scenario::{Agent, Document, Scenario};
 
 pub struct Index {
     pub scenario: Arc<Scenario>,
@@ -53,13 +53,14 @@ impl Source for Index {
         Ok(Answer { newest })
     }
 
-    async fn nodes(&self, _: &Query<'_>) -> Result<Vec<Membership>, SourceError> {
+    async fn nodes(&self, query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {
         self.answers()?;
-        let agents = self.scenario.agents.iter();
-        let homes = agents.filter_map(|agent| {
-            Some(Membership { key: agent.id.as_str().into(), node: agent.node.as_deref()?.into() })
-        });
-        Ok(homes.collect())
+        let now = self.now();
+        let home = |(place, agent): (usize, &Agent)| {
+            let seen = self.newest_of(place, query, now)?;
+            Some(Membership { key: seen.key, node: agent.node.as_deref()?.into() })
+        };
+        Ok(self.scenario.agents.iter().enumerate().filter_map(home).collect())
     }
 
     async fn probe(&self) -> Result<(), SourceError> {

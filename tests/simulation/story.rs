@@ -62,10 +62,10 @@ fn world(scenario: &Scenario, lines: &mut Lines) {
         lines.push((broken.to, "the source answers".to_owned()));
     }
     for stall in &scenario.stalls {
-        let node = stall.node.as_deref().unwrap_or("all of them");
+        let (half, common) = (if stall.half { "half of " } else { "" }, &stall.common);
         let kept = if stall.kept { "before it is over" } else { "any more" };
-        lines.push((stall.from, format!("nothing comes through {node} {kept}")));
-        lines.push((stall.to, format!("logs come through {node}")));
+        lines.push((stall.from, format!("nothing comes from {half}{common:?} {kept}")));
+        lines.push((stall.to, format!("logs come from {half}{common:?}")));
     }
     for wrong in &scenario.clock {
         lines.push((wrong.from, format!("this machine's clock is {} s ahead", wrong.ahead / SECOND)));

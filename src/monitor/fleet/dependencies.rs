@@ -58,12 +58,6 @@ impl Dependencies {
         }
         all
     }
-
-    /// Whether nobody depends on anybody.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.of.is_empty()
-    }
 }
 
 impl Fleet {
@@ -93,11 +87,5 @@ impl Fleet {
             Some(incident) if sure + perhaps < group.need => Upstream::Down(incident),
             _ => Upstream::Unknown,
         }
-    }
-
-    /// Whether anybody depends on anybody.
-    #[must_use]
-    pub fn has_dependencies(&self) -> bool {
-        !self.dependencies.is_empty()
     }
 }

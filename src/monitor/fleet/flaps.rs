@@ -3,6 +3,9 @@
 
 use std::collections::HashMap;
 
+use super::{Fleet, threshold};
+use crate::monitor::verdict::{State, Verdict};
+
 const HOUR: i64 = 3_600_000;
 
 /// From this silence on …
@@ -18,12 +21,14 @@ const LONGEST_HOLD: i64 = 6 * HOUR;
 #[derive(Debug, Default)]
 pub struct Flaps(HashMap<usize, Flapping>);
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Flapping {
     /// When it fell silent.
     fell: Vec<i64>,
     /// Since when it has logged again without a pause.
     back_since: Option<i64>,
+    /// What the journal knows of that.
+    noted: Option<i64>,
 }
 
 impl Flaps {
@@ -44,6 +49,17 @@ impl Flaps {
         }
     }
 
+    /// As the journal knows, it logs again since then.
+    pub fn is_back(&mut self, at: usize, since: i64) {
+        let flapping = self.0.entry(at).or_default();
+        (flapping.back_since, flapping.noted) = (Some(since), Some(since));
+    }
+
+    /// Takes over what is known of an entity that stood at `before` there.
+    pub fn keep(&mut self, at: usize, there: &Self, before: usize) {
+        self.0.extend(there.0.get(&before).map(|flapping| (at, flapping.clone())));
+    }
+
     /// Since when it has logged again without a pause, while its incident is still open.
     #[must_use]
     pub fn back_since(&self, at: usize) -> Option<i64> {
@@ -53,7 +69,7 @@ impl Flaps {
     /// Its incident is over.
     pub fn recovered(&mut self, at: usize) {
         if let Some(flapping) = self.0.get_mut(&at) {
-            flapping.back_since = None;
+            (flapping.back_since, flapping.noted) = (None, None);
         }
     }
 
@@ -71,6 +87,44 @@ impl Flaps {
         let back_since = self.back_since(at);
         let hold = hold(self.count(at, back_since.unwrap_or(now), threshold), threshold);
         hold > 0 && back_since.is_none_or(|since| last_seen - since < hold)
+    }
+}
+
+impl Fleet {
+    /// Notes who of the silent ones logs again, and who has stopped again.
+    pub fn watch_for_flapping(&mut self, suspects: &[usize], now: i64) {
+        for at in suspects {
+            let entity = &self.entities[*at];
+            if matches!(entity.state, State::Silent { .. }) {
+                let logs = entity.last_seen.filter(|_| self.verdict(entity, now) == Verdict::Fresh);
+                let threshold = threshold(self.policy(entity));
+                self.flaps.seen(*at, logs, now, threshold);
+            }
+        }
+    }
+
+    /// Since when those that are silent log again, if they do, as far as the journal does not know it
+    /// yet: by place, with the incident.
+    #[must_use]
+    pub fn returns(&self) -> Vec<(usize, i64, Option<i64>)> {
+        let new = self.flaps.0.iter().filter(|(_, flapping)| flapping.back_since != flapping.noted);
+        let silent = new.filter_map(|(at, flapping)| {
+            Some((*at, self.entities[*at].silence()?.incident, flapping.back_since))
+        });
+        silent.collect()
+    }
+
+    /// The journal knows it now.
+    pub fn take_returns(&mut self, returns: &[(usize, i64, Option<i64>)]) {
+        for (at, _, since) in returns {
+            self.flaps.0.entry(*at).or_default().noted = *since;
+        }
+    }
+
+    /// Who falls silent again and again, and how often lately.
+    #[must_use]
+    pub const fn flaps(&self) -> &Flaps {
+        &self.flaps
     }
 }
 

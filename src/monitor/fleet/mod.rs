@@ -3,6 +3,8 @@
 
 pub mod dependencies;
 pub mod flaps;
+mod memory;
+mod parts;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
@@ -82,6 +84,17 @@ pub struct Changed {
     pub at: usize,
     /// What changed.
     pub transition: Transition,
+}
+
+impl Entity {
+    /// Its open incident, if it is silent.
+    #[must_use]
+    pub const fn silence(&self) -> Option<Silence> {
+        match self.state {
+            State::Silent { silence, .. } => Some(silence),
+            State::New | State::Fresh => None,
+        }
+    }
 }
 
 impl Fleet {
@@ -337,33 +350,6 @@ impl Fleet {
         (entity.late_by >= threshold(policy) / 2).then_some(Cause::Late(entity.late_by))
     }
 
-    /// Notes who of the silent ones logs again, and who has stopped again.
-    pub fn watch_for_flapping(&mut self, suspects: &[usize], now: i64) {
-        for at in suspects {
-            let entity = &self.entities[*at];
-            if matches!(entity.state, State::Silent { .. }) {
-                let logs = entity.last_seen.filter(|_| self.verdict(entity, now) == Verdict::Fresh);
-                let threshold = threshold(self.policy(entity));
-                self.flaps.seen(*at, logs, now, threshold);
-            }
-        }
-    }
-
-    /// Takes in when entities fell silent before this program was started, in milliseconds.
-    pub fn remember_silences(&mut self, fell: &[(String, i64)]) {
-        for (key, when) in fell {
-            let Some(at) = self.place(key) else { continue };
-            let threshold = threshold(self.policy(&self.entities[at]));
-            self.flaps.fell(at, *when, threshold);
-        }
-    }
-
-    /// Who falls silent again and again, and how often lately.
-    #[must_use]
-    pub const fn flaps(&self) -> &Flaps {
-        &self.flaps
-    }
-
     /// Those whose deadline is after `now` and at or before `until`, in milliseconds.
     #[must_use]
     pub fn soon_due(&self, now: i64, until: i64) -> Vec<usize> {
@@ -430,7 +416,8 @@ impl Fleet {
         let change = |at: &usize| {
             let entity = &self.entities[*at];
             let threshold = threshold(self.policy(entity));
-            let transition = verdict::transition(entity.state, self.verdict(entity, now), threshold, now)?;
+            let free_until = self.free_until(entity);
+            let transition = verdict::transition(entity.state, self.verdict(entity, now), free_until, now)?;
             let last_seen = entity.last_seen.unwrap_or(now);
             let held = matches!(transition, Transition::Recovered { .. })
                 && self.flaps.holds(*at, last_seen, now, threshold);
@@ -459,11 +446,12 @@ impl Fleet {
                 Outcome::Silent(silence) => {
                     let since = match entity.state {
                         State::Silent { since, .. } => since,
-                        State::New | State::Fresh => {
-                            self.flaps.fell(*at, silence.opened, allowed);
-                            entity.last_seen
-                        }
+                        State::New | State::Fresh => entity.last_seen,
                     };
+                    // What many share is no flapping of each of them.
+                    if silence.part == Part::Alone {
+                        self.flaps.fell(*at, silence.opened, allowed);
+                    }
                     entity.state = State::Silent { silence, since };
                 }
                 Outcome::Fresh => {
@@ -479,17 +467,6 @@ impl Fleet {
             if entity.state == State::Fresh {
                 let next = later.get(at).copied().unwrap_or_else(|| self.due(entity, now));
                 self.deadlines.push(Reverse((next, u32::try_from(*at).unwrap_or(u32::MAX))));
-            }
-        }
-    }
-
-    /// Whoever fell silent as a part of `incident` is on its own since `now`.
-    pub fn set_free(&mut self, incident: i64, now: i64) {
-        for entity in &mut self.entities {
-            if let State::Silent { silence, .. } = &mut entity.state
-                && silence.part == Part::Of(incident)
-            {
-                silence.part = Part::FreeSince(now);
             }
         }
     }
@@ -531,10 +508,7 @@ pub fn row(entity: &Entity) -> EntityRow {
         key: entity.key.to_string(),
         label: entity.label.to_string(),
         last_seen: entity.last_seen,
-        silence: match entity.state {
-            State::Silent { silence, .. } => Some(silence),
-            State::New | State::Fresh => None,
-        },
+        silence: entity.silence(),
     }
 }
 

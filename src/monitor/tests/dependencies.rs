@@ -5,9 +5,13 @@ use crate::config::{Dependency, Quorum};
 
 /// 001 and 002 are an active and a passive firewall; 003 to 005 are behind them.
 async fn site(need: Quorum) -> World {
+    behind(&["001", "002"], need).await
+}
+
+/// The others of five are behind these.
+async fn behind(gateways: &[&str], need: Quorum) -> World {
     let ids = ["001", "002", "003", "004", "005"];
-    let matcher = |ids: &[&str]| Matcher::new([("id", ids.to_vec())]);
-    let on = matcher(&["001", "002"]);
+    let on = Matcher::new([("id", gateways.to_vec())]);
     let watched = Watch {
         dependencies: vec![Dependency { matcher: Matcher::default(), on, need }],
         // The site alone would be a stall of the pipeline.
@@ -59,4 +63,56 @@ async fn one_firewall_of_two_is_enough_where_one_is_needed_and_not_where_both_ar
     let mut world = site(Quorum::All).await;
     world.minutes(30, &["001", "004", "005"]).await;
     assert_eq!(told(&world).await, ["agent_silent 002"], "003 is explained by it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_of_two_firewalls_back_is_enough_and_who_stays_away_is_told_whatever_the_other_does() {
+    let mut world = site(Quorum::Count(1)).await;
+    world.minutes(2, &["001", "002"]).await;
+    world.minutes(40, &[]).await;
+    let silent = ["agent_silent 001", "agent_silent 002"];
+    let mut firewalls = told(&world).await;
+    firewalls.sort();
+    assert_eq!(firewalls, silent, "003 to 005 are told with 001");
+    world.minutes(10, &["002", "004", "005"]).await;
+    let setup = world.monitor.setup.clone();
+    world.monitor.replace(setup.clone()).await.unwrap();
+    world.minutes(4, &["002", "004", "005"]).await;
+    assert!(!told(&world).await.contains(&"agent_silent 003".to_owned()), "its time began anew");
+    let mut world = world.restarted(&["001", "002", "003", "004", "005"]).await;
+    world.monitor.replace(setup).await.unwrap();
+    world.minutes(4, &["002", "004", "005"]).await;
+    assert_eq!(told(&world).await.last().unwrap(), "agent_silent 003");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_behind_a_firewall_that_fails_again_is_explained_by_it_again() {
+    let mut world = site(Quorum::All).await;
+    world.minutes(2, &["001", "002"]).await;
+    world.minutes(30, &["002"]).await;
+    world.minutes(2, &["001", "002"]).await;
+    world.minutes(2, &["001"]).await;
+    // 002 is silent when the time is up that 003 to 005 have anew.
+    world.minutes(60, &["001"]).await;
+    assert_eq!(told(&world).await, ["agent_silent 001", "agent_recovered 001", "agent_silent 002"]);
+    world.minutes(14, &["001", "002"]).await;
+    assert_eq!(told(&world).await[3..], ["agent_recovered 002"]);
+    world.minutes(4, &["001", "002"]).await;
+    assert_eq!(told(&world).await[4..], ["agent_silent 003", "agent_silent 004", "agent_silent 005"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_of_three_gateways_are_two() {
+    let (half, gateways) = (Quorum::Share(0.5), ["001", "002", "003"]);
+    let mut world = behind(&gateways, half).await;
+    world.minutes(30, &["001", "002", "005"]).await;
+    let mut silent = told(&world).await;
+    silent.sort();
+    assert_eq!(silent, ["agent_silent 003", "agent_silent 004"], "two are enough");
+    let mut world = behind(&gateways, half).await;
+    world.minutes(2, &gateways).await;
+    world.minutes(30, &["001"]).await;
+    let mut silent = told(&world).await;
+    silent.sort();
+    assert_eq!(silent, ["agent_silent 002", "agent_silent 003"], "004 and 005 are explained by them");
 }

@@ -32,6 +32,23 @@ async fn an_agent_that_flaps_is_told_a_few_times_and_its_end_when_it_is_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn neither_a_reload_nor_a_restart_forgets_how_long_an_end_is_doubted() {
+    let mut world = World::new(&["001", "002"]).await;
+    world.minutes(20, &["001", "002"]).await;
+    for _ in 0..5 {
+        world.minutes(17, &["002"]).await;
+        world.minutes(4, &["001", "002"]).await;
+        let setup = world.monitor.setup.clone();
+        world.monitor.replace(setup).await.unwrap();
+    }
+    world.minutes(58, &["001", "002"]).await;
+    assert_eq!(world.story().await.len(), 5, "after its fifth silence it has to log for 64 minutes");
+    let mut world = world.restarted(&["001", "002"]).await;
+    world.minutes(5, &["001", "002"]).await;
+    assert_eq!(world.story().await[5..], ["agent_recovered 001"], "of which it knows since when");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_restart_does_not_forget_that_an_agent_flaps() {
     let mut world = World::new(&["001", "002"]).await;
     world.minutes(20, &["001", "002"]).await;

@@ -48,6 +48,19 @@ async fn nobody_is_silent_at_night_and_who_stays_away_is_told_in_the_morning() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn as_the_office_opens_the_night_is_nobodys_silence() {
+    let ids = ["001", "002", "003", "004", "005", "006"];
+    let mut world = office(&ids).await;
+    world.minutes(18 * 60 - 10, &ids).await;
+    world.minutes(8, &ids[1..]).await;
+    // Six of 001's sixteen minutes are left, and fourteen of the others'.
+    world.minutes(14 * 60 + 9, &[]).await;
+    assert_eq!(world.story().await, [""; 0], "08:07: it is too early to tell");
+    world.minutes(3, &ids[1..]).await;
+    assert_eq!(world.story().await, ["agent_silent 001"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_a_restart_at_night_the_hours_before_still_count() {
     let mut world = office(&["001"]).await;
     world.minutes(18 * 60 - 5, &["001"]).await;

@@ -13,7 +13,12 @@ struct Cluster {
 
 impl Cluster {
     async fn new() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    async fn with(prepare: impl Fn(&Index)) -> Self {
         let world = World::new(&[MILAN, ROME].concat()).await;
+        prepare(&world.index);
         for (ids, node) in [(MILAN, "node01"), (ROME, "node02")] {
             world.index.nodes.lock().unwrap().extend(ids.map(|id| (id.to_owned(), node)));
         }
@@ -39,6 +44,12 @@ impl Cluster {
         let said =
             |event: Event| format!("{} {}", event.kind, event.entity.map_or(event.scope, |entity| entity.id));
         told.map(said).filter(|said| !said.starts_with("agent_recovered")).collect()
+    }
+
+    /// The configuration is read again.
+    async fn reload(&mut self) {
+        let setup = self.world.monitor.setup.clone();
+        self.world.monitor.replace(setup).await.unwrap();
     }
 
     async fn restart(self) -> Self {
@@ -72,6 +83,26 @@ async fn a_node_that_stops_is_told_once_and_its_agents_only_if_they_stay_silent_
     assert!(left.detail.starts_with("It fell silent with others"), "{}", left.detail);
     cluster.minutes(10, &[MILAN, ROME].concat()).await;
     assert_eq!(cluster.world.events().await.pop().unwrap().kind, EventKind::AgentRecovered);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_stays_stalled_after_a_restart_and_a_reload_however_long_ago_it_logged() {
+    let mut cluster = Cluster::new().await;
+    cluster.minutes(180, &MILAN).await;
+    let mut cluster = cluster.restart().await;
+    cluster.minutes(30, &MILAN).await;
+    cluster.reload().await;
+    cluster.minutes(30, &MILAN).await;
+    assert_eq!(cluster.told().await, ["pipeline_stalled node=node02"]);
+    cluster.minutes(30, &[MILAN, ROME].concat()).await;
+    assert_eq!(cluster.told().await, ["pipeline_stalled node=node02", "pipeline_recovered node=node02"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_are_asked_for_again_soon_when_the_source_did_not_tell_them() {
+    let mut cluster = Cluster::with(|index| *index.nodes_broken.lock().unwrap() = true).await;
+    cluster.minutes(30, &MILAN).await;
+    assert_eq!(cluster.told().await, ["pipeline_stalled node=node02"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -119,9 +150,7 @@ async fn agents_with_one_label_are_told_by_it() {
     let others: Vec<&str> = [MILAN, ROME].concat().into_iter().filter(|id| !ids.contains(id)).collect();
     cluster.minutes(30, &others).await;
     let told = cluster.told().await;
-    assert_eq!(told.last().unwrap(), "pipeline_stalled site=harbour", "{told:?}");
-    let singles = told.iter().filter(|said| said.starts_with("agent_silent")).count();
-    assert!(singles <= 4, "those that were due before a share of them was: {told:?}");
+    assert_eq!(told, ["pipeline_stalled site=harbour"], "nobody is told before a share of them is due");
 }
 
 #[tokio::test(start_paused = true)]
@@ -142,4 +171,154 @@ async fn a_node_whose_logs_come_ten_minutes_late_is_waited_for_and_accuses_nobod
         world.monitor.round().await.unwrap();
     }
     assert_eq!(cluster.told().await, [""; 0]);
+}
+
+/// Of both nodes, half.
+const HALF: [&str; 6] = ["001", "002", "003", "007", "008", "009"];
+
+#[tokio::test(start_paused = true)]
+async fn while_half_of_them_stay_silent_whoever_falls_silent_later_is_told_by_itself() {
+    let mut cluster = Cluster::new().await;
+    cluster.minutes(60, &["004", "005", "006", "010", "011", "012"]).await;
+    let mut told = cluster.told().await;
+    told.sort();
+    let alone =
+        ["agent_silent 001", "agent_silent 002", "agent_silent 003", "agent_silent 007", "agent_silent 008"];
+    assert_eq!(told, [&alone[..], &["pipeline_stalled default"]].concat(), "{told:?}");
+    let events = cluster.world.events().await;
+    let stall = events.iter().find(|event| event.kind == EventKind::PipelineStalled).unwrap();
+    assert!(stall.detail.starts_with("6 of the 12 agents of watch default fell silent"), "{}", stall.detail);
+    assert!(HALF.iter().all(|id| stall.detail.contains(&format!("{id} host"))), "{}", stall.detail);
+
+    cluster.minutes(20, &["004", "005", "006", "011", "012"]).await;
+    assert_eq!(cluster.told().await[6..], ["agent_silent 010"]);
+    cluster.minutes(6, &[MILAN, ROME].concat()).await;
+    assert_eq!(cluster.told().await[7..], ["pipeline_recovered default"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn single_silences_over_hours_are_no_stall_while_another_node_is_down() {
+    let mut cluster = Cluster::new().await;
+    cluster.minutes(60, &MILAN).await;
+    for dead in 1..6 {
+        cluster.minutes(60, &MILAN[dead..]).await;
+    }
+    let singles = ["001", "002", "003", "004", "005"].map(|id| format!("agent_silent {id}"));
+    assert_eq!(cluster.told().await[1..], singles);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_may_be_quiet_for_less_time_than_the_others_is_no_stall() {
+    let ids = [MILAN, ROME].concat();
+    let mut world = World::new(&ids).await;
+    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+    let intervals = BTreeMap::from([("001".to_owned(), minutes(5))]);
+    let watched = Watch { interval: minutes(60), intervals, ..default_watch(&ids) };
+    let setup = Setup { watch: watched, source: world.index.clone(), beside: Vec::new(), lister: None };
+    world.monitor.replace(setup).await.unwrap();
+    world.minute(&ids).await;
+    world.minutes(10, &["001"]).await;
+    world.minutes(7, &[]).await;
+    assert_eq!(world.story().await, ["agent_silent 001"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stays_away_has_its_time_anew_after_a_second_stall() {
+    let mut cluster = Cluster::new().await;
+    let without = [&MILAN[..], &ROME[1..]].concat();
+    cluster.minutes(60, &MILAN).await;
+    cluster.minutes(6, &without).await;
+    cluster.reload().await;
+    cluster.minutes(40, &MILAN).await;
+    let mut cluster = cluster.restart().await;
+    cluster.minutes(16, &without).await;
+    let twice = ["pipeline_stalled node=node02", "pipeline_recovered node=node02"].repeat(2);
+    assert_eq!(cluster.told().await, twice);
+    cluster.minutes(6, &without).await;
+    assert_eq!(cluster.told().await[4..], ["agent_silent 007"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_due_long_after_the_others_does_not_wait_for_all_of_them() {
+    let ids = [MILAN, ROME].concat();
+    let mut cluster = Cluster::new().await;
+    let intervals = BTreeMap::from([("012".to_owned(), Duration::from_secs(2 * 3600))]);
+    let setup = cluster.world.monitor.setup.clone();
+    let watch = Watch { intervals, ..setup.watch };
+    cluster.world.monitor.replace(Setup { watch, ..setup }).await.unwrap();
+    cluster.minutes(130, &[]).await;
+    let silent = cluster.world.monitor.fleet.silent();
+    assert_eq!((cluster.told().await, silent.len()), (vec!["pipeline_stalled default".to_owned()], 12));
+    cluster.minutes(60, &ids[..5]).await;
+    cluster.reload().await;
+    cluster.minutes(55, &ids[..5]).await;
+    assert_eq!(cluster.told().await.len(), 1, "less than half of them are back");
+    cluster.minutes(10, &ids[..5]).await;
+    assert_eq!(cluster.told().await[1..], ["agent_silent 012"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_happens_to_many_is_no_flapping_of_each_of_them() {
+    let mut cluster = Cluster::new().await;
+    for _ in 0..4 {
+        cluster.minutes(22, &MILAN).await;
+        cluster.minutes(6, &[MILAN, ROME].concat()).await;
+        assert_eq!(cluster.world.monitor.fleet.silent(), [0; 0]);
+    }
+    assert_eq!(
+        cluster.told().await,
+        ["pipeline_stalled node=node02", "pipeline_recovered node=node02"].repeat(4)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_that_log_too_little_at_once_did_not_fall_silent() {
+    let mut world = World::new(&MILAN).await;
+    let watched = Watch { min_events: Some(10), ..default_watch(&MILAN) };
+    world.index.log_many(&MILAN, world.now(), 20);
+    let setup = Setup { watch: watched, source: world.index.clone(), beside: Vec::new(), lister: None };
+    world.monitor.replace(setup).await.unwrap();
+    world.minutes(20, &MILAN).await;
+    for _ in 0..4 {
+        world.minutes(1, &MILAN).await;
+        world.minutes(4, &[]).await;
+    }
+    let stall = world.events().await.remove(0);
+    let begins =
+        "6 of the 6 agents of watch default began to log less than they should at about the same time";
+    assert!(stall.detail.starts_with(begins), "{}", stall.detail);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stall_of_which_nobody_is_left_says_no_numbers_and_is_over() {
+    let mut cluster = Cluster::new().await;
+    cluster.minutes(40, &MILAN).await;
+    let setup = cluster.world.monitor.setup.clone();
+    let watch = default_watch(&MILAN);
+    cluster.world.monitor.replace(Setup { watch, ..setup }).await.unwrap();
+    cluster.minutes(2, &MILAN).await;
+    let over = cluster.world.events().await.pop().unwrap();
+    assert_eq!(over.kind, EventKind::PipelineRecovered);
+    assert!(over.detail.starts_with("Nobody is left of node node02"), "{}", over.detail);
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_that_were_never_seen_did_not_fall_silent_with_the_first_that_does() {
+    let mut world = World::new(&[MILAN, ROME].concat()).await;
+    world.index.log("009", start() - TimeDelta::minutes(10));
+    world.minutes(8, &["010", "011", "012"]).await;
+    let told = world.story().await;
+    assert_eq!((told.len(), &*told[8]), (9, "agent_silent 009"), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_that_were_never_seen_keep_no_stall_open() {
+    let never = [&MILAN[..], &["007"]].concat();
+    let (lost, logging) = (["008", "009", "010", "011", "012"], ["013", "014"]);
+    let mut world = World::new(&[&never[..], &lost, &logging].concat()).await;
+    lost.iter().for_each(|id| world.index.log(id, start() - TimeDelta::minutes(10)));
+    world.minutes(8, &logging).await;
+    assert_eq!(world.story().await[7], "pipeline_stalled default");
+    world.minutes(2, &[&lost[..], &logging].concat()).await;
+    assert!(world.story().await.contains(&"pipeline_recovered default".to_owned()));
 }

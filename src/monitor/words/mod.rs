@@ -178,3 +178,14 @@ fn sentence(text: &str) -> String {
 pub(super) fn span(millis: i64) -> String {
     human(Duration::from_millis(u64::try_from(millis).unwrap_or_default()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_ends_once() {
+        assert_eq!(sentence("it is gone.."), "It is gone.");
+        assert_eq!(sentence("is it gone?"), "Is it gone?");
+    }
+}

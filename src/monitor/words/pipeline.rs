@@ -6,17 +6,18 @@ use log_monitor_channels::text::one_line;
 use log_monitor_channels::{Entity as Subject, Event, EventKind, Severity};
 
 use super::{about, span};
+use crate::config::Pipeline;
 use crate::journal::events::time;
-use crate::monitor::pipeline::{Common, Tally};
+use crate::monitor::pipeline::{Begun, Common, Flow, Tally};
 
 const WAY: &str = "So it is hardly the agents, but the way of their logs: check first the manager (and its \
                    Filebeat), the network between, and the indexer's disk.";
 
 /// The event of many entities that fell silent at once: `names` are those that were due first.
 #[must_use]
-pub fn stalled(watch: &str, common: &Common, tally: &Tally, names: &str, now: i64) -> Event {
-    let quiet =
-        tally.newest.map(|newest| now - newest).filter(|quiet| *quiet >= tally.limit.unwrap_or(i64::MAX));
+pub fn stalled(watch: &str, begun: &Begun, limits: &Pipeline, names: &str, now: i64) -> Event {
+    let Begun { common, tally, .. } = begun;
+    let quiet = tally.newest.map(|newest| now - newest).filter(|_| tally.flow(limits.count) == Flow::Stopped);
     let who = who(watch, common);
     let detail = match quiet {
         Some(quiet) => format!(
@@ -26,9 +27,11 @@ pub fn stalled(watch: &str, common: &Common, tally: &Tally, names: &str, now: i6
             span(quiet)
         ),
         None => format!(
-            "{} of the {} agents of {who} fell silent at about the same time. {WAY} They are not told one by one: \
-             {names}.",
-            tally.lost, tally.watched
+            "{} of the {} agents of {who} {} at about the same time. {WAY} From now on they are not told one by \
+             one: {names}.",
+            tally.lost,
+            tally.watched,
+            what_happened(tally)
         ),
     };
     Event {
@@ -41,24 +44,32 @@ pub fn stalled(watch: &str, common: &Common, tally: &Tally, names: &str, now: i6
     }
 }
 
+/// To many at once.
+const fn what_happened(tally: &Tally) -> &'static str {
+    match (tally.thin, tally.lost - tally.thin) {
+        (0, _) => "fell silent",
+        (_, 0) => "began to log less than they should",
+        _ => "fell silent, or began to log less than they should,",
+    }
+}
+
 /// The event of their coming back; `left` names those that have not yet.
 #[must_use]
 pub fn flows_again(watch: &str, common: &Common, tally: &Tally, left: &str, now: i64) -> Event {
     let rest = match left {
-        "" if tally.watched == 0 => "Nobody is left who shares it.".to_owned(),
         "" => "Everybody is back.".to_owned(),
         left => format!("Not back yet, and told if it stays so: {left}."),
+    };
+    let (logging, who) = (tally.logging(), who(watch, common));
+    let detail = match tally.watched {
+        0 => format!("Nobody is left of {who} who is expected to log. {rest}"),
+        watched => format!("{logging} of the {watched} agents of {who} log again. {rest}"),
     };
     Event {
         cause: "documents".to_owned(),
         entity: entity_of(common, tally),
         labels: labels_of(common),
-        detail: format!(
-            "{} of the {} agents of {} log again. {rest}",
-            tally.watched - tally.lost,
-            tally.watched,
-            who(watch, common)
-        ),
+        detail,
         ..about(watch, EventKind::PipelineRecovered, Severity::Info, now)
     }
 }

@@ -87,7 +87,7 @@ mod tests {
             own,
         ]);
         assert_eq!(list(&five, Entities::All(1))["query"]["bool"]["must_not"], expected);
-        let words = five.last_documents(&["001".into()], 0, 1, &[]);
+        let words = five.last_documents(&["001".into()], (0, 1), 1, &[]);
         assert_eq!(words["query"]["bool"]["must_not"], json!([own]));
     }
 }

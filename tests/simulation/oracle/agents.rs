@@ -64,19 +64,26 @@ impl Case<'_> {
 
     /// What was told with others is told by itself when they are back and it is not.
     fn is_told_alone_after_a_stall(&self, told: &[&Told]) -> Judged {
-        let (allowed, end) = (self.scenario.kind_of(self.agent).threshold(), self.scenario.to);
+        let (kind, end) = (self.scenario.kind_of(self.agent), self.scenario.to);
         let stalls = Spans::of(self.stalls.iter().map(|stall| (stall.from, stall.to)));
         for (n, part) in told.iter().enumerate().filter(|(_, told)| told.event.part_of.is_some()) {
             let whole = self.stalls.iter().find(|stall| Some(stall.incident) == part.event.part_of);
             let Some(whole) = whole.filter(|whole| (whole.from..=whole.to).contains(&part.at)) else {
                 return Err((part.at, "it is part of a stall that is not open".to_owned()));
             };
-            if !whole.concerns(self.agent) {
+            if !whole.concerns(self.scenario, self.agent) {
                 return Err((part.at, "it is part of a stall of others".to_owned()));
             }
+            if !whole.explains(self.scenario, self.truth, part.at) {
+                return Err((
+                    part.at,
+                    "it is part of a stall that began long ago, and others log".to_owned(),
+                ));
+            }
             let next = told.get(n + 1).map_or(end, |next| next.at);
-            let left = Spans::of([(whole.to, next)]).and(&self.not(&stalls)).after_the_first(allowed);
-            let left = left
+            let left = Spans::of([(whole.to, next)]).and(&self.not(&stalls));
+            // Its time begins anew, and only hours in which it is expected to log count.
+            let left = Spans::of(left.iter().map(|(from, to)| (kind.due(from), to)))
                 .and(&self.truth.good)
                 .and(self.overdue)
                 .and(self.expected)

@@ -6,7 +6,8 @@
 //! - Only hours in which an agent is expected to log count, and only in these **must** anybody be told.
 //! - Whoever was not overdue at the moment of the message **must not** have been.
 //! - Many that are silent at once **may** be told as one stall of what they share, and **must** be where
-//!   it stalled and nothing else happened; whoever stays silent after it **must** be told alone.
+//!   it stalled and nothing else happened; whoever stays silent after it **must** be told alone, and so
+//!   **must** whoever falls silent long after it began while others log.
 //! - Whoever is on the list no more **must** be let go at once.
 //! - Whoever falls silent again and again **may** be believed to be back later each time.
 //! - What began and ended while nobody could look, or faster than that, **may** be told or not.

@@ -1,41 +1,53 @@
-//! Stalls of the watch and of its nodes.
+//! Stalls of the watch, of its nodes and of its sites.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use log_monitor_channels::{Event, EventKind};
 
 use super::Wrong;
 use super::truth::{SLACK, Truth, next_round};
-use crate::scenario::{Agent, Document, MINUTE, Scenario, Stall};
+use crate::scenario::{Agent, Common, Document, MINUTE, Scenario, Stall};
 use crate::spans::Spans;
 use crate::world::Told;
 
-/// Fewer than this are no stall, nor is less than half.
+/// Fewer than this are no stall, nor is less than half …
 const MANY: usize = 5;
+
+/// … within this time.
+const WINDOW: i64 = 10 * MINUTE;
 
 /// A stall that was told.
 pub struct Stalled {
     pub incident: i64,
     pub from: i64,
     pub to: i64,
-    /// The node; `None` = the watch.
-    node: Option<String>,
+    common: Common,
 }
 
 impl Stalled {
     fn begun_by(told: &Told, scenario: &Scenario) -> Self {
         let incident = told.event.incident.unwrap_or_default();
-        Self { incident, from: told.at, to: scenario.to, node: node_of(&told.event) }
+        Self { incident, from: told.at, to: scenario.to, common: common_of(&told.event) }
     }
 
     /// Whether an agent is of what stalled.
-    pub fn concerns(&self, agent: &Agent) -> bool {
-        self.node.is_none() || self.node == agent.node
+    pub fn concerns(&self, scenario: &Scenario, agent: &Agent) -> bool {
+        scenario.has(agent, &self.common)
+    }
+
+    /// Whether it explains what is told as a part of it at `at`: that must be told soon after it began, or
+    /// while nobody of it logs.
+    pub fn explains(&self, scenario: &Scenario, truth: &Truth, at: i64) -> bool {
+        at <= self.from + WINDOW + SLACK || nobody_logs(scenario, truth, self, at)
     }
 }
 
-fn node_of(event: &Event) -> Option<String> {
-    event.entity.as_ref().and_then(|entity| entity.id.strip_prefix("node=")).map(str::to_owned)
+fn common_of(event: &Event) -> Common {
+    match event.entity.as_ref().and_then(|entity| entity.id.split_once('=')) {
+        None => Common::All,
+        Some(("node", name)) => Common::Node(name.to_owned()),
+        Some((_, name)) => Common::Site(name.to_owned()),
+    }
 }
 
 /// The stalls that were told, if each of them was one and ended when it did.
@@ -43,7 +55,7 @@ pub fn check(scenario: &Scenario, truth: &Truth, told: &[Told]) -> Result<Vec<St
     let stalls = stalls(scenario, told)?;
     for stall in &stalls {
         let wrong = |at, what: &str| Err(Wrong { agent: None, at, what: what.to_owned() });
-        if let Err(so) = is_one(scenario, truth, stall) {
+        if let Err(so) = is_one(scenario, truth, stall, told) {
             return wrong(stall.from, &format!("pipeline_stalled, but {so}"));
         }
         if stall.to < scenario.to && everybody_is_silent(scenario, truth, stall, stall.to) {
@@ -58,7 +70,7 @@ pub fn check(scenario: &Scenario, truth: &Truth, told: &[Told]) -> Result<Vec<St
 }
 
 fn stalls(scenario: &Scenario, told: &[Told]) -> Result<Vec<Stalled>, Wrong> {
-    let mut open: BTreeMap<Option<String>, Stalled> = BTreeMap::new();
+    let mut open: BTreeMap<Common, Stalled> = BTreeMap::new();
     let mut over = Vec::new();
     for told in told {
         let out_of_turn = || {
@@ -68,12 +80,12 @@ fn stalls(scenario: &Scenario, told: &[Told]) -> Result<Vec<Stalled>, Wrong> {
         match told.event.kind {
             EventKind::PipelineStalled => {
                 let begun = Stalled::begun_by(told, scenario);
-                if open.insert(begun.node.clone(), begun).is_some() {
+                if open.insert(begun.common.clone(), begun).is_some() {
                     return Err(out_of_turn());
                 }
             }
             EventKind::PipelineRecovered => {
-                let begun = open.remove(&node_of(&told.event));
+                let begun = open.remove(&common_of(&told.event));
                 let begun = begun.filter(|begun| Some(begun.incident) == told.event.incident);
                 over.push(Stalled { to: told.at, ..begun.ok_or_else(out_of_turn)? });
             }
@@ -91,30 +103,47 @@ fn members<'a>(
     at: i64,
 ) -> impl Iterator<Item = (usize, &'a Agent)> {
     let agents = scenario.agents.iter().enumerate();
-    agents.filter(move |(_, agent)| stall.concerns(agent) && agent.listed.contains(at))
+    agents.filter(move |(_, agent)| stall.concerns(scenario, agent) && agent.listed.contains(at))
 }
 
-/// Half of its members are silent, or none of them has logged for as long as any may be quiet.
-fn is_one(scenario: &Scenario, truth: &Truth, stall: &Stalled) -> Result<(), String> {
+/// Half of its members fell silent lately, or none of them has logged for as long as several may be quiet.
+fn is_one(scenario: &Scenario, truth: &Truth, stall: &Stalled, told: &[Told]) -> Result<(), String> {
     let (at, before) = (stall.from, stall.from - SLACK);
-    let silent = |place: usize| truth.overdue[place].touches(before, at);
-    // Who was only just put on the list says nothing yet, nor who is not expected to log.
-    let known = |agent: &Agent| agent.listed.contains(at - 2 * scenario.poll);
-    let expected = |agent: &Agent| scenario.kind_of(agent).hours.expected.end_of(before) > Some(at);
-    let says = |(place, agent): &(usize, &Agent)| known(agent) && (silent(*place) || expected(agent));
-    let silents = members(scenario, stall, at).filter(|(place, _)| silent(*place)).count();
-    let watched = members(scenario, stall, at).filter(says).count();
-    let newest = members(scenario, stall, at).filter_map(|(_, agent)| newest_in_time(agent, before));
-    let last = newest.max();
-    let shortest = members(scenario, stall, at).map(|(_, agent)| scenario.kind_of(agent).threshold()).min();
-    let quiet = last.zip(shortest).is_some_and(|(last, shortest)| at - last >= shortest);
-    match watched >= MANY && (quiet || (silents >= MANY && silents * 2 >= watched)) {
+    let lately = |told: &&Told| (at - WINDOW..=at + SLACK).contains(&told.at);
+    let silent = told.iter().filter(lately).filter(|told| told.event.kind == EventKind::AgentSilent);
+    let silent: BTreeSet<usize> = silent.filter_map(|told| super::agents::about(&told.event)).collect();
+    let lost = members(scenario, stall, at).filter(|(place, _)| silent.contains(place)).count();
+    let logging = saying(scenario, truth, stall, at)
+        .filter(|(place, _)| !truth.overdue[*place].touches(before, at))
+        .count();
+    match nobody_logs(scenario, truth, stall, at) || (lost >= MANY && lost >= logging) {
         true => Ok(()),
-        false => Err(format!(
-            "{silents} of {watched} are silent, and {:?} ms ago one logged",
-            last.map(|last| at - last)
-        )),
+        false => Err(format!("{lost} fell silent lately, and {logging} log")),
     }
+}
+
+/// Whoever says something about a group at `at`: not who was only just put on the list, nor who is neither
+/// silent nor expected to log.
+fn saying<'a>(
+    scenario: &'a Scenario,
+    truth: &'a Truth,
+    stall: &'a Stalled,
+    at: i64,
+) -> impl Iterator<Item = (usize, &'a Agent)> {
+    let known = move |agent: &Agent| agent.listed.contains(at - 2 * scenario.poll);
+    let expected = move |agent: &Agent| scenario.kind_of(agent).hours.expected.end_of(at - SLACK) > Some(at);
+    let silent = move |place: usize| truth.overdue[place].touches(at - SLACK, at);
+    members(scenario, stall, at)
+        .filter(move |(place, agent)| known(agent) && (silent(*place) || expected(agent)))
+}
+
+/// Whether the newest document of all is so old that several would be overdue if it were theirs.
+fn nobody_logs(scenario: &Scenario, truth: &Truth, stall: &Stalled, at: i64) -> bool {
+    let newest =
+        members(scenario, stall, at).filter_map(|(_, agent)| newest_in_time(agent, at - SLACK)).max();
+    let overdue =
+        |(_, agent): &(usize, &Agent)| newest.is_some_and(|newest| scenario.kind_of(agent).due(newest) <= at);
+    saying(scenario, truth, stall, at).filter(overdue).count() >= MANY
 }
 
 /// The newest document that did not come late: what comes late is looked for where it decides whether an
@@ -133,7 +162,8 @@ fn everybody_is_silent(scenario: &Scenario, truth: &Truth, stall: &Stalled, at: 
 
 /// When everybody has been logging for so long that it should be over.
 fn stale(scenario: &Scenario, truth: &Truth, stall: &Stalled) -> Option<i64> {
-    let agents = scenario.agents.iter().enumerate().filter(|(_, agent)| stall.concerns(agent));
+    let agents = scenario.agents.iter().enumerate();
+    let agents = agents.filter(|(_, agent)| stall.concerns(scenario, agent));
     let silent = Spans::of(
         agents.flat_map(|(place, agent)| truth.overdue[place].and(&agent.listed).iter().collect::<Vec<_>>()),
     );
@@ -145,21 +175,26 @@ fn stale(scenario: &Scenario, truth: &Truth, stall: &Stalled) -> Option<i64> {
 /// Whoever is due while it is clear that something stalled, and nothing else happens, is told as a
 /// part of it.
 fn is_one_message(scenario: &Scenario, truth: &Truth, stall: &Stall, told: &[Told]) -> Result<(), Wrong> {
-    let concerned = |agent: &&Agent| stall.node.is_none() || stall.node == agent.node;
-    let thresholds =
-        scenario.agents.iter().filter(concerned).map(|agent| scenario.kind_of(agent).threshold());
-    let (Some(shortest), Some(longest)) = (thresholds.clone().min(), thresholds.max()) else { return Ok(()) };
+    let concerned = |agent: &&Agent| scenario.has(agent, &stall.common);
     let agents = scenario.agents.iter().enumerate().filter(|(_, agent)| concerned(agent));
     let logging = |(place, agent): &(usize, &Agent)| {
         agent.listed.contains(stall.from) && !truth.overdue[*place].contains(stall.from)
     };
-    let enough = agents.filter(logging).count() >= 2 * MANY;
-    // Verdicts wait no longer than half an hour for the shortest silence of all to be over.
+    let agents = agents.filter(logging);
+    let mut thresholds: Vec<i64> = agents.map(|(_, agent)| scenario.kind_of(agent).threshold()).collect();
+    thresholds.sort_unstable();
+    if thresholds.len() < 2 * MANY {
+        return Ok(());
+    }
+    let (shortest, longest) = (thresholds[0], thresholds[thresholds.len() - 1]);
+    // The first verdicts wait no longer than this for several silences to last too long.
+    let patience = shortest.min(30 * MINUTE);
+    let waited_for = thresholds[MANY - 1] + 2 * scenario.poll <= shortest * 2 / 3 + patience;
     let (clear, calm_from) = (stall.from + shortest / 3, stall.from - 2 * longest);
     let all_along = |spans: &Spans| spans.end_of(calm_from).is_some_and(|end| end >= stall.to);
     let calm = all_along(&truth.good) && scenario.kinds.iter().all(|kind| all_along(&kind.hours.expected));
     let other = |other: &&Stall| other.from != stall.from && other.from < stall.to && other.to > calm_from;
-    if !calm || !enough || shortest > 60 * MINUTE || scenario.stalls.iter().any(|one| other(&one)) {
+    if stall.half || !calm || !waited_for || scenario.stalls.iter().any(|one| other(&one)) {
         return Ok(());
     }
     let alone = told.iter().find(|told| {

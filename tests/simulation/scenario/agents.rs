@@ -12,6 +12,7 @@ pub fn kinds(from: i64, to: i64, poll: i64, rng: &mut Rng) -> Vec<Kind> {
         letter,
         interval: rng.i64(5..30) * poll,
         grace: rng.i64(0..180) * SECOND,
+        site: [None, Some("harbour"), Some("tower")][rng.usize(..3)],
         hours: hours(from, to, rng),
     };
     ['a', 'b', 'c'].into_iter().map(kind).collect()
@@ -19,11 +20,12 @@ pub fn kinds(from: i64, to: i64, poll: i64, rng: &mut Rng) -> Vec<Kind> {
 
 pub fn agent(scenario: &Scenario, place: usize, nodes: &[String], rng: &mut Rng) -> Agent {
     let kind = rng.usize(..scenario.kinds.len());
-    let Kind { letter, hours, .. } = &scenario.kinds[kind];
-    let threshold = scenario.kinds[kind].threshold();
+    let of = &scenario.kinds[kind];
+    let (Kind { letter, hours, .. }, threshold) = (of, of.threshold());
     let node = (!nodes.is_empty()).then(|| nodes[rng.usize(..nodes.len())].clone());
-    let stalls = scenario.stalls.iter().filter(|stall| stall.node.is_none() || stall.node == node);
-    let (kept, lost): (Vec<&Stall>, Vec<&Stall>) = stalls.partition(|stall| stall.kept);
+    let concerned = |stall: &&Stall| stall.common.is_of(of, node.as_deref()) && (!stall.half || rng.bool());
+    let (kept, lost): (Vec<&Stall>, Vec<&Stall>) =
+        scenario.stalls.iter().filter(concerned).partition(|stall| stall.kept);
     let outages = outages(scenario, threshold, rng).or(lost.iter().map(|stall| (stall.from, stall.to)));
     let jams = jams(scenario, threshold, rng).or(kept.iter().map(|stall| (stall.from, stall.to)));
     let off = if hours.off { hours.expected.gaps(i64::MIN, i64::MAX) } else { Spans::default() };

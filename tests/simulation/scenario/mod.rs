@@ -60,6 +60,8 @@ pub struct Kind {
     pub letter: char,
     pub interval: i64,
     pub grace: i64,
+    /// Where its agents are, for some.
+    pub site: Option<&'static str>,
     pub hours: Hours,
 }
 
@@ -126,13 +128,33 @@ pub struct Down {
     pub killed: bool,
 }
 
-/// A node, or all of them, through which nothing comes.
+/// What agents have in common.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Common {
+    All,
+    Node(String),
+    Site(String),
+}
+
+impl Common {
+    /// Whether agents of this kind and node have it.
+    fn is_of(&self, kind: &Kind, node: Option<&str>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Node(name) => node == Some(name),
+            Self::Site(name) => kind.site == Some(name),
+        }
+    }
+}
+
+/// What agents have in common, of whom nothing comes.
 #[derive(Debug, Clone)]
 pub struct Stall {
     pub from: i64,
     pub to: i64,
-    /// `None` = all.
-    pub node: Option<String>,
+    pub common: Common,
+    /// Whether it is only of about half of them, some more or less.
+    pub half: bool,
     /// Whether the documents are indexed after it.
     pub kept: bool,
 }
@@ -177,7 +199,7 @@ impl Scenario {
             broken: troubles::broken(from, to, kinds[0].threshold(), rng),
             clock: troubles::clock(from, to, &down, rng),
             down,
-            stalls: troubles::stalls(from, to, kinds[0].threshold(), &nodes, rng),
+            stalls: troubles::stalls(from, to, kinds[0].threshold(), &commons(&nodes, &kinds), rng),
             kinds,
         };
         scenario.agents = (0..size).map(|place| agents::agent(&scenario, place, &nodes, rng)).collect();
@@ -197,6 +219,11 @@ impl Scenario {
     /// The place of the agent with this id.
     pub fn place(id: &str) -> usize {
         id[1..].parse().expect("a letter and a number")
+    }
+
+    /// Whether an agent has that in common with others.
+    pub fn has(&self, agent: &Agent, common: &Common) -> bool {
+        common.is_of(self.kind_of(agent), agent.node.as_deref())
     }
 
     pub fn kind_of(&self, agent: &Agent) -> &Kind {
@@ -241,6 +268,12 @@ impl Scenario {
     }
 }
 
+fn commons(nodes: &[String], kinds: &[Kind]) -> Vec<Common> {
+    let nodes = nodes.iter().map(|name| Common::Node(name.clone()));
+    let sites = kinds.iter().filter_map(|kind| Some(Common::Site(kind.site?.to_owned())));
+    [Common::All].into_iter().chain(nodes).chain(sites).collect()
+}
+
 fn class(kind: &Kind) -> Class {
     Class {
         matcher: kind.matcher(),
@@ -249,7 +282,7 @@ fn class(kind: &Kind) -> Class {
         min_events: None,
         calendar: kind.hours.calendar.clone().map(Arc::new),
         max_time_to_notify: None,
-        labels: BTreeMap::new(),
+        labels: kind.site.map(|site| ("site".to_owned(), site.to_owned())).into_iter().collect(),
     }
 }
 

@@ -3,7 +3,7 @@
 use fastrand::Rng;
 use log_monitor::source::SourceReason;
 
-use super::{Broken, ClockError, DAY, Down, HOUR, MINUTE, SECOND, Stall};
+use super::{Broken, ClockError, Common, DAY, Down, HOUR, MINUTE, SECOND, Stall};
 
 const REASONS: [SourceReason; 6] = [
     SourceReason::Network,
@@ -29,12 +29,12 @@ pub fn down(from: i64, to: i64, threshold: i64, rng: &mut Rng) -> Vec<Down> {
     spans.into_iter().map(|(from, to)| Down { from, to, killed: rng.bool() }).collect()
 }
 
-/// A node, or all of them, for less or more time than agents may be quiet.
-pub fn stalls(from: i64, to: i64, threshold: i64, nodes: &[String], rng: &mut Rng) -> Vec<Stall> {
+/// All of them, a node or a site, or half of one, for less or more time than agents may be quiet.
+pub fn stalls(from: i64, to: i64, threshold: i64, commons: &[Common], rng: &mut Rng) -> Vec<Stall> {
     let spans = spans(from, to, rng.i64(0..5), threshold * 3, rng);
     let stall = |(from, to)| {
-        let node = (!nodes.is_empty() && rng.bool()).then(|| nodes[rng.usize(..nodes.len())].clone());
-        Stall { from, to, node, kept: rng.bool() }
+        let common = commons[rng.usize(..commons.len())].clone();
+        Stall { from, to, common, half: rng.u8(0..3) == 0, kept: rng.bool() }
     };
     spans.into_iter().map(stall).collect()
 }

@@ -1,0 +1,56 @@
+//! What is learnt of open incidents without anything being told.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// One thing that is learnt of an incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Note {
+    /// This one, which is open, explains it.
+    PartOf(i64),
+    /// What explained it does so no more, since then, in milliseconds.
+    FreeSince(i64),
+    /// Its agent logs again since then, in milliseconds, which is not believed yet; or it has stopped again.
+    BackSince(Option<i64>),
+}
+
+/// Writes notes, each of an incident.
+///
+/// # Errors
+/// As the database.
+pub fn write(connection: &Connection, notes: &[(i64, Note)]) -> rusqlite::Result<()> {
+    for (incident, note) in notes {
+        let (sql, value) = match *note {
+            Note::PartOf(whole) => {
+                ("UPDATE incident SET part_of = ?2, freed = NULL WHERE id = ?1", Some(whole))
+            }
+            Note::FreeSince(since) => ("UPDATE incident SET freed = ?2 WHERE id = ?1", Some(since)),
+            Note::BackSince(since) => ("UPDATE incident SET back_since = ?2 WHERE id = ?1", since),
+        };
+        connection.prepare_cached(sql)?.execute(params![incident, value])?;
+    }
+    Ok(())
+}
+
+/// Since when the agent of an incident logs again, in milliseconds, where that is not believed yet.
+///
+/// # Errors
+/// As the database.
+pub fn back_since(connection: &Connection, incident: i64) -> rusqlite::Result<Option<i64>> {
+    let mut statement =
+        connection.prepare_cached("SELECT back_since FROM incident WHERE id = ?1 AND closed IS NULL")?;
+    statement.query_row([incident], |row| row.get(0)).optional().map(Option::flatten)
+}
+
+/// The same of all agents of a watch, by key.
+///
+/// # Errors
+/// As the database.
+pub fn returns(connection: &Connection, watch: &str) -> rusqlite::Result<Vec<(String, i64)>> {
+    connection
+        .prepare_cached(
+            "SELECT key, back_since FROM incident
+             WHERE subject = 'agent' AND scope = ?1 AND closed IS NULL AND back_since IS NOT NULL",
+        )?
+        .query_map([watch], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}

@@ -1,0 +1,65 @@
+//! Whom those that are told with others are told with from now on. Pure.
+
+use std::collections::BTreeMap;
+
+use super::Common;
+use super::common::commons;
+use super::groups::Groups;
+use super::tally::Flow;
+use crate::config::Pipeline;
+use crate::journal::entities::{Part, Silence};
+use crate::journal::incidents::Stall;
+use crate::monitor::fleet::Fleet;
+use crate::monitor::fleet::dependencies::Upstream;
+
+/// What changes in it after a round that leaves these stalls `open`, by place in the fleet.
+#[must_use]
+pub fn regroup(
+    fleet: &Fleet,
+    open: &BTreeMap<Common, Stall>,
+    limits: &Pipeline,
+    now: i64,
+) -> Vec<(usize, Part)> {
+    let with_others: Vec<(usize, Silence)> = fleet.with_others().collect();
+    if with_others.is_empty() {
+        return Vec::new();
+    }
+    let groups = Groups::of(fleet, &[], open, limits, now);
+    let moved = |(at, silence): (usize, Silence)| Some((at, groups.moved(at, silence, open)?));
+    with_others.into_iter().filter_map(moved).collect()
+}
+
+impl Groups<'_> {
+    fn moved(&self, at: usize, silence: Silence, open: &BTreeMap<Common, Stall>) -> Option<Part> {
+        let upstream = self.fleet.upstream(at, self.now);
+        match silence.part {
+            Part::Alone => None,
+            Part::Of(whole) => {
+                let stall = open.iter().find(|(_, stall)| stall.incident == whole);
+                let free = match stall {
+                    Some((common, stall)) => self.has_outlived(silence, common, stall),
+                    None => !matches!(upstream, Upstream::Down(_)),
+                };
+                free.then_some(Part::FreeSince(self.now))
+            }
+            Part::FreeSince(_) => match (self.stopped(at, open), upstream) {
+                (Some(stall), _) => Some(Part::Of(stall.incident)),
+                (None, Upstream::Down(incident)) => Some(Part::Of(incident)),
+                (None, _) => None,
+            },
+        }
+    }
+
+    /// Whether it fell silent so long before or after a stall began that only the want of any documents
+    /// explained it, and they come again.
+    fn has_outlived(&self, silence: Silence, common: &Common, stall: &Stall) -> bool {
+        (silence.opened - stall.opened).abs() > self.window() && self.flow(common) == Flow::Flowing
+    }
+
+    /// An open stall of something that it shares and of which nothing comes.
+    fn stopped<'s>(&self, at: usize, open: &'s BTreeMap<Common, Stall>) -> Option<&'s Stall> {
+        let shared = commons(self.fleet, &self.fleet.entities()[at]);
+        let stopped = shared.iter().filter(|common| self.flow(common) == Flow::Stopped);
+        stopped.filter_map(|common| open.get(common)).next()
+    }
+}

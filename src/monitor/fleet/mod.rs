@@ -1,23 +1,25 @@
 //! All entities of one watch in memory: who was last seen when, and whose deadline is next. Pure;
 //! a quiet round touches each entity once and writes nothing.
 
+mod deadlines;
 pub mod dependencies;
 pub mod flaps;
+mod volume;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::HashMap;
 use std::hash::BuildHasher;
 
 use compact_str::CompactString;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use self::deadlines::Deadlines;
 use self::dependencies::Dependencies;
 use self::flaps::Flaps;
 use super::cause::Cause;
 use super::verdict::{self, State, Transition, Verdict};
 use crate::config::{Policy, Watch};
 use crate::journal::entities::{EntityRow, Part, Silence};
-use crate::source::{Membership, Observation, Volume};
+use crate::source::{Membership, Observation};
 
 /// The entities of a watch.
 #[derive(Debug, Default)]
@@ -30,9 +32,7 @@ pub struct Fleet {
     policies: Vec<Policy>,
     /// Names of nodes; the first stands for "not known".
     nodes: Vec<CompactString>,
-    /// Deadlines, the earliest first. An entry may be early (the entity was seen since): it is put
-    /// back when it comes up. One entry for each entity that is not silent.
-    deadlines: BinaryHeap<Reverse<(i64, u32)>>,
+    deadlines: Deadlines,
     /// Whether some entity was never judged.
     newcomers: bool,
     /// Who depends on whom.
@@ -148,7 +148,7 @@ impl Fleet {
         if !matches!(entity.state, State::Silent { .. }) {
             let early =
                 entity.last_seen.map_or(entity.watched_from, |seen| due(&entity, &self.policies, seen));
-            self.deadlines.push(Reverse((early, at)));
+            self.deadlines.push(early, at as usize);
         }
         self.entities.push(entity);
     }
@@ -263,68 +263,6 @@ impl Fleet {
         }
     }
 
-    /// Whether a number of documents is expected of anybody.
-    #[must_use]
-    pub fn counts(&self) -> bool {
-        self.policies.iter().any(|policy| policy.min_events.is_some())
-    }
-
-    /// Whose documents are to be counted now: entities with the window, in milliseconds, in which they
-    /// should have some. A count is good for a tenth of the shortest of these windows.
-    #[must_use]
-    pub fn to_count(&self, now: i64) -> Vec<((i64, i64), Vec<usize>)> {
-        let counted = |policy: &&Policy| policy.min_events.is_some();
-        let Some(shortest) = self.policies.iter().filter(counted).map(interval).min() else {
-            return Vec::new();
-        };
-        if self.counted_at.is_some_and(|at| (0..shortest / 10).contains(&(now - at))) {
-            return Vec::new();
-        }
-        let mut windows: BTreeMap<(i64, i64), Vec<usize>> = BTreeMap::new();
-        for (at, entity) in self.entities.iter().enumerate() {
-            let policy = self.policy(entity);
-            if policy.min_events.is_some() {
-                let until = now - (threshold(policy) - interval(policy));
-                windows.entry((until - interval(policy), until)).or_default().push(at);
-            }
-        }
-        windows.into_iter().collect()
-    }
-
-    /// Takes in how many documents these entities have; who is not among `volumes` has none.
-    pub fn take_volumes(&mut self, places: &[usize], volumes: &[Volume], now: i64) {
-        let counts: HashMap<&str, u64> = volumes.iter().map(|one| (one.key.as_str(), one.count)).collect();
-        for at in places {
-            let entity = &mut self.entities[*at];
-            entity.events = Some(counts.get(entity.key.as_str()).copied().unwrap_or(0));
-        }
-        self.counted_at = Some(now);
-    }
-
-    /// Takes those that log too little, and are neither silent nor due, off the heap.
-    pub fn take_thin(&mut self, now: i64) -> Vec<usize> {
-        let told = |entity: &Entity| matches!(entity.state, State::Silent { .. });
-        let thin = |at: &usize| {
-            let entity = &self.entities[*at];
-            !told(entity) && self.is_thin(entity, now) && self.due(entity, now) > now
-        };
-        let thin: Vec<usize> = (0..self.entities.len()).filter(thin).collect();
-        if !thin.is_empty() {
-            self.deadlines.retain(|Reverse((_, at))| thin.binary_search(&(*at as usize)).is_err());
-        }
-        thin
-    }
-
-    /// Whether it logs less than it should, over an interval in which all of the time counts.
-    fn is_thin(&self, entity: &Entity, now: i64) -> bool {
-        let policy = self.policy(entity);
-        let few = policy.min_events.zip(entity.events).is_some_and(|(least, events)| events < least);
-        let whole = |policy: &Policy| policy.since(now, interval(policy)) == now - interval(policy);
-        // That its hours are over is no end of its silence.
-        let silent = matches!(entity.state, State::Silent { .. });
-        few && entity.watched_from <= now && (silent || (policy.expects(now) && whole(policy)))
-    }
-
     /// Why an entity is silent, as far as its own documents tell.
     #[must_use]
     pub fn own_cause(&self, at: usize, now: i64) -> Option<Cause> {
@@ -364,57 +302,10 @@ impl Fleet {
         &self.flaps
     }
 
-    /// Those whose deadline is after `now` and at or before `until`, in milliseconds.
-    #[must_use]
-    pub fn soon_due(&self, now: i64, until: i64) -> Vec<usize> {
-        let early = self.deadlines.iter().filter(|Reverse((early, _))| *early <= until);
-        let places = early.map(|Reverse((_, at))| *at as usize);
-        let soon = |at: &usize| (now + 1..=until).contains(&self.due(&self.entities[*at], now));
-        places.filter(soon).collect()
-    }
-
     /// The newest life signs of entities that logged after `since`.
     #[must_use]
     pub fn fresh_since(&self, since: i64) -> Vec<i64> {
         self.entities.iter().filter_map(|entity| entity.last_seen).filter(|seen| *seen > since).collect()
-    }
-
-    /// Puts another clock in force: nothing is newer than its `now`, and deadlines are counted anew.
-    pub fn set_clock(&mut self, now: i64) {
-        self.deadlines.clear();
-        for (at, entity) in self.entities.iter_mut().enumerate() {
-            entity.last_seen = entity.last_seen.map(|seen| seen.min(now));
-            if !matches!(entity.state, State::Silent { .. }) {
-                let at = u32::try_from(at).unwrap_or(u32::MAX);
-                self.deadlines.push(Reverse((due(entity, &self.policies, now), at)));
-            }
-        }
-    }
-
-    /// Takes the entities whose deadline is at or before `now` off the heap.
-    pub fn take_due(&mut self, now: i64) -> Vec<usize> {
-        let mut taken = Vec::new();
-        while let Some(Reverse((early, at))) = self.deadlines.peek().copied() {
-            if early > now {
-                break;
-            }
-            self.deadlines.pop();
-            let real = self.due(&self.entities[at as usize], now);
-            if real > now {
-                self.deadlines.push(Reverse((real, at)));
-            } else {
-                taken.push(at as usize);
-            }
-        }
-        taken
-    }
-
-    /// Puts entities back on the heap, after a round that could not judge them.
-    pub fn put_back(&mut self, taken: &[usize], now: i64) {
-        for at in taken {
-            let early = self.due(&self.entities[*at], now);
-            self.deadlines.push(Reverse((early, u32::try_from(*at).unwrap_or(u32::MAX))));
-        }
     }
 
     /// The entities that are silent.
@@ -478,7 +369,7 @@ impl Fleet {
             let entity = &self.entities[*at];
             if entity.state == State::Fresh {
                 let next = later.get(at).copied().unwrap_or_else(|| self.due(entity, now));
-                self.deadlines.push(Reverse((next, u32::try_from(*at).unwrap_or(u32::MAX))));
+                self.deadlines.push(next, *at);
             }
         }
     }
@@ -500,21 +391,6 @@ impl Fleet {
             let new = self.entities.iter_mut().filter(|entity| entity.state == State::New);
             new.for_each(|entity| entity.state = State::Fresh);
         }
-    }
-
-    /// The earliest time before `until` at which an entity is due, in milliseconds.
-    pub fn next_deadline(&mut self, now: i64, until: i64) -> Option<i64> {
-        while let Some(Reverse((early, at))) = self.deadlines.peek().copied().filter(|next| next.0.0 < until)
-        {
-            let real = self.due(&self.entities[at as usize], now);
-            if real <= early {
-                return Some(early);
-            }
-            // It was seen since: for its sake there need be no round.
-            self.deadlines.pop();
-            self.deadlines.push(Reverse((real, at)));
-        }
-        None
     }
 
     /// The rows for the journal's checkpoint.
@@ -612,7 +488,7 @@ mod tests {
         for minute in 0..500 {
             round(&mut fleet, &[seen("001", minute * MINUTE), seen("002", minute * MINUTE)], minute * MINUTE);
         }
-        assert_eq!(fleet.deadlines.len(), 2);
+        assert_eq!(fleet.deadline_count(), 2);
         assert_eq!(fleet.silent(), [2]);
     }
 

@@ -7,6 +7,7 @@ mod findings;
 mod hours;
 mod pace;
 mod stalls;
+mod volume;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

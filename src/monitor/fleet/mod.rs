@@ -15,6 +15,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use self::deadlines::Deadlines;
 use self::dependencies::Dependencies;
 use self::flaps::Flaps;
+use self::volume::Count;
 use super::cause::Cause;
 use super::verdict::{self, State, Transition, Verdict};
 use crate::config::{Policy, Watch};
@@ -39,8 +40,6 @@ pub struct Fleet {
     dependencies: Dependencies,
     /// Who falls silent again and again.
     flaps: Flaps,
-    /// When documents were counted last, in milliseconds.
-    counted_at: Option<i64>,
 }
 
 /// One entity.
@@ -57,7 +56,7 @@ pub struct Entity {
     /// How long its newest document was under way beyond what a round waits for, in milliseconds.
     late_by: i64,
     /// How many documents it has in its interval; `None` = nobody asked.
-    events: Option<u64>,
+    counted: Option<Count>,
     /// It is not silent before this time, in milliseconds.
     watched_from: i64,
     policy: u32,
@@ -111,7 +110,7 @@ impl Fleet {
                     None => State::Fresh,
                 }),
                 late_by: 0,
-                events: None,
+                counted: None,
                 watched_from: listed.and_then(|listed| listed.watched_from).unwrap_or(i64::MIN),
                 policy,
                 node,
@@ -269,8 +268,8 @@ impl Fleet {
         let entity = &self.entities[at];
         let policy = self.policy(entity);
         if self.due(entity, now) > now {
-            let (least, events) = policy.min_events.zip(entity.events)?;
-            return Some(Cause::TooFew { events, least, within: interval(policy) });
+            let (least, count) = policy.min_events.zip(entity.counted)?;
+            return Some(Cause::TooFew { events: count.events, least, within: interval(policy) });
         }
         (entity.late_by >= threshold(policy) / 2).then_some(Cause::Late(entity.late_by))
     }
@@ -419,6 +418,11 @@ fn interval(policy: &Policy) -> i64 {
     i64::try_from(policy.interval.as_millis()).unwrap_or(i64::MAX / 4)
 }
 
+/// The grace of a policy, in milliseconds.
+fn grace(policy: &Policy) -> i64 {
+    i64::try_from(policy.grace.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
 /// How long an entity may be quiet, in milliseconds.
 #[must_use]
 pub fn threshold(policy: &Policy) -> i64 {
@@ -497,8 +501,8 @@ mod tests {
         let watch = Watch { min_events: Some(1), ..watch(&["001", "002"]) };
         let (mut fleet, _) = Fleet::new(&watch, Vec::new());
         fleet.observe(&[seen("001", 0)], None, 0);
-        for ((_, places), none) in fleet.to_count(0).into_iter().zip([[]]) {
-            fleet.take_volumes(&places, &none, 0);
+        for ((_, until), places) in fleet.to_count(0) {
+            fleet.take_volumes(&places, &[], until);
         }
         assert_eq!((fleet.take_due(0), fleet.take_thin(0)), (vec![1], vec![0]));
     }

@@ -2,10 +2,21 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Entity, Fleet, interval, threshold};
-use crate::config::Policy;
+use super::{Entity, Fleet, grace, interval};
 use crate::monitor::verdict::State;
 use crate::source::Volume;
+
+/// A count is good for this part of the interval that it covers.
+const GOOD_FOR: i64 = 10;
+
+/// How many documents an entity had within one interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// So many …
+    pub events: u64,
+    /// … of an interval that ended then.
+    until: i64,
+}
 
 impl Fleet {
     /// Whether a number of documents is expected of anybody.
@@ -14,36 +25,36 @@ impl Fleet {
         self.policies.iter().any(|policy| policy.min_events.is_some())
     }
 
-    /// Whose documents are to be counted now: entities with the window, in milliseconds, in which they
-    /// should have some. A count is good for a tenth of the shortest of these windows.
+    /// Whose documents are to be counted now: entities with the window in which they should have some.
+    /// Where nothing is as new as the end of that window, the rest of it may not be indexed yet: there
+    /// nothing is counted.
     #[must_use]
     pub fn to_count(&self, now: i64) -> Vec<((i64, i64), Vec<usize>)> {
-        let counted = |policy: &&Policy| policy.min_events.is_some();
-        let Some(shortest) = self.policies.iter().filter(counted).map(interval).min() else {
-            return Vec::new();
-        };
-        if self.counted_at.is_some_and(|at| (0..shortest / 10).contains(&(now - at))) {
+        if !self.counts() {
             return Vec::new();
         }
+        let newest = self.newest_by_node();
         let mut windows: BTreeMap<(i64, i64), Vec<usize>> = BTreeMap::new();
         for (at, entity) in self.entities.iter().enumerate() {
             let policy = self.policy(entity);
-            if policy.min_events.is_some() {
-                let until = now - (threshold(policy) - interval(policy));
+            let until = now - grace(policy);
+            let indexed = newest[entity.node as usize] >= Some(until);
+            if policy.min_events.is_some() && indexed && !self.is_counted(entity, now) {
                 windows.entry((until - interval(policy), until)).or_default().push(at);
             }
         }
         windows.into_iter().collect()
     }
 
-    /// Takes in how many documents these entities have; who is not among `volumes` has none.
-    pub fn take_volumes(&mut self, places: &[usize], volumes: &[Volume], now: i64) {
+    /// Takes in how many documents these entities have in the interval until `until`; who is not among
+    /// `volumes` has none.
+    pub fn take_volumes(&mut self, places: &[usize], volumes: &[Volume], until: i64) {
         let counts: HashMap<&str, u64> = volumes.iter().map(|one| (one.key.as_str(), one.count)).collect();
         for at in places {
             let entity = &mut self.entities[*at];
-            entity.events = Some(counts.get(entity.key.as_str()).copied().unwrap_or(0));
+            let events = counts.get(entity.key.as_str()).copied().unwrap_or(0);
+            entity.counted = Some(Count { events, until });
         }
-        self.counted_at = Some(now);
     }
 
     /// Takes those that log too little, and are neither silent nor due, off the heap.
@@ -61,10 +72,29 @@ impl Fleet {
     /// Whether it logs less than it should, over an interval in which all of the time counts.
     pub(super) fn is_thin(&self, entity: &Entity, now: i64) -> bool {
         let policy = self.policy(entity);
-        let few = policy.min_events.zip(entity.events).is_some_and(|(least, events)| events < least);
-        let whole = |policy: &Policy| policy.since(now, interval(policy)) == now - interval(policy);
-        // That its hours are over is no end of its silence.
+        let Some((least, count)) = policy.min_events.zip(entity.counted) else { return false };
+        let begin = count.until - interval(policy);
+        let whole = policy.since(count.until, interval(policy)) == begin;
+        // That its hours are over, or that nothing new is indexed, is no end of its silence.
         let silent = matches!(entity.state, State::Silent { .. });
-        few && entity.watched_from <= now && (silent || (policy.expects(now) && whole(policy)))
+        let thin_now = policy.expects(now) && whole && self.is_counted(entity, now);
+        count.events < least && entity.watched_from <= now && (silent || thin_now)
+    }
+
+    /// Whether its last count is still good.
+    fn is_counted(&self, entity: &Entity, now: i64) -> bool {
+        let policy = self.policy(entity);
+        let age = entity.counted.map(|count| now - grace(policy) - count.until);
+        age.is_some_and(|age| (0..(interval(policy) / GOOD_FOR).max(1)).contains(&age))
+    }
+
+    /// The newest life sign of any entity of each node.
+    fn newest_by_node(&self) -> Vec<Option<i64>> {
+        let mut newest = vec![None; self.nodes.len()];
+        for entity in &self.entities {
+            let of_node = &mut newest[entity.node as usize];
+            *of_node = entity.last_seen.max(*of_node);
+        }
+        newest
     }
 }

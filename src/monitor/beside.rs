@@ -92,6 +92,7 @@ impl Beside {
         if silent.len() <= ASKED_ONE_BY_ONE {
             self.ask_for_last_words(setup, fleet, &silent, now).await;
         }
+        self.count_what_is_late(setup, fleet).await;
         if back.len() <= ASKED_ONE_BY_ONE {
             self.ask_for_gaps(setup, fleet, &back, now).await;
         }
@@ -242,6 +243,17 @@ impl Beside {
         }
     }
 
+    /// How many documents have come late of those that are silent for that reason.
+    async fn count_what_is_late(&mut self, setup: &Setup, fleet: &Fleet) {
+        let late = self.findings.iter_mut().filter(|(_, finding)| matches!(finding.cause, Cause::Late(_)));
+        for (at, finding) in late.take(ASKED_ONE_BY_ONE) {
+            match patiently(gather::late(&*setup.source, fleet, *at)).await {
+                Ok(count) => finding.late = count,
+                Err(error) => return tracing::debug!("cannot count what comes late: {error}"),
+            }
+        }
+    }
+
     /// How much of the silences that are over is filled by now.
     async fn ask_for_gaps(
         &mut self,
@@ -288,6 +300,7 @@ async fn counters(source: &dyn Source, fleet: &Fleet, places: &[usize]) -> Vec<(
     }
 }
 
-async fn patiently<T>(asking: impl Future<Output = Result<T, SourceError>>) -> Result<T, SourceError> {
+/// Whoever explains may not hold a message up.
+pub async fn patiently<T>(asking: impl Future<Output = Result<T, SourceError>>) -> Result<T, SourceError> {
     tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| Err(gather::too_late()))
 }

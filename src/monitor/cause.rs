@@ -136,7 +136,7 @@ impl Cause {
     /// Whether its sentence leaves nothing to say about how long it has been silent: it is not.
     #[must_use]
     pub const fn says_all(&self) -> bool {
-        matches!(self, Self::TooFew { .. })
+        matches!(self, Self::TooFew { .. } | Self::Late(_))
     }
 
     /// Two or three sentences for people: what is known, and what to check first.
@@ -177,7 +177,10 @@ impl Cause {
             ),
             Self::ConnectedButSilent(seen, received) => connected(&keepalive(*seen, now), *received),
             Self::Late(by) => (
-                format!("Its logs arrive late: the newest one came {} after it was written", span(*by)),
+                format!(
+                    "Its logs arrive late: the newest one came at least {} after it was written",
+                    span(*by)
+                ),
                 "is the manager's queue full, and are its Filebeat and the indexer behind",
             ),
             Self::TooFew { events, least, within } => (

@@ -11,6 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch as channel;
 
+mod asking;
 mod beside;
 pub mod cause;
 pub mod clock_guard;
@@ -37,7 +38,8 @@ use crate::record::{Change, EntityChange, IncidentChange, Recorder};
 use crate::source::{Source, SourceError};
 use beside::Beside;
 use clock_guard::ClockGuard;
-use fleet::Fleet;
+use fleet::{Fleet, Looked};
+use gather::Gathered;
 use pipeline::{Common, Sorted};
 use roll_call::Roster;
 use round::Round;
@@ -81,8 +83,8 @@ pub struct Monitor {
     stalls: BTreeMap<Common, Stall>,
     /// What helps to explain what the round tells.
     beside: Beside,
-    /// The end of the last good round's window; `None` before the first.
-    good_until: Option<DateTime<Utc>>,
+    /// What the last good round looked at; `None` before the first.
+    looked: Option<Looked>,
     saved: Option<DateTime<Utc>>,
 }
 
@@ -104,7 +106,7 @@ impl Monitor {
             clock_guard: ClockGuard::new(now),
             stalls: BTreeMap::new(),
             beside: Beside::default(),
-            good_until: None,
+            looked: None,
             saved: None,
             setup,
             recorder,
@@ -161,7 +163,7 @@ impl Monitor {
         let_go(&self.recorder, &self.setup.watch.name, gone).await?;
         self.fleet = fleet;
         // Newcomers have no history: the next round looks over the whole threshold.
-        self.good_until = None;
+        self.looked = None;
         Ok(())
     }
 
@@ -222,17 +224,19 @@ impl Monitor {
 
     /// Asks the source; who must be judged, and at what time. Changes nothing but what the fleet was
     /// seen doing, so it can be cut off before a reload or a stop.
-    async fn ask(&mut self) -> (DateTime<Utc>, Result<Vec<usize>, SourceError>) {
+    async fn ask(&mut self) -> (DateTime<Utc>, Result<Gathered, SourceError>) {
         let wall = self.recorder.clock.now();
         let now = events::time(self.clock_guard.judging_time(events::millis(wall)));
         self.call_roll(now).await;
         if self.fleet.entities().is_empty() {
-            return (now, self.setup.source.probe().await.map(|()| Vec::new()));
+            let looked = Looked { from: events::millis(now), until: events::millis(now) };
+            let nobody = Gathered { suspects: Vec::new(), looked };
+            return (now, self.setup.source.probe().await.map(|()| nobody));
         }
         let horizon = wall.max(now);
         let source = self.setup.source.clone();
-        let answered = gather::gather(&*source, &mut self.fleet, self.good_until, now, horizon).await;
-        if let Ok(suspects) = &answered {
+        let answered = gather::gather(&*source, &mut self.fleet, self.looked, now, horizon).await;
+        if let Ok(Gathered { suspects, .. }) = &answered {
             self.beside.look(&self.setup, &mut self.fleet, suspects, now).await;
         }
         (now, answered)
@@ -242,7 +246,7 @@ impl Monitor {
     async fn conclude(
         &mut self,
         now: DateTime<Utc>,
-        answered: Result<Vec<usize>, SourceError>,
+        answered: Result<Gathered, SourceError>,
     ) -> Result<(), SourceError> {
         let (watch, entities) = (&self.setup.watch, self.fleet.entities().len());
         let told = match &answered {
@@ -261,10 +265,10 @@ impl Monitor {
         {
             tracing::error!("watch {}: {error}", self.setup.watch.name);
         }
-        let suspects = answered?;
+        let Gathered { suspects, looked } = answered?;
         if self.clock_guard.doubts() && self.follows_the_clock() {
             // By the new time: the next round looks over the whole threshold first.
-            self.good_until = None;
+            self.looked = None;
             return Ok(());
         }
         if let Err(error) = self.write_down(&suspects, events::millis(now)).await {
@@ -272,7 +276,7 @@ impl Monitor {
             tracing::error!("watch {}: {error}", self.setup.watch.name);
             self.fleet.put_back(&self.not_silent(&suspects), events::millis(now));
         }
-        self.good_until = Some(now);
+        self.looked = Some(looked);
         self.checkpoint_if_due(now).await;
         Ok(())
     }
@@ -356,7 +360,7 @@ impl Monitor {
         let judged = |entity: &&fleet::Entity| entity.state != verdict::State::New;
         let rows: Vec<EntityRow> = self.fleet.entities().iter().filter(judged).map(fleet::row).collect();
         let (name, source) = (self.setup.watch.name.clone(), self.setup.watch.source.clone());
-        let own = self.good_until.map(|at| (source, events::millis(at)));
+        let own = self.looked.map(|looked| (source, looked.until));
         let answered: Vec<(String, i64)> = self.beside.answered().chain(own).collect();
         let write = move |connection: &rusqlite::Connection| {
             for (source, at) in &answered {

@@ -5,6 +5,7 @@ mod dependencies;
 mod discovery;
 mod findings;
 mod hours;
+mod lateness;
 mod pace;
 mod stalls;
 mod volume;

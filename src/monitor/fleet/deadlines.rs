@@ -84,6 +84,7 @@ impl Fleet {
     pub fn set_clock(&mut self, now: i64) {
         for entity in &mut self.entities {
             entity.last_seen = entity.last_seen.map(|seen| seen.min(now));
+            entity.known_until = 0;
         }
         self.count_deadlines_anew(now);
     }

@@ -4,6 +4,7 @@
 mod deadlines;
 pub mod dependencies;
 pub mod flaps;
+mod observe;
 mod volume;
 
 use std::collections::HashMap;
@@ -15,12 +16,12 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use self::deadlines::Deadlines;
 use self::dependencies::Dependencies;
 use self::flaps::Flaps;
+pub use self::observe::Looked;
 use self::volume::Count;
-use super::cause::Cause;
 use super::verdict::{self, State, Transition, Verdict};
 use crate::config::{Policy, Watch};
 use crate::journal::entities::{EntityRow, Part, Silence};
-use crate::source::{Membership, Observation};
+use crate::source::Membership;
 
 /// The entities of a watch.
 #[derive(Debug, Default)]
@@ -40,6 +41,8 @@ pub struct Fleet {
     dependencies: Dependencies,
     /// Who falls silent again and again.
     flaps: Flaps,
+    /// Whose documents come late, by place, and the newest of each that did not, in milliseconds.
+    late: HashMap<usize, i64>,
 }
 
 /// One entity.
@@ -53,8 +56,10 @@ pub struct Entity {
     pub last_seen: Option<i64>,
     /// Where it stands.
     pub state: State,
-    /// How long its newest document was under way beyond what a round waits for, in milliseconds.
+    /// How late its newest document came, at least, in milliseconds.
     late_by: i64,
+    /// All of its documents up to this time that were there then are known, in milliseconds.
+    known_until: i64,
     /// How many documents it has in its interval; `None` = nobody asked.
     counted: Option<Count>,
     /// It is not silent before this time, in milliseconds.
@@ -110,6 +115,7 @@ impl Fleet {
                     None => State::Fresh,
                 }),
                 late_by: 0,
+                known_until: 0,
                 counted: None,
                 watched_from: listed.and_then(|listed| listed.watched_from).unwrap_or(i64::MIN),
                 policy,
@@ -222,19 +228,6 @@ impl Fleet {
         self.place(key).map(|at| self.entities[at].last_seen)
     }
 
-    /// Since when anybody who is due at `now` has been silent, in milliseconds.
-    #[must_use]
-    pub fn look_back(&self, now: i64) -> i64 {
-        self.policies.iter().map(|policy| policy.since(now, threshold(policy))).min().unwrap_or(now)
-    }
-
-    /// The same for some.
-    #[must_use]
-    pub fn look_back_of(&self, some: &[usize], now: i64) -> i64 {
-        let policies = some.iter().map(|at| self.policy(&self.entities[*at]));
-        policies.map(|policy| policy.since(now, threshold(policy))).min().unwrap_or(now)
-    }
-
     /// The longest threshold of all, in milliseconds.
     #[must_use]
     pub fn longest_threshold(&self) -> i64 {
@@ -246,32 +239,6 @@ impl Fleet {
     pub fn place(&self, key: &str) -> Option<usize> {
         let same = |at: &u32| self.entities[*at as usize].key == key;
         self.index.find(self.hasher.hash_one(key), same).map(|at| *at as usize)
-    }
-
-    /// Takes in what a source saw. Strangers are ignored, times from the future are cut to `now`. What is
-    /// older than `known_until`, the time of the last good round, and was not there then, was late.
-    pub fn observe(&mut self, newest: &[Observation], known_until: Option<i64>, now: i64) {
-        for Observation { key, last_seen } in newest {
-            let Some(at) = self.place(key) else { continue };
-            let (entity, seen) = (&mut self.entities[at], (*last_seen).min(now));
-            if entity.last_seen.is_none_or(|before| before < seen) {
-                let late = known_until.filter(|_| entity.last_seen.is_some()).map_or(0, |until| until - seen);
-                entity.late_by = late.max(0);
-                entity.last_seen = Some(seen);
-            }
-        }
-    }
-
-    /// Why an entity is silent, as far as its own documents tell.
-    #[must_use]
-    pub fn own_cause(&self, at: usize, now: i64) -> Option<Cause> {
-        let entity = &self.entities[at];
-        let policy = self.policy(entity);
-        if self.due(entity, now) > now {
-            let (least, count) = policy.min_events.zip(entity.counted)?;
-            return Some(Cause::TooFew { events: count.events, least, within: interval(policy) });
-        }
-        (entity.late_by >= threshold(policy) / 2).then_some(Cause::Late(entity.late_by))
     }
 
     /// Notes who of the silent ones logs again, and who has stopped again.
@@ -433,10 +400,10 @@ pub fn threshold(policy: &Policy) -> i64 {
 fn due(entity: &Entity, policies: &[Policy], now: i64) -> i64 {
     let policy = &policies[entity.policy as usize];
     let due = match (entity.last_seen, entity.state) {
+        // More time (another clock, a longer interval, the end of its hours) does not end a silence: a log does.
+        (seen, State::Silent { since, .. }) if seen <= since => i64::MIN,
         (Some(seen), _) => policy.due(seen, threshold(policy)),
-        // It is silent until it is seen, also outside of its hours.
-        (None, State::Silent { .. }) => i64::MIN,
-        (None, State::New | State::Fresh) => policy.due(now, 0),
+        (None, _) => policy.due(now, 0),
     };
     due.max(entity.watched_from)
 }
@@ -445,6 +412,7 @@ fn due(entity: &Entity, policies: &[Policy], now: i64) -> i64 {
 mod tests {
     use super::*;
     use crate::monitor::fixtures::watch;
+    use crate::source::Observation;
 
     const MINUTE: i64 = 60_000;
 
@@ -457,7 +425,7 @@ mod tests {
     }
 
     fn round(fleet: &mut Fleet, newest: &[Observation], now: i64) -> Vec<(String, Transition)> {
-        fleet.observe(newest, None, now);
+        fleet.observe(newest, None, now, now);
         let mut suspects = fleet.take_due(now);
         suspects.extend(fleet.silent());
         let changed = fleet.judge(&suspects, now);
@@ -487,6 +455,17 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_is_set_back_ends_no_silence() {
+        let (mut fleet, _) = Fleet::new(&watch(&["001"]), Vec::new());
+        round(&mut fleet, &[seen("001", 0)], 0);
+        assert_eq!(round(&mut fleet, &[], 16 * MINUTE), [("001".to_owned(), Transition::FellSilent)]);
+        fleet.set_clock(11 * MINUTE);
+        assert_eq!(round(&mut fleet, &[], 12 * MINUTE), []);
+        let back = round(&mut fleet, &[seen("001", 13 * MINUTE)], 13 * MINUTE);
+        assert_eq!(back, [("001".to_owned(), Transition::Recovered { incident: 0, since: Some(0) })]);
+    }
+
+    #[test]
     fn the_heap_holds_one_entry_for_each_entity_that_logs() {
         let (mut fleet, _) = Fleet::new(&watch(&["001", "002", "003"]), Vec::new());
         for minute in 0..500 {
@@ -500,7 +479,7 @@ mod tests {
     fn who_is_due_is_not_taken_once_more_for_logging_too_little() {
         let watch = Watch { min_events: Some(1), ..watch(&["001", "002"]) };
         let (mut fleet, _) = Fleet::new(&watch, Vec::new());
-        fleet.observe(&[seen("001", 0)], None, 0);
+        fleet.observe(&[seen("001", 0)], None, 0, 0);
         for ((_, until), places) in fleet.to_count(0) {
             fleet.take_volumes(&places, &[], until);
         }

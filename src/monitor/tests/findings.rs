@@ -48,21 +48,6 @@ async fn a_restart_does_not_forget_that_an_agent_flaps() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn logs_that_arrive_later_and_later_are_late_and_not_simply_gone() {
-    let mut world = World::new(&["001", "002"]).await;
-    world.minutes(20, &["001", "002"]).await;
-    // Its clock stands nearly still: a queue that is read more slowly than it fills.
-    let begin = world.now();
-    for minute in 1..=24 {
-        world.index.log("001", begin + TimeDelta::seconds(20 * minute));
-        world.minute(&["002"]).await;
-    }
-    let late = world.events().await.pop().unwrap();
-    assert_eq!((late.kind, late.cause.as_str()), (EventKind::AgentSilent, "late"));
-    assert!(late.detail.contains("arrive late: the newest one came 1"), "{}", late.detail);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_log_that_was_cleared_just_before_makes_a_silence_severe() {
     let mut world = World::new(&["001", "002"]).await;
     world.minutes(20, &["001", "002"]).await;

@@ -52,7 +52,8 @@ fn silent(
     let (usual, what) = what(entity, policy, transition, finding, now);
     let suspicion = finding.suspicion.as_ref();
     let flapping = finding.flapping.map(Flapping::sentence);
-    let parts = [Some(what), flapping, suspicion.map(Suspicion::sentence)];
+    let late = finding.late.map(|late| format!("{late} logs have come late so far."));
+    let parts = [Some(what), late, flapping, suspicion.map(Suspicion::sentence)];
     let severity = suspicion.map_or(policy.severity, |suspicion| policy.severity.max(suspicion.severity));
     Event {
         since: entity.last_seen.map(time),

@@ -160,6 +160,7 @@ impl Monitor {
         let agents = inventory::together(in_file, self.roster.listed.clone());
         let (mut fleet, gone) = Fleet::new(&Watch { agents, ..self.setup.watch.clone() }, rows);
         fleet.remember_silences(&silences);
+        fleet.join_parts(|key| self.setup.source.whole(key));
         let_go(&self.recorder, &self.setup.watch.name, gone).await?;
         self.fleet = fleet;
         // Newcomers have no history: the next round looks over the whole threshold.

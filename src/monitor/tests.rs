@@ -115,6 +115,10 @@ impl Source for Index {
         Ok(nodes.iter().map(|(key, node)| Membership { key: key.into(), node: (*node).into() }).collect())
     }
 
+    fn whole<'k>(&self, key: &'k str) -> Option<&'k str> {
+        key.split_once('|').map(|(whole, _)| whole)
+    }
+
     async fn probe(&self) -> Result<(), SourceError> {
         Ok(())
     }

@@ -5,6 +5,7 @@ mod deadlines;
 pub mod dependencies;
 pub mod flaps;
 mod observe;
+mod parts;
 mod volume;
 
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use self::deadlines::Deadlines;
 use self::dependencies::Dependencies;
 use self::flaps::Flaps;
 pub use self::observe::Looked;
+use self::parts::Parts;
 use self::volume::Count;
 use super::verdict::{self, State, Transition, Verdict};
 use crate::config::{Policy, Watch};
@@ -41,6 +43,8 @@ pub struct Fleet {
     dependencies: Dependencies,
     /// Who falls silent again and again.
     flaps: Flaps,
+    /// Who is part of what.
+    parts: Parts,
     /// Whose documents come late, by place, and the newest of each that did not, in milliseconds.
     late: HashMap<usize, i64>,
 }

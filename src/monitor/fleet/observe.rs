@@ -95,6 +95,7 @@ impl Fleet {
             let (least, count) = policy.min_events.zip(entity.counted)?;
             return Some(Cause::TooFew { events: count.events, least, within: super::interval(policy) });
         }
-        (entity.late_by >= threshold(policy) / 2).then_some(Cause::Late(entity.late_by))
+        let late = (entity.late_by >= threshold(policy) / 2).then_some(Cause::Late(entity.late_by));
+        late.or_else(|| self.rest_of(at, now).map(Cause::PartOnly))
     }
 }

@@ -14,7 +14,8 @@ use super::words::LOOK_BACK;
 use crate::journal::events::{millis, time};
 use crate::source::{Connection, Entities, Observation, Query, Source, SourceError, SourceReason};
 
-/// Each round looks this far behind the last good one, in milliseconds: documents arrive late.
+/// Each round looks this far behind the last good one, in milliseconds, and as much further as documents are
+/// known to come late.
 const OVERLAP: i64 = 2 * 60_000;
 
 /// Documents further ahead of our clock than this are not looked at.
@@ -50,9 +51,12 @@ pub async fn gather(
 ) -> Result<Gathered, SourceError> {
     let until = millis(now);
     let whole = fleet.look_back(until);
-    let from = looked.map_or(whole, |looked| (looked.until - OVERLAP).max(whole));
+    let overlap = OVERLAP + fleet.longest_lag();
+    let from = looked.map_or(whole, |looked| (looked.until - overlap).max(whole));
     let look = Look { from, looked, now: until, horizon: millis(horizon) };
+    fleet.next_round();
     see(source, fleet, &[], look).await?;
+    fleet.catch_up(until);
     count(source, fleet, now).await?;
     let mut due = fleet.take_due(until);
     due.extend(fleet.take_thin(until));

@@ -21,6 +21,7 @@ pub(crate) mod fixtures;
 pub mod fleet;
 pub mod gather;
 pub mod inventory;
+pub mod memory;
 pub mod pipeline;
 pub mod roll_call;
 mod round;
@@ -40,6 +41,7 @@ use beside::Beside;
 use clock_guard::ClockGuard;
 use fleet::{Fleet, Looked};
 use gather::Gathered;
+use memory::Memory;
 use pipeline::{Common, Sorted};
 use roll_call::Roster;
 use round::Round;
@@ -86,6 +88,8 @@ pub struct Monitor {
     /// What the last good round looked at; `None` before the first.
     looked: Option<Looked>,
     saved: Option<DateTime<Utc>>,
+    /// Whether documents come later than an interval is long.
+    lags: bool,
 }
 
 impl Monitor {
@@ -108,6 +112,7 @@ impl Monitor {
             beside: Beside::default(),
             looked: None,
             saved: None,
+            lags: false,
             setup,
             recorder,
             health,
@@ -142,7 +147,7 @@ impl Monitor {
     async fn load(&mut self) -> Result<(), JournalError> {
         let name = self.setup.watch.name.clone();
         let lately = events::millis(self.recorder.clock.now()) - LATELY;
-        let (rows, stalls, silences) = self
+        let (rows, stalls, silences, memory) = self
             .recorder
             .journal
             .write(move |connection| {
@@ -151,6 +156,7 @@ impl Monitor {
                     entities::of_watch(connection, &name)?,
                     incidents::open_stalls(connection, &name)?,
                     silences,
+                    Memory::read(connection, &name)?.unwrap_or_default(),
                 ))
             })
             .await?;
@@ -160,6 +166,7 @@ impl Monitor {
         let agents = inventory::together(in_file, self.roster.listed.clone());
         let (mut fleet, gone) = Fleet::new(&Watch { agents, ..self.setup.watch.clone() }, rows);
         fleet.remember_silences(&silences);
+        fleet.remember_lags(&memory.lags_at(events::millis(self.recorder.clock.now())));
         fleet.join_parts(|key| self.setup.source.whole(key));
         let_go(&self.recorder, &self.setup.watch.name, gone).await?;
         self.fleet = fleet;
@@ -278,8 +285,23 @@ impl Monitor {
             self.fleet.put_back(&self.not_silent(&suspects), events::millis(now));
         }
         self.looked = Some(looked);
+        self.log_lag();
         self.checkpoint_if_due(now).await;
         Ok(())
+    }
+
+    /// Says that documents come later than an interval is long, or that they do not any more.
+    fn log_lag(&mut self) {
+        let interval = self.fleet.shortest_interval().unwrap_or(i64::MAX);
+        let late = memory::too_late(&self.fleet.lags(), interval);
+        match &late {
+            Some(late) if !self.lags => tracing::warn!("watch {}: {late}", self.setup.watch.name),
+            None if self.lags => {
+                tracing::info!("watch {}: its logs come in time again", self.setup.watch.name);
+            }
+            _ => {}
+        }
+        self.lags = late.is_some();
     }
 
     /// Whether the documents of the last rounds follow the clock as it was set; then it is in force.
@@ -363,11 +385,13 @@ impl Monitor {
         let (name, source) = (self.setup.watch.name.clone(), self.setup.watch.source.clone());
         let own = self.looked.map(|looked| (source, looked.until));
         let answered: Vec<(String, i64)> = self.beside.answered().chain(own).collect();
+        let memory = self.looked.map(|looked| Memory { at: looked.until, lags: self.fleet.lags() });
         let write = move |connection: &rusqlite::Connection| {
             for (source, at) in &answered {
                 meta::set_answered(connection, source, *at)?;
             }
-            entities::save(connection, &name, &rows)
+            entities::save(connection, &name, &rows)?;
+            memory.as_ref().map_or(Ok(()), |memory| memory.write(connection, &name))
         };
         self.recorder.journal.write(write).await
     }

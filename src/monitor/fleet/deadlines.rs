@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::Fleet;
+use super::lag::Lag;
 use crate::monitor::verdict::State;
 
 /// Deadlines, the earliest first. An entry may be early (the entity was seen since): it is put back
@@ -86,6 +87,7 @@ impl Fleet {
             entity.last_seen = entity.last_seen.map(|seen| seen.min(now));
             entity.known_until = 0;
         }
+        self.lags.fill(Lag::default());
         self.count_deadlines_anew(now);
     }
 

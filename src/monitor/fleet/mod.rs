@@ -4,6 +4,7 @@
 mod deadlines;
 pub mod dependencies;
 pub mod flaps;
+pub mod lag;
 mod observe;
 mod parts;
 mod volume;
@@ -17,6 +18,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use self::deadlines::Deadlines;
 use self::dependencies::Dependencies;
 use self::flaps::Flaps;
+use self::lag::Lag;
 pub use self::observe::Looked;
 use self::parts::Parts;
 use self::volume::Count;
@@ -36,6 +38,8 @@ pub struct Fleet {
     policies: Vec<Policy>,
     /// Names of nodes; the first stands for "not known".
     nodes: Vec<CompactString>,
+    /// How late documents come through each node.
+    lags: Vec<Lag>,
     deadlines: Deadlines,
     /// Whether some entity was never judged.
     newcomers: bool,
@@ -101,6 +105,7 @@ impl Fleet {
             rows.into_iter().map(|row| (row.key.clone(), row)).collect();
         let mut fleet = Self {
             nodes: vec![CompactString::default()],
+            lags: vec![Lag::default()],
             dependencies: Dependencies::new(&watch.dependencies, &watch.agents),
             ..Self::default()
         };
@@ -143,6 +148,7 @@ impl Fleet {
     fn node_index(&mut self, node: &str) -> u32 {
         let at = self.nodes.iter().position(|known| known == node).unwrap_or_else(|| {
             self.nodes.push(node.into());
+            self.lags.push(Lag::default());
             self.nodes.len() - 1
         });
         u32::try_from(at).unwrap_or_default()
@@ -155,8 +161,7 @@ impl Fleet {
         self.index.insert_unique(hasher.hash_one(entity.key.as_str()), at, hash);
         self.newcomers |= entity.state == State::New;
         if !matches!(entity.state, State::Silent { .. }) {
-            let early =
-                entity.last_seen.map_or(entity.watched_from, |seen| due(&entity, &self.policies, seen));
+            let early = entity.last_seen.map_or(entity.watched_from, |seen| self.due(&entity, seen));
             self.deadlines.push(early, at as usize);
         }
         self.entities.push(entity);
@@ -209,11 +214,19 @@ impl Fleet {
     /// When an entity is due, in milliseconds; one that was never seen when logs are expected next.
     #[must_use]
     pub fn due(&self, entity: &Entity, now: i64) -> i64 {
-        due(entity, &self.policies, now)
+        let policy = self.policy(entity);
+        let due = match (entity.last_seen, entity.state) {
+            // More time (another clock, a longer interval, the end of its hours) does not end a silence: a log
+            // does.
+            (seen, State::Silent { since, .. }) if seen <= since => i64::MIN,
+            (Some(seen), _) => policy.due(seen, threshold(policy) + self.stretch(entity)),
+            (None, _) => policy.due(now, 0),
+        };
+        due.max(entity.watched_from)
     }
 
-    /// The nodes that are known, how many entities send through each, and the newest life sign of any of
-    /// them: documents carry no time of arrival, so their age is all that is known of a lag.
+    /// The nodes that are known, with how many entities send through each, and the newest life sign of any
+    /// of them; where none is known, one without a name.
     #[must_use]
     pub fn nodes(&self) -> Vec<(&str, usize, Option<i64>)> {
         let mut nodes: Vec<_> = self.nodes.iter().map(|name| (name.as_str(), 0, None)).collect();
@@ -222,7 +235,8 @@ impl Fleet {
             *count += 1;
             *newest = entity.last_seen.max(*newest);
         }
-        nodes.retain(|(name, count, _)| !name.is_empty() && *count > 0);
+        let named = self.knows_nodes();
+        nodes.retain(|(name, count, _)| *count > 0 && !(named && name.is_empty()));
         nodes
     }
 
@@ -399,17 +413,6 @@ fn grace(policy: &Policy) -> i64 {
 pub fn threshold(policy: &Policy) -> i64 {
     let total = policy.interval.saturating_add(policy.grace);
     i64::try_from(total.as_millis()).unwrap_or(i64::MAX / 4)
-}
-
-fn due(entity: &Entity, policies: &[Policy], now: i64) -> i64 {
-    let policy = &policies[entity.policy as usize];
-    let due = match (entity.last_seen, entity.state) {
-        // More time (another clock, a longer interval, the end of its hours) does not end a silence: a log does.
-        (seen, State::Silent { since, .. }) if seen <= since => i64::MIN,
-        (Some(seen), _) => policy.due(seen, threshold(policy)),
-        (None, _) => policy.due(now, 0),
-    };
-    due.max(entity.watched_from)
 }
 
 #[cfg(test)]

@@ -1,15 +1,11 @@
 //! What a fleet learns from the answers of its source, and how late the documents came. Pure; times in
 //! milliseconds.
 
-use super::{Entity, Fleet, grace, threshold};
+use super::{Entity, Fleet, grace, lag, threshold};
 use crate::journal::entities::Part;
 use crate::monitor::cause::Cause;
 use crate::monitor::verdict::State;
 use crate::source::Observation;
-
-/// Who is told already is looked for in documents that are up to so much too old for its end: they may
-/// come late from now on.
-const MARGIN: i64 = 3_600_000;
 
 /// What the last good round looked at: of that time it knows all that was there at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,9 +18,9 @@ pub struct Looked {
 
 impl Entity {
     /// How late a new document of it came, at least.
-    fn late(&self, looked: Looked, seen: i64) -> i64 {
+    fn late(&self, looked: Looked, seen: i64) -> Option<i64> {
         let until = if looked.from <= seen { looked.until.max(self.known_until) } else { self.known_until };
-        self.last_seen.map_or(0, |_| (until - seen).max(0))
+        self.last_seen.map(|_| (until - seen).max(0))
     }
 }
 
@@ -36,7 +32,9 @@ impl Fleet {
             let Some(at) = self.place(key) else { continue };
             let (entity, seen) = (&mut self.entities[at], (*last_seen).min(horizon));
             if entity.last_seen.is_none_or(|before| before < seen) {
-                entity.late_by = looked.map_or(0, |looked| entity.late(looked, seen));
+                let late = looked.and_then(|looked| entity.late(looked, seen));
+                self.lags[entity.node as usize].note(late, (now - seen).max(0));
+                entity.late_by = late.unwrap_or_default();
                 match entity
                     .last_seen
                     .filter(|_| entity.late_by > grace(&self.policies[entity.policy as usize]))
@@ -64,7 +62,9 @@ impl Fleet {
     /// Since when anybody who is due at `now` has been silent.
     #[must_use]
     pub fn look_back(&self, now: i64) -> i64 {
-        self.policies.iter().map(|policy| policy.since(now, threshold(policy))).min().unwrap_or(now)
+        let lag = self.longest_lag();
+        let allowed = |policy| threshold(policy) + (lag - grace(policy)).max(0);
+        self.policies.iter().map(|policy| policy.since(now, allowed(policy))).min().unwrap_or(now)
     }
 
     /// From when on to look for some, to know whether they are silent, and since when exactly those are
@@ -77,13 +77,14 @@ impl Fleet {
     fn look_back_at(&self, at: usize, now: i64) -> i64 {
         let entity = &self.entities[at];
         let policy = self.policy(entity);
-        let since = policy.since(now, threshold(policy));
+        let since = policy.since(now, threshold(policy) + self.stretch(entity));
         let told = match entity.state {
             State::New | State::Fresh => false,
             State::Silent { silence, .. } => !matches!(silence.part, Part::FreeSince(_)),
         };
         let last_seen = entity.last_seen.unwrap_or(since);
-        since.min(if told { last_seen.max(since - MARGIN) } else { last_seen })
+        // Who is told is looked for in documents that are too old to end its silence, too: they show a lag.
+        since.min(if told { last_seen.max(since - lag::LONGEST) } else { last_seen })
     }
 
     /// Why an entity is silent, as far as its own documents tell.

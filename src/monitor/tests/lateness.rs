@@ -95,3 +95,54 @@ async fn a_message_does_not_wait_long_to_learn_when_an_agent_was_seen_last() {
     assert_eq!(world.story().await, ["agent_silent 001"]);
     assert!(world.now() - begin < TimeDelta::minutes(1), "{}", world.now() - begin);
 }
+
+/// A minute at whose end everything is there that was logged until so many minutes ago.
+async fn minute_behind(world: &mut World, ids: &[&str], behind: i64) {
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let newest = world.now() - TimeDelta::minutes(behind);
+    ids.iter().for_each(|id| world.index.log(id, newest));
+    world.monitor.round().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lag_that_grows_beyond_what_is_allowed_accuses_nobody_and_hides_nobody() {
+    let ids = ["001", "002", "003"];
+    let mut world = World::new(&ids).await;
+    world.minutes(20, &ids).await;
+    for minute in 0..60 {
+        minute_behind(&mut world, &ids, minute / 2).await;
+    }
+    let mut world = world.restarted(&ids).await;
+    for _ in 0..60 {
+        minute_behind(&mut world, &ids, 30).await;
+    }
+    assert_eq!(world.story().await, [""; 0], "half an hour late, also after a restart");
+    for _ in 0..17 {
+        minute_behind(&mut world, &ids[1..], 30).await;
+    }
+    assert_eq!(world.story().await, ["agent_silent 001"], "and a silence is found as long after it as ever");
+    world.minutes(20, &ids).await;
+    world.minutes(17, &ids[..2]).await;
+    let told = ["agent_silent 001", "agent_recovered 001", "agent_silent 003"];
+    assert_eq!(world.story().await, told, "nothing is late any more, so nobody waits");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_told_before_the_lag_was_known_is_back_with_it_and_one_late_log_is_no_lag() {
+    let ids = ["001", "002"];
+    let mut world = World::new(&ids).await;
+    world.minutes(20, &ids).await;
+    world.minutes(19, &[]).await;
+    for _ in 0..60 {
+        minute_behind(&mut world, &ids, 20).await;
+    }
+    let told = ["agent_silent 001", "agent_silent 002", "agent_recovered 001", "agent_recovered 002"];
+    assert_eq!(world.story().await, told);
+    world.minutes(20, &ids).await;
+    world.minutes(10, &[]).await;
+    minute_behind(&mut world, &["001"], 8).await;
+    world.minutes(6, &[]).await;
+    assert_eq!(world.story().await[4..], ["agent_silent 002"], "in time");
+    world.minutes(3, &[]).await;
+    assert_eq!(world.story().await[5..], ["agent_silent 001"], "in time");
+}

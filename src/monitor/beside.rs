@@ -93,6 +93,7 @@ impl Beside {
             self.ask_for_last_words(setup, fleet, &silent, now).await;
         }
         self.count_what_is_late(setup, fleet).await;
+        self.look_ahead_of(setup, fleet, &silent, now).await;
         if back.len() <= ASKED_ONE_BY_ONE {
             self.ask_for_gaps(setup, fleet, &back, now).await;
         }
@@ -240,6 +241,22 @@ impl Beside {
                 }
                 Err(error) => return tracing::warn!("cannot look up what was logged last: {error}"),
             }
+        }
+    }
+
+    /// Whether those that fell silent have documents from the future: a clock is wrong, and not they.
+    async fn look_ahead_of(&mut self, setup: &Setup, fleet: &Fleet, silent: &[usize], now: DateTime<Utc>) {
+        if silent.is_empty() {
+            return;
+        }
+        match patiently(gather::ahead(&*setup.source, fleet, now)).await {
+            Ok(ahead) => {
+                for (at, by) in ahead.iter().filter(|(at, _)| silent.contains(at)) {
+                    self.findings.entry(*at).or_default().ahead = Some(*by);
+                }
+                self.ahead = ahead;
+            }
+            Err(error) => tracing::warn!("cannot look for documents from the future: {error}"),
         }
     }
 

@@ -99,3 +99,16 @@ async fn documents_from_the_future_are_a_warning_of_their_own_once_a_day() {
     world.minutes(17, &["002"]).await;
     assert_eq!(world.story().await[1..], ["agent_silent 001"], "and it keeps nobody alive");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_clock_of_a_manager_that_runs_ahead_is_named_with_the_silence_that_it_makes() {
+    let mut world = World::new(&["001", "002"]).await;
+    world.minutes(20, &["001", "002"]).await;
+    for _ in 0..17 {
+        world.minute(&["002"]).await;
+        world.index.log("001", world.now() + TimeDelta::hours(1));
+    }
+    assert_eq!(world.story().await, ["clock_skewed default", "agent_silent 001"]);
+    let silent = world.events().await.pop().unwrap().detail;
+    assert!(silent.contains("But it has logs that are dated 59 min ahead of now"), "{silent}");
+}

@@ -53,7 +53,11 @@ fn silent(
     let suspicion = finding.suspicion.as_ref();
     let flapping = finding.flapping.map(Flapping::sentence);
     let late = finding.late.map(|late| format!("{late} logs have come late so far."));
-    let parts = [Some(what), late, flapping, suspicion.map(Suspicion::sentence)];
+    let ahead = finding.ahead.map(|by| {
+        let by = span(by);
+        format!("But it has logs that are dated {by} ahead of now: is the clock of its manager fast, or this one slow?")
+    });
+    let parts = [Some(what), ahead, late, flapping, suspicion.map(Suspicion::sentence)];
     let severity = suspicion.map_or(policy.severity, |suspicion| policy.severity.max(suspicion.severity));
     Event {
         since: entity.last_seen.map(time),

@@ -30,6 +30,8 @@ pub struct Daemon {
     dispatcher: JoinHandle<()>,
     helpers: Vec<JoinHandle<()>>,
     stop: watch::Sender<bool>,
+    /// How long log-monitor may be away before that is news.
+    news: watch::Sender<std::time::Duration>,
 }
 
 struct Running {
@@ -118,13 +120,15 @@ impl Daemon {
         let base = Base::new(parts, journal, clock, spool).await?;
         let (stop, stopped) = watch::channel(false);
         let Base { recorder, routes, delivering, dispatcher } = base;
-        downtime::tell(&recorder).await?;
+        let news = watch::Sender::new(downtime::news(&parts.watches));
+        let long = *news.borrow();
+        downtime::tell(&recorder, long).await?;
         let mut daemon = Self {
             helpers: vec![
                 tokio::spawn(log_events(recorder.clone(), newest)),
                 tokio::spawn(watch_journal_health(recorder.clone())),
                 tokio::spawn(forget_what_is_long_over(recorder.clone())),
-                tokio::spawn(downtime::keep_signing(recorder.clone())),
+                tokio::spawn(downtime::keep_signing(recorder.clone(), news.subscribe())),
             ],
             dispatcher: tokio::spawn(dispatcher.run(stopped)),
             recorder,
@@ -133,6 +137,7 @@ impl Daemon {
             delivering,
             monitors: BTreeMap::new(),
             stop,
+            news,
         };
         daemon.watch(parts).await?;
         Ok(daemon)
@@ -145,6 +150,7 @@ impl Daemon {
     pub async fn reload(&mut self, parts: &Parts) -> Result<(), JournalError> {
         self.routes.send_replace(parts.routes.clone());
         self.delivering.send_replace(delivering(parts));
+        self.news.send_replace(downtime::news(&parts.watches));
         self.watch(parts).await?;
         let_go(&self.recorder, parts).await?;
         self.health.reset().await;

@@ -6,6 +6,7 @@ use log_monitor_channels::text::one_line;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
+use super::Monitor;
 use super::fleet::lag::Measured;
 use super::words::span;
 use crate::config::{Settings, Watch};
@@ -72,4 +73,28 @@ pub fn lags_of(
     }
     let memory = Memory::read(&open_read_only(&settings.journal)?, &watch.name)?;
     Ok(memory.map(|memory| memory.lags_at(now)).unwrap_or_default())
+}
+
+impl Monitor {
+    /// Whether there was no good round for longer than an agent may be quiet. Whatever kept log-monitor from
+    /// looking (it was stopped, the machine or its source was off) may have kept agents from logging, too.
+    pub(super) fn was_away(&self, now: i64) -> bool {
+        let poll = self.setup.watch.poll.as_millis() as i64;
+        let usual = self.fleet.shortest_interval().unwrap_or_default().max(2 * poll);
+        self.last_round.is_some_and(|last| now - last > usual)
+    }
+
+    /// Says that documents come later than an interval is long, or that they do not any more.
+    pub(super) fn log_lag(&mut self) {
+        let interval = self.fleet.shortest_interval().unwrap_or(i64::MAX);
+        let late = too_late(&self.fleet.lags(), interval);
+        match &late {
+            Some(late) if !self.lags => tracing::warn!("watch {}: {late}", self.setup.watch.name),
+            None if self.lags => {
+                tracing::info!("watch {}: its logs come in time again", self.setup.watch.name);
+            }
+            _ => {}
+        }
+        self.lags = late.is_some();
+    }
 }

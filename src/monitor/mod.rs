@@ -39,7 +39,7 @@ use crate::record::{Change, EntityChange, IncidentChange, Recorder};
 use crate::source::{Source, SourceError};
 use beside::Beside;
 use clock_guard::ClockGuard;
-use fleet::{Fleet, Looked};
+use fleet::{Fleet, Looked, Outcome};
 use gather::Gathered;
 use memory::Memory;
 use pipeline::{Common, Sorted};
@@ -87,6 +87,10 @@ pub struct Monitor {
     beside: Beside,
     /// What the last good round looked at; `None` before the first.
     looked: Option<Looked>,
+    /// When that was, also before a restart, in milliseconds.
+    last_round: Option<i64>,
+    /// The last round was the first good one after a gap, and called nobody silent.
+    catching_up: bool,
     saved: Option<DateTime<Utc>>,
     /// Whether documents come later than an interval is long.
     lags: bool,
@@ -111,6 +115,8 @@ impl Monitor {
             stalls: BTreeMap::new(),
             beside: Beside::default(),
             looked: None,
+            last_round: None,
+            catching_up: false,
             saved: None,
             lags: false,
             setup,
@@ -156,7 +162,7 @@ impl Monitor {
                     entities::of_watch(connection, &name)?,
                     incidents::open_stalls(connection, &name)?,
                     silences,
-                    Memory::read(connection, &name)?.unwrap_or_default(),
+                    Memory::read(connection, &name)?,
                 ))
             })
             .await?;
@@ -166,7 +172,10 @@ impl Monitor {
         let agents = inventory::together(in_file, self.roster.listed.clone());
         let (mut fleet, gone) = Fleet::new(&Watch { agents, ..self.setup.watch.clone() }, rows);
         fleet.remember_silences(&silences);
-        fleet.remember_lags(&memory.lags_at(events::millis(self.recorder.clock.now())));
+        if let Some(memory) = memory {
+            self.last_round = self.last_round.max(Some(memory.at));
+            fleet.remember_lags(&memory.lags_at(events::millis(self.recorder.clock.now())));
+        }
         fleet.join_parts(|key| self.setup.source.whole(key));
         let_go(&self.recorder, &self.setup.watch.name, gone).await?;
         self.fleet = fleet;
@@ -213,6 +222,9 @@ impl Monitor {
 
     /// The earliest deadline, or `poll` after this round, whichever is first.
     fn until_next_round(&mut self) -> Duration {
+        if self.catching_up {
+            return self.setup.watch.poll;
+        }
         let now = events::time(self.clock_guard.believed(events::millis(self.recorder.clock.now())));
         let poll = self.setup.watch.poll;
         let deadline = self.fleet.next_deadline(events::millis(now), events::millis(now + poll));
@@ -220,14 +232,19 @@ impl Monitor {
         wait.unwrap_or(poll).min(poll).max(Duration::from_secs(1))
     }
 
-    /// One round.
+    /// One round; after a gap the second one, which judges, too.
     ///
     /// # Errors
     /// When the source did not answer in full: then nobody was judged, and the source's incident is
     /// open.
     pub async fn round(&mut self) -> Result<(), SourceError> {
         let (now, answered) = self.ask().await;
-        self.conclude(now, answered).await
+        self.conclude(now, answered).await?;
+        if self.catching_up {
+            let (now, answered) = self.ask().await;
+            self.conclude(now, answered).await?;
+        }
+        Ok(())
     }
 
     /// Asks the source; who must be judged, and at what time. Changes nothing but what the fleet was
@@ -277,31 +294,19 @@ impl Monitor {
         if self.clock_guard.doubts() && self.follows_the_clock() {
             // By the new time: the next round looks over the whole threshold first.
             self.looked = None;
+            self.last_round = Some(events::millis(self.recorder.clock.now()));
             return Ok(());
         }
+        self.catching_up = self.was_away(looked.until);
         if let Err(error) = self.write_down(&suspects, events::millis(now)).await {
             // Nothing was written, so nothing has changed: the next round judges them again.
             tracing::error!("watch {}: {error}", self.setup.watch.name);
             self.fleet.put_back(&self.not_silent(&suspects), events::millis(now));
         }
-        self.looked = Some(looked);
+        (self.looked, self.last_round) = (Some(looked), Some(looked.until));
         self.log_lag();
         self.checkpoint_if_due(now).await;
         Ok(())
-    }
-
-    /// Says that documents come later than an interval is long, or that they do not any more.
-    fn log_lag(&mut self) {
-        let interval = self.fleet.shortest_interval().unwrap_or(i64::MAX);
-        let late = memory::too_late(&self.fleet.lags(), interval);
-        match &late {
-            Some(late) if !self.lags => tracing::warn!("watch {}: {late}", self.setup.watch.name),
-            None if self.lags => {
-                tracing::info!("watch {}: its logs come in time again", self.setup.watch.name);
-            }
-            _ => {}
-        }
-        self.lags = late.is_some();
     }
 
     /// Whether the documents of the last rounds follow the clock as it was set; then it is in force.
@@ -324,7 +329,11 @@ impl Monitor {
     /// Judges the suspects and writes down what changed, in one transaction.
     async fn write_down(&mut self, suspects: &[usize], now: i64) -> Result<(), JournalError> {
         let changed = self.fleet.judge(suspects, now);
-        let fell = changed.iter().any(|changed| !matches!(changed.transition, Transition::Recovered { .. }));
+        // After a gap who is back is told at once, and who is silent by the next round.
+        let is_back = |changed: &fleet::Changed| matches!(changed.transition, Transition::Recovered { .. });
+        let (changed, held): (Vec<_>, Vec<_>) =
+            changed.into_iter().partition(|changed| !self.catching_up || is_back(changed));
+        let fell = !changed.iter().all(is_back);
         let sorted = match fell || !self.stalls.is_empty() {
             true => pipeline::sort(&self.fleet, &changed, &self.stalls, &self.setup.watch.pipeline, now),
             false => Sorted::all_told(changed.len()),
@@ -336,7 +345,8 @@ impl Monitor {
             true => Vec::new(),
             false => self.recorder.record(changes).await?,
         };
-        let outcomes = round.outcomes(&changed, &sorted, &incidents);
+        let mut outcomes = round.outcomes(&changed, &sorted, &incidents);
+        outcomes.extend(held.iter().map(|held| (held.at, Outcome::Later(now))));
         self.fleet.settle(suspects, &outcomes, now);
         if self.fleet.has_dependencies() {
             self.set_dependents_free(&changed, now);
@@ -385,7 +395,7 @@ impl Monitor {
         let (name, source) = (self.setup.watch.name.clone(), self.setup.watch.source.clone());
         let own = self.looked.map(|looked| (source, looked.until));
         let answered: Vec<(String, i64)> = self.beside.answered().chain(own).collect();
-        let memory = self.looked.map(|looked| Memory { at: looked.until, lags: self.fleet.lags() });
+        let memory = self.last_round.map(|at| Memory { at, lags: self.fleet.lags() });
         let write = move |connection: &rusqlite::Connection| {
             for (source, at) in &answered {
                 meta::set_answered(connection, source, *at)?;

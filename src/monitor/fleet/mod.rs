@@ -348,10 +348,10 @@ impl Fleet {
                 Outcome::Later(look) => drop(later.insert(*at, look)),
             }
         }
-        self.welcome_newcomers();
+        self.welcome_newcomers(|at| later.contains_key(&at));
         for at in suspects {
             let entity = &self.entities[*at];
-            if entity.state == State::Fresh {
+            if !matches!(entity.state, State::Silent { .. }) {
                 let next = later.get(at).copied().unwrap_or_else(|| self.due(entity, now));
                 self.deadlines.push(next, *at);
             }
@@ -369,11 +369,16 @@ impl Fleet {
         }
     }
 
-    /// After a good round whoever is new and not silent is logging.
-    fn welcome_newcomers(&mut self) {
+    /// After a good round whoever is new and not silent is logging, unless that is judged later.
+    fn welcome_newcomers(&mut self, is_later: impl Fn(usize) -> bool) {
         if std::mem::take(&mut self.newcomers) {
-            let new = self.entities.iter_mut().filter(|entity| entity.state == State::New);
-            new.for_each(|entity| entity.state = State::Fresh);
+            for (at, entity) in self.entities.iter_mut().enumerate() {
+                match entity.state {
+                    State::New if is_later(at) => self.newcomers = true,
+                    State::New => entity.state = State::Fresh,
+                    State::Fresh | State::Silent { .. } => {}
+                }
+            }
         }
     }
 

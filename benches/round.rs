@@ -118,7 +118,7 @@ fn judging(agents: usize) -> impl FnMut() {
         newest.iter_mut().for_each(|seen| seen.last_seen = now);
         // Who pauses is a run of groups that moves on by one each round.
         newest.rotate_left(hundredth);
-        fleet.observe(black_box(&newest[17 * hundredth..]), None, now);
+        fleet.observe(black_box(&newest[17 * hundredth..]), None, now, now);
         let mut suspects = fleet.take_due(now);
         suspects.extend(fleet.silent());
         let changed = fleet.judge(&suspects, now);

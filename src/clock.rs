@@ -52,6 +52,31 @@ impl Clock for TokioClock {
     }
 }
 
+/// A clock that goes with tokio's, and that a test can set.
+#[cfg(test)]
+#[derive(Debug)]
+pub struct SettableClock(TokioClock, std::sync::Mutex<TimeDelta>);
+
+#[cfg(test)]
+impl SettableClock {
+    /// A clock that shows `start` now.
+    pub fn starting_at(start: DateTime<Utc>) -> Self {
+        Self(TokioClock::starting_at(start), std::sync::Mutex::default())
+    }
+
+    /// Sets it: from now on it is so far ahead.
+    pub fn set_by(&self, ahead: TimeDelta) {
+        *self.1.lock().unwrap() = ahead;
+    }
+}
+
+#[cfg(test)]
+impl Clock for SettableClock {
+    fn now(&self) -> DateTime<Utc> {
+        self.0.now() + *self.1.lock().unwrap()
+    }
+}
+
 /// Differences up to this, in milliseconds, are drift and small corrections.
 const TOLERATED: i64 = 60_000;
 

@@ -108,6 +108,25 @@ async fn after_hours_away_it_says_so_once_and_accuses_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lag_that_a_daemon_has_measured_is_shown_and_warned_of() {
+    let world = World::new().await;
+    world.log(&["001", "002"]);
+    let daemon = world.daemon();
+    eventually("the first rounds", || world.indexer.searches() > 2).await;
+    assert_eq!(daemon.stop().await, 0);
+    let shown: serde_json::Value =
+        serde_json::from_str(&world.run(&["check", "--json"]).await.stdout).unwrap();
+    assert!(shown["nodes"][0]["lag_seconds"].as_f64().is_some_and(|lag| lag < 60.0), "{shown}");
+    assert!(!world.run(&["check-config"]).await.stderr.contains("late"));
+    let journal = rusqlite::Connection::open(world.path("state/log-monitor.db")).unwrap();
+    let lags = r#"{"at":AT,"lags":{"node01":{"known":2000000000,"at_most":2000060000}}}"#;
+    let lags = lags.replace("AT", &chrono::Utc::now().timestamp_millis().to_string());
+    assert_eq!(journal.execute("UPDATE meta SET value = ?1 WHERE key = 'round default'", [lags]).unwrap(), 1);
+    let warned = world.run(&["check-config"]).await.stderr;
+    assert!(warned.contains("logs of node node01 come 23 d 3 h late"), "{warned}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_agent_list_is_read_again_when_it_changes_and_a_bad_one_is_refused() {
     let world = World::new().await;
     world.log(&["001", "002"]);

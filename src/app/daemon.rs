@@ -31,6 +31,8 @@ pub struct Daemon {
     dispatcher: JoinHandle<()>,
     helpers: Vec<JoinHandle<()>>,
     stop: watch::Sender<bool>,
+    /// How long log-monitor may be away before that is news.
+    news: watch::Sender<std::time::Duration>,
 }
 
 struct Running {
@@ -119,13 +121,15 @@ impl Daemon {
         let base = Base::new(parts, journal, clock, spool).await?;
         let (stop, stopped) = watch::channel(false);
         let Base { recorder, routes, delivering, dispatcher } = base;
-        downtime::tell(&recorder).await?;
+        let news = watch::Sender::new(downtime::news(&parts.watches));
+        let long = *news.borrow();
+        downtime::tell(&recorder, long).await?;
         let mut daemon = Self {
             helpers: vec![
                 tokio::spawn(log_events(recorder.clone(), newest)),
                 tokio::spawn(watch_journal_health(recorder.clone())),
                 tokio::spawn(forget_what_is_long_over(recorder.clone())),
-                tokio::spawn(downtime::keep_signing(recorder.clone())),
+                tokio::spawn(downtime::keep_signing(recorder.clone(), news.subscribe())),
             ],
             dispatcher: tokio::spawn(dispatcher.run(stopped)),
             recorder,
@@ -134,6 +138,7 @@ impl Daemon {
             delivering,
             monitors: BTreeMap::new(),
             stop,
+            news,
         };
         daemon.watch(parts).await?;
         Ok(daemon)
@@ -146,6 +151,7 @@ impl Daemon {
     pub async fn reload(&mut self, parts: &Parts) -> Result<(), JournalError> {
         self.routes.send_replace(parts.routes.clone());
         self.delivering.send_replace(delivering(parts));
+        self.news.send_replace(downtime::news(&parts.watches));
         self.watch(parts).await?;
         let_go(&self.recorder, parts).await?;
         self.health.keep_sources(|source| parts.sources.contains_key(source)).await;

@@ -1,6 +1,9 @@
 //! `check`: one round without a journal and without messages. Exit codes and the first line of
 //! output are those of a Nagios plugin.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use log_monitor_channels::text::one_line;
 use serde::Serialize;
@@ -11,12 +14,13 @@ use super::table::{moment, print, say, table};
 use super::watched::watched;
 use crate::app::daemon::setups;
 use crate::app::parts::Parts;
-use crate::config::duration::written;
+use crate::config::duration::{human, written};
 use crate::config::{Agent, Watch};
 use crate::journal::events::time;
+use crate::monitor::fleet::lag::Measured;
 use crate::monitor::fleet::{Entity, Fleet};
 use crate::monitor::verdict::{Verdict, judge};
-use crate::monitor::{Setup, gather, inventory, roll_call};
+use crate::monitor::{Setup, gather, inventory, memory, roll_call};
 use crate::source::SourceError;
 
 /// Arguments of `check`.
@@ -26,6 +30,9 @@ pub struct Args {
     #[arg(long)]
     json: bool,
 }
+
+/// How late logs come, by node.
+type Lags = BTreeMap<String, Measured>;
 
 /// An agent as `--json` prints it.
 #[derive(Debug, Serialize)]
@@ -48,13 +55,17 @@ struct Report {
     errors: Vec<Problem>,
 }
 
-/// Documents carry no time of arrival: how far behind a node is can only be told by its newest one.
+/// Documents carry no time of arrival: by a single look a node is as far behind as its newest one is old,
+/// or less. A daemon knows better.
 #[derive(Debug, Serialize)]
 struct Node {
     watch: String,
+    /// Empty where no node is known.
     node: String,
     agents: usize,
     newest: Option<DateTime<Utc>>,
+    /// How late its logs come, at most.
+    lag_seconds: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -74,6 +85,9 @@ pub async fn run(session: &Session<'_>, args: &Args) -> Exit {
     // Who is listed only as long as it logs is known from before; without a journal nobody is.
     let known = |watch| watched(&settings, watch).map(|watch| watch.agents.clone()).unwrap_or_default();
     let known: Vec<Vec<Agent>> = settings.watches.iter().map(known).collect();
+    let now = Utc::now().timestamp_millis();
+    let lags = |watch| memory::lags_of(&settings, watch, now).unwrap_or_default();
+    let lags: Vec<Lags> = settings.watches.iter().map(lags).collect();
     let parts = match Parts::build(settings) {
         Ok(parts) => parts,
         Err(error) => {
@@ -82,8 +96,8 @@ pub async fn run(session: &Session<'_>, args: &Args) -> Exit {
         }
     };
     let mut report = Report { agents: Vec::new(), nodes: Vec::new(), errors: Vec::new() };
-    for (setup, known) in setups(&parts).into_iter().zip(known) {
-        look(&setup, known, &mut report).await;
+    for ((setup, known), lags) in setups(&parts).into_iter().zip(known).zip(lags) {
+        look(&setup, known, &lags, &mut report).await;
     }
     let exit = verdict(&report);
     if args.json {
@@ -94,7 +108,7 @@ pub async fn run(session: &Session<'_>, args: &Args) -> Exit {
     exit
 }
 
-async fn look(setup: &Setup, known: Vec<Agent>, report: &mut Report) {
+async fn look(setup: &Setup, known: Vec<Agent>, lags: &Lags, report: &mut Report) {
     let now = Utc::now();
     let mut watch = setup.watch.clone();
     if let (Some(rules), Some((name, source))) = (&watch.discover, &setup.lister) {
@@ -105,6 +119,7 @@ async fn look(setup: &Setup, known: Vec<Agent>, report: &mut Report) {
         }
     }
     let (mut fleet, _) = Fleet::new(&watch, Vec::new());
+    fleet.remember_lags(lags);
     match gather::gather(&*setup.source, &mut fleet, None, now, now).await {
         Ok(_) => {
             let shown = fleet.entities().iter().map(|entity| shown(&setup.watch.name, &fleet, entity, now));
@@ -112,7 +127,7 @@ async fn look(setup: &Setup, known: Vec<Agent>, report: &mut Report) {
             if let Err(error) = gather::homes(&*setup.source, &mut fleet, now).await {
                 tracing::debug!("which nodes the agents send through is not known: {error}");
             }
-            report.nodes.extend(nodes(&setup.watch.name, &fleet));
+            report.nodes.extend(nodes(&setup.watch.name, &fleet, lags, now));
         }
         Err(error) => report.errors.push(problem(&setup.watch.name, &setup.watch.source, error)),
     }
@@ -123,12 +138,17 @@ fn longest(watch: &Watch) -> TimeDelta {
     TimeDelta::from_std(longest.unwrap_or_default().max(watch.interval)).unwrap_or(TimeDelta::MAX)
 }
 
-fn nodes(watch: &str, fleet: &Fleet) -> Vec<Node> {
-    let node = |(name, agents, newest): (&str, usize, Option<i64>)| Node {
-        watch: watch.to_owned(),
-        node: name.to_owned(),
-        agents,
-        newest: newest.map(time),
+fn nodes(watch: &str, fleet: &Fleet, lags: &Lags, now: DateTime<Utc>) -> Vec<Node> {
+    let node = |(name, agents, newest): (&str, usize, Option<i64>)| {
+        let age = newest.map(|newest| (now.timestamp_millis() - newest).max(0));
+        let lag = lags.get(name).map(|lag| lag.at_most).into_iter().chain(age).min();
+        Node {
+            watch: watch.to_owned(),
+            node: name.to_owned(),
+            agents,
+            newest: newest.map(time),
+            lag_seconds: lag.map(|lag| lag as f64 / 1000.0),
+        }
     };
     fleet.nodes().into_iter().map(node).collect()
 }
@@ -213,9 +233,11 @@ fn show(mut report: Report, exit: Exit) {
     if !rows.is_empty() {
         print(rows, "");
     }
-    let mut rows = table(&["watch", "node", "agents", "newest log"]);
-    for Node { watch, node, agents, newest } in report.nodes {
-        rows.add_row([watch, one_line(&node, 40), agents.to_string(), moment(newest, now)]);
+    let mut rows = table(&["watch", "node", "agents", "newest log", "late at most"]);
+    for Node { watch, node, agents, newest, lag_seconds } in report.nodes {
+        let node = if node.is_empty() { "-".to_owned() } else { one_line(&node, 40) };
+        let lag = lag_seconds.map_or_else(|| "-".to_owned(), |lag| human(Duration::from_secs_f64(lag)));
+        rows.add_row([watch, node, agents.to_string(), moment(newest, now), lag]);
     }
     if !rows.is_empty() {
         say("");

@@ -4,12 +4,16 @@
 use std::io::Write;
 use std::time::Duration;
 
+use chrono::Utc;
 use log_monitor_channels::{Context, http};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::exit::Exit;
+use crate::config::diagnostics::{At, Diagnostics};
+use crate::config::resolved::Resolved;
 use crate::config::{ChannelTable, Loaded, Settings, SourceTable, TRY_TIMEOUT, report};
+use crate::monitor::memory;
 use crate::source::SourceContext;
 
 /// A probe that takes longer has failed.
@@ -50,7 +54,10 @@ pub async fn run(
     out: &mut (impl Write + Send),
     err: &mut (impl Write + Send),
 ) -> Exit {
-    let Loaded { settings, diagnostics, resolved, .. } = loaded;
+    let Loaded { settings, mut diagnostics, resolved, .. } = loaded;
+    if let Some(settings) = &settings {
+        warn_of_lags(settings, &resolved, &mut diagnostics);
+    }
     let refused = settings.is_none() || args.strict && diagnostics.warnings() > 0;
     // Whoever stops reading early is not an error of ours; hence the ignored results.
     if !args.json {
@@ -75,6 +82,21 @@ pub async fn run(
         _ if refused => Exit::Config,
         true => Exit::Failed,
         false => Exit::Ok,
+    }
+}
+
+/// An interval that is shorter than logs are known to come late, as far as a daemon has written it down.
+fn warn_of_lags(settings: &Settings, resolved: &[Resolved], diagnostics: &mut Diagnostics) {
+    for watch in &settings.watches {
+        let lags = memory::lags_of(settings, watch, Utc::now().timestamp_millis()).unwrap_or_default();
+        let interval = i64::try_from(watch.shortest_interval().as_millis()).unwrap_or(i64::MAX);
+        if let Some(late) = memory::too_late(&lags, interval) {
+            let path = format!("watches.{}.interval", watch.name);
+            let origin =
+                resolved.iter().find(|value| value.path == path).and_then(|value| value.origin.as_ref());
+            let at = origin.map_or(At::Nowhere, |origin| At::Line(origin.name.clone(), origin.line));
+            diagnostics.warn(at, format!("watch `{}`: {late}", watch.name));
+        }
     }
 }
 

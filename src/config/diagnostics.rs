@@ -134,6 +134,11 @@ impl Diagnostics {
         self.items.iter()
     }
 
+    /// Adds a warning that only the running program can give.
+    pub fn warn(&mut self, at: At, message: String) {
+        self.items.push(Diagnostic { warning: true, message, at, help: None });
+    }
+
     /// How many errors there are.
     #[must_use]
     pub fn errors(&self) -> usize {

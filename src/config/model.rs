@@ -306,6 +306,15 @@ impl Policy {
 }
 
 impl Watch {
+    /// The shortest interval in use; where agents are not known yet, of those that could be.
+    #[must_use]
+    pub fn shortest_interval(&self) -> Duration {
+        let in_use = self.agents.iter().map(|agent| self.policy(agent).interval).min();
+        let by_class = self.classes.iter().filter_map(|class| class.interval);
+        let any = by_class.chain(self.intervals.values().copied()).chain([self.interval]).min();
+        in_use.filter(|_| self.discover.is_none()).or(any).unwrap_or(self.interval)
+    }
+
     /// What holds for `agent`.
     #[must_use]
     pub fn policy(&self, agent: &Agent) -> Policy {

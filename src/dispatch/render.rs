@@ -67,6 +67,9 @@ pub const ENROLLED_ANEW: &str = "enrolled_anew";
 /// The cause of a silence that is not over yet, although its agent logs again.
 pub const FLAPPING: &str = "flapping";
 
+/// The cause of a silence that is none: its logs come, but late.
+pub const LATE: &str = "late";
+
 /// Title and body.
 #[must_use]
 pub fn message(events: &[Event], facts: &Facts<'_>) -> (String, String) {
@@ -108,6 +111,12 @@ fn one_title(event: &Event, facts: &Facts<'_>) -> String {
         }
         (EventKind::AgentStillSilent, _) if event.cause == FLAPPING => {
             format!("Not over yet: {who} logs again, but flaps (reminder {})", facts.reminder)
+        }
+        (EventKind::AgentSilent, Some(long)) if event.cause == LATE => {
+            format!("Logs arrive late: {who}, the newest is {long} old")
+        }
+        (EventKind::AgentStillSilent, _) if event.cause == LATE => {
+            format!("Logs still arrive late: {who} (reminder {})", facts.reminder)
         }
         (EventKind::AgentSilent, Some(long)) => format!("Silent: {who}, no logs for {long}"),
         (EventKind::AgentSilent, None) => format!("Silent: {who} has never been seen logging"),
@@ -261,6 +270,13 @@ mod tests {
 
     fn facts(kind: MessageKind) -> Facts<'static> {
         Facts { max_items: 3, ..Facts::of(kind) }
+    }
+
+    #[test]
+    fn logs_that_come_late_are_not_called_missing() {
+        let late = Event { cause: LATE.to_owned(), ..agent_silent("001", "web-01") };
+        let (title, _) = message(&[late], &facts(MessageKind::Firing));
+        assert_eq!(title, "Logs arrive late: 001 web-01, the newest is 16 min old");
     }
 
     #[test]

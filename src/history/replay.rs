@@ -94,7 +94,7 @@ impl Replay {
 
     fn see(&mut self, heard: &[Heard], now: i64) {
         let seen = |heard: &Heard| Observation { key: heard.key.clone(), last_seen: heard.newest };
-        self.fleet.observe(&heard.iter().map(seen).collect::<Vec<_>>(), None, now);
+        self.fleet.observe(&heard.iter().map(seen).collect::<Vec<_>>(), None, now, now);
         self.counts.hear(&self.fleet, heard);
     }
 

@@ -34,6 +34,22 @@ pub fn set_skew_told(connection: &Connection, watch: &str, now: i64) -> rusqlite
     set_time(connection, &format!("skew {watch}"), now)
 }
 
+/// What is remembered of the last good round of `watch`.
+///
+/// # Errors
+/// As the database.
+pub fn last_round(connection: &Connection, watch: &str) -> rusqlite::Result<Option<String>> {
+    text_of(connection, &format!("round {watch}"))
+}
+
+/// Remembers this of it.
+///
+/// # Errors
+/// As the database.
+pub fn set_last_round(connection: &Connection, watch: &str, what: &str) -> rusqlite::Result<()> {
+    set_text(connection, &format!("round {watch}"), what)
+}
+
 /// When log-monitor last said that it is there, in milliseconds; `None` before the first time.
 ///
 /// # Errors
@@ -76,17 +92,23 @@ pub fn set_alive(connection: &Connection, now: i64) -> rusqlite::Result<()> {
 }
 
 fn time_of(connection: &Connection, key: &str) -> rusqlite::Result<Option<i64>> {
-    let value: Option<String> =
-        connection.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()?;
-    Ok(value.and_then(|millis| millis.parse().ok()))
+    Ok(text_of(connection, key)?.and_then(|millis| millis.parse().ok()))
 }
 
 fn set_time(connection: &Connection, key: &str, time: i64) -> rusqlite::Result<()> {
+    set_text(connection, key, &time.to_string())
+}
+
+fn text_of(connection: &Connection, key: &str) -> rusqlite::Result<Option<String>> {
+    connection.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()
+}
+
+fn set_text(connection: &Connection, key: &str, text: &str) -> rusqlite::Result<()> {
     connection
         .execute(
             "INSERT INTO meta (key, value) VALUES (?1, ?2)
              ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            params![key, time.to_string()],
+            params![key, text],
         )
         .map(drop)
 }

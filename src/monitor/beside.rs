@@ -108,6 +108,8 @@ impl Beside {
         if silent.len() <= ASKED_ONE_BY_ONE {
             self.ask_for_last_words(setup, fleet, &silent, now).await;
         }
+        self.count_what_is_late(setup, fleet).await;
+        self.look_ahead_of(setup, fleet, &silent, now).await;
         self.recall(recorder, &back).await;
         if back.len() <= ASKED_ONE_BY_ONE {
             self.ask_for_gaps(setup, fleet, &back, now).await;
@@ -293,6 +295,33 @@ impl Beside {
                     self.findings.entry(*at).or_default().suspicion = suspicion;
                 }
                 Err(error) => return tracing::warn!("cannot look up what was logged last: {error}"),
+            }
+        }
+    }
+
+    /// Whether those that fell silent have documents from the future: a clock is wrong, and not they.
+    async fn look_ahead_of(&mut self, setup: &Setup, fleet: &Fleet, silent: &[usize], now: DateTime<Utc>) {
+        if silent.is_empty() {
+            return;
+        }
+        match patiently(gather::ahead(&*setup.source, fleet, now)).await {
+            Ok(ahead) => {
+                for (at, by) in ahead.iter().filter(|(at, _)| silent.contains(at)) {
+                    self.findings.entry(*at).or_default().ahead = Some(*by);
+                }
+                self.ahead = ahead;
+            }
+            Err(error) => tracing::warn!("cannot look for documents from the future: {error}"),
+        }
+    }
+
+    /// How many documents have come late of those that are silent for that reason.
+    async fn count_what_is_late(&mut self, setup: &Setup, fleet: &Fleet) {
+        let late = self.findings.iter_mut().filter(|(_, finding)| matches!(finding.cause, Cause::Late(_)));
+        for (at, finding) in late.take(ASKED_ONE_BY_ONE) {
+            match patiently(gather::late(&*setup.source, fleet, *at)).await {
+                Ok(count) => finding.late = count,
+                Err(error) => return tracing::debug!("cannot count what comes late: {error}"),
             }
         }
     }

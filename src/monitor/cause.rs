@@ -1,5 +1,8 @@
 //! Why an agent is silent, as far as its connection to the manager tells. Pure.
 
+use compact_str::CompactString;
+use log_monitor_channels::text::one_line;
+
 use super::words::span;
 use crate::clock::written;
 use crate::journal::events::time;
@@ -44,8 +47,17 @@ pub enum Cause {
         /// … within this time.
         within: i64,
     },
-    /// Another part of the same agent logs, at this time for the last time.
-    PartOnly(i64),
+    /// It is part of an agent whose other parts log.
+    PartOnly(Whole),
+}
+
+/// What a silent entity is part of, such as the agent of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whole {
+    /// Its name. Hostile input.
+    pub name: CompactString,
+    /// The newest log of any of its parts, in milliseconds.
+    pub newest: i64,
 }
 
 /// What the manager received of a silent agent, by its own counters.
@@ -138,7 +150,7 @@ impl Cause {
     /// Whether its sentence leaves nothing to say about how long it has been silent: it is not.
     #[must_use]
     pub const fn says_all(&self) -> bool {
-        matches!(self, Self::TooFew { .. })
+        matches!(self, Self::TooFew { .. } | Self::Late(_))
     }
 
     /// Two or three sentences for people: what is known, and what to check first.
@@ -179,7 +191,10 @@ impl Cause {
             ),
             Self::ConnectedButSilent(seen, received) => connected(&keepalive(*seen, now), *received),
             Self::Late(by) => (
-                format!("Its logs arrive late: the newest one came {} after it was written", span(*by)),
+                format!(
+                    "Its logs arrive late: the newest one came at least {} after it was written",
+                    span(*by)
+                ),
                 "is the manager's queue full, and are its Filebeat and the indexer behind",
             ),
             Self::TooFew { events, least, within } => (
@@ -189,10 +204,11 @@ impl Cause {
                 ),
                 "which of its logs have stopped, and does its agent still read all of them",
             ),
-            Self::PartOnly(seen) => (
+            Self::PartOnly(Whole { name, newest }) => (
                 format!(
-                    "Only this part is silent: other logs of the same agent came {} ago",
-                    span(now - seen)
+                    "Only this log has stopped: the rest of {} flows, its newest log came {} ago",
+                    one_line(name, 80),
+                    span(now - newest)
                 ),
                 "is this log still written, rotated under another name, or not readable any more",
             ),

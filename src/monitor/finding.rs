@@ -20,6 +20,10 @@ const NAMED: usize = 3;
 pub struct Finding {
     /// Why it is silent.
     pub cause: Cause,
+    /// How many documents have come late, if that is why.
+    pub late: Option<u64>,
+    /// How far its newest document is ahead of now, in milliseconds, if any is.
+    pub ahead: Option<i64>,
     /// What it logged last, if that makes its silence suspicious.
     pub suspicion: Option<Suspicion>,
     /// How often it has fallen silent lately, if that is flapping.

@@ -2,19 +2,21 @@
 //! answered in full judges nobody.
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::asking::again;
+use super::beside::patiently;
 use super::cause::Cause;
-use super::fleet::Fleet;
+use super::fleet::{Fleet, Looked};
 use super::verdict::State;
 use super::words::LOOK_BACK;
-use crate::journal::events::time;
+use crate::journal::events::{millis, time};
 use crate::source::{Connection, Entities, Observation, Query, Source, SourceError, SourceReason};
 
-/// Each round looks this far behind the last good one: documents arrive late.
-const OVERLAP: TimeDelta = TimeDelta::minutes(2);
+/// Each round looks this far behind the last good one, in milliseconds, and as much further as documents are
+/// known to come late.
+const OVERLAP: i64 = 2 * 60_000;
 
 /// Documents further ahead of our clock than this are not looked at.
 const AHEAD: TimeDelta = TimeDelta::minutes(5);
@@ -25,51 +27,60 @@ const FAR_AHEAD: TimeDelta = TimeDelta::days(3650);
 /// Up to this many entities are named in a query; more are filtered here.
 const NAMED: usize = 1024;
 
-/// Pauses before asking again, when asking again may help.
-const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
+/// What a round has asked.
+#[derive(Debug)]
+pub struct Gathered {
+    /// Who must be judged; the fleet knows the rest.
+    pub suspects: Vec<usize>,
+    /// What it looked at.
+    pub looked: Looked,
+}
 
-/// Asks for what is new since `good_until` (`None`: over the longest threshold), takes the entities
-/// that are due, and looks at them and at the silent ones over their whole threshold. Returns these
-/// suspects; the fleet knows the rest. Documents count up to `horizon`: `now`, or what another clock
-/// calls now.
+/// Asks for what is new since what the last good round `looked` at (`None`: over the longest threshold),
+/// takes the entities that are due, and looks at these suspects and at the silent ones over their whole
+/// threshold. Documents count up to `horizon`: `now`, or what another clock calls now.
 ///
 /// # Errors
 /// When the source did not answer in full. The fleet's deadlines are as before.
 pub async fn gather(
     source: &dyn Source,
     fleet: &mut Fleet,
-    good_until: Option<DateTime<Utc>>,
+    looked: Option<Looked>,
     now: DateTime<Utc>,
     horizon: DateTime<Utc>,
-) -> Result<Vec<usize>, SourceError> {
-    let whole = time(fleet.look_back(now.timestamp_millis()));
-    let from = good_until.map_or(whole, |until| (until - OVERLAP).max(whole));
-    let window = Window { from, known_until: good_until, horizon };
-    see(source, fleet, &[], window).await?;
+) -> Result<Gathered, SourceError> {
+    let until = millis(now);
+    let whole = fleet.look_back(until);
+    let overlap = OVERLAP + fleet.longest_lag();
+    let from = looked.map_or(whole, |looked| (looked.until - overlap).max(whole));
+    let look = Look { from, looked, now: until, horizon: millis(horizon) };
+    fleet.next_round();
+    see(source, fleet, &[], look).await?;
+    fleet.catch_up(until);
     count(source, fleet, now).await?;
-    let mut due = fleet.take_due(now.timestamp_millis());
-    due.extend(fleet.take_thin(now.timestamp_millis()));
+    let mut due = fleet.take_due(until);
+    due.extend(fleet.take_thin(until));
     let mut suspects = due.clone();
     suspects.extend(fleet.silent());
-    match look_closer(source, fleet, &suspects, window, now).await {
+    match look_closer(source, fleet, &suspects, look).await {
         Ok(()) => {
-            fleet.watch_for_flapping(&suspects, now.timestamp_millis());
-            Ok(suspects)
+            fleet.watch_for_flapping(&suspects, until);
+            Ok(Gathered { suspects, looked: Looked { from, until } })
         }
         Err(error) => {
-            fleet.put_back(&due, now.timestamp_millis());
+            fleet.put_back(&due, until);
             Err(error)
         }
     }
 }
 
-/// What a question is about.
+/// What a question is about. Times in milliseconds.
 #[derive(Clone, Copy)]
-struct Window {
-    from: DateTime<Utc>,
-    /// Until when everything is known, as far as it was there.
-    known_until: Option<DateTime<Utc>>,
-    horizon: DateTime<Utc>,
+struct Look {
+    from: i64,
+    looked: Option<Looked>,
+    now: i64,
+    horizon: i64,
 }
 
 /// Counts the documents of those of whom a number is expected.
@@ -80,7 +91,7 @@ async fn count(source: &dyn Source, fleet: &mut Fleet, now: DateTime<Utc>) -> Re
             if keys.len() <= NAMED { Entities::Only(&keys) } else { Entities::All(fleet.entities().len()) };
         let query = Query { from: time(from), to: time(to), entities };
         let volumes = again(|| source.volumes(&query)).await?;
-        fleet.take_volumes(&places, &volumes, now.timestamp_millis());
+        fleet.take_volumes(&places, &volumes, to);
     }
     Ok(())
 }
@@ -138,29 +149,42 @@ pub async fn causes(
     Ok(agents.iter().map(|(at, id)| (*at, cause(id))).collect())
 }
 
-/// Who is asked why may not hold a message up.
-#[must_use]
-pub fn too_late() -> SourceError {
-    SourceError::new(SourceReason::Timeout, "it did not say in time why agents are silent")
+/// Asks how many documents of an entity have come late since they do; `None` = none do.
+///
+/// # Errors
+/// When the source did not answer, or counts nothing.
+pub async fn late(source: &dyn Source, fleet: &Fleet, at: usize) -> Result<Option<u64>, SourceError> {
+    let Some((from, to)) = fleet.late_since(at) else { return Ok(None) };
+    let entities = Entities::Only(&[&fleet.entities()[at].key]);
+    let volumes = source.volumes(&Query { from: time(from), to: time(to), entities }).await?;
+    Ok(volumes.first().map(|volume| volume.count))
 }
 
-/// Looks at suspects over their whole threshold, unless the round's window covered it.
+/// Who is asked what a message can do without may not hold it up.
+#[must_use]
+pub fn too_late() -> SourceError {
+    SourceError::new(SourceReason::Timeout, "it did not answer in time")
+}
+
+/// Looks at suspects over their whole threshold, or since they were last seen, unless the round's own
+/// question covered that.
 async fn look_closer(
     source: &dyn Source,
     fleet: &mut Fleet,
     suspects: &[usize],
-    covered: Window,
-    now: DateTime<Utc>,
+    look: Look,
 ) -> Result<(), SourceError> {
-    let from = time(fleet.look_back_of(suspects, now.timestamp_millis()));
-    if !suspects.is_empty() && from < covered.from {
-        see(source, fleet, suspects, Window { from, ..covered }).await?;
+    let long_ago = look.now - i64::try_from(LOOK_BACK.as_millis()).unwrap_or(i64::MAX);
+    let from = fleet.look_back_of(suspects, look.now).max(long_ago.min(fleet.look_back(look.now)));
+    if !suspects.is_empty() && from < look.from {
+        see(source, fleet, suspects, Look { from, ..look }).await?;
     }
+    fleet.looked_at(suspects, look.now);
     let strangers: Vec<usize> = suspects.iter().copied().filter(|at| is_unexplained(fleet, *at)).collect();
     if !strangers.is_empty() {
-        let long_ago = now - TimeDelta::from_std(LOOK_BACK).unwrap_or_default();
+        let asking = see(source, fleet, &strangers, Look { from: long_ago, ..look });
         // For the message only: when this fails, the message says less.
-        if let Err(error) = see(source, fleet, &strangers, Window { from: long_ago, ..covered }).await {
+        if let Err(error) = patiently(asking).await {
             tracing::warn!("cannot look up when {} agents were last seen: {error}", strangers.len());
         }
     }
@@ -178,7 +202,7 @@ async fn see(
     source: &dyn Source,
     fleet: &mut Fleet,
     some: &[usize],
-    Window { from, known_until, horizon }: Window,
+    Look { from, looked, now, horizon }: Look,
 ) -> Result<(), SourceError> {
     let size = fleet.entities().len();
     let asked = if some.is_empty() { size } else { some.len() };
@@ -188,29 +212,8 @@ async fn see(
         (true, false) => some.iter().map(|at| &*fleet.entities()[*at].key).collect(),
     };
     let entities = if keys.is_empty() { Entities::All(size) } else { Entities::Only(&keys) };
-    let query = Query { from, to: horizon + AHEAD, entities };
+    let query = Query { from: time(from), to: time(horizon) + AHEAD, entities };
     let answer = again(|| source.newest(&query)).await?;
-    let known_until = known_until.map(|until| until.timestamp_millis());
-    fleet.observe(&answer.newest, known_until, horizon.timestamp_millis());
+    fleet.observe(&answer.newest, looked, now, horizon);
     Ok(())
-}
-
-/// Asks, and asks again where that may help.
-async fn again<T, F>(ask: impl Fn() -> F) -> Result<T, SourceError>
-where
-    F: Future<Output = Result<T, SourceError>>,
-{
-    let mut pauses = PAUSES.into_iter();
-    loop {
-        match ask().await {
-            Err(error) if error.reason.may_pass() => match pauses.next() {
-                Some(pause) => {
-                    tracing::debug!("asking again in {pause:?}: {error}");
-                    tokio::time::sleep(pause).await;
-                }
-                None => return Err(error),
-            },
-            answer => return answer,
-        }
-    }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch as channel;
 
+mod asking;
 mod beside;
 pub mod cause;
 pub mod clock_guard;
@@ -22,6 +23,7 @@ pub mod fleet;
 pub mod gather;
 pub mod inventory;
 mod maintenance;
+pub mod memory;
 mod noted;
 pub mod pipeline;
 pub mod roll_call;
@@ -41,8 +43,10 @@ use crate::record::{Change, EntityChange, IncidentChange, Recorder};
 use crate::source::{Source, SourceError};
 use beside::Beside;
 use clock_guard::ClockGuard;
-use fleet::Fleet;
+use fleet::{Fleet, Looked, Outcome};
+use gather::Gathered;
 use maintenance::Windows;
+use memory::Memory;
 use pipeline::{Common, Sorted};
 use roll_call::Roster;
 use round::Round;
@@ -90,9 +94,15 @@ pub struct Monitor {
     maintenance: Windows,
     /// Of which silences nothing is said for a while, as the journal knows it; `None` = not known.
     quiet: Option<BTreeMap<i64, Quiet>>,
-    /// The end of the last good round's window; `None` before the first.
-    good_until: Option<DateTime<Utc>>,
+    /// What the last good round looked at; `None` before the first.
+    looked: Option<Looked>,
+    /// When that was, also before a restart, in milliseconds.
+    last_round: Option<i64>,
+    /// The last round was the first good one after a gap, and called nobody silent.
+    catching_up: bool,
     saved: Option<DateTime<Utc>>,
+    /// Whether documents come later than an interval is long.
+    lags: bool,
 }
 
 impl Monitor {
@@ -115,8 +125,11 @@ impl Monitor {
             beside: Beside::default(),
             maintenance: Windows::default(),
             quiet: None,
-            good_until: None,
+            looked: None,
+            last_round: None,
+            catching_up: false,
             saved: None,
+            lags: false,
             setup,
             recorder,
             health,
@@ -143,7 +156,7 @@ impl Monitor {
     async fn load(&mut self) -> Result<(), JournalError> {
         let name = self.setup.watch.name.clone();
         let lately = events::millis(self.recorder.clock.now()) - LATELY;
-        let (rows, stalls, silences, returns) = self
+        let (rows, stalls, silences, returns, memory) = self
             .recorder
             .journal
             .write(move |connection| {
@@ -153,6 +166,7 @@ impl Monitor {
                     incidents::open_stalls(connection, &name)?,
                     silences,
                     notes::returns(connection, &name)?,
+                    Memory::read(connection, &name)?,
                 ))
             })
             .await?;
@@ -169,10 +183,15 @@ impl Monitor {
                 fleet.at_home(stall.incident, node);
             }
         }
+        if let Some(memory) = memory {
+            self.last_round = self.last_round.max(Some(memory.at));
+            fleet.remember_lags(&memory.lags_at(events::millis(self.recorder.clock.now())));
+        }
+        fleet.join_parts(|key| self.setup.source.whole(key));
         let_go(&self.recorder, &self.setup.watch.name, gone).await?;
         self.fleet = fleet;
         // Newcomers have no history: the next round looks over the whole threshold.
-        self.good_until = None;
+        self.looked = None;
         Ok(())
     }
 
@@ -214,9 +233,12 @@ impl Monitor {
 
     /// The earliest deadline, or `poll` after this round, whichever is first.
     fn until_next_round(&mut self) -> Duration {
-        if self.good_until.is_none() {
+        if self.looked.is_none() {
             // The clock was set, and nobody was judged.
             return Duration::from_secs(1);
+        }
+        if self.catching_up {
+            return self.setup.watch.poll;
         }
         let now = events::time(self.clock_guard.believed(events::millis(self.recorder.clock.now())));
         let poll = self.setup.watch.poll;
@@ -225,29 +247,36 @@ impl Monitor {
         wait.unwrap_or(poll).min(poll).max(Duration::from_secs(1))
     }
 
-    /// One round, with the list of agents if that is due.
+    /// One round, with the list of agents if that is due; after a gap the second one, which judges, too.
     ///
     /// # Errors
     /// When the source did not answer in full: then nobody was judged, and the source's incident is
     /// open.
     pub async fn round(&mut self) -> Result<(), SourceError> {
         let (now, answered) = self.ask(roll_call::LONGEST).await;
-        self.conclude(now, answered).await
+        self.conclude(now, answered).await?;
+        if self.catching_up {
+            let (now, answered) = self.ask(roll_call::LONGEST).await;
+            self.conclude(now, answered).await?;
+        }
+        Ok(())
     }
 
     /// Asks the source; who must be judged, and at what time. Waits so long for a list of agents. Changes
     /// nothing but what the fleet was seen doing, so it can be cut off before a reload or a stop.
-    async fn ask(&mut self, patience: Duration) -> (DateTime<Utc>, Result<Vec<usize>, SourceError>) {
+    async fn ask(&mut self, patience: Duration) -> (DateTime<Utc>, Result<Gathered, SourceError>) {
         let wall = self.recorder.clock.now();
         let now = events::time(self.clock_guard.judging_time(events::millis(wall)));
         self.call_roll(now, patience).await;
         if self.fleet.entities().is_empty() {
-            return (now, self.setup.source.probe().await.map(|()| Vec::new()));
+            let looked = Looked { from: events::millis(now), until: events::millis(now) };
+            let nobody = Gathered { suspects: Vec::new(), looked };
+            return (now, self.setup.source.probe().await.map(|()| nobody));
         }
         let horizon = wall.max(now);
         let source = self.setup.source.clone();
-        let answered = gather::gather(&*source, &mut self.fleet, self.good_until, now, horizon).await;
-        if let Ok(suspects) = &answered {
+        let answered = gather::gather(&*source, &mut self.fleet, self.looked, now, horizon).await;
+        if let Ok(Gathered { suspects, .. }) = &answered {
             self.beside.look(&self.setup, &self.recorder, &mut self.fleet, suspects, now).await;
             self.beside.name_maintenance(&self.maintenance, &self.fleet, events::millis(now));
         }
@@ -258,7 +287,7 @@ impl Monitor {
     async fn conclude(
         &mut self,
         now: DateTime<Utc>,
-        answered: Result<Vec<usize>, SourceError>,
+        answered: Result<Gathered, SourceError>,
     ) -> Result<(), SourceError> {
         let (watch, entities) = (&self.setup.watch, self.fleet.entities().len());
         let asker = (watch.name.as_str(), Asked::Documents);
@@ -278,18 +307,21 @@ impl Monitor {
         {
             tracing::error!("watch {}: {error}", self.setup.watch.name);
         }
-        let suspects = answered?;
+        let Gathered { suspects, looked } = answered?;
         if self.clock_guard.doubts() && self.follows_the_clock() {
             // By the new time: the next round looks over the whole threshold first.
-            self.good_until = None;
+            self.looked = None;
+            self.last_round = Some(events::millis(self.recorder.clock.now()));
             return Ok(());
         }
+        self.catching_up = self.was_away(looked.until);
         if let Err(error) = self.write_down(&suspects, events::millis(now)).await {
             // Nothing was written, so nothing has changed: the next round judges them again.
             tracing::error!("watch {}: {error}", self.setup.watch.name);
             self.fleet.put_back(&self.not_silent(&suspects), events::millis(now));
         }
-        self.good_until = Some(now);
+        (self.looked, self.last_round) = (Some(looked), Some(looked.until));
+        self.log_lag();
         if let Err(error) = self.keep_quiet(events::millis(now)).await {
             tracing::error!("watch {}: {error}", self.setup.watch.name);
         }
@@ -317,7 +349,11 @@ impl Monitor {
     /// Judges the suspects and writes down what changed, in one transaction.
     async fn write_down(&mut self, suspects: &[usize], now: i64) -> Result<(), JournalError> {
         let changed = self.fleet.judge(suspects, now);
-        let fell = changed.iter().any(|changed| !matches!(changed.transition, Transition::Recovered { .. }));
+        // After a gap who is back is told at once, and who is silent by the next round.
+        let is_back = |changed: &fleet::Changed| matches!(changed.transition, Transition::Recovered { .. });
+        let (changed, held): (Vec<_>, Vec<_>) =
+            changed.into_iter().partition(|changed| !self.catching_up || is_back(changed));
+        let fell = !changed.iter().all(is_back);
         let sorted = match fell || !self.stalls.is_empty() {
             true => pipeline::sort(&self.fleet, &changed, &self.stalls, &self.setup.watch.pipeline, now),
             false => Sorted::all_told(changed.len()),
@@ -329,7 +365,8 @@ impl Monitor {
             true => Vec::new(),
             false => self.recorder.record(changes).await?,
         };
-        let outcomes = round.outcomes(&changed, &sorted, &incidents);
+        let mut outcomes = round.outcomes(&changed, &sorted, &incidents);
+        outcomes.extend(held.iter().map(|held| (held.at, Outcome::Later(now))));
         self.fleet.settle(suspects, &outcomes, now);
         self.take_stalls(&sorted, &incidents, now);
         if let Err(error) = self.take_notes(now).await {
@@ -380,13 +417,15 @@ impl Monitor {
         let judged = |entity: &&fleet::Entity| entity.state != verdict::State::New;
         let rows: Vec<EntityRow> = self.fleet.entities().iter().filter(judged).map(fleet::row).collect();
         let (name, source) = (self.setup.watch.name.clone(), self.setup.watch.source.clone());
-        let own = self.good_until.map(|at| (source, events::millis(at)));
+        let own = self.looked.map(|looked| (source, looked.until));
         let answered: Vec<(String, i64)> = self.beside.answered().chain(own).collect();
+        let memory = self.last_round.map(|at| Memory { at, lags: self.fleet.lags() });
         let write = move |connection: &rusqlite::Connection| {
             for (source, at) in &answered {
                 meta::set_answered(connection, source, *at)?;
             }
-            entities::save(connection, &name, &rows)
+            entities::save(connection, &name, &rows)?;
+            memory.as_ref().map_or(Ok(()), |memory| memory.write(connection, &name))
         };
         self.recorder.journal.write(write).await
     }

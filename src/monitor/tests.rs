@@ -4,10 +4,13 @@ mod causes;
 mod dependencies;
 mod discovery;
 mod findings;
+mod gaps;
 mod hours;
+mod lateness;
 mod pace;
 mod sources;
 mod stalls;
+mod volume;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -21,7 +24,7 @@ use super::fixtures::watch as default_watch;
 use super::source_health::SourceHealth;
 use super::{Monitor, Setup};
 use crate::bus::Bus;
-use crate::clock::{Clock, TokioClock};
+use crate::clock::{Clock, SettableClock};
 use crate::config::matcher::Matcher;
 use crate::config::{Class, Watch};
 use crate::dispatch::fixtures::{route, start};
@@ -131,34 +134,29 @@ impl Source for Index {
         Ok(self.within(query).into_keys().filter_map(home).collect())
     }
 
+    fn whole<'k>(&self, key: &'k str) -> Option<&'k str> {
+        key.split_once('|').map(|(whole, _)| whole)
+    }
+
     async fn probe(&self) -> Result<(), SourceError> {
         Ok(())
     }
 }
 
-/// A wall clock that a test can set.
-struct Settable(TokioClock, Mutex<TimeDelta>);
-
-impl Clock for Settable {
-    fn now(&self) -> DateTime<Utc> {
-        self.0.now() + *self.1.lock().unwrap()
-    }
-}
-
 struct World {
     index: Arc<Index>,
-    clock: Arc<Settable>,
+    clock: Arc<SettableClock>,
     recorder: Recorder,
     monitor: Monitor,
 }
 
 impl World {
     async fn new(ids: &[&str]) -> Self {
-        let clock = Arc::new(Settable(TokioClock::starting_at(start()), Mutex::default()));
+        let clock = Arc::new(SettableClock::starting_at(start()));
         Self::with(default_watch(ids), Arc::default(), Journal::in_memory().unwrap(), clock).await
     }
 
-    async fn with(watched: Watch, index: Arc<Index>, journal: Journal, clock: Arc<Settable>) -> Self {
+    async fn with(watched: Watch, index: Arc<Index>, journal: Journal, clock: Arc<SettableClock>) -> Self {
         let (_, routes) = watch::channel(Arc::new(vec![route("catch_all", &[&["log"]])]));
         let recorder = Recorder { journal, bus: Bus::default(), clock: clock.clone(), routes };
         let setup = Setup { watch: watched, source: index.clone(), beside: Vec::new(), lister: None };
@@ -347,7 +345,7 @@ async fn a_reload_takes_up_newcomers_and_lets_the_others_go() {
 async fn with_the_clock_set_by(hours: i64) {
     let mut world = World::new(&["001", "002"]).await;
     world.minutes(5, &["001", "002"]).await;
-    *world.clock.1.lock().unwrap() = TimeDelta::hours(hours);
+    world.clock.set_by(TimeDelta::hours(hours));
     let minute = async |world: &mut World, logging: &[&str]| {
         tokio::time::sleep(Duration::from_secs(60)).await;
         for key in logging {
@@ -364,7 +362,7 @@ async fn with_the_clock_set_by(hours: i64) {
     }
     assert_eq!(world.story().await, ["agent_silent 002"], "found all the same, set by {hours} h");
     // Somebody sets it right again.
-    *world.clock.1.lock().unwrap() = TimeDelta::zero();
+    world.clock.set_by(TimeDelta::zero());
     world.minutes(10, &["001", "002"]).await;
     assert_eq!(world.story().await, ["agent_silent 002", "agent_recovered 002"], "set by {hours} h");
 }
@@ -380,7 +378,7 @@ async fn a_clock_that_was_wrong_and_is_set_right_is_followed_by_the_documents() 
     let mut world = World::new(&["001", "002"]).await;
     world.minutes(5, &["001", "002"]).await;
     // As after a suspension: the time is right, and the agents log in it.
-    *world.clock.1.lock().unwrap() = TimeDelta::hours(3);
+    world.clock.set_by(TimeDelta::hours(3));
     world.minutes(5, &["001", "002"]).await;
     world.minutes(20, &["001"]).await;
     assert_eq!(world.story().await, ["agent_silent 002"]);
@@ -395,7 +393,7 @@ async fn whoever_was_not_judged_while_the_clock_was_set_is_judged_at_once() {
     let (_stop, stopped) = watch::channel(false);
     tokio::spawn(monitor.run(setups, stopped));
     tokio::time::sleep(Duration::from_secs(30)).await;
-    *clock.1.lock().unwrap() = TimeDelta::hours(3);
+    clock.set_by(TimeDelta::hours(3));
     ["001", "002"].iter().for_each(|id| index.log(id, clock.now()));
     tokio::time::sleep(Duration::from_secs(35)).await;
     let (since, _) = *index.asked.lock().unwrap().last().unwrap();

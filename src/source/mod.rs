@@ -85,6 +85,12 @@ pub trait Source: Send + Sync + 'static {
         false
     }
 
+    /// The name of what an entity is a part of: `001` for log `001|/var/log/auth.log`. `None` where entities
+    /// are no parts of anything.
+    fn whole<'k>(&self, _key: &'k str) -> Option<&'k str> {
+        None
+    }
+
     /// How many documents each entity has within the window. An entity without any is absent.
     ///
     /// # Errors

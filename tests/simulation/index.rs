@@ -1,26 +1,57 @@
-//! The simulated indexer: what is indexed by now, within the window that is asked for, unless it is
-//! broken.
+//! The simulated indexer: what is indexed by now, within the window that is asked for, after some
+//! seconds, unless it is broken. Now and then a single question fails.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use fastrand::Rng;
 use log_monitor::clock::{Clock, TokioClock};
 use log_monitor::source::{Answer, Entities, Membership, Observation, Query, Source, SourceError};
 
-use crate::scenario::{Agent, Document, Scenario};
+use crate::scenario::{Agent, Document, REASONS, SECOND, Scenario};
+
+/// The longest that an answer takes, in milliseconds.
+const SLOWEST: i64 = 3 * SECOND;
+
+/// One question of so many fails.
+const FAILS: u32 = 300;
 
 pub struct Index {
     pub scenario: Arc<Scenario>,
     /// The true time.
     pub clock: TokioClock,
+    chance: Mutex<Rng>,
+    /// When single questions failed.
+    pub failed: Mutex<Vec<i64>>,
 }
 
 impl Index {
+    pub fn new(scenario: Arc<Scenario>, clock: TokioClock) -> Self {
+        let chance = Mutex::new(Rng::with_seed(scenario.seed));
+        Self { scenario, clock, chance, failed: Mutex::default() }
+    }
+
     fn now(&self) -> i64 {
         self.clock.now().timestamp_millis()
     }
 
-    /// Whether it answers now.
-    fn answers(&self) -> Result<(), SourceError> {
+    /// Waits for the answer to be there; fails if it breaks meanwhile, or by chance.
+    async fn answers(&self) -> Result<(), SourceError> {
+        self.works()?;
+        let (wait, fails) = {
+            let mut chance = self.chance.lock().unwrap();
+            let reason = REASONS[chance.usize(..REASONS.len())];
+            (chance.i64(0..=SLOWEST), (chance.u32(..FAILS) == 0).then_some(reason))
+        };
+        tokio::time::sleep(Duration::from_millis(wait.unsigned_abs())).await;
+        if let Some(reason) = fails {
+            self.failed.lock().unwrap().push(self.now());
+            return Err(SourceError::new(reason, "failed on purpose"));
+        }
+        self.works()
+    }
+
+    fn works(&self) -> Result<(), SourceError> {
         let now = self.now();
         let broken = self.scenario.broken.iter().find(|broken| (broken.from..broken.to).contains(&now));
         broken.map_or(Ok(()), |broken| Err(SourceError::new(broken.reason, "broken on purpose")))
@@ -43,7 +74,7 @@ pub fn newest(documents: &[Document], to: i64, now: i64) -> Option<&Document> {
 #[async_trait::async_trait]
 impl Source for Index {
     async fn newest(&self, query: &Query<'_>) -> Result<Answer, SourceError> {
-        self.answers()?;
+        self.answers().await?;
         let now = self.now();
         let seen = |place: usize| self.newest_of(place, query, now);
         let newest = match query.entities {
@@ -54,7 +85,7 @@ impl Source for Index {
     }
 
     async fn nodes(&self, query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {
-        self.answers()?;
+        self.answers().await?;
         let now = self.now();
         let home = |(place, agent): (usize, &Agent)| {
             let seen = self.newest_of(place, query, now)?;
@@ -64,6 +95,6 @@ impl Source for Index {
     }
 
     async fn probe(&self) -> Result<(), SourceError> {
-        self.answers()
+        self.answers().await
     }
 }

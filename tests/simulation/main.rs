@@ -33,13 +33,13 @@ fn play(pace: Pace, ordinary: u64) {
     let (begun, mut days, mut agents, mut told) = (Instant::now(), 0.0, 0, 0);
     for seed in seeds(ordinary) {
         let scenario = Arc::new(Scenario::new(seed, pace));
-        let events = world::play(&scenario);
-        if let Err(wrong) = oracle::check(&scenario, &events) {
-            panic!("{}", story::tell(&scenario, &events, &wrong));
+        let played = world::play(&scenario);
+        if let Err(wrong) = oracle::check(&scenario, &played) {
+            panic!("{}", story::tell(&scenario, &played, &wrong));
         }
         days += scenario.agent_days();
         agents += scenario.agents.len();
-        told += events.len();
+        told += played.told.len();
     }
     let years = days / 365.25;
     println!(

@@ -5,13 +5,13 @@ use std::fmt::Write;
 use crate::oracle::{Truth, Wrong};
 use crate::scenario::{DAY, HOUR, Kind, MINUTE, SECOND, Scenario};
 use crate::spans::Spans;
-use crate::world::Told;
+use crate::world::{Played, Told};
 
 /// How much around the moment is told, in thresholds of the agent.
 const AROUND: i64 = 5;
 
 /// The whole story of what is wrong, and how to see it again.
-pub fn tell(scenario: &Scenario, told: &[Told], wrong: &Wrong) -> String {
+pub fn tell(scenario: &Scenario, Played { told, failed }: &Played, wrong: &Wrong) -> String {
     let clock = |at: i64| clock(at - scenario.from);
     let mut lines = vec![
         (i64::MIN, format!("seed {} ({:?}): {}", scenario.seed, scenario.pace, wrong.what)),
@@ -38,6 +38,7 @@ pub fn tell(scenario: &Scenario, told: &[Told], wrong: &Wrong) -> String {
     let near = (wrong.at - around, wrong.at + around / AROUND);
     lines.push((wrong.at, format!("<== {}", wrong.what)));
     world(scenario, &mut lines);
+    lines.extend(failed.iter().map(|at| (*at, "a question to the source fails".to_owned())));
     if let Some(place) = wrong.agent {
         agent(scenario, place, &mut lines);
     }
@@ -95,7 +96,7 @@ fn agent(scenario: &Scenario, place: usize, lines: &mut Lines) {
     both(&kind.hours.expected, ["it is expected to log", "it is not expected to log"], lines);
     both(&agent.jams, ["its documents wait to be indexed", "its documents are indexed"], lines);
     both(&agent.outages, ["it stops logging", "it logs again"], lines);
-    both(&Truth::of(scenario).overdue[place], ["it is overdue", "it is not overdue any more"], lines);
+    both(&Truth::of(scenario, &[]).overdue[place], ["it is overdue", "it is not overdue any more"], lines);
 }
 
 fn both(spans: &Spans, said: [&str; 2], lines: &mut Lines) {

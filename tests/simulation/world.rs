@@ -11,7 +11,6 @@ use log_monitor::journal::Journal;
 use log_monitor::monitor::source_health::SourceHealth;
 use log_monitor::monitor::{Monitor, Setup};
 use log_monitor::record::Recorder;
-use log_monitor::source::Source;
 use log_monitor_channels::Event;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -39,8 +38,16 @@ impl Clock for Wall {
     }
 }
 
-/// Everything that log-monitor tells while the scenario is played.
-pub fn play(scenario: &Arc<Scenario>) -> Vec<Told> {
+/// What came of a scenario.
+pub struct Played {
+    /// Everything that log-monitor told.
+    pub told: Vec<Told>,
+    /// When single questions to the source failed.
+    pub failed: Vec<i64>,
+}
+
+/// Plays a scenario.
+pub fn play(scenario: &Arc<Scenario>) -> Played {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     // Within the runtime: its clock stands still from here on.
@@ -51,7 +58,7 @@ struct World {
     scenario: Arc<Scenario>,
     truth: TokioClock,
     recorder: Recorder,
-    source: Arc<dyn Source>,
+    source: Arc<Index>,
     running: Option<Running>,
 }
 
@@ -69,18 +76,19 @@ impl World {
         let journal = Journal::in_memory().unwrap();
         let (_, routes) = watch::channel(Arc::default());
         let recorder = Recorder { journal, bus: Bus::default(), clock, routes };
-        let source = Arc::new(Index { scenario: scenario.clone(), clock: truth });
+        let source = Arc::new(Index::new(scenario.clone(), truth));
         Self { scenario, truth, recorder, source, running: None }
     }
 
-    async fn play(mut self) -> Vec<Told> {
+    async fn play(mut self) -> Played {
         let told = self.listen();
         for (at, step) in self.scenario.clone().steps() {
             let wait = at - self.truth.now().timestamp_millis();
             tokio::time::sleep(Duration::from_millis(wait.try_into().unwrap_or_default())).await;
             self.take(step).await;
         }
-        std::mem::take(&mut *told.lock().unwrap())
+        let failed = self.source.failed.lock().unwrap().clone();
+        Played { told: std::mem::take(&mut *told.lock().unwrap()), failed }
     }
 
     async fn take(&mut self, step: Step) {

@@ -124,7 +124,8 @@ fn explain(
     let policy = watch.policy(agent);
     let routes = router::select(&settings.routes, &latency::silence(watch, agent, &policy, millis(at)));
     let soonest = latency::soonest(&routes, &settings.channels);
-    let waits = latency::parts(watch, &policy, soonest.or(routes.first().copied()));
+    let mut waits = latency::parts(watch, &policy, soonest.or(routes.first().copied()));
+    waits.extend(view.map(|view| sources::wait(view, watch, agent, &policy)).transpose()?.flatten());
     let known = view.map(|view| Known::read(view, &watch.name, &agent.id)).transpose()?;
     let state = known.as_ref().map(Known::state);
     Ok(Explained {

@@ -1,16 +1,27 @@
 //! What each source of a watch does, and what it last said as far as the journal knows.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use log_monitor_channels::text::one_line;
 use rusqlite::Result;
 use serde::Serialize;
 
 use super::standing::{Known, View};
 use crate::cli::table::moment;
 use crate::clock::written;
-use crate::config::{SourceTable, Watch};
+use crate::config::latency::Part;
+use crate::config::{Agent, Policy, SourceTable, Watch};
 use crate::journal::events::{millis, time};
 use crate::journal::incidents::{self, IncidentRow, Subject};
 use crate::journal::{meta, past};
 use crate::monitor::cause::Cause;
+use crate::monitor::fleet::lag::Measured;
+use crate::monitor::memory::Memory;
+use crate::monitor::words::span;
+
+/// So many nodes are named.
+const NODES: usize = 5;
 
 /// A source of a watch.
 #[derive(Debug, Serialize)]
@@ -46,6 +57,7 @@ pub fn sources(tables: &[SourceTable], watch: &Watch, known: Option<(&View, &Kno
         if let Some((view, known)) = known {
             said.push(answer(view, name)?);
             said.extend(decides.then(|| documents(view, known)).flatten());
+            said.extend(decides.then(|| lateness(&lags(view, watch).ok()?)).flatten());
             said.extend(tells.then(|| connection(known)).flatten());
         } else {
             said.push(NOT_ASKED.to_owned());
@@ -98,6 +110,39 @@ fn documents(view: &View, known: &Known) -> Option<String> {
         Some(newest) => format!("newest document of this agent: {}", moment(Some(time(newest)), view.at)),
         None => "no document of this agent".to_owned(),
     })
+}
+
+/// How late documents come by node, if that was measured shortly before.
+///
+/// # Errors
+/// As the database.
+pub fn lags(view: &View, watch: &Watch) -> Result<BTreeMap<String, Measured>> {
+    let memory = Memory::read(&view.connection, &watch.name)?;
+    Ok(memory.map(|memory| memory.lags_at(millis(view.at))).unwrap_or_default())
+}
+
+/// What an agent's verdict waits for since its documents are known to come late.
+///
+/// # Errors
+/// As the database.
+pub fn wait(view: &View, watch: &Watch, agent: &Agent, policy: &Policy) -> Result<Option<Part>> {
+    let lags = lags(view, watch)?;
+    let node = agent.listed.as_ref().and_then(|listed| listed.node.as_deref());
+    let known = node.and_then(|node| lags.get(node)).map(|lag| lag.known);
+    let known = known.or_else(|| lags.values().map(|lag| lag.known).max()).unwrap_or_default();
+    let time = Duration::from_millis(known.try_into().unwrap_or_default()).saturating_sub(policy.grace);
+    let why = "logs are measured to come so much later than that (ingest lag)".to_owned();
+    Ok((!time.is_zero()).then_some(Part { time, why }))
+}
+
+fn lateness(lags: &BTreeMap<String, Measured>) -> Option<String> {
+    let one = |(node, lag): (&String, &Measured)| match node.as_str() {
+        "" => span(lag.at_most),
+        node => format!("{} (node {})", span(lag.at_most), one_line(node, 40)),
+    };
+    let all: Vec<String> = lags.iter().take(NODES).map(one).collect();
+    let more = lags.len().checked_sub(NODES + 1).map_or("", |_| ", …");
+    (!all.is_empty()).then(|| format!("its documents come late by at most {}{more}", all.join(", ")))
 }
 
 /// How the agent was connected when it fell silent; the words with the keepalive are among what was told.

@@ -19,6 +19,8 @@ use crate::journal::events::{self, millis};
 use crate::journal::incidents::{self, Subject};
 use crate::journal::{Journal, meta, open_read_only};
 use crate::monitor::fixtures;
+use crate::monitor::fleet::lag::Measured;
+use crate::monitor::memory::Memory;
 
 /// A journal that begins an hour before [`start`], seen from so many minutes after that.
 async fn view(minutes: i64, fill: fn(&Connection) -> rusqlite::Result<()>) -> View {
@@ -101,6 +103,24 @@ fn sources_at(view: &View) -> Vec<String> {
     let known = Known::read(view, "default", "001").unwrap();
     let said = sources::sources(&[], &watch, Some((view, &known))).unwrap();
     said.into_iter().map(|source| format!("{}: {}", source.name, source.said.join("; "))).collect()
+}
+
+#[tokio::test]
+async fn a_lag_that_was_measured_shortly_before_is_said_and_waited_for() {
+    let late = |connection: &Connection| {
+        let minutes = |minutes: i64| minutes * 60_000;
+        let measured = |known, at_most| Measured { known: minutes(known), at_most: minutes(at_most) };
+        let lags = [("node01".to_owned(), measured(20, 21)), ("node02".to_owned(), measured(0, 1))].into();
+        Memory { at: at(60), lags }.write(connection, "default")
+    };
+    let watch = fixtures::watch(&["001"]);
+    let wait = |view: &View| sources::wait(view, &watch, &watch.agents[0], &watch.policy(&watch.agents[0]));
+    let now = view(61, late).await;
+    let said = "its documents come late by at most 21 min (node node01), 1 min (node node02)";
+    assert!(sources_at(&now)[0].ends_with(said), "{:?}", sources_at(&now));
+    let waits = wait(&now).unwrap().unwrap();
+    assert_eq!(waits.time.as_secs(), 19 * 60, "and a minute of grace");
+    assert_eq!(wait(&view(-60, late).await).unwrap(), None, "that was another day");
 }
 
 #[tokio::test]

@@ -1,25 +1,33 @@
 //! All entities of one watch in memory: who was last seen when, and whose deadline is next. Pure;
 //! a quiet round touches each entity once and writes nothing.
 
+mod deadlines;
 pub mod dependencies;
 pub mod flaps;
+pub mod lag;
 mod memory;
+mod observe;
 mod parts;
+mod together;
+mod volume;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::HashMap;
 use std::hash::BuildHasher;
 
 use compact_str::CompactString;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use self::deadlines::Deadlines;
 use self::dependencies::Dependencies;
 use self::flaps::Flaps;
-use super::cause::Cause;
+use self::lag::Lag;
+pub use self::observe::Looked;
+use self::parts::Parts;
+use self::volume::Count;
 use super::verdict::{self, State, Transition, Verdict};
 use crate::config::{Policy, Watch};
 use crate::journal::entities::{EntityRow, Part, Silence};
-use crate::source::{Membership, Observation, Volume};
+use crate::source::Membership;
 
 /// The entities of a watch.
 #[derive(Debug, Default)]
@@ -32,17 +40,19 @@ pub struct Fleet {
     policies: Vec<Policy>,
     /// Names of nodes; the first stands for "not known".
     nodes: Vec<CompactString>,
-    /// Deadlines, the earliest first. An entry may be early (the entity was seen since): it is put
-    /// back when it comes up. One entry for each entity that is not silent.
-    deadlines: BinaryHeap<Reverse<(i64, u32)>>,
+    /// How late documents come through each node.
+    lags: Vec<Lag>,
+    deadlines: Deadlines,
     /// Whether some entity was never judged.
     newcomers: bool,
     /// Who depends on whom.
     dependencies: Dependencies,
     /// Who falls silent again and again.
     flaps: Flaps,
-    /// When documents were counted last, in milliseconds.
-    counted_at: Option<i64>,
+    /// Who is part of what.
+    parts: Parts,
+    /// Whose documents come late, by place, and the newest of each that did not, in milliseconds.
+    late: HashMap<usize, i64>,
 }
 
 /// One entity.
@@ -56,10 +66,12 @@ pub struct Entity {
     pub last_seen: Option<i64>,
     /// Where it stands.
     pub state: State,
-    /// How long its newest document was under way beyond what a round waits for, in milliseconds.
+    /// How late its newest document came, at least, in milliseconds.
     late_by: i64,
+    /// All of its documents up to this time that were there then are known, in milliseconds.
+    known_until: i64,
     /// How many documents it has in its interval; `None` = nobody asked.
-    events: Option<u64>,
+    counted: Option<Count>,
     /// It is not silent before this time, in milliseconds.
     watched_from: i64,
     policy: u32,
@@ -106,6 +118,7 @@ impl Fleet {
             rows.into_iter().map(|row| (row.key.clone(), row)).collect();
         let mut fleet = Self {
             nodes: vec![CompactString::default()],
+            lags: vec![Lag::default()],
             dependencies: Dependencies::new(&watch.dependencies, &watch.agents),
             ..Self::default()
         };
@@ -124,7 +137,8 @@ impl Fleet {
                     None => State::Fresh,
                 }),
                 late_by: 0,
-                events: None,
+                known_until: 0,
+                counted: None,
                 watched_from: listed.and_then(|listed| listed.watched_from).unwrap_or(i64::MIN),
                 policy,
                 node,
@@ -147,6 +161,7 @@ impl Fleet {
     fn node_index(&mut self, node: &str) -> u32 {
         let at = self.nodes.iter().position(|known| known == node).unwrap_or_else(|| {
             self.nodes.push(node.into());
+            self.lags.push(Lag::default());
             self.nodes.len() - 1
         });
         u32::try_from(at).unwrap_or_default()
@@ -159,9 +174,8 @@ impl Fleet {
         self.index.insert_unique(hasher.hash_one(entity.key.as_str()), at, hash);
         self.newcomers |= entity.state == State::New;
         if !matches!(entity.state, State::Silent { .. }) {
-            let early =
-                entity.last_seen.map_or(entity.watched_from, |seen| due(&entity, &self.policies, seen));
-            self.deadlines.push(Reverse((early, at)));
+            let early = entity.last_seen.map_or(entity.watched_from, |seen| self.due(&entity, seen));
+            self.deadlines.push(early, at as usize);
         }
         self.entities.push(entity);
     }
@@ -213,11 +227,20 @@ impl Fleet {
     /// When an entity is due, in milliseconds; one that was never seen when logs are expected next.
     #[must_use]
     pub fn due(&self, entity: &Entity, now: i64) -> i64 {
-        due(entity, &self.policies, now)
+        let policy = self.policy(entity);
+        let due = match (entity.last_seen, entity.state) {
+            (Some(seen), _) => policy.due(seen, threshold(policy) + self.stretch(entity)),
+            (None, State::Silent { .. }) => i64::MIN,
+            (None, _) => policy.due(now, 0),
+        };
+        match entity.state {
+            State::Silent { .. } => due,
+            State::New | State::Fresh => due.max(entity.watched_from),
+        }
     }
 
-    /// The nodes that are known, how many entities send through each, and the newest life sign of any of
-    /// them: documents carry no time of arrival, so their age is all that is known of a lag.
+    /// The nodes that are known, with how many entities send through each, and the newest life sign of any
+    /// of them; where none is known, one without a name.
     #[must_use]
     pub fn nodes(&self) -> Vec<(&str, usize, Option<i64>)> {
         let mut nodes: Vec<_> = self.nodes.iter().map(|name| (name.as_str(), 0, None)).collect();
@@ -226,7 +249,8 @@ impl Fleet {
             *count += 1;
             *newest = entity.last_seen.max(*newest);
         }
-        nodes.retain(|(name, count, _)| !name.is_empty() && *count > 0);
+        let named = self.knows_nodes();
+        nodes.retain(|(name, count, _)| *count > 0 && !(named && name.is_empty()));
         nodes
     }
 
@@ -234,19 +258,6 @@ impl Fleet {
     #[must_use]
     pub fn last_seen_of(&self, key: &str) -> Option<Option<i64>> {
         self.place(key).map(|at| self.entities[at].last_seen)
-    }
-
-    /// Since when anybody who is due at `now` has been silent, in milliseconds.
-    #[must_use]
-    pub fn look_back(&self, now: i64) -> i64 {
-        self.policies.iter().map(|policy| policy.since(now, threshold(policy))).min().unwrap_or(now)
-    }
-
-    /// The same for some.
-    #[must_use]
-    pub fn look_back_of(&self, some: &[usize], now: i64) -> i64 {
-        let policies = some.iter().map(|at| self.policy(&self.entities[*at]));
-        policies.map(|policy| policy.since(now, threshold(policy))).min().unwrap_or(now)
     }
 
     /// The longest threshold of all, in milliseconds.
@@ -262,145 +273,10 @@ impl Fleet {
         self.index.find(self.hasher.hash_one(key), same).map(|at| *at as usize)
     }
 
-    /// Takes in what a source saw. Strangers are ignored, times from the future are cut to `now`. What is
-    /// older than `known_until`, the time of the last good round, and was not there then, was late.
-    pub fn observe(&mut self, newest: &[Observation], known_until: Option<i64>, now: i64) {
-        for Observation { key, last_seen } in newest {
-            let Some(at) = self.place(key) else { continue };
-            let (entity, seen) = (&mut self.entities[at], (*last_seen).min(now));
-            if entity.last_seen.is_none_or(|before| before < seen) {
-                let late = known_until.filter(|_| entity.last_seen.is_some()).map_or(0, |until| until - seen);
-                entity.late_by = late.max(0);
-                entity.last_seen = Some(seen);
-            }
-        }
-    }
-
-    /// Whether a number of documents is expected of anybody.
-    #[must_use]
-    pub fn counts(&self) -> bool {
-        self.policies.iter().any(|policy| policy.min_events.is_some())
-    }
-
-    /// Whose documents are to be counted now: entities with the window, in milliseconds, in which they
-    /// should have some. A count is good for a tenth of the shortest of these windows.
-    #[must_use]
-    pub fn to_count(&self, now: i64) -> Vec<((i64, i64), Vec<usize>)> {
-        let counted = |policy: &&Policy| policy.min_events.is_some();
-        let Some(shortest) = self.policies.iter().filter(counted).map(interval).min() else {
-            return Vec::new();
-        };
-        if self.counted_at.is_some_and(|at| (0..shortest / 10).contains(&(now - at))) {
-            return Vec::new();
-        }
-        let mut windows: BTreeMap<(i64, i64), Vec<usize>> = BTreeMap::new();
-        for (at, entity) in self.entities.iter().enumerate() {
-            let policy = self.policy(entity);
-            if policy.min_events.is_some() {
-                let until = now - (threshold(policy) - interval(policy));
-                windows.entry((until - interval(policy), until)).or_default().push(at);
-            }
-        }
-        windows.into_iter().collect()
-    }
-
-    /// Takes in how many documents these entities have; who is not among `volumes` has none.
-    pub fn take_volumes(&mut self, places: &[usize], volumes: &[Volume], now: i64) {
-        let counts: HashMap<&str, u64> = volumes.iter().map(|one| (one.key.as_str(), one.count)).collect();
-        for at in places {
-            let entity = &mut self.entities[*at];
-            entity.events = Some(counts.get(entity.key.as_str()).copied().unwrap_or(0));
-        }
-        self.counted_at = Some(now);
-    }
-
-    /// Takes those that log too little, and are neither silent nor due, off the heap.
-    pub fn take_thin(&mut self, now: i64) -> Vec<usize> {
-        let told = |entity: &Entity| matches!(entity.state, State::Silent { .. });
-        let thin = |at: &usize| {
-            let entity = &self.entities[*at];
-            !told(entity) && self.is_thin(entity, now) && self.due(entity, now) > now
-        };
-        let thin: Vec<usize> = (0..self.entities.len()).filter(thin).collect();
-        if !thin.is_empty() {
-            self.deadlines.retain(|Reverse((_, at))| thin.binary_search(&(*at as usize)).is_err());
-        }
-        thin
-    }
-
-    /// Whether it logs less than it should, over an interval in which all of the time counts.
-    fn is_thin(&self, entity: &Entity, now: i64) -> bool {
-        let policy = self.policy(entity);
-        let few = policy.min_events.zip(entity.events).is_some_and(|(least, events)| events < least);
-        let whole = |policy: &Policy| policy.since(now, interval(policy)) == now - interval(policy);
-        // That its hours are over is no end of its silence.
-        let silent = matches!(entity.state, State::Silent { .. });
-        few && entity.watched_from <= now && (silent || (policy.expects(now) && whole(policy)))
-    }
-
-    /// Why an entity is silent, as far as its own documents tell.
-    #[must_use]
-    pub fn own_cause(&self, at: usize, now: i64) -> Option<Cause> {
-        let entity = &self.entities[at];
-        let policy = self.policy(entity);
-        if self.due(entity, now) > now {
-            let (least, events) = policy.min_events.zip(entity.events)?;
-            return Some(Cause::TooFew { events, least, within: interval(policy) });
-        }
-        (entity.late_by >= threshold(policy) / 2).then_some(Cause::Late(entity.late_by))
-    }
-
-    /// Those whose deadline is after `now` and at or before `until`, in milliseconds.
-    #[must_use]
-    pub fn soon_due(&self, now: i64, until: i64) -> Vec<usize> {
-        let early = self.deadlines.iter().filter(|Reverse((early, _))| *early <= until);
-        let places = early.map(|Reverse((_, at))| *at as usize);
-        let soon = |at: &usize| (now + 1..=until).contains(&self.due(&self.entities[*at], now));
-        places.filter(soon).collect()
-    }
-
     /// The newest life signs of entities that logged after `since`.
     #[must_use]
     pub fn fresh_since(&self, since: i64) -> Vec<i64> {
         self.entities.iter().filter_map(|entity| entity.last_seen).filter(|seen| *seen > since).collect()
-    }
-
-    /// Puts another clock in force: nothing is newer than its `now`, and deadlines are counted anew.
-    pub fn set_clock(&mut self, now: i64) {
-        self.deadlines.clear();
-        for (at, entity) in self.entities.iter_mut().enumerate() {
-            entity.last_seen = entity.last_seen.map(|seen| seen.min(now));
-            if !matches!(entity.state, State::Silent { .. }) {
-                let at = u32::try_from(at).unwrap_or(u32::MAX);
-                self.deadlines.push(Reverse((due(entity, &self.policies, now), at)));
-            }
-        }
-    }
-
-    /// Takes the entities whose deadline is at or before `now` off the heap.
-    pub fn take_due(&mut self, now: i64) -> Vec<usize> {
-        let mut taken = Vec::new();
-        while let Some(Reverse((early, at))) = self.deadlines.peek().copied() {
-            if early > now {
-                break;
-            }
-            self.deadlines.pop();
-            let real = self.due(&self.entities[at as usize], now);
-            if real > now {
-                self.deadlines.push(Reverse((real, at)));
-            } else {
-                taken.push(at as usize);
-            }
-        }
-        taken
-    }
-
-    /// Puts entities back on the heap, after a round that could not judge them.
-    pub fn put_back(&mut self, taken: &[usize], now: i64) {
-        for at in taken {
-            let early = self.due(&self.entities[*at], now);
-            self.deadlines.push(Reverse((early, u32::try_from(*at).unwrap_or(u32::MAX))));
-        }
     }
 
     /// The entities that are silent.
@@ -429,6 +305,11 @@ impl Fleet {
     /// Whether an entity is silent at `now`, in milliseconds.
     #[must_use]
     pub fn verdict(&self, entity: &Entity, now: i64) -> Verdict {
+        // More time (another clock, a longer interval, the end of its hours) does not end a silence: a log
+        // does.
+        if matches!(entity.state, State::Silent { since, .. } if entity.last_seen <= since) {
+            return Verdict::Silent { since: entity.last_seen };
+        }
         match verdict::judge(entity.last_seen, self.due(entity, now), now) {
             Verdict::Fresh if self.is_thin(entity, now) => Verdict::Silent { since: entity.last_seen },
             verdict => verdict,
@@ -461,37 +342,27 @@ impl Fleet {
                 Outcome::Later(look) => drop(later.insert(*at, look)),
             }
         }
-        self.welcome_newcomers();
+        self.welcome_newcomers(|at| later.contains_key(&at));
         for at in suspects {
             let entity = &self.entities[*at];
-            if entity.state == State::Fresh {
+            if !matches!(entity.state, State::Silent { .. }) {
                 let next = later.get(at).copied().unwrap_or_else(|| self.due(entity, now));
-                self.deadlines.push(Reverse((next, u32::try_from(*at).unwrap_or(u32::MAX))));
+                self.deadlines.push(next, *at);
             }
         }
     }
 
-    /// After a good round whoever is new and not silent is logging.
-    fn welcome_newcomers(&mut self) {
+    /// After a good round whoever is new and not silent is logging, unless that is judged later.
+    fn welcome_newcomers(&mut self, is_later: impl Fn(usize) -> bool) {
         if std::mem::take(&mut self.newcomers) {
-            let new = self.entities.iter_mut().filter(|entity| entity.state == State::New);
-            new.for_each(|entity| entity.state = State::Fresh);
-        }
-    }
-
-    /// The earliest time before `until` at which an entity is due, in milliseconds.
-    pub fn next_deadline(&mut self, now: i64, until: i64) -> Option<i64> {
-        while let Some(Reverse((early, at))) = self.deadlines.peek().copied().filter(|next| next.0.0 < until)
-        {
-            let real = self.due(&self.entities[at as usize], now);
-            if real <= early {
-                return Some(early);
+            for (at, entity) in self.entities.iter_mut().enumerate() {
+                match entity.state {
+                    State::New if is_later(at) => self.newcomers = true,
+                    State::New => entity.state = State::Fresh,
+                    State::Fresh | State::Silent { .. } => {}
+                }
             }
-            // It was seen since: for its sake there need be no round.
-            self.deadlines.pop();
-            self.deadlines.push(Reverse((real, at)));
         }
-        None
     }
 
     /// The rows for the journal's checkpoint.
@@ -517,6 +388,11 @@ fn interval(policy: &Policy) -> i64 {
     i64::try_from(policy.interval.as_millis()).unwrap_or(i64::MAX / 4)
 }
 
+/// The grace of a policy, in milliseconds.
+fn grace(policy: &Policy) -> i64 {
+    i64::try_from(policy.grace.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
 /// How long an entity may be quiet, in milliseconds.
 #[must_use]
 pub fn threshold(policy: &Policy) -> i64 {
@@ -524,25 +400,11 @@ pub fn threshold(policy: &Policy) -> i64 {
     i64::try_from(total.as_millis()).unwrap_or(i64::MAX / 4)
 }
 
-fn due(entity: &Entity, policies: &[Policy], now: i64) -> i64 {
-    let policy = &policies[entity.policy as usize];
-    let due = match (entity.last_seen, entity.state) {
-        (Some(seen), _) => policy.due(seen, threshold(policy)),
-        // It is silent until it is seen, also outside of its hours.
-        (None, State::Silent { .. }) => i64::MIN,
-        (None, State::New | State::Fresh) => policy.due(now, 0),
-    };
-    match entity.state {
-        // More time does not end a silence: its logs do.
-        State::Silent { .. } => due,
-        State::New | State::Fresh => due.max(entity.watched_from),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::monitor::fixtures::watch;
+    use crate::source::Observation;
 
     const MINUTE: i64 = 60_000;
 
@@ -555,7 +417,7 @@ mod tests {
     }
 
     fn round(fleet: &mut Fleet, newest: &[Observation], now: i64) -> Vec<(String, Transition)> {
-        fleet.observe(newest, None, now);
+        fleet.observe(newest, None, now, now);
         let mut suspects = fleet.take_due(now);
         suspects.extend(fleet.silent());
         let changed = fleet.judge(&suspects, now);
@@ -585,12 +447,23 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_is_set_back_ends_no_silence() {
+        let (mut fleet, _) = Fleet::new(&watch(&["001"]), Vec::new());
+        round(&mut fleet, &[seen("001", 0)], 0);
+        assert_eq!(round(&mut fleet, &[], 16 * MINUTE), [("001".to_owned(), Transition::FellSilent)]);
+        fleet.set_clock(11 * MINUTE);
+        assert_eq!(round(&mut fleet, &[], 12 * MINUTE), []);
+        let back = round(&mut fleet, &[seen("001", 13 * MINUTE)], 13 * MINUTE);
+        assert_eq!(back, [("001".to_owned(), Transition::Recovered { incident: 0, since: Some(0) })]);
+    }
+
+    #[test]
     fn the_heap_holds_one_entry_for_each_entity_that_logs() {
         let (mut fleet, _) = Fleet::new(&watch(&["001", "002", "003"]), Vec::new());
         for minute in 0..500 {
             round(&mut fleet, &[seen("001", minute * MINUTE), seen("002", minute * MINUTE)], minute * MINUTE);
         }
-        assert_eq!(fleet.deadlines.len(), 2);
+        assert_eq!(fleet.deadline_count(), 2);
         assert_eq!(fleet.silent(), [2]);
     }
 
@@ -598,9 +471,9 @@ mod tests {
     fn who_is_due_is_not_taken_once_more_for_logging_too_little() {
         let watch = Watch { min_events: Some(1), ..watch(&["001", "002"]) };
         let (mut fleet, _) = Fleet::new(&watch, Vec::new());
-        fleet.observe(&[seen("001", 0)], None, 0);
-        for ((_, places), none) in fleet.to_count(0).into_iter().zip([[]]) {
-            fleet.take_volumes(&places, &none, 0);
+        fleet.observe(&[seen("001", 0)], None, 0, 0);
+        for ((_, until), places) in fleet.to_count(0) {
+            fleet.take_volumes(&places, &[], until);
         }
         assert_eq!((fleet.take_due(0), fleet.take_thin(0)), (vec![1], vec![0]));
     }

@@ -1,46 +1,42 @@
-//! Who is told with whom. Pure.
+//! Entities that are parts of one thing, such as the logs of an agent. Pure; times in milliseconds.
 
-use super::{Entity, Fleet, threshold};
-use crate::journal::entities::{Part, Silence};
-use crate::monitor::verdict::State;
+use std::collections::HashMap;
+
+use compact_str::CompactString;
+
+use super::{Fleet, threshold};
+use crate::monitor::cause::Whole;
+
+/// Who is part of what, by place in the fleet.
+#[derive(Debug, Default)]
+pub struct Parts {
+    wholes: Vec<(CompactString, Vec<usize>)>,
+    of: HashMap<usize, usize>,
+}
 
 impl Fleet {
-    /// Those that are silent and were not told by themselves, by place.
-    pub fn with_others(&self) -> impl Iterator<Item = (usize, Silence)> {
-        let silences = self.entities.iter().enumerate();
-        let silences = silences.filter_map(|(at, entity)| Some((at, entity.silence()?)));
-        silences.filter(|(_, silence)| silence.part != Part::Alone)
+    /// Notes what entities are parts of; `whole` tells it of a key.
+    pub fn join_parts(&mut self, whole: impl Fn(&str) -> Option<&str>) {
+        let mut parts = Parts::default();
+        let mut known: HashMap<&str, usize> = HashMap::new();
+        for (at, entity) in self.entities.iter().enumerate() {
+            let Some(name) = whole(&entity.key) else { continue };
+            let place = *known.entry(name).or_insert(parts.wholes.len());
+            if place == parts.wholes.len() {
+                parts.wholes.push((name.into(), Vec::new()));
+            }
+            parts.wholes[place].1.push(at);
+            parts.of.insert(at, place);
+        }
+        self.parts = parts;
     }
 
-    /// From now on they are told so.
-    pub fn regroup(&mut self, parts: &[(usize, Part)]) {
-        for (at, part) in parts {
-            if let State::Silent { silence, .. } = &mut self.entities[*at].state {
-                silence.part = *part;
-            }
-        }
-    }
-
-    /// Until when an entity that was set free has its time anew, in milliseconds; the far past for others.
-    #[must_use]
-    pub fn free_until(&self, entity: &Entity) -> i64 {
-        match entity.silence().map(|silence| silence.part) {
-            Some(Part::FreeSince(since)) => {
-                let policy = self.policy(entity);
-                policy.due(since, threshold(policy))
-            }
-            _ => i64::MIN,
-        }
-    }
-
-    /// Whoever fell silent as a part of `incident` is on its own since `now`.
-    pub fn set_free(&mut self, incident: i64, now: i64) {
-        for entity in &mut self.entities {
-            if let State::Silent { silence, .. } = &mut entity.state
-                && silence.part == Part::Of(incident)
-            {
-                silence.part = Part::FreeSince(now);
-            }
-        }
+    /// What a silent entity is part of, if the rest of that logs: had this part logged as lately, it would
+    /// not be silent.
+    pub(super) fn rest_of(&self, at: usize, now: i64) -> Option<Whole> {
+        let (name, parts) = &self.parts.wholes[*self.parts.of.get(&at)?];
+        let newest = parts.iter().filter_map(|part| self.entities[*part].last_seen).max()?;
+        let policy = self.policy(&self.entities[at]);
+        (policy.due(newest, threshold(policy)) > now).then(|| Whole { name: name.clone(), newest })
     }
 }

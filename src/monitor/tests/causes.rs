@@ -174,3 +174,18 @@ async fn without_the_api_silence_is_told_all_the_same_and_its_outage_once() {
     world.minutes(10, &["001", "002"]).await;
     assert_eq!(world.story().await.last().unwrap(), "source_up api");
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_log_of_an_agent_that_stops_is_told_as_such_and_the_whole_agent_is_not() {
+    let ids =
+        ["001|/var/log/auth.log", "001|/var/log/syslog", "002|/var/log/auth.log", "002|/var/log/syslog"];
+    let (mut world, _) = world(&ids).await;
+    world.minutes(20, &ids).await;
+    world.minutes(17, &[ids[1]]).await;
+    let events = world.events().await;
+    let part = of(&events, ids[0]);
+    assert_eq!(part.cause, "part_silent");
+    let said = "Only this log has stopped: the rest of 001 flows, its newest log came 0 s ago";
+    assert!(part.detail.contains(said), "{}", part.detail);
+    assert_eq!([ids[2], ids[3]].map(|id| of(&events, id).cause.as_str()), ["no_documents"; 2]);
+}

@@ -64,49 +64,6 @@ async fn a_restart_does_not_forget_that_an_agent_flaps() {
     assert_eq!(world.story().await.last().unwrap(), "agent_recovered 001");
 }
 
-#[tokio::test(start_paused = true)]
-async fn logs_that_arrive_later_and_later_are_late_and_not_simply_gone() {
-    let mut world = World::new(&["001", "002"]).await;
-    world.minutes(20, &["001", "002"]).await;
-    // Its clock stands nearly still: a queue that is read more slowly than it fills.
-    let begin = world.now();
-    for minute in 1..=24 {
-        world.index.log("001", begin + TimeDelta::seconds(20 * minute));
-        world.minute(&["002"]).await;
-    }
-    let late = world.events().await.pop().unwrap();
-    assert_eq!((late.kind, late.cause.as_str()), (EventKind::AgentSilent, "late"));
-    assert!(late.detail.contains("arrive late: the newest one came 1"), "{}", late.detail);
-}
-
-#[tokio::test(start_paused = true)]
-async fn fewer_logs_than_expected_are_told_although_some_come() {
-    let ids = ["001", "002"];
-    let mut world = World::new(&ids).await;
-    let watched = Watch { min_events: Some(10), ..default_watch(&ids) };
-    let setup = Setup { watch: watched, source: world.index.clone(), beside: Vec::new(), lister: None };
-    world.index.log_many(&ids, world.now(), 20);
-    world.monitor.replace(setup).await.unwrap();
-    world.minutes(30, &ids).await;
-    assert_eq!(world.story().await, [""; 0], "fifteen in fifteen minutes");
-    for _ in 0..4 {
-        world.minutes(1, &ids).await;
-        world.minutes(4, &["002"]).await;
-    }
-    let few = world.events().await.pop().unwrap();
-    assert_eq!((few.cause.as_str(), few.entity.unwrap().id.as_str()), ("volume_too_low", "001"));
-    assert!(few.detail.starts_with("It has only 8 logs of the last 15 min; at least 10"), "{}", few.detail);
-    world.minutes(15, &ids).await;
-    assert_eq!(world.story().await, ["agent_silent 001", "agent_recovered 001"]);
-    let enough = world.events().await.pop().unwrap();
-    assert_eq!(
-        (enough.cause.as_str(), enough.detail.as_str()),
-        ("volume_too_low", "It logs as much as it should again.")
-    );
-    world.minutes(17, &["002"]).await;
-    assert_eq!(world.story().await.len(), 3, "one message, for too few as for none at all");
-}
-
 /// A document of an agent, so many seconds before `now`.
 fn word(now: DateTime<Utc>, seconds: i64, rule: &str, level: u8, group: &str) -> Word {
     Word {
@@ -198,4 +155,17 @@ async fn documents_from_the_future_are_a_warning_of_their_own_once_a_day() {
     assert_eq!(world.story().await.len(), 1, "a restart does not repeat it");
     world.minutes(17, &["002"]).await;
     assert_eq!(world.story().await[1..], ["agent_silent 001"], "and it keeps nobody alive");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_clock_of_a_manager_that_runs_ahead_is_named_with_the_silence_that_it_makes() {
+    let mut world = World::new(&["001", "002"]).await;
+    world.minutes(20, &["001", "002"]).await;
+    for _ in 0..17 {
+        world.minute(&["002"]).await;
+        world.index.log("001", world.now() + TimeDelta::hours(1));
+    }
+    assert_eq!(world.story().await, ["clock_skewed default", "agent_silent 001"]);
+    let silent = world.events().await.pop().unwrap().detail;
+    assert!(silent.contains("But it has logs that are dated 59 min ahead of now"), "{silent}");
 }

@@ -8,7 +8,7 @@ use crate::config::model::Maintenance;
 use crate::journal::quiet;
 
 /// Office hours in UTC; the test begins on a Thursday at midnight.
-async fn office(ids: &[&str]) -> World {
+pub async fn office(ids: &[&str]) -> World {
     let clock = |hour| chrono::NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
     let days = [true, true, true, true, true, false, false];
     let windows = vec![Window { days, from: clock(8), to: clock(18) }];

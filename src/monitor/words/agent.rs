@@ -56,7 +56,12 @@ fn silent(
     let suspicion = finding.suspicion.as_ref();
     let flapping = finding.flapping.map(Flapping::sentence);
     let maintenance = finding.maintenance.as_ref().map(Window::sentence);
-    let parts = [Some(what), maintenance, flapping, suspicion.map(Suspicion::sentence)];
+    let late = finding.late.map(|late| format!("{late} logs have come late so far."));
+    let ahead = finding.ahead.map(|by| {
+        let by = span(by);
+        format!("But it has logs that are dated {by} ahead of now: is the clock of its manager fast, or this one slow?")
+    });
+    let parts = [Some(what), maintenance, ahead, late, flapping, suspicion.map(Suspicion::sentence)];
     let severity = suspicion.map_or(policy.severity, |suspicion| policy.severity.max(suspicion.severity));
     Event {
         since: entity.last_seen.map(time),

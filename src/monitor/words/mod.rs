@@ -175,7 +175,8 @@ fn sentence(text: &str) -> String {
 }
 
 /// A time in milliseconds, as one says it.
-pub(super) fn span(millis: i64) -> String {
+#[must_use]
+pub fn span(millis: i64) -> String {
     human(Duration::from_millis(u64::try_from(millis).unwrap_or_default()))
 }
 

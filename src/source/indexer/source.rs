@@ -133,6 +133,11 @@ const fn is_about_nobody(query: &Query<'_>) -> bool {
 
 #[async_trait]
 impl Source for Indexer {
+    fn whole<'k>(&self, key: &'k str) -> Option<&'k str> {
+        let fields = self.fields.entity.len();
+        (fields > 1).then(|| key::first(key, fields))
+    }
+
     async fn newest(&self, query: &Query<'_>) -> Result<Answer, SourceError> {
         if is_about_nobody(query) {
             return Ok(Answer::default());

@@ -122,12 +122,22 @@ impl Case<'_> {
         if since.is_none() && told.event.kind == EventKind::AgentSilent && !self.expected.touches(from, to) {
             return Err((told.at, "nothing was ever expected of it".to_owned()));
         }
-        let known = since.is_none_or(|since| self.agent.documents.iter().any(|one| one.at == since));
-        let newer = since > newest(&self.agent.documents, told.at, told.at).map(|newest| newest.at);
-        match known && !newer {
+        match self.names_the_last_log(told, since) {
             true => Ok(()),
             false => Err((told.at, format!("{} names a last log that is none", told.event.kind))),
         }
+    }
+
+    /// Whether its last log is one, and for a silence the newest that could be found then. Who has never been
+    /// seen is looked for in a week; where a question fails less is known.
+    fn names_the_last_log(&self, told: &Told, since: Option<i64>) -> bool {
+        let newest = |at: i64| newest(&self.agent.documents, at, at).map(|newest| newest.at);
+        let known = since.is_none_or(|since| self.agent.documents.iter().any(|one| one.at == since));
+        let before = newest(told.at - SLACK);
+        let asked = !self.not(&self.truth.good).touches(told.at - SLACK, told.at);
+        let long_ago = since.is_none() && before < Some(told.at - 7 * DAY + SLACK);
+        let stale = told.event.kind == EventKind::AgentSilent && asked && !long_ago && since < before;
+        known && !stale && since <= newest(told.at)
     }
 
     /// When its incidents are open.

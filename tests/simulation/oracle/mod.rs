@@ -11,6 +11,7 @@
 //! - Whoever is on the list no more **must** be let go at once.
 //! - Whoever falls silent again and again **may** be believed to be back later each time.
 //! - What began and ended while nobody could look, or faster than that, **may** be told or not.
+//! - A message **must** name the newest log that could be found when it was written.
 //! - Every end has one beginning, every beginning has at most one end, and neither is told twice.
 
 mod agents;
@@ -21,7 +22,7 @@ mod truth;
 pub use truth::Truth;
 
 use crate::scenario::Scenario;
-use crate::world::Told;
+use crate::world::Played;
 
 /// What should not have been told, or was not.
 #[derive(Debug)]
@@ -33,8 +34,8 @@ pub struct Wrong {
 }
 
 /// Compares what was told with the truth.
-pub fn check(scenario: &Scenario, told: &[Told]) -> Result<(), Wrong> {
-    let truth = Truth::of(scenario);
+pub fn check(scenario: &Scenario, Played { told, failed }: &Played) -> Result<(), Wrong> {
+    let truth = Truth::of(scenario, failed);
     source::check(scenario, &truth, told)?;
     let stalls = pipeline::check(scenario, &truth, told)?;
     agents::check(scenario, &truth, &stalls, told)

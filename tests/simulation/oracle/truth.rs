@@ -6,8 +6,9 @@ use crate::spans::Spans;
 /// A source that refuses is asked again after this, or after `poll` if that is longer.
 const REFUSED: i64 = 30 * SECOND;
 
-/// Asking again takes some seconds, and deadlines share rounds.
-pub const SLACK: i64 = 5 * SECOND;
+/// A round has some questions, each of which takes some seconds; asking again takes some more, and
+/// deadlines share rounds.
+pub const SLACK: i64 = 25 * SECOND;
 
 /// Verdicts wait no longer than this while the pipeline is in doubt.
 const DOUBT: i64 = 30 * MINUTE;
@@ -15,17 +16,18 @@ const DOUBT: i64 = 30 * MINUTE;
 pub struct Truth {
     /// When log-monitor runs.
     pub up: Spans,
-    /// When it runs and its source answers.
+    /// When it runs and its source answers. What is asked in a moment that is not within fails.
     pub good: Spans,
     /// When each agent has been quiet for too long, as far as can be seen in the index.
     pub overdue: Vec<Spans>,
 }
 
 impl Truth {
-    pub fn of(scenario: &Scenario) -> Self {
+    pub fn of(scenario: &Scenario, failed: &[i64]) -> Self {
         let (from, to) = (scenario.from, scenario.to);
         let up = Spans::of(scenario.down.iter().map(|down| (down.from, down.to))).gaps(from, to);
-        let broken = Spans::of(scenario.broken.iter().map(|broken| (broken.from, broken.to)));
+        let broken = scenario.broken.iter().map(|broken| (broken.from, broken.to));
+        let broken = Spans::of(broken.chain(failed.iter().map(|at| (*at, at + 1))));
         let good = up.and(&broken.gaps(from, to));
         Self { up, good, overdue: scenario.agents.iter().map(|agent| overdue(scenario, agent)).collect() }
     }

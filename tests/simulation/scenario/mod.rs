@@ -15,6 +15,7 @@ use log_monitor::source::SourceReason;
 
 use crate::spans::Spans;
 use hours::Hours;
+pub use troubles::REASONS;
 
 pub const SECOND: i64 = 1000;
 pub const MINUTE: i64 = 60 * SECOND;

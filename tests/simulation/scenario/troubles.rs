@@ -5,7 +5,7 @@ use log_monitor::source::SourceReason;
 
 use super::{Broken, ClockError, Common, DAY, Down, HOUR, MINUTE, SECOND, Stall};
 
-const REASONS: [SourceReason; 6] = [
+pub const REASONS: [SourceReason; 6] = [
     SourceReason::Network,
     SourceReason::Timeout,
     SourceReason::Auth,

@@ -124,16 +124,16 @@ impl World {
         self.torn = Some((text[cut..].to_owned(), agent, at));
     }
 
-    /// Nobody writes the rest of a line into the log that was rotated away: what there is of it is a line
-    /// if only the newline is missing. As long as the new log is empty the old one may be written to, and
-    /// its last line waits. Whether anything was written to the new one.
-    fn tear_off(&mut self) -> bool {
-        let Some((rest, agent, at)) = self.torn.take() else { return false };
-        if rest == "\n" {
-            self.truth.entry(agent).or_default().push(at);
+    /// Nobody writes the rest of a line into a log that was rotated away. If only the newline is missing it
+    /// is written before: whether such a line is whole is not known as long as the new log is empty.
+    fn tear_off(&mut self) {
+        match self.torn.take() {
+            Some((rest, agent, at)) if rest == "\n" => {
+                self.write(&rest);
+                self.truth.entry(agent).or_default().push(at);
+            }
+            _ => {}
         }
-        self.write_lines(1);
-        true
     }
 
     /// `alerts.json.1` becomes `alerts.json.2`, and so on.
@@ -150,22 +150,24 @@ impl World {
     }
 
     fn rename(&mut self, at_once: bool) {
+        self.tear_off();
         self.make_room();
+        let end = fs::read(self.place.log()).unwrap().last().copied();
         fs::rename(self.place.log(), self.place.path("alerts.json.1")).unwrap();
-        self.is_late = true;
-        if !self.tear_off() && at_once {
+        self.is_late = end.is_none_or(|byte| byte == b'\n');
+        if at_once {
             self.write("");
         }
     }
 
     fn copy_truncate(&mut self) {
         self.is_late = false;
+        self.tear_off();
         self.make_room();
         fs::copy(self.place.log(), self.place.path("alerts.json.1")).unwrap();
         self.touch("alerts.json.1");
         File::options().write(true).truncate(true).open(self.place.log()).unwrap();
         self.touch("alerts.json");
-        self.tear_off();
     }
 
     fn gzip(&mut self) {

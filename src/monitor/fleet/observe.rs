@@ -1,0 +1,102 @@
+//! What a fleet learns from the answers of its source, and how late the documents came. Pure; times in
+//! milliseconds.
+
+use super::{Entity, Fleet, grace, lag, threshold};
+use crate::journal::entities::Part;
+use crate::monitor::cause::Cause;
+use crate::monitor::verdict::State;
+use crate::source::Observation;
+
+/// What the last good round looked at: of that time it knows all that was there at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Looked {
+    /// Its beginning.
+    pub from: i64,
+    /// Its end.
+    pub until: i64,
+}
+
+impl Entity {
+    /// How late a new document of it came, at least.
+    fn late(&self, looked: Looked, seen: i64) -> Option<i64> {
+        let until = if looked.from <= seen { looked.until.max(self.known_until) } else { self.known_until };
+        self.last_seen.map(|_| (until - seen).max(0))
+    }
+}
+
+impl Fleet {
+    /// Takes in what a source saw at `now`. Strangers are ignored, times beyond `horizon` are cut to it.
+    /// What was not there when its time was `looked` at came late; without that nothing is known of it.
+    pub fn observe(&mut self, newest: &[Observation], looked: Option<Looked>, now: i64, horizon: i64) {
+        for Observation { key, last_seen } in newest {
+            let Some(at) = self.place(key) else { continue };
+            let (entity, seen) = (&mut self.entities[at], (*last_seen).min(horizon));
+            if entity.last_seen.is_none_or(|before| before < seen) {
+                let late = looked.and_then(|looked| entity.late(looked, seen));
+                self.lags[entity.node as usize].note(late, (now - seen).max(0));
+                entity.late_by = late.unwrap_or_default();
+                match entity
+                    .last_seen
+                    .filter(|_| entity.late_by > grace(&self.policies[entity.policy as usize]))
+                {
+                    Some(before) => drop(self.late.entry(at).or_insert(before)),
+                    None => drop(self.late.remove(&at)),
+                }
+                // What is newer than `seen` would have been seen.
+                (entity.last_seen, entity.known_until) = (Some(seen), now);
+            }
+        }
+    }
+
+    /// The time of the documents of an entity that have come late, if the newest one did.
+    #[must_use]
+    pub fn late_since(&self, at: usize) -> Option<(i64, i64)> {
+        Some((self.late.get(&at)? + 1, self.entities[at].last_seen?))
+    }
+
+    /// These were looked for at `now` in all documents since they were last seen.
+    pub fn looked_at(&mut self, places: &[usize], now: i64) {
+        places.iter().for_each(|at| self.entities[*at].known_until = now);
+    }
+
+    /// Since when anybody who is due at `now` has been silent.
+    #[must_use]
+    pub fn look_back(&self, now: i64) -> i64 {
+        let lag = self.longest_lag();
+        let allowed = |policy| threshold(policy) + (lag - grace(policy)).max(0);
+        self.policies.iter().map(|policy| policy.since(now, allowed(policy))).min().unwrap_or(now)
+    }
+
+    /// From when on to look for some, to know whether they are silent, and since when exactly those are
+    /// who are not told yet.
+    #[must_use]
+    pub fn look_back_of(&self, some: &[usize], now: i64) -> i64 {
+        some.iter().map(|at| self.look_back_at(*at, now)).min().unwrap_or(now)
+    }
+
+    fn look_back_at(&self, at: usize, now: i64) -> i64 {
+        let entity = &self.entities[at];
+        let policy = self.policy(entity);
+        let since = policy.since(now, threshold(policy) + self.stretch(entity));
+        let told = match entity.state {
+            State::New | State::Fresh => false,
+            State::Silent { silence, .. } => !matches!(silence.part, Part::FreeSince(_)),
+        };
+        let last_seen = entity.last_seen.unwrap_or(since);
+        // Who is told is looked for in documents that are too old to end its silence, too: they show a lag.
+        since.min(if told { last_seen.max(since - lag::LONGEST) } else { last_seen })
+    }
+
+    /// Why an entity is silent, as far as its own documents tell.
+    #[must_use]
+    pub fn own_cause(&self, at: usize, now: i64) -> Option<Cause> {
+        let entity = &self.entities[at];
+        let policy = self.policy(entity);
+        if self.due(entity, now) > now {
+            let (least, count) = policy.min_events.zip(entity.counted)?;
+            return Some(Cause::TooFew { events: count.events, least, within: super::interval(policy) });
+        }
+        let late = (entity.late_by >= threshold(policy) / 2).then_some(Cause::Late(entity.late_by));
+        late.or_else(|| self.rest_of(at, now).map(Cause::PartOnly))
+    }
+}

@@ -1,0 +1,100 @@
+//! How much entities log, where a number is expected of them. Pure; times in milliseconds.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{Entity, Fleet, grace, interval};
+use crate::monitor::verdict::State;
+use crate::source::Volume;
+
+/// A count is good for this part of the interval that it covers.
+const GOOD_FOR: i64 = 10;
+
+/// How many documents an entity had within one interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// So many …
+    pub events: u64,
+    /// … of an interval that ended then.
+    until: i64,
+}
+
+impl Fleet {
+    /// Whether a number of documents is expected of anybody.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        self.policies.iter().any(|policy| policy.min_events.is_some())
+    }
+
+    /// Whose documents are to be counted now: entities with the window in which they should have some.
+    /// Where nothing is as new as the end of that window, the rest of it may not be indexed yet: there
+    /// nothing is counted.
+    #[must_use]
+    pub fn to_count(&self, now: i64) -> Vec<((i64, i64), Vec<usize>)> {
+        if !self.counts() {
+            return Vec::new();
+        }
+        let newest = self.newest_by_node();
+        let mut windows: BTreeMap<(i64, i64), Vec<usize>> = BTreeMap::new();
+        for (at, entity) in self.entities.iter().enumerate() {
+            let policy = self.policy(entity);
+            let until = now - grace(policy);
+            let indexed = newest[entity.node as usize] >= Some(until);
+            if policy.min_events.is_some() && indexed && !self.is_counted(entity, now) {
+                windows.entry((until - interval(policy), until)).or_default().push(at);
+            }
+        }
+        windows.into_iter().collect()
+    }
+
+    /// Takes in how many documents these entities have in the interval until `until`; who is not among
+    /// `volumes` has none.
+    pub fn take_volumes(&mut self, places: &[usize], volumes: &[Volume], until: i64) {
+        let counts: HashMap<&str, u64> = volumes.iter().map(|one| (one.key.as_str(), one.count)).collect();
+        for at in places {
+            let entity = &mut self.entities[*at];
+            let events = counts.get(entity.key.as_str()).copied().unwrap_or(0);
+            entity.counted = Some(Count { events, until });
+        }
+    }
+
+    /// Takes those that log too little, and are neither silent nor due, off the heap.
+    pub fn take_thin(&mut self, now: i64) -> Vec<usize> {
+        let told = |entity: &Entity| matches!(entity.state, State::Silent { .. });
+        let thin = |at: &usize| {
+            let entity = &self.entities[*at];
+            !told(entity) && self.is_thin(entity, now) && self.due(entity, now) > now
+        };
+        let thin: Vec<usize> = (0..self.entities.len()).filter(thin).collect();
+        self.deadlines.remove(&thin);
+        thin
+    }
+
+    /// Whether it logs less than it should, over an interval in which all of the time counts.
+    pub(super) fn is_thin(&self, entity: &Entity, now: i64) -> bool {
+        let policy = self.policy(entity);
+        let Some((least, count)) = policy.min_events.zip(entity.counted) else { return false };
+        let begin = count.until - interval(policy);
+        let whole = policy.since(count.until, interval(policy)) == begin;
+        // That its hours are over, or that nothing new is indexed, is no end of its silence.
+        let silent = matches!(entity.state, State::Silent { .. });
+        let thin_now = policy.expects(now) && whole && self.is_counted(entity, now);
+        count.events < least && entity.watched_from <= now && (silent || thin_now)
+    }
+
+    /// Whether its last count is still good.
+    fn is_counted(&self, entity: &Entity, now: i64) -> bool {
+        let policy = self.policy(entity);
+        let age = entity.counted.map(|count| now - grace(policy) - count.until);
+        age.is_some_and(|age| (0..(interval(policy) / GOOD_FOR).max(1)).contains(&age))
+    }
+
+    /// The newest life sign of any entity of each node.
+    fn newest_by_node(&self) -> Vec<Option<i64>> {
+        let mut newest = vec![None; self.nodes.len()];
+        for entity in &self.entities {
+            let of_node = &mut newest[entity.node as usize];
+            *of_node = entity.last_seen.max(*of_node);
+        }
+        newest
+    }
+}

@@ -1,0 +1,100 @@
+//! What of the last good round must survive a restart: when it was, and how late documents came then.
+
+use std::collections::BTreeMap;
+
+use log_monitor_channels::text::one_line;
+use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
+
+use super::Monitor;
+use super::fleet::lag::Measured;
+use super::words::span;
+use crate::config::{Settings, Watch};
+use crate::journal::{JournalError, meta, open_read_only};
+
+/// A lag is known for this long, in milliseconds: a queue may be empty after it.
+const GOOD_FOR: i64 = 3_600_000;
+
+/// What is remembered of a watch's last good round.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// When it was, in milliseconds.
+    pub at: i64,
+    /// How late documents came, by node.
+    pub lags: BTreeMap<String, Measured>,
+}
+
+impl Memory {
+    /// What the journal remembers of a watch.
+    ///
+    /// # Errors
+    /// As the database.
+    pub fn read(connection: &Connection, watch: &str) -> rusqlite::Result<Option<Self>> {
+        let text = meta::last_round(connection, watch)?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+
+    /// Writes it down.
+    ///
+    /// # Errors
+    /// As the database.
+    pub fn write(&self, connection: &Connection, watch: &str) -> rusqlite::Result<()> {
+        let text = serde_json::to_string(self).unwrap_or_default();
+        meta::set_last_round(connection, watch, &text)
+    }
+
+    /// The lags as far as they are known at `now`, in milliseconds.
+    #[must_use]
+    pub fn lags_at(self, now: i64) -> BTreeMap<String, Measured> {
+        if (now - self.at).abs() <= GOOD_FOR { self.lags } else { BTreeMap::new() }
+    }
+}
+
+/// What there is to say of lags that are longer than the shortest `interval`, in milliseconds.
+#[must_use]
+pub fn too_late(lags: &BTreeMap<String, Measured>, interval: i64) -> Option<String> {
+    let (node, lag) = lags.iter().max_by_key(|(_, lag)| lag.known).filter(|(_, lag)| lag.known > interval)?;
+    let of = if node.is_empty() { String::new() } else { format!(" of node {}", one_line(node, 80)) };
+    let (late, interval) = (span(lag.known), span(interval));
+    Some(format!("logs{of} come {late} late, and the shortest interval is {interval}: verdicts wait longer"))
+}
+
+/// How late documents of a watch come by node, as far as its daemon knew until `now`, in milliseconds.
+///
+/// # Errors
+/// When there is a journal that cannot be read.
+pub fn lags_of(
+    settings: &Settings,
+    watch: &Watch,
+    now: i64,
+) -> Result<BTreeMap<String, Measured>, JournalError> {
+    if !settings.journal.exists() {
+        return Ok(BTreeMap::new());
+    }
+    let memory = Memory::read(&open_read_only(&settings.journal)?, &watch.name)?;
+    Ok(memory.map(|memory| memory.lags_at(now)).unwrap_or_default())
+}
+
+impl Monitor {
+    /// Whether there was no good round for longer than an agent may be quiet. Whatever kept log-monitor from
+    /// looking (it was stopped, the machine or its source was off) may have kept agents from logging, too.
+    pub(super) fn was_away(&self, now: i64) -> bool {
+        let poll = self.setup.watch.poll.as_millis() as i64;
+        let usual = self.fleet.shortest_interval().unwrap_or_default().max(2 * poll);
+        self.last_round.is_some_and(|last| now - last > usual)
+    }
+
+    /// Says that documents come later than an interval is long, or that they do not any more.
+    pub(super) fn log_lag(&mut self) {
+        let interval = self.fleet.shortest_interval().unwrap_or(i64::MAX);
+        let late = too_late(&self.fleet.lags(), interval);
+        match &late {
+            Some(late) if !self.lags => tracing::warn!("watch {}: {late}", self.setup.watch.name),
+            None if self.lags => {
+                tracing::info!("watch {}: its logs come in time again", self.setup.watch.name);
+            }
+            _ => {}
+        }
+        self.lags = late.is_some();
+    }
+}

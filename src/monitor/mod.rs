@@ -332,7 +332,11 @@ impl Monitor {
     /// Whether the documents of the last rounds follow the clock as it was set; then it is in force.
     fn follows_the_clock(&mut self) -> bool {
         let wall = events::millis(self.recorder.clock.now());
-        let believed = self.clock_guard.believed(wall);
+        // It may have been set right while the source was asked.
+        let believed = self.clock_guard.judging_time(wall);
+        if !self.clock_guard.doubts() {
+            return false;
+        }
         let recent = wall.min(believed) - self.setup.watch.poll.as_millis() as i64 * 2;
         let convinced = self.clock_guard.convinced(&self.fleet.fresh_since(recent), wall);
         if convinced {

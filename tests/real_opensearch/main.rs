@@ -7,16 +7,16 @@
 mod agents;
 mod archives;
 mod questions;
+mod refusals;
 mod server;
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use log_monitor::simulation::{Document, SimulatedIndexer};
-use log_monitor::source::{Answer, Entities, Query, Source, SourceError, SourceReason};
-use reqwest::Method;
+use log_monitor::source::{Answer, Entities, Query, Source, SourceError};
 use serde_json::{Value, json};
-use server::{INDEX, Server, source};
+use server::{Server, source};
 
 fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_767_268_800, 0).unwrap()
@@ -24,12 +24,6 @@ fn now() -> DateTime<Utc> {
 
 async fn ask(source: &dyn Source, entities: Entities<'_>) -> Result<Answer, SourceError> {
     source.newest(&Query { from: now() - TimeDelta::minutes(10), to: now(), entities }).await
-}
-
-async fn reason(source: Box<dyn Source>) -> SourceReason {
-    let error = ask(&*source, Entities::All(10)).await.unwrap_err();
-    eprintln!("    {:?}: {error}", error.reason);
-    error.reason
 }
 
 fn keys(answer: &Answer) -> Vec<&str> {
@@ -42,9 +36,9 @@ async fn the_source_reads_a_real_opensearch_and_understands_its_refusals() {
     let server = Server::start();
     server.prepare().await;
     eprintln!("certificates");
-    certificates(&server).await;
+    refusals::certificates(&server).await;
     eprintln!("rights");
-    rights(&server).await;
+    refusals::rights(&server).await;
     all_questions(&server).await;
     eprintln!("Wazuh 5");
     agents::wazuh_5(&server).await;
@@ -71,7 +65,7 @@ async fn all_questions(server: &Server) {
     eprintln!("a quiet window is a complete and empty answer");
     quiet(server).await;
     eprintln!("every refusal has its meaning");
-    refusals(server).await;
+    refusals::of_questions(server).await;
     eprintln!("more buckets than the server allows are read in pages");
     pages(server).await;
     eprintln!("newest, volumes and history are what a count by hand says");
@@ -126,60 +120,6 @@ async fn quiet(server: &Server) {
     assert_eq!(ask(&*source, Entities::Only(&["002", "099"])).await, Ok(Answer::default()));
     // The last minute of today's clock is long after every document.
     source.probe().await.unwrap();
-}
-
-async fn rights(server: &Server) {
-    let wrong = server.source("username = 'reader'\npassword = 'wrong'");
-    assert_eq!(reason(wrong).await, SourceReason::Auth);
-    assert_eq!(reason(server.source("")).await, SourceReason::Auth);
-    let nobody = format!("username = 'nobody'\npassword = {:?}", server.env["OPENSEARCH_NOBODY"]);
-    assert_eq!(reason(server.source(&nobody)).await, SourceReason::Rights);
-    for index in ["secret-1", "secret-none", "secret-*"] {
-        assert_eq!(
-            reason(server.reader(&format!("index = '{index}'"))).await,
-            SourceReason::Rights,
-            "{index}"
-        );
-    }
-    let lists = server.reader("inventory_index = 'secret-1'");
-    let everybody = Query { from: now(), to: now(), entities: Entities::All(9) };
-    assert_eq!(lists.inventory(&everybody).await.unwrap_err().reason, SourceReason::Rights);
-}
-
-async fn refusals(server: &Server) {
-    for (index, expected) in [
-        ("wazuh-none-*", SourceReason::NoIndex),
-        ("none-*", SourceReason::NoIndex),
-        ("wazuh-none", SourceReason::NoIndex),
-        ("wazuh-untemplated", SourceReason::Mapping),
-    ] {
-        assert_eq!(reason(server.reader(&format!("index = '{index}'"))).await, expected, "{index}");
-    }
-    for wrong in [
-        "entity_field = 'full_log'",
-        "entity_field = 'agent.idd'",
-        "time_field = 'rule.id'",
-        "time_field = 'timestmap'",
-    ] {
-        assert_eq!(reason(server.reader(wrong)).await, SourceReason::Mapping, "{wrong}");
-    }
-    server.admin(Method::POST, &format!("/{INDEX}/_close"), String::new()).await;
-    let closed = server.reader(&format!("index = '{INDEX}'"));
-    assert_eq!(reason(closed).await, SourceReason::NoIndex);
-    server.admin(Method::POST, &format!("/{INDEX}/_open?wait_for_active_shards=all"), String::new()).await;
-}
-
-async fn certificates(server: &Server) {
-    let login = format!("username = 'reader'\npassword = {:?}", server.env["OPENSEARCH_READER"]);
-    let url = &server.env["OPENSEARCH_URL"];
-    let untrusted = source(&format!("url = {url:?}\n{login}"));
-    assert_eq!(reason(untrusted).await, SourceReason::Tls);
-    let named = url.replace("127.0.0.1", "localhost");
-    let other_name =
-        source(&format!("url = {named:?}\nca_file = {:?}\n{login}", server.env["OPENSEARCH_CA"]));
-    assert_eq!(reason(other_name).await, SourceReason::Tls);
-    let plain = source(&format!("url = {:?}\n{login}", url.replace("https", "http")));
-    assert_eq!(reason(plain).await, SourceReason::Network);
 }
 
 async fn pages(server: &Server) {

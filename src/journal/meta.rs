@@ -83,10 +83,10 @@ fn time_of(connection: &Connection, key: &str) -> rusqlite::Result<Option<i64>> 
 
 fn set_time(connection: &Connection, key: &str, time: i64) -> rusqlite::Result<()> {
     connection
-        .execute(
+        .prepare_cached(
             "INSERT INTO meta (key, value) VALUES (?1, ?2)
              ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            params![key, time.to_string()],
-        )
+        )?
+        .execute(params![key, time.to_string()])
         .map(drop)
 }

@@ -113,15 +113,10 @@ async fn learn<'a>(setup: &'a Setup, args: &Args, now: DateTime<Utc>) -> Result<
     let mut listener = Listener::new(step);
     read(&*setup.source, &keys, span, step, |heard, _| listener.hear(heard)).await?;
     let all_quiet = listener.all_quiet(watch.pipeline.count);
+    let pauses = Pauses { all_quiet, span, shortest: listener.shortest() };
     let lesson = |agent| {
         let (policy, gaps) = (watch.policy(agent), listener.of(&agent.id));
-        lesson(
-            agent,
-            policy,
-            &gaps,
-            &Pauses { all_quiet, span, shortest: listener.shortest() },
-            args.time_zone,
-        )
+        lesson(agent, policy, &gaps, &pauses, args.time_zone)
     };
     let lessons = watch.agents.iter().map(lesson).collect();
     Ok(Learnt { watch, span, step, zone: args.time_zone, all_quiet: total(all_quiet), lessons })

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use log_monitor_channels::{Entity, Event, EventKind};
+use log_monitor_channels::{Entity, Event, EventKind, Severity};
 
 use super::duration::written;
 use super::model::{Agent, ChannelTable, Need, Policy, Route, Step, Watch};
@@ -21,9 +21,10 @@ pub struct Part {
     pub why: String,
 }
 
-/// Every reason to wait, in order. What the source and the channel themselves take comes on top.
+/// Every reason to wait, in order, where the silence is noticed at `at`, in milliseconds. What the source
+/// and the channel themselves take comes on top.
 #[must_use]
-pub fn parts(watch: &Watch, policy: &Policy, route: Option<&Route>) -> Vec<Part> {
+pub fn parts(watch: &Watch, policy: &Policy, route: Option<&Route>, at: i64) -> Vec<Part> {
     let part = |time: Duration, why: &str| Part { time, why: why.to_owned() };
     let threshold = policy.interval.saturating_add(policy.grace);
     let mut parts = vec![
@@ -40,11 +41,22 @@ pub fn parts(watch: &Watch, policy: &Policy, route: Option<&Route>) -> Vec<Part>
         let doubt = threshold.min(LONGEST_DOUBT);
         parts.push(part(doubt, "if nobody else logs either: is it the agent, or the pipeline?"));
     }
-    if let Some(route) = route {
-        let why = format!("if the route has just sent {} such messages (group)", route.group.burst);
-        parts.push(Part { time: route.group.interval, why });
-    }
+    parts.extend(route.map(|route| at_route(route, policy.severity, at)));
     parts
+}
+
+/// What a message waits for at a route: the end of its quiet hours, else its budget.
+fn at_route(route: &Route, severity: Severity, at: i64) -> Part {
+    match route.quiet.as_ref().and_then(|quiet| quiet.until(severity, at)) {
+        Some(until) => {
+            let time = Duration::from_millis((until - at).unsigned_abs());
+            Part { time, why: format!("until the quiet hours of {} are over", route.name) }
+        }
+        None => {
+            let why = format!("if the route has just sent {} such messages (group)", route.group.burst);
+            Part { time: route.group.interval, why }
+        }
+    }
 }
 
 /// The event of an agent's silence at `at`, in milliseconds, as far as routes look at it.
@@ -63,12 +75,17 @@ pub fn silence(watch: &Watch, agent: &Agent, policy: &Policy, at: i64) -> Event 
     }
 }
 
-/// The route by which a person is told soonest. Only first steps count: where one is accepted, what
-/// comes after it is told nothing.
+/// The route by which a person is told soonest of what is noticed at `at`, in milliseconds. Only first
+/// steps count: where one is accepted, what comes after it is told nothing.
 #[must_use]
-pub fn soonest<'r>(routes: &[&'r Route], channels: &[ChannelTable]) -> Option<&'r Route> {
+pub fn soonest<'r>(
+    routes: &[&'r Route],
+    channels: &[ChannelTable],
+    severity: Severity,
+    at: i64,
+) -> Option<&'r Route> {
     let told = routes.iter().filter(|route| !people(&route.steps[0], channels).is_empty());
-    told.min_by_key(|route| route.group.interval).copied()
+    told.min_by_key(|route| at_route(route, severity, at).time).copied()
 }
 
 /// What the sum hangs on: `if slack accepts; if it does not, up to 30s more until email`.

@@ -384,6 +384,14 @@ pub struct Quiet {
     pub below: Severity,
 }
 
+impl Quiet {
+    /// Until when something of this severity waits at `at`, in milliseconds; `None` = it does not.
+    #[must_use]
+    pub fn until(&self, severity: Severity, at: i64) -> Option<i64> {
+        (severity < self.below && self.hours.is_active(at)).then(|| self.hours.end_of(at))
+    }
+}
+
 impl Route {
     /// Whether it is used at a time, in milliseconds.
     #[must_use]

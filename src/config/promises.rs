@@ -1,8 +1,10 @@
 //! Whether a class can be told as soon as its `max_time_to_notify` promises.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use log_monitor_channels::Severity;
 use toml::Spanned;
 
 use super::diagnostics::At;
@@ -32,8 +34,9 @@ pub fn keep(reading: &mut Reading<'_>, watch: &Watch, routes: &[Route], channels
             moments.iter().map(move |at| wait(watch, agent, &policy, (routes, channels), *at))
         });
         // Nobody at all is later than anybody.
-        let last =
-            waits.max_by_key(|wait| wait.parts.as_ref().map_or(Duration::MAX, |parts| latency::total(parts)));
+        let last = waits.min_by_key(|wait| {
+            Reverse(wait.parts.as_ref().map_or(Duration::MAX, |parts| latency::total(parts)))
+        });
         if let Some(wait) = last {
             let when = if moments.len() > 1 { written_day(wait.at) } else { String::new() };
             match &wait.parts {
@@ -62,24 +65,34 @@ fn wait<'a>(
     at: i64,
 ) -> Wait<'a> {
     let routes = router::select(routes, &latency::silence(watch, agent, policy, at));
-    let soonest = latency::soonest(&routes, channels);
-    let parts = soonest.map(|route| latency::parts(watch, policy, Some(route)));
+    let soonest = latency::soonest(&routes, channels, policy.severity, at);
+    let parts = soonest.map(|route| latency::parts(watch, policy, Some(route), at));
     Wait { agent, in_hours: policy.calendar.is_some(), at, parts }
 }
 
-/// A minute of the week, in milliseconds, for each way in which routes are in use at the same time while
-/// logs are expected of a class.
+/// The minutes of a week, in milliseconds, in which logs are expected of a class and routes begin or
+/// cease to be in use or quiet: at no other one it takes longer. Of those that are alike, the first.
 fn moments(routes: &[Route], class: &Class) -> Vec<i64> {
-    if routes.iter().all(|route| route.active.is_none()) {
+    if routes.iter().all(|route| route.active.is_none() && route.quiet.is_none()) {
         return vec![MONDAY];
     }
-    let in_use = |at: i64| routes.iter().map(|route| route.is_active(at)).collect::<Vec<bool>>();
-    let expected = |at: &i64| class.calendar.as_ref().is_none_or(|hours| hours.is_active(*at));
-    let mut ways = BTreeMap::new();
-    for at in (MONDAY..MONDAY + WEEK).step_by(MINUTE as usize).filter(expected) {
-        ways.entry(in_use(at)).or_insert(at);
+    let expects = |at| class.calendar.as_ref().is_none_or(|hours| hours.is_active(at));
+    let quiet_until = |route: &Route, at| route.quiet.as_ref()?.until(Severity::Info, at);
+    let way = |at| -> Option<Vec<(bool, Option<i64>)>> {
+        let of_route = |route: &Route| (route.is_active(at), quiet_until(route, at));
+        expects(at).then(|| routes.iter().map(of_route).collect())
+    };
+    let (mut last, mut known, mut moments) = (None, BTreeSet::new(), Vec::new());
+    for at in (MONDAY..MONDAY + WEEK).step_by(MINUTE as usize) {
+        let now = way(at);
+        if let Some(new) = now.as_ref().filter(|_| now != last) {
+            let alike: Vec<_> =
+                new.iter().map(|(active, until)| (*active, until.map(|until| until - at))).collect();
+            moments.extend(known.insert(alike).then_some(at));
+        }
+        last = now;
     }
-    ways.into_values().collect()
+    moments
 }
 
 /// ` (Sun 00:00 UTC)`.

@@ -12,8 +12,8 @@ use rusqlite::Connection;
 
 use super::router;
 use crate::clock::written;
+use crate::config::Route;
 use crate::config::matcher::Matcher;
-use crate::config::{Quiet, Route};
 use crate::journal::messages::{self, Held};
 use crate::journal::silences::Silence;
 use crate::journal::{acks, events, silences};
@@ -54,6 +54,16 @@ impl Suppression {
         Ok(Self { silences, now })
     }
 
+    /// What held at `at`, in milliseconds, by the silences that there were then.
+    ///
+    /// # Errors
+    /// As the database.
+    pub fn of_the_past(connection: &Connection, at: i64) -> rusqlite::Result<Self> {
+        let mut held = Self::read(connection, at)?;
+        held.silences.retain(|(silence, _)| silence.created <= at);
+        Ok(held)
+    }
+
     /// Nothing but what a route itself says.
     #[must_use]
     pub const fn none(now: i64) -> Self {
@@ -63,7 +73,10 @@ impl Suppression {
     /// What holds back the news of `event` on `route`.
     #[must_use]
     pub fn of(&self, event: &Event, route: &Route) -> Option<Hold> {
-        self.silence(event).or_else(|| quiet(route.quiet.as_ref()?, event, self.now))
+        self.silence(event).or_else(|| {
+            let until = route.quiet.as_ref()?.until(event.severity, self.now)?;
+            Some(Hold::new(until, format!("quiet hours until {}", said(until)), None))
+        })
     }
 
     /// The silence that holds `event` back the longest.
@@ -115,15 +128,6 @@ pub fn hold_again(connection: &Connection, now: i64) -> rusqlite::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Whether quiet hours hold `event` back. Pure.
-fn quiet(quiet: &Quiet, event: &Event, now: i64) -> Option<Hold> {
-    if event.severity >= quiet.below || !quiet.hours.is_active(now) {
-        return None;
-    }
-    let until = quiet.hours.end_of(now);
-    Some(Hold::new(until, format!("quiet hours until {}", said(until)), None))
 }
 
 fn said(at: i64) -> String {

@@ -105,10 +105,10 @@ fn text_of(connection: &Connection, key: &str) -> rusqlite::Result<Option<String
 
 fn set_text(connection: &Connection, key: &str, text: &str) -> rusqlite::Result<()> {
     connection
-        .execute(
+        .prepare_cached(
             "INSERT INTO meta (key, value) VALUES (?1, ?2)
              ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            params![key, text],
-        )
+        )?
+        .execute(params![key, text])
         .map(drop)
 }

@@ -1,6 +1,7 @@
 //! `explain`: everything that holds for one agent, where it comes from, and how long it takes at
 //! worst until somebody hears of its silence.
 
+mod held;
 mod sources;
 mod standing;
 mod text;
@@ -61,6 +62,8 @@ struct Explained {
     first_told: Option<String>,
     /// The clock stands still while no logs are expected.
     expected_time_only: bool,
+    /// Routes are not the same at all times of the week.
+    differs_by_time: bool,
 }
 
 /// Explains every agent of that id or name.
@@ -122,12 +125,15 @@ fn explain(
     (at, view): (DateTime<Utc>, Option<&View>),
 ) -> Result<Explained, JournalError> {
     let policy = watch.policy(agent);
-    let routes = router::select(&settings.routes, &latency::silence(watch, agent, &policy, millis(at)));
-    let soonest = latency::soonest(&routes, &settings.channels);
-    let mut waits = latency::parts(watch, &policy, soonest.or(routes.first().copied()));
+    let event = latency::silence(watch, agent, &policy, millis(at));
+    let routes = router::select(&settings.routes, &event);
+    let soonest = latency::soonest(&routes, &settings.channels, policy.severity, millis(at));
+    let mut waits = latency::parts(watch, &policy, soonest.or(routes.first().copied()), millis(at));
     waits.extend(view.map(|view| sources::wait(view, watch, agent, &policy)).transpose()?.flatten());
     let known = view.map(|view| Known::read(view, &watch.name, &agent.id)).transpose()?;
     let state = known.as_ref().map(Known::state);
+    let mut suppressions = standing::suppressions(known.as_ref(), watch, agent, &policy, at);
+    suppressions.extend(held::held(view.zip(known.as_ref()), &event, &routes)?);
     Ok(Explained {
         id: agent.id.clone(),
         label: agent.label.clone(),
@@ -138,12 +144,13 @@ fn explain(
         at,
         state: state.unwrap_or_else(|| "not looked at yet: there is no journal".to_owned()),
         told: known.as_ref().and_then(Known::told),
-        suppressions: standing::suppressions(known.as_ref(), watch, agent, &policy, at),
+        suppressions,
         sources: sources::sources(&settings.sources, watch, view.zip(known.as_ref()))?,
         routes: routes.iter().map(|route| told(route, settings)).collect(),
         at_worst_seconds: latency::total(&waits).as_secs(),
         first_told: soonest.map(|route| latency::condition(route, &settings.channels)),
         expected_time_only: policy.calendar.is_some(),
+        differs_by_time: settings.routes.iter().any(|route| route.active.is_some() || route.quiet.is_some()),
         waits: waits.into_iter().map(|part| (part.time.as_secs(), part.why)).collect(),
     })
 }

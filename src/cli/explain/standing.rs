@@ -109,7 +109,9 @@ impl Known {
         })
     }
 
-    fn open(&self) -> Option<&IncidentRow> {
+    /// Its incident, if that is open.
+    #[must_use]
+    pub fn open(&self) -> Option<&IncidentRow> {
         self.incident
             .as_ref()
             .filter(|incident| incident.closed.is_none_or(|closed| closed > millis(self.at)))

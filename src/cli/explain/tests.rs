@@ -5,18 +5,20 @@ use std::sync::Arc;
 
 use chrono::{NaiveTime, TimeDelta};
 use chrono_tz::Tz;
-use log_monitor_channels::{Entity, Event, EventKind};
+use log_monitor_channels::{Entity, Event, EventKind, Severity};
 use rusqlite::Connection;
 
 use super::standing::{Known, View, suppressions};
 use super::*;
 use crate::config::calendar::{Calendar, Pause, When, Window};
 use crate::config::matcher::Matcher;
-use crate::config::{Class, Dependency, ListedAs, Quorum};
-use crate::dispatch::fixtures::{agent_silent, start};
+use crate::config::{Class, Dependency, ListedAs, Quiet, Quorum};
+use crate::dispatch::fixtures::{agent_silent, route, start};
+use crate::journal::acks::{self, Ack};
 use crate::journal::entities::{self, EntityRow};
 use crate::journal::events::{self, millis};
 use crate::journal::incidents::{self, Subject};
+use crate::journal::silences::{self, Silence};
 use crate::journal::{Journal, meta, open_read_only};
 use crate::monitor::fixtures;
 use crate::monitor::fleet::lag::Measured;
@@ -248,4 +250,46 @@ async fn a_stall_a_gateway_and_flapping_keep_a_silence_from_being_told() {
     let known = Known::read(&flaps.await, "default", "001").unwrap();
     let flaps = "it flaps: the end of its silence is told only after 16 min of logs without a pause";
     assert_eq!(kept(Some(&known), |_| {}), [flaps]);
+}
+
+#[tokio::test]
+async fn silences_quiet_hours_and_who_takes_care_are_told_as_they_were_then() {
+    let fill = |connection: &Connection| {
+        let incident = incident(connection, Subject::Agent, agent_silent("001", "web"), None)?;
+        let (author, reason) = ("alice".to_owned(), "patching".to_owned());
+        let (created, until) = (at(30), at(90));
+        let silence = Silence {
+            id: 0,
+            matchers: vec!["id=00*".to_owned()],
+            author: author.clone(),
+            reason: reason.clone(),
+            created,
+            until,
+        };
+        silences::add(connection, &silence)?;
+        acks::set(connection, &Ack { incident, author, reason, severity: Severity::Medium, created, until })
+    };
+    let mut route = route("all", &[&["soc"]]);
+    let windows = vec![window(0, 4)];
+    let hours = Calendar { zone: Tz::UTC, windows, holidays: BTreeSet::new(), pauses: Vec::new() };
+    route.quiet = Some(Quiet { hours: Arc::new(hours), below: Severity::High });
+    let said = async |minutes: i64| {
+        let view = view(minutes, fill).await;
+        let known = Known::read(&view, "default", "001").unwrap();
+        let event = Event { at: start() + TimeDelta::minutes(minutes), ..agent_silent("001", "web") };
+        held::held(Some((&view, &known)), &event, &[&route]).unwrap()
+    };
+    assert_eq!(
+        said(29).await,
+        ["all waits: quiet hours until 2026-01-01 04:00:00 UTC"],
+        "before it was said"
+    );
+    let until = "until 2026-01-01 01:30:00 UTC";
+    assert_eq!(
+        said(31).await,
+        [
+            format!("held back by silence 1 by alice {until}: patching"),
+            format!("alice takes care of it {until}, no reminders: patching"),
+        ]
+    );
 }

@@ -59,5 +59,11 @@ fn waits(out: &mut String, explained: &Explained) {
     if explained.expected_time_only {
         let _ = writeln!(out, "            Only time in which logs are expected counts.");
     }
+    if explained.differs_by_time {
+        let _ = writeln!(
+            out,
+            "            Routes are not the same at all times of the week: `--at` shows another."
+        );
+    }
     let _ = writeln!(out, "            What the source and the channel themselves take comes on top.");
 }

@@ -111,6 +111,19 @@ fn a_promise_holds_at_all_hours_at_which_logs_are_expected() {
 }
 
 #[test]
+fn quiet_hours_of_a_route_break_a_promise_unless_it_is_severe_enough() {
+    let quiet = |severity: &str| {
+        let routes = "[catch_all]\nsteps = [{ to = [\"desk\"] }]\n\
+                      quiet = { windows = [{ from = \"22:00\", to = \"07:00\" }], time_zone = \"UTC\", below = \"high\" }\n";
+        sources(&promise("8m", &format!("labels.severity = {severity:?}\n{DESK}{routes}")))
+    };
+    assert!(quiet("high").is_ok());
+    let errors = quiet("medium").unwrap_err();
+    let expected = "may take 9h 7m (Mon 22:00 UTC) (5m + 1m + 1m + 9h; `log-monitor explain 001` says why)";
+    assert!(errors[0].ends_with(expected), "{errors:?}");
+}
+
+#[test]
 fn the_sum_says_whose_acceptance_it_hangs_on() {
     let said = |steps: &str| {
         let tables = TABLES.replace("API_PASSWORD", "CARGO_PKG_NAME");

@@ -4,7 +4,7 @@ use log_monitor_channels::EventKind;
 
 use super::Wrong;
 use super::truth::{SLACK, Truth, next_round};
-use crate::scenario::Scenario;
+use crate::scenario::{HOUR, MINUTE, Scenario};
 use crate::spans::Spans;
 use crate::world::Told;
 
@@ -23,10 +23,19 @@ pub fn check(scenario: &Scenario, truth: &Truth, told: &[Told]) -> Result<(), Wr
     }
     let late = next_round(scenario);
     let missed = blind.after_the_first(late).and(&down.gaps(from, to));
-    let stale = truth.good.after_the_first(late).and(&down);
+    let back = truth.good.iter().map(|(begin, end)| (begin + late + doubt(scenario, &blind, begin), end));
+    let stale = Spans::of(back).and(&down);
     let missed = missed.iter().next().map(|(at, _)| wrong(at, "the source is down, and nobody is told"));
     let stale = stale.iter().next().map(|(at, _)| wrong(at, "the source is up, and nobody is told"));
     missed.or(stale).map_or(Ok(()), Err)
+}
+
+/// From its third outage in short time on, a source that answers is believed later each time.
+fn doubt(scenario: &Scenario, blind: &Spans, back: i64) -> i64 {
+    let lately = 80 * MINUTE + next_round(scenario);
+    let outages = blind.iter().filter(|(from, _)| (back - lately..back).contains(from)).count();
+    let hold = |more: usize| (10 * MINUTE << more.min(16)).min(6 * HOUR) + next_round(scenario);
+    outages.checked_sub(3).map_or(0, hold)
 }
 
 /// When the source's incident is open.

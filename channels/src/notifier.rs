@@ -65,7 +65,7 @@ pub trait ChannelKind: 'static {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Capabilities {
     /// Somebody reads what it takes. `false` where it only goes to a log, or to a program of which nobody
-    /// knows what it does.
+    /// knows what it does: `max_time_to_notify` counts until a person is told.
     pub reaches_people: bool,
     /// A resolution answers its firing in a thread.
     pub thread: bool,

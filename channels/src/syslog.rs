@@ -123,7 +123,11 @@ impl ChannelKind for Syslog {
     type Config = SyslogConfig;
 
     fn capabilities() -> Capabilities {
-        Capabilities { max_body: Some(Transport::Tls.max_bytes()), ..Capabilities::default() }
+        Capabilities {
+            reaches_people: false,
+            max_body: Some(Transport::Tls.max_bytes()),
+            ..Capabilities::default()
+        }
     }
 
     fn validate(config: &SyslogConfig) -> Vec<Problem> {

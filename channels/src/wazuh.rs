@@ -95,7 +95,7 @@ impl ChannelKind for Wazuh {
     type Config = WazuhConfig;
 
     fn capabilities() -> Capabilities {
-        Capabilities { max_body: Some(event::MAX_TEXT), ..Capabilities::default() }
+        Capabilities { reaches_people: false, max_body: Some(event::MAX_TEXT), ..Capabilities::default() }
     }
 
     fn validate(config: &WazuhConfig) -> Vec<Problem> {

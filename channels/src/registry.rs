@@ -144,6 +144,15 @@ mod tests {
     }
 
     #[test]
+    fn logs_and_programs_reach_no_person_and_all_others_do() {
+        let kinds = crate::default_channels();
+        let machines = kinds.iter().filter(|kind| !kind.capabilities().reaches_people);
+        let mut names: Vec<&str> = machines.map(super::Kind::name).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["exec", "log", "syslog", "wazuh"]);
+    }
+
+    #[test]
     #[should_panic(expected = "channel kind `log` is registered twice")]
     fn a_second_kind_of_one_name_is_refused_at_start() {
         let _ = crate::default_channels().with::<crate::log::Log>();

@@ -34,7 +34,7 @@ pub fn check(scenario: &Scenario, truth: &Truth, told: &[Told]) -> Result<(), Wr
 fn doubt(scenario: &Scenario, blind: &Spans, back: i64) -> i64 {
     let lately = 80 * MINUTE + next_round(scenario);
     let outages = blind.iter().filter(|(from, _)| (back - lately..back).contains(from)).count();
-    let hold = |more: usize| (10 * MINUTE << more.min(16)).min(6 * HOUR) + next_round(scenario);
+    let hold = |more: usize| ((10 * MINUTE) << more.min(16)).min(6 * HOUR) + next_round(scenario);
     outages.checked_sub(3).map_or(0, hold)
 }
 

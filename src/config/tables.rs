@@ -51,7 +51,7 @@ pub struct Route {
     /// Its name, by which what was sent is remembered.
     #[schemars(with = "String", required)]
     pub name: Option<Spanned<String>>,
-    /// Which events: `event`, `severity`, `cause`, `watch`, `source`, `id`, `name`, `group`, `node`, or any
+    /// Which events: `event`, `severity`, `cause`, `watch`, `source`, `id`, `name`, `node`, or any
     /// label. Absent = all of them.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Patterns>")]

@@ -145,6 +145,7 @@ fn watch(agents: usize) -> Watch {
     Watch {
         name: "default".to_owned(),
         source: "wazuh".to_owned(),
+        also: Vec::new(),
         beside: Vec::new(),
         agent_file: None,
         discover: None,

@@ -20,6 +20,8 @@ use crate::journal::{Health, Journal, JournalError, entities, events, prune};
 use crate::monitor::source_health::SourceHealth;
 use crate::monitor::{self, Monitor, Setup, words};
 use crate::record::{Change, IncidentChange, Recorder};
+use crate::source::Source;
+use crate::source::several::Several;
 
 /// Everything that runs. Stop it with [`stop`](Self::stop), so that tries under way can finish.
 pub struct Daemon {
@@ -96,7 +98,7 @@ fn delivering(parts: &Parts) -> Delivering {
 pub fn setups(parts: &Parts) -> Vec<Setup> {
     let setup = |watch: &crate::config::Watch| Setup {
         watch: watch.clone(),
-        source: parts.sources[&watch.source].clone(),
+        source: documents(parts, watch),
         beside: watch.beside.iter().map(|name| (name.clone(), parts.sources[name].clone())).collect(),
         lister: watch
             .discover
@@ -104,6 +106,15 @@ pub fn setups(parts: &Parts) -> Vec<Setup> {
             .map(|discover| (discover.source.clone(), parts.sources[&discover.source].clone())),
     };
     parts.watches.iter().map(setup).collect()
+}
+
+/// What a watch reads documents of.
+fn documents(parts: &Parts, watch: &crate::config::Watch) -> Arc<dyn Source> {
+    let source = |name: &str| parts.sources[name].clone();
+    match watch.also.as_slice() {
+        [] => source(&watch.source),
+        _ => Arc::new(Several::new(watch.documents().map(|name| (name.to_owned(), source(name))).collect())),
+    }
 }
 
 impl Daemon {
@@ -184,7 +195,7 @@ impl Daemon {
         for name in gone {
             if let Some(running) = self.monitors.remove(&name) {
                 running.stop().await;
-                self.health.keep(&name, None, &[]).await;
+                self.health.keep(&name, &[], &[]).await;
             }
         }
         for setup in setups {

@@ -129,7 +129,10 @@ async fn look(setup: &Setup, known: Vec<Agent>, lags: &Lags, report: &mut Report
             }
             report.nodes.extend(nodes(&setup.watch.name, &fleet, lags, now));
         }
-        Err(error) => report.errors.push(problem(&setup.watch.name, &setup.watch.source, error)),
+        Err(error) => {
+            let failed = error.by(&setup.watch.source);
+            report.errors.extend(failed.map(|(name, error)| problem(&setup.watch.name, name, error.clone())));
+        }
     }
 }
 

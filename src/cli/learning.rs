@@ -81,12 +81,9 @@ pub fn window(watch: &Watch, days: u16, now: DateTime<Utc>) -> (Span, i64) {
 
 /// Says why a source could not be read.
 pub fn unreadable(setup: &Setup, error: &SourceError) -> Exit {
-    failed(format!(
-        "watch {}: source {}: {}",
-        setup.watch.name,
-        setup.watch.source,
-        one_line(&error.detail, 300)
-    ))
+    let names: Vec<&str> = error.by(&setup.watch.source).map(|(name, _)| name).collect();
+    let detail = one_line(&error.detail, 300);
+    failed(format!("watch {}: source {}: {detail}", setup.watch.name, names.join(", ")))
 }
 
 fn failed(why: impl std::fmt::Display) -> Exit {

@@ -118,7 +118,10 @@ fn read(settings: &Settings, month: Month, now: i64) -> Result<Result<Report, St
     let absences = past::absences(&connection, window.0, window.1)?;
     let past = |watch| -> Result<Past<'_>, JournalError> {
         let watch: &Watch = watch;
-        let mut blind = past::unreadable(&connection, &watch.source, window.0, window.1)?;
+        let mut blind = Vec::new();
+        for source in watch.documents() {
+            blind.extend(past::unreadable(&connection, source, window.0, window.1)?);
+        }
         blind.extend(&absences);
         let own = |silence: &&Silence| silence.watch == watch.name;
         Ok(Past { watch, silences: silences.iter().filter(own).collect(), blind })

@@ -65,8 +65,10 @@ pub struct ChannelTable {
 pub struct Watch {
     /// Its name.
     pub name: String,
-    /// The source that decides who is silent.
+    /// The source that decides who is silent …
     pub source: String,
+    /// … with these: what any of them has was logged.
+    pub also: Vec<String>,
     /// Sources that tell why.
     pub beside: Vec<String>,
     /// The file with its agents, `id,label` lines.
@@ -306,6 +308,11 @@ impl Policy {
 }
 
 impl Watch {
+    /// The sources of documents.
+    pub fn documents(&self) -> impl Iterator<Item = &str> {
+        [&self.source].into_iter().chain(&self.also).map(String::as_str)
+    }
+
     /// The shortest interval in use; where agents are not known yet, of those that could be.
     #[must_use]
     pub fn shortest_interval(&self) -> Duration {

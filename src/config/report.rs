@@ -27,7 +27,7 @@ pub fn watches(settings: &Settings) -> String {
     let rows = settings.watches.iter().map(|watch| {
         vec![
             watch.name.clone(),
-            [std::slice::from_ref(&watch.source), &watch.beside].concat().join(", "),
+            watch.documents().chain(watch.beside.iter().map(String::as_str)).collect::<Vec<_>>().join(", "),
             watch.agents.len().to_string(),
             silent_after(watch),
             written(watch.poll),
@@ -109,7 +109,7 @@ pub fn to_json(resolved: &[Resolved], settings: Option<&Settings>) -> Value {
     let value = |value: &Resolved| json!({ "path": value.path, "value": value.value, "origin": value.origin.as_ref().map(ToString::to_string) });
     let watch = |watch: &Watch| {
         json!({
-            "name": watch.name, "source": watch.source, "beside": watch.beside, "agents": watch.agents.len(),
+            "name": watch.name, "source": watch.source, "also": watch.also, "beside": watch.beside, "agents": watch.agents.len(),
             "interval_seconds": watch.interval.as_secs_f64(), "grace_seconds": watch.grace.as_secs_f64(),
             "poll_seconds": watch.poll.as_secs_f64(), "own_intervals": watch.intervals.len(),
             "classes": watch.classes.len(),

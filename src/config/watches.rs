@@ -68,7 +68,7 @@ fn watch(
     let dependencies = table.dependencies.iter();
     let dependencies =
         dependencies.filter_map(|table| dependency(reading, table, &agents, discovers)).collect();
-    let (source, beside) = sources?;
+    let Sources { source, also, beside } = sources?;
     let discover = match &table.discover {
         Some(table) => Some(discover(reading, table.get_ref(), (&source, &beside), known)?),
         None => None,
@@ -76,6 +76,7 @@ fn watch(
     let mut watch = Watch {
         name: name.to_owned(),
         source,
+        also,
         beside,
         agent_file: table.agent_file.map(Spanned::into_inner),
         agents,
@@ -102,39 +103,76 @@ fn default_poll(watch: &Watch) -> Duration {
     (all.min().unwrap_or(watch.interval) / 3).clamp(POLL.0, POLL.1)
 }
 
-/// The source of documents, and those beside it.
+/// What a watch reads.
+struct Sources {
+    /// The first source of documents, and the others.
+    source: String,
+    also: Vec<String>,
+    beside: Vec<String>,
+}
+
+impl Sources {
+    /// One of documents only.
+    fn one(source: impl Into<String>) -> Self {
+        Self { source: source.into(), also: Vec::new(), beside: Vec::new() }
+    }
+}
+
+/// The sources of documents, and those beside them.
 fn sources_of(
     reading: &mut Reading<'_>,
     watch: &str,
     place: &Place,
     named: Option<&Spanned<tables::Globs>>,
     sources: &Family<SourceTable>,
-) -> Option<(String, Vec<String>)> {
+) -> Option<Sources> {
     let Some(named) = named else { return usual_sources(reading, watch, place, sources) };
-    let mut known = Vec::new();
+    let mut known: Vec<&str> = Vec::new();
     for (name, place) in named.get_ref().placed(named.span()) {
-        known.extend(known_source(reading, name, place, sources));
+        if known.contains(&name) {
+            let message = format!("source `{}` is named twice", super::reading::shown_name(name));
+            reading.findings.error(At::Place(place), message);
+        } else {
+            known.extend(known_source(reading, name, place, sources));
+        }
     }
     if let Some(unread) = known.iter().find(|name| sees(sources, name).is_none()) {
         // That table's own mistakes are told already; whether it fits here is not known.
-        return Some(((*unread).to_owned(), Vec::new()));
+        return Some(Sources::one(*unread));
     }
     let (documents, beside): (Vec<&str>, Vec<&str>) =
         known.into_iter().partition(|name| sees(sources, name) == Some(Sees::Documents));
-    match (documents.as_slice(), beside.as_slice()) {
-        ([one], _) => Some(((*one).to_owned(), beside.into_iter().map(str::to_owned).collect())),
-        ([], []) => None,
-        ([], _) => {
+    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    match documents.as_slice() {
+        [source, also @ ..] => {
+            tell_apart_the_same(reading, named, (source, also), sources)?;
+            Some(Sources { source: (*source).to_owned(), also: owned(also), beside: owned(&beside) })
+        }
+        [] if beside.is_empty() => None,
+        [] => {
             let message = "none of these sources sees what agents log, so nobody can be silent";
             reading.findings.error(At::Place(named.span()), message).help("name an indexer, too");
             None
         }
-        _ => {
-            let message = format!("a watch reads one source of documents, not {}", documents.len());
-            reading.findings.error(At::Place(named.span()), message).help("make a watch for each");
-            None
-        }
     }
+}
+
+/// Sources whose entities have other keys have nothing to say of each other's.
+fn tell_apart_the_same(
+    reading: &mut Reading<'_>,
+    named: &Spanned<tables::Globs>,
+    (source, also): (&str, &[&str]),
+    sources: &Family<SourceTable>,
+) -> Option<()> {
+    let agents = names_agents(sources, source);
+    let Some(other) = also.iter().find(|other| names_agents(sources, other) != agents) else {
+        return Some(());
+    };
+    let (agents, others) = if agents == Some(true) { (source, *other) } else { (*other, source) };
+    let message =
+        format!("`{agents}` knows agents by their ids, and `entity_field` of `{others}` names others");
+    reading.findings.error(At::Place(named.span()), message).help("make a watch for each");
+    None
 }
 
 /// Where none is named: the only one of documents, and the only one beside it.
@@ -143,13 +181,13 @@ fn usual_sources(
     watch: &str,
     place: &Place,
     sources: &Family<SourceTable>,
-) -> Option<(String, Vec<String>)> {
+) -> Option<Sources> {
     let (documents, beside): (Vec<&String>, Vec<&String>) =
         sources.names.iter().partition(|name| sees(sources, name) != Some(Sees::Connections));
     match documents.as_slice() {
         [only] => {
             let beside = if beside.len() == 1 { beside.into_iter().cloned().collect() } else { Vec::new() };
-            Some(((*only).clone(), beside))
+            Some(Sources { beside, ..Sources::one(*only) })
         }
         [] if beside.is_empty() => None,
         [] => {

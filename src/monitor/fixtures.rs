@@ -10,6 +10,7 @@ pub fn watch(ids: &[&str]) -> Watch {
     Watch {
         name: "default".to_owned(),
         source: "wazuh".to_owned(),
+        also: Vec::new(),
         beside: Vec::new(),
         agent_file: Some("agents.csv".into()),
         discover: None,

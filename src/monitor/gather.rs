@@ -12,7 +12,7 @@ use super::fleet::{Fleet, Looked};
 use super::verdict::State;
 use super::words::LOOK_BACK;
 use crate::journal::events::{millis, time};
-use crate::source::{Connection, Entities, Observation, Query, Source, SourceError, SourceReason};
+use crate::source::{Connection, Entities, Frontier, Observation, Query, Source, SourceError, SourceReason};
 
 /// Each round looks this far behind the last good one, in milliseconds, and as much further as documents are
 /// known to come late.
@@ -34,6 +34,8 @@ pub struct Gathered {
     pub suspects: Vec<usize>,
     /// What it looked at.
     pub looked: Looked,
+    /// How far each of several sources is.
+    pub frontiers: Vec<Frontier>,
 }
 
 /// Asks for what is new since what the last good round `looked` at (`None`: over the longest threshold),
@@ -55,7 +57,7 @@ pub async fn gather(
     let from = looked.map_or(whole, |looked| (looked.until - overlap).max(whole));
     let look = Look { from, looked, now: until, horizon: millis(horizon) };
     fleet.next_round();
-    see(source, fleet, &[], look).await?;
+    let frontiers = see(source, fleet, &[], look).await?;
     fleet.catch_up(until);
     count(source, fleet, now).await?;
     let mut due = fleet.take_due(until);
@@ -65,7 +67,7 @@ pub async fn gather(
     match look_closer(source, fleet, &suspects, look).await {
         Ok(()) => {
             fleet.watch_for_flapping(&suspects, until);
-            Ok(Gathered { suspects, looked: Looked { from, until } })
+            Ok(Gathered { suspects, looked: Looked { from, until }, frontiers })
         }
         Err(error) => {
             fleet.put_back(&due, until);
@@ -203,7 +205,7 @@ async fn see(
     fleet: &mut Fleet,
     some: &[usize],
     Look { from, looked, now, horizon }: Look,
-) -> Result<(), SourceError> {
+) -> Result<Vec<Frontier>, SourceError> {
     let size = fleet.entities().len();
     let asked = if some.is_empty() { size } else { some.len() };
     let keys: Vec<&str> = match (asked <= NAMED, some.is_empty()) {
@@ -215,5 +217,5 @@ async fn see(
     let query = Query { from: time(from), to: time(horizon) + AHEAD, entities };
     let answer = again(|| source.newest(&query)).await?;
     fleet.observe(&answer.newest, looked, now, horizon);
-    Ok(())
+    Ok(answer.frontiers)
 }

@@ -12,6 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch as channel;
 
 mod asking;
+mod behind;
 mod beside;
 pub mod cause;
 pub mod clock_guard;
@@ -41,6 +42,7 @@ use crate::journal::quiet::{self, Quiet};
 use crate::journal::{JournalError, events, meta, notes};
 use crate::record::{Change, EntityChange, IncidentChange, Recorder};
 use crate::source::{Source, SourceError};
+use behind::Behind;
 use beside::Beside;
 use clock_guard::ClockGuard;
 use fleet::{Fleet, Looked, Outcome};
@@ -88,6 +90,8 @@ pub struct Monitor {
     clock_guard: ClockGuard,
     /// The open incidents of the pipeline, by what their entities share.
     stalls: BTreeMap<Common, Stall>,
+    /// Which of several sources lacks what another one has.
+    behind: Behind,
     /// What helps to explain what the round tells.
     beside: Beside,
     /// When who is in maintenance.
@@ -122,6 +126,7 @@ impl Monitor {
             roster: Roster::default(),
             clock_guard: ClockGuard::new(now),
             stalls: BTreeMap::new(),
+            behind: Behind::default(),
             beside: Beside::default(),
             maintenance: Windows::default(),
             quiet: None,
@@ -148,7 +153,8 @@ impl Monitor {
         let before = std::mem::replace(&mut self.setup, setup);
         let Setup { watch, beside, lister, .. } = &self.setup;
         let named = beside.iter().chain(lister).map(|(name, _)| name.as_str());
-        self.health.keep(&watch.name, Some(&watch.source), &named.collect::<Vec<_>>()).await;
+        let documents: Vec<&str> = watch.documents().collect();
+        self.health.keep(&watch.name, &documents, &named.collect::<Vec<_>>()).await;
         self.load_roster(Some(&before)).await?;
         self.load().await
     }
@@ -156,7 +162,7 @@ impl Monitor {
     async fn load(&mut self) -> Result<(), JournalError> {
         let name = self.setup.watch.name.clone();
         let lately = events::millis(self.recorder.clock.now()) - LATELY;
-        let (rows, stalls, silences, returns, memory) = self
+        let (rows, mut stalls, silences, returns, memory) = self
             .recorder
             .journal
             .write(move |connection| {
@@ -170,6 +176,7 @@ impl Monitor {
                 ))
             })
             .await?;
+        self.behind.open = self.take_open(&mut stalls);
         self.stalls = stalls.into_iter().map(|(key, stall)| (Common::from_key(&key), stall)).collect();
         self.beside = Beside::default();
         let in_file = self.setup.watch.agents.clone();
@@ -270,7 +277,7 @@ impl Monitor {
         self.call_roll(now, patience).await;
         if self.fleet.entities().is_empty() {
             let looked = Looked { from: events::millis(now), until: events::millis(now) };
-            let nobody = Gathered { suspects: Vec::new(), looked };
+            let nobody = Gathered { suspects: Vec::new(), looked, frontiers: Vec::new() };
             return (now, self.setup.source.probe().await.map(|()| nobody));
         }
         let horizon = wall.max(now);
@@ -289,17 +296,12 @@ impl Monitor {
         now: DateTime<Utc>,
         answered: Result<Gathered, SourceError>,
     ) -> Result<(), SourceError> {
-        let (watch, entities) = (&self.setup.watch, self.fleet.entities().len());
-        let asker = (watch.name.as_str(), Asked::Documents);
-        let told = match &answered {
-            Ok(_) => self.health.good(&self.recorder, &watch.source, asker).await,
-            Err(error) => {
-                tracing::warn!("watch {}: {error}", watch.name);
-                self.health.failed(&self.recorder, &watch.source, asker, error, entities).await
-            }
-        };
-        if let Err(error) = told {
-            tracing::error!("watch {}: {error}", watch.name);
+        let entities = self.fleet.entities().len();
+        if let Err(error) = &answered {
+            tracing::warn!("watch {}: {error}", self.setup.watch.name);
+        }
+        if let Err(error) = self.tell_health(answered.as_ref().err(), entities).await {
+            tracing::error!("watch {}: {error}", self.setup.watch.name);
         }
         self.beside.tell(&self.recorder, &self.health, &self.setup.watch.name, entities).await;
         if let Err(error) =
@@ -307,7 +309,7 @@ impl Monitor {
         {
             tracing::error!("watch {}: {error}", self.setup.watch.name);
         }
-        let Gathered { suspects, looked } = answered?;
+        let Gathered { suspects, looked, frontiers } = answered?;
         if self.clock_guard.doubts() && self.follows_the_clock() {
             // By the new time: the next round looks over the whole threshold first.
             self.looked = None;
@@ -322,10 +324,29 @@ impl Monitor {
         }
         (self.looked, self.last_round) = (Some(looked), Some(looked.until));
         self.log_lag();
+        if let Err(error) = self.compare_sources(&frontiers, events::millis(now)).await {
+            tracing::error!("watch {}: {error}", self.setup.watch.name);
+        }
         if let Err(error) = self.keep_quiet(events::millis(now)).await {
             tracing::error!("watch {}: {error}", self.setup.watch.name);
         }
         self.checkpoint_if_due(now).await;
+        Ok(())
+    }
+
+    /// Whether the sources of documents answered this time.
+    async fn tell_health(&self, error: Option<&SourceError>, agents: usize) -> Result<(), JournalError> {
+        let watch = &self.setup.watch;
+        let asker = (watch.name.as_str(), Asked::Documents);
+        for source in watch.documents() {
+            let failed = error.and_then(|error| error.by(&watch.source).find(|(name, _)| *name == source));
+            match failed {
+                None => self.health.good(&self.recorder, source, asker).await?,
+                Some((_, error)) => {
+                    self.health.failed(&self.recorder, source, asker, error, agents).await?;
+                }
+            }
+        }
         Ok(())
     }
 
@@ -420,8 +441,9 @@ impl Monitor {
     pub async fn checkpoint(&mut self) -> Result<(), JournalError> {
         let judged = |entity: &&fleet::Entity| entity.state != verdict::State::New;
         let rows: Vec<EntityRow> = self.fleet.entities().iter().filter(judged).map(fleet::row).collect();
-        let (name, source) = (self.setup.watch.name.clone(), self.setup.watch.source.clone());
-        let own = self.looked.map(|looked| (source, looked.until));
+        let name = self.setup.watch.name.clone();
+        let until = self.looked.map(|looked| looked.until);
+        let own = self.setup.watch.documents().filter_map(|source| Some((source.to_owned(), until?)));
         let answered: Vec<(String, i64)> = self.beside.answered().chain(own).collect();
         let memory = self.last_round.map(|at| Memory { at, lags: self.fleet.lags() });
         let write = move |connection: &rusqlite::Connection| {

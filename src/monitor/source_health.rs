@@ -71,7 +71,6 @@ impl SourceHealth {
         agents: usize,
     ) -> Result<(), JournalError> {
         let mut sources = self.sources.lock().await;
-        move_on(&mut sources, watch, asked);
         let known = known(&mut sources, recorder, source).await?;
         let now = events::millis(recorder.clock.now());
         known.flaps.seen(SELF, None, now, QUIET);
@@ -108,7 +107,6 @@ impl SourceHealth {
         (watch, asked): (&str, Asked),
     ) -> Result<(), JournalError> {
         let mut sources = self.sources.lock().await;
-        move_on(&mut sources, watch, asked);
         let known = known(&mut sources, recorder, source).await?;
         known.failing.remove(&(watch.to_owned(), asked));
         let Some(told) = known.told else { return Ok(()) };
@@ -125,12 +123,12 @@ impl SourceHealth {
 
     /// A watch is gone, or asks `documents` and `beside` only from now on: what failed elsewhere stands in
     /// nobody's way any more.
-    pub async fn keep(&self, watch: &str, documents: Option<&str>, beside: &[&str]) {
+    pub async fn keep(&self, watch: &str, documents: &[&str], beside: &[&str]) {
         for (source, known) in &mut *self.sources.lock().await {
             known.failing.retain(|(of, asked), _| {
                 of != watch
                     || match asked {
-                        Asked::Documents => documents == Some(source),
+                        Asked::Documents => documents.contains(&source.as_str()),
                         Asked::Beside => beside.contains(&source.as_str()),
                     }
             });
@@ -148,17 +146,6 @@ impl Known {
     fn is_doubted(&mut self, now: i64) -> bool {
         self.flaps.seen(SELF, Some(now), now, QUIET);
         self.flaps.holds(SELF, now, now, QUIET)
-    }
-}
-
-/// A watch reads documents of one source only: before its round counts, the one before does not any more,
-/// which may have been of another.
-fn move_on(sources: &mut HashMap<String, Known>, watch: &str, asked: Asked) {
-    if asked == Asked::Documents {
-        let key = (watch.to_owned(), asked);
-        for known in sources.values_mut() {
-            known.failing.remove(&key);
-        }
     }
 }
 

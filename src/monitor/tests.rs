@@ -44,6 +44,8 @@ struct Index {
     nodes_broken: Mutex<bool>,
     broken: Mutex<Option<SourceReason>>,
     asked: Mutex<Vec<(DateTime<Utc>, Option<usize>)>>,
+    /// Whether it is the manager's own.
+    is_managers: bool,
     /// What every agent is taken to have said last.
     words: Mutex<Vec<Word>>,
 }
@@ -91,7 +93,8 @@ impl Source for Index {
         let newest = |(key, times): (String, Vec<i64>)| {
             Some(Observation { key: key.into(), last_seen: times.into_iter().max()? })
         };
-        Ok(Answer { newest: self.within(query).into_iter().filter_map(newest).collect() })
+        let newest = self.within(query).into_iter().filter_map(newest).collect();
+        Ok(Answer { newest, ..Answer::default() })
     }
 
     /// Keys may be `AGENT|PART`.
@@ -132,6 +135,10 @@ impl Source for Index {
         let nodes = self.nodes.lock().unwrap();
         let home = |key: String| Some(Membership { node: (*nodes.get(&key)?).into(), key: key.into() });
         Ok(self.within(query).into_keys().filter_map(home).collect())
+    }
+
+    fn is_managers(&self) -> bool {
+        self.is_managers
     }
 
     fn whole<'k>(&self, key: &'k str) -> Option<&'k str> {

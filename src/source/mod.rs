@@ -15,6 +15,7 @@ mod key;
 pub mod manager;
 pub mod registry;
 pub mod server_api;
+pub mod several;
 pub mod tls;
 pub mod wire;
 
@@ -89,6 +90,11 @@ pub trait Source: Send + Sync + 'static {
     /// are no parts of anything.
     fn whole<'k>(&self, _key: &'k str) -> Option<&'k str> {
         None
+    }
+
+    /// Whether its documents are those that the manager itself has written, before any of them is indexed.
+    fn is_managers(&self) -> bool {
+        false
     }
 
     /// How many documents each entity has within the window. An entity without any is absent.
@@ -170,6 +176,19 @@ pub enum Entities<'a> {
 pub struct Answer {
     /// One observation for each entity that has a life sign in the window.
     pub newest: Vec<Observation>,
+    /// Where several sources have answered, how far each of them is.
+    pub frontiers: Vec<Frontier>,
+}
+
+/// How far one of several sources is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frontier {
+    /// Its name.
+    pub source: String,
+    /// The newest life sign in its answer, in milliseconds.
+    pub newest: i64,
+    /// Whether its documents are those that the manager itself has written.
+    pub is_managers: bool,
 }
 
 /// Entity `key` last logged at `last_seen`.
@@ -303,6 +322,8 @@ pub struct SourceError {
     pub reason: SourceReason,
     /// What happened and what to check first.
     pub detail: String,
+    /// Which of several sources failed, and how; empty where there is one.
+    pub sources: Vec<(String, Self)>,
 }
 
 /// A closed set of reasons.
@@ -358,6 +379,21 @@ impl SourceReason {
 impl SourceError {
     /// An error for people and programs.
     pub fn new(reason: SourceReason, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into() }
+        Self { reason, detail: detail.into(), sources: Vec::new() }
+    }
+
+    /// What to say of these that failed, by name; `None` = none did.
+    #[must_use]
+    pub fn of(failed: Vec<(String, Self)>) -> Option<Self> {
+        let lasting = failed.iter().find(|(_, error)| !error.reason.may_pass());
+        let reason = lasting.or(failed.first())?.1.reason;
+        let details: Vec<String> = failed.iter().map(|(name, error)| format!("{name}: {error}")).collect();
+        Some(Self { reason, detail: details.join("; "), sources: failed })
+    }
+
+    /// The sources that failed, and how: `usual` where there is one only.
+    pub fn by<'e>(&'e self, usual: &'e str) -> impl Iterator<Item = (&'e str, &'e Self)> {
+        let one = self.sources.is_empty().then_some((usual, self));
+        one.into_iter().chain(self.sources.iter().map(|(name, error)| (name.as_str(), error)))
     }
 }

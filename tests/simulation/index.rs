@@ -81,7 +81,7 @@ impl Source for Index {
             Entities::All(_) => (0..self.scenario.agents.len()).filter_map(seen).collect(),
             Entities::Only(keys) => keys.iter().filter_map(|key| seen(Scenario::place(key))).collect(),
         };
-        Ok(Answer { newest })
+        Ok(Answer { newest, ..Answer::default() })
     }
 
     async fn nodes(&self, query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {

@@ -42,12 +42,13 @@ pub struct Said {
 /// When the journal cannot be read.
 pub fn sources(tables: &[SourceTable], watch: &Watch, known: Option<(&View, &Known)>) -> Result<Vec<Said>> {
     let lists = watch.discover.as_ref().map(|discover| discover.source.as_str());
-    let mut names: Vec<&str> = vec![&watch.source];
+    let mut names: Vec<&str> = watch.documents().collect();
     names.extend(watch.beside.iter().map(String::as_str));
     names.extend(lists.filter(|name| !names.contains(name)));
     let one = |name: &str| {
         let kind = tables.iter().find(|source| source.name == name).map_or("", |source| source.kind);
-        let (decides, tells) = (name == watch.source, watch.beside.iter().any(|beside| beside == name));
+        let decides = watch.documents().any(|source| source == name);
+        let tells = watch.beside.iter().any(|beside| beside == name);
         let does = [
             decides.then_some("decides who is silent"),
             tells.then_some("tells why"),

@@ -18,8 +18,8 @@ use crate::config::{self, model};
 #[derive(Debug, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Watch {
-    /// The source it reads, or a list: one of documents, which decides, and others that tell why. It
-    /// may be left out where there is one of each only.
+    /// The source it reads, or a list: one of documents, which decides, and others that tell why; of several
+    /// of documents, what any has was logged. It may be left out where there is one of each only.
     #[schemars(with = "Option<Globs>")]
     pub source: Option<Spanned<Globs>>,
     /// The file with its agents, one `id,label` on each line. It may be left out where they are

@@ -34,7 +34,26 @@ fn a_watch_without_documents_is_refused_at_its_place() {
     assert_eq!(errors.len(), 1, "{errors:?}");
     assert!(errors[0].contains("m.toml:11:10: none of these sources sees what agents log"), "{errors:?}");
     let errors = sources("source = [\"wazuh\", \"wazuh\"]").unwrap_err();
-    assert!(errors[0].contains("a watch reads one source of documents, not 2"), "{errors:?}");
+    assert!(errors[0].ends_with("m.toml:11:20: source `wazuh` is named twice"), "{errors:?}");
+}
+
+#[test]
+fn several_sources_of_documents_are_read_together_if_they_tell_the_same_apart() {
+    let file = |entity: &str| {
+        format!(
+            "source = [\"wazuh\", \"api\", \"alerts\"]\n[sources.alerts]\nkind = \"file\"\npath = \"a.json\"\n{entity}"
+        )
+    };
+    let tables = TABLES.replace("API_PASSWORD", "CARGO_PKG_NAME");
+    let loaded = Place::new()
+        .toml(&format!("{tables}{}", file("")))
+        .load_with(&default_channels(), &default_sources());
+    let watch = &loaded.settings.unwrap().watches[0];
+    assert_eq!(watch.documents().collect::<Vec<_>>(), ["wazuh", "alerts"]);
+    assert_eq!(watch.beside, ["api"]);
+    let errors = sources(&file("entity_field = \"predecoder.hostname\"")).unwrap_err();
+    let said = "m.toml:11:10: `wazuh` knows agents by their ids, and `entity_field` of `alerts` names others";
+    assert!(errors.len() == 1 && errors[0].contains(said), "{errors:?}");
 }
 
 const DESK: &str =

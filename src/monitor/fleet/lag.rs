@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entity, Fleet, grace, interval};
+use super::{Entity, Fleet, grace, interval, threshold};
 
 /// No verdict waits longer than this for what is known to come late.
 pub const LONGEST: i64 = 3_600_000;
@@ -103,6 +103,12 @@ impl Fleet {
     #[must_use]
     pub fn shortest_interval(&self) -> Option<i64> {
         self.policies.iter().map(interval).min()
+    }
+
+    /// The shortest time for which any entity may be quiet.
+    #[must_use]
+    pub fn shortest_threshold(&self) -> Option<i64> {
+        self.policies.iter().map(threshold).min()
     }
 
     /// What is known of the lag of each node, by its name; the empty name is of those whose node is not.

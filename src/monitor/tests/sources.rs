@@ -3,6 +3,7 @@
 use super::discovery::{self, Lists};
 use super::*;
 use crate::monitor::source_health::Asked;
+use crate::source::several::Several;
 
 /// The source of documents lists the agents, too, and another one is beside it.
 async fn with_lists_of_its_own() -> (World, Arc<Lists>) {
@@ -61,7 +62,7 @@ async fn what_one_watch_cannot_read_is_not_over_when_another_can() {
         health.good(recorder, "wazuh", ("one", Asked::Documents)).await.unwrap();
     }
     assert_eq!(world.story().await, ["source_down api"]);
-    health.keep("one", None, &[]).await;
+    health.keep("one", &[], &[]).await;
     health.good(recorder, "api", two).await.unwrap();
     assert_eq!(world.story().await, ["source_down api", "source_up api"], "that watch is gone");
 }
@@ -83,4 +84,64 @@ async fn a_source_that_flaps_is_told_a_few_times_and_its_end_when_it_lasts() {
     world.index.break_with(None);
     world.minutes(7 * 60, &["001"]).await;
     assert_eq!(world.story().await[5..], [up]);
+}
+
+/// An indexer and the manager's file, read by one watch.
+async fn with_a_file(ids: &[&str]) -> (World, Arc<Index>) {
+    let mut world = World::new(ids).await;
+    let file = Arc::new(Index { is_managers: true, ..Index::default() });
+    let mut setup = world.monitor.setup.clone();
+    setup.watch.also = vec!["alerts".to_owned()];
+    let both: Vec<(String, Arc<dyn Source>)> =
+        vec![("wazuh".to_owned(), world.index.clone()), ("alerts".to_owned(), file.clone())];
+    setup.source = Arc::new(Several::new(both));
+    world.monitor.replace(setup).await.unwrap();
+    (world, file)
+}
+
+/// So many minutes in which these log to the file only.
+async fn to_the_file(world: &mut World, file: &Index, count: usize, logging: &[&str]) {
+    for _ in 0..count {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        logging.iter().for_each(|key| file.log(key, world.now()));
+        let _ = world.monitor.round().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_any_source_has_is_not_silent_and_the_one_that_lacks_it_is_told_once() {
+    let (mut world, file) = with_a_file(&["001", "002"]).await;
+    for _ in 0..20 {
+        file.log_many(&["001", "002"], world.now() + TimeDelta::minutes(1), 1);
+        world.minute(&["001", "002"]).await;
+    }
+    let last = world.now();
+    to_the_file(&mut world, &file, 40, &["001", "002"]).await;
+    assert_eq!(world.story().await, ["pipeline_stalled source=wazuh"]);
+    let told = world.events().await.remove(0);
+    assert_eq!((told.cause.as_str(), told.since), ("not_indexed", Some(last)));
+    let said = "The manager receives logs and writes alerts (alerts: the newest is 0 s old), but source wazuh has none \
+                since 2026-01-01 00:20:00 UTC, 17 min ago. Who is silent";
+    assert!(told.detail.starts_with(said), "{}", told.detail);
+    let setup = world.monitor.setup.clone();
+    let mut world = world.restarted(&["001", "002"]).await;
+    world.monitor.replace(setup).await.unwrap();
+    to_the_file(&mut world, &file, 17, &["001"]).await;
+    assert_eq!(world.story().await[1..], ["agent_silent 002"], "that neither of them has");
+    world.minutes(1, &["001", "002"]).await;
+    assert_eq!(world.story().await[2..], ["agent_recovered 002", "pipeline_recovered source=wazuh"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_one_of_several_sources_nobody_is_judged_and_the_incident_is_its_own() {
+    let (mut world, file) = with_a_file(&["001", "002"]).await;
+    world.minutes(5, &["001"]).await;
+    to_the_file(&mut world, &file, 5, &["001", "002"]).await;
+    file.break_with(Some(SourceReason::Rights));
+    world.minutes(60, &["001"]).await;
+    assert_eq!(world.story().await, ["agent_silent 002", "agent_recovered 002", "source_down alerts"]);
+    file.break_with(None);
+    to_the_file(&mut world, &file, 1, &["002"]).await;
+    world.minutes(10, &["001"]).await;
+    assert_eq!(world.story().await[3..], ["source_up alerts"], "002 was in the file all the time");
 }

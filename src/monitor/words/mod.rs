@@ -18,7 +18,7 @@ use crate::journal::events::time;
 use crate::source::SourceError;
 
 pub use agent::{changed, enrolled_anew, unwatched};
-pub use pipeline::{flows_again, stalled};
+pub use pipeline::{flows_again, lacks, lacks_nothing, stalled};
 
 /// How far back the last known time of a silent entity is looked for.
 pub const LOOK_BACK: Duration = Duration::from_secs(7 * 86400);

@@ -6,8 +6,10 @@ use log_monitor_channels::text::one_line;
 use log_monitor_channels::{Entity as Subject, Event, EventKind, Severity};
 
 use super::{about, span};
+use crate::clock::written;
 use crate::config::Pipeline;
 use crate::journal::events::time;
+use crate::monitor::behind::{self, Lack};
 use crate::monitor::pipeline::{Begun, Common, Flow, Tally};
 
 const WAY: &str = "So it is hardly the agents, but the way of their logs: check first the manager (and its \
@@ -70,6 +72,52 @@ pub fn flows_again(watch: &str, common: &Common, tally: &Tally, left: &str, now:
         entity: entity_of(common, tally),
         labels: labels_of(common),
         detail,
+        ..about(watch, EventKind::PipelineRecovered, Severity::Info, now)
+    }
+}
+
+/// The event of a source that lacks what another one of the same watch has.
+#[must_use]
+pub fn lacks(watch: &str, lack: &Lack, now: i64) -> Event {
+    let Lack { source, newest, other, others_newest, is_managers } = lack;
+    let (source, other) = (one_line(source, 80), one_line(other, 80));
+    let none = newest.map_or_else(
+        || format!("source {source} has none of them"),
+        |newest| {
+            format!("source {source} has none since {}, {} ago", written(time(newest)), span(now - newest))
+        },
+    );
+    let (what, check) = match is_managers {
+        true => (
+            format!(
+                "The manager receives logs and writes alerts ({other}: the newest is {} old)",
+                span(now - others_newest)
+            ),
+            "the manager's Filebeat, the network between, and the indexer's disk",
+        ),
+        false => (
+            format!("Source {other} has logs (the newest is {} old)", span(now - others_newest)),
+            "does the manager still write that file, and is it the one of the node that agents send through",
+        ),
+    };
+    Event {
+        since: newest.map(time),
+        cause: "not_indexed".to_owned(),
+        entity: Some(Subject { id: behind::key(&source), label: String::new() }),
+        detail: format!(
+            "{what}, but {none}. Who is silent is told by what any of them has. Check first: {check}."
+        ),
+        ..about(watch, EventKind::PipelineStalled, Severity::High, now)
+    }
+}
+
+/// The event of its having all of it.
+#[must_use]
+pub fn lacks_nothing(watch: &str, source: &str, now: i64) -> Event {
+    Event {
+        cause: "documents".to_owned(),
+        entity: Some(Subject { id: behind::key(&one_line(source, 80)), label: String::new() }),
+        detail: format!("Source {} has all again that others have.", one_line(source, 80)),
         ..about(watch, EventKind::PipelineRecovered, Severity::Info, now)
     }
 }

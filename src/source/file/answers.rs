@@ -40,7 +40,7 @@ impl Wanted {
 pub fn newest(ledger: &Ledger, wanted: &Wanted) -> Answer {
     let observation =
         |(key, _, last_seen): (&CompactString, &Entity, i64)| Observation { key: key.clone(), last_seen };
-    Answer { newest: wanted.seen(ledger).map(observation).collect() }
+    Answer { newest: wanted.seen(ledger).map(observation).collect(), ..Answer::default() }
 }
 
 /// See [`Source::nodes`](crate::source::Source::nodes).

@@ -77,6 +77,10 @@ impl SourceKind for LogFile {
 
 #[async_trait]
 impl Source for LogFile {
+    fn is_managers(&self) -> bool {
+        true
+    }
+
     async fn newest(&self, query: &Query<'_>) -> Result<Answer, SourceError> {
         let (from, wanted) = (millis(query.from), answers::Wanted::by(query));
         self.ask(move |work| Ok(answers::newest(work.followed(from)?, &wanted))).await

@@ -143,7 +143,7 @@ impl Source for Indexer {
             return Ok(Answer::default());
         }
         let newest = self.ask_newest(&self.fields, query).await?;
-        Ok(Answer { newest: self.proven(newest).await? })
+        Ok(Answer { newest: self.proven(newest).await?, ..Answer::default() })
     }
 
     fn agent_of<'k>(&self, key: &'k str) -> Option<&'k str> {

@@ -238,6 +238,7 @@ impl Scenario {
         Watch {
             name: "default".to_owned(),
             source: "wazuh".to_owned(),
+            also: Vec::new(),
             beside: Vec::new(),
             agent_file: None,
             agents,

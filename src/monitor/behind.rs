@@ -1,0 +1,182 @@
+//! Whether one of several sources of documents lacks what another one has: nobody is silent then, but
+//! what is between them does not pass documents on.
+
+use std::collections::BTreeMap;
+
+use super::{Monitor, words};
+use crate::journal::JournalError;
+use crate::journal::incidents::{Stall, Subject};
+use crate::record::{Change, IncidentChange};
+use crate::source::Frontier;
+
+/// What several sources have. Times in milliseconds.
+#[derive(Debug, Default)]
+pub struct Behind {
+    sources: BTreeMap<String, Known>,
+    /// The open incidents, by source.
+    pub open: BTreeMap<String, i64>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    newest: Option<i64>,
+    is_managers: bool,
+    /// The time of a document that another one has, and it does not.
+    lacks: Option<i64>,
+}
+
+/// A source that has something, and one that lacks it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lack {
+    /// The source that lacks it.
+    pub source: String,
+    /// Its newest document; `None` = it has shown none.
+    pub newest: Option<i64>,
+    /// Which one has newer ones.
+    pub other: String,
+    /// The newest one there.
+    pub others_newest: i64,
+    /// Whether that are documents as the manager itself has written them.
+    pub is_managers: bool,
+}
+
+impl Behind {
+    /// Takes in how far these sources are.
+    pub fn see(&mut self, names: &[&str], frontiers: &[Frontier]) {
+        self.sources.retain(|name, _| names.contains(&name.as_str()));
+        for name in names {
+            self.sources.entry((*name).to_owned()).or_default();
+        }
+        for Frontier { source, newest, is_managers } in frontiers {
+            let known = self.sources.entry(source.clone()).or_default();
+            known.newest = known.newest.max(Some(*newest));
+            known.is_managers = *is_managers;
+        }
+        let most = self.sources.values().filter_map(|known| known.newest).max();
+        for known in self.sources.values_mut() {
+            known.lacks = known.lacks.filter(|lacks| known.newest < Some(*lacks));
+            known.lacks = known.lacks.or(most.filter(|most| known.newest < Some(*most)));
+        }
+    }
+
+    /// Who has lacked for `limit` at `now` what another one has.
+    #[must_use]
+    pub fn lacking(&self, limit: i64, now: i64) -> Vec<Lack> {
+        let furthest = self.sources.iter().max_by_key(|(_, known)| known.newest);
+        let Some((other, most)) = furthest else { return Vec::new() };
+        let lack = |(source, known): (&String, &Known)| {
+            known.lacks.filter(|lacks| now - lacks >= limit)?;
+            Some(Lack {
+                source: source.clone(),
+                newest: known.newest,
+                other: other.clone(),
+                others_newest: most.newest?,
+                is_managers: most.is_managers && !known.is_managers,
+            })
+        };
+        self.sources.iter().filter_map(lack).collect()
+    }
+
+    /// Whether a source has all that any other one has shown.
+    #[must_use]
+    pub fn has_all(&self, source: &str) -> bool {
+        self.sources.get(source).is_none_or(|known| known.newest.is_some() && known.lacks.is_none())
+    }
+}
+
+/// What the incident of a source is about, among the stalls of its watch.
+#[must_use]
+pub fn key(source: &str) -> String {
+    format!("source={source}")
+}
+
+impl Monitor {
+    /// The open incidents of sources, taken out of the stalls of the watch.
+    pub(super) fn take_open(&self, stalls: &mut Vec<(String, Stall)>) -> BTreeMap<String, i64> {
+        let mut open = BTreeMap::new();
+        if !self.setup.watch.also.is_empty() {
+            for source in self.setup.watch.documents() {
+                let mine = stalls.iter().position(|(known, _)| *known == key(source));
+                open.extend(mine.map(|at| (source.to_owned(), stalls.swap_remove(at).1.incident)));
+            }
+        }
+        open
+    }
+
+    /// Tells which of several sources lacks what another has for as long as its agents may be quiet, and of
+    /// its end.
+    ///
+    /// # Errors
+    /// When it cannot be written down; the next round tries again.
+    pub(super) async fn compare_sources(
+        &mut self,
+        frontiers: &[Frontier],
+        now: i64,
+    ) -> Result<(), JournalError> {
+        let watch = &self.setup.watch;
+        if watch.also.is_empty() {
+            return Ok(());
+        }
+        self.behind.see(&watch.documents().collect::<Vec<_>>(), frontiers);
+        let limit = self.fleet.shortest_threshold().unwrap_or(i64::MAX);
+        for lack in self.behind.lacking(limit, now) {
+            if !self.behind.open.contains_key(&lack.source) {
+                let event = words::lacks(&watch.name, &lack, now);
+                let change = Change::event(IncidentChange::Open(Subject::Pipeline), event);
+                let opened = self.recorder.record(vec![change]).await?;
+                self.behind
+                    .open
+                    .extend(opened.first().copied().flatten().map(|opened| (lack.source, opened)));
+            }
+        }
+        let over: Vec<String> =
+            self.behind.open.keys().filter(|source| self.behind.has_all(source)).cloned().collect();
+        for source in over {
+            let event = words::lacks_nothing(&watch.name, &source, now);
+            let Some(incident) = self.behind.open.get(&source) else { continue };
+            self.recorder.record(vec![Change::event(IncidentChange::Close(*incident), event)]).await?;
+            self.behind.open.remove(&source);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn see(behind: &mut Behind, indexer: Option<i64>, file: Option<i64>) {
+        let frontier = |(source, newest): (&str, Option<i64>)| {
+            Some(Frontier { source: source.to_owned(), newest: newest?, is_managers: source == "alerts" })
+        };
+        let both = [("wazuh", indexer), ("alerts", file)];
+        behind.see(&["wazuh", "alerts"], &both.into_iter().filter_map(frontier).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_source_lacks_what_another_one_has_had_for_long_and_not_what_is_on_its_way() {
+        let mut behind = Behind::default();
+        let lacking = |behind: &Behind, now| {
+            behind.lacking(16, now).into_iter().map(|lack| lack.source).collect::<Vec<_>>()
+        };
+        see(&mut behind, Some(0), Some(10));
+        see(&mut behind, Some(10), Some(40));
+        assert_eq!(lacking(&behind, 41), [""; 0], "a fleet that logs rarely, and what is not indexed yet");
+        see(&mut behind, None, Some(50));
+        assert_eq!(lacking(&behind, 55), [""; 0]);
+        assert_eq!((lacking(&behind, 56), behind.has_all("wazuh")), (vec!["wazuh".to_owned()], false));
+        see(&mut behind, Some(45), Some(60));
+        assert_eq!(lacking(&behind, 70), [""; 0], "late, but they come");
+        see(&mut behind, Some(60), None);
+        assert!(behind.has_all("wazuh"));
+        see(&mut behind, Some(90), None);
+        assert_eq!(lacking(&behind, 106), ["alerts"]);
+    }
+
+    #[test]
+    fn after_a_restart_it_is_not_known_whether_it_is_over() {
+        let mut behind = Behind::default();
+        see(&mut behind, None, Some(50));
+        assert!(!behind.has_all("wazuh") && behind.has_all("alerts"));
+    }
+}

@@ -1,0 +1,206 @@
+//! Several sources of documents as one: what any of them has was logged, and only what all of them
+//! together do not have was not. So each must answer: of who is only in the one that does not, nothing is
+//! known.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use compact_str::CompactString;
+
+use super::{Answer, Frontier, Heard, Membership, Observation, Query, Source, SourceError, Volume, Word};
+
+/// Sources of documents that are asked together, by name.
+pub struct Several(Vec<(String, Arc<dyn Source>)>);
+
+impl Several {
+    /// These, at least one.
+    #[must_use]
+    pub fn new(sources: Vec<(String, Arc<dyn Source>)>) -> Self {
+        Self(sources)
+    }
+
+    /// What each of them answers, in order.
+    ///
+    /// # Errors
+    /// When one of them does not; all of them have been asked then.
+    async fn each<'s, T, F>(&'s self, ask: impl Fn(&'s dyn Source) -> F) -> Result<Vec<T>, SourceError>
+    where
+        F: Future<Output = Result<T, SourceError>>,
+    {
+        let (mut answers, mut failed) = (Vec::new(), Vec::new());
+        for (name, source) in &self.0 {
+            match ask(&**source).await {
+                Ok(answer) => answers.push(answer),
+                Err(error) => failed.push((name.clone(), error)),
+            }
+        }
+        SourceError::of(failed).map_or(Ok(answers), Err)
+    }
+}
+
+#[async_trait]
+impl Source for Several {
+    async fn newest(&self, query: &Query<'_>) -> Result<Answer, SourceError> {
+        let answers = self.each(|source| source.newest(query)).await?;
+        let frontiers = self.0.iter().zip(&answers).filter_map(|((name, source), answer)| {
+            let newest = answer.newest.iter().map(|seen| seen.last_seen).max()?;
+            Some(Frontier { source: name.clone(), newest, is_managers: source.is_managers() })
+        });
+        Ok(Answer { frontiers: frontiers.collect(), newest: newest_of_all(answers) })
+    }
+
+    fn agent_of<'k>(&self, key: &'k str) -> Option<&'k str> {
+        self.0.iter().find_map(|(_, source)| source.agent_of(key))
+    }
+
+    fn whole<'k>(&self, key: &'k str) -> Option<&'k str> {
+        self.0.iter().find_map(|(_, source)| source.whole(key))
+    }
+
+    async fn nodes(&self, query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {
+        let mut known: BTreeMap<CompactString, Membership> = BTreeMap::new();
+        for home in self.each(|source| source.nodes(query)).await?.into_iter().flatten() {
+            known.entry(home.key.clone()).or_insert(home);
+        }
+        Ok(known.into_values().collect())
+    }
+
+    async fn volumes(&self, query: &Query<'_>) -> Result<Vec<Volume>, SourceError> {
+        let mut known: BTreeMap<CompactString, u64> = BTreeMap::new();
+        for Volume { key, count } in self.each(|source| source.volumes(query)).await?.into_iter().flatten() {
+            let most = known.entry(key).or_default();
+            *most = count.max(*most);
+        }
+        Ok(known.into_iter().map(|(key, count)| Volume { key, count }).collect())
+    }
+
+    async fn last_words(
+        &self,
+        key: &str,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+        count: usize,
+    ) -> Result<Vec<Word>, SourceError> {
+        let mut words: Vec<Word> = Vec::new();
+        for word in
+            self.each(|source| source.last_words(key, from, until, count)).await?.into_iter().flatten()
+        {
+            if !words.contains(&word) {
+                words.push(word);
+            }
+        }
+        words.sort_by_key(|word| std::cmp::Reverse(word.at));
+        words.truncate(count);
+        Ok(words)
+    }
+
+    async fn history(&self, query: &Query<'_>, step: i64) -> Result<Vec<Heard>, SourceError> {
+        let mut known: BTreeMap<(i64, CompactString), Heard> = BTreeMap::new();
+        for heard in self.each(|source| source.history(query, step)).await?.into_iter().flatten() {
+            let place = (heard.newest.div_euclid(step.max(1)), heard.key.clone());
+            let most = known.entry(place).or_insert_with(|| heard.clone());
+            (most.newest, most.count) = (most.newest.max(heard.newest), most.count.max(heard.count));
+        }
+        Ok(known.into_values().collect())
+    }
+
+    async fn probe(&self) -> Result<(), SourceError> {
+        self.each(|source| source.probe()).await.map(drop)
+    }
+}
+
+fn newest_of_all(answers: Vec<Answer>) -> Vec<Observation> {
+    let mut answers = answers.into_iter().map(|answer| answer.newest);
+    let Some(mut all) = answers.next() else { return Vec::new() };
+    for newest in answers {
+        let known: BTreeMap<CompactString, usize> =
+            all.iter().enumerate().map(|(at, seen)| (seen.key.clone(), at)).collect();
+        for seen in newest {
+            match known.get(&seen.key) {
+                Some(at) => all[*at].last_seen = all[*at].last_seen.max(seen.last_seen),
+                None => all.push(seen),
+            }
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::source::{Entities, SourceReason};
+
+    /// Knows this much of agent 001 to 003, in order, or fails.
+    struct Fixed(Result<[Option<i64>; 3], SourceReason>);
+
+    impl Fixed {
+        fn heard(&self) -> Result<Vec<Heard>, SourceError> {
+            let known = self.0.map_err(|reason| SourceError::new(reason, "broken on purpose"))?;
+            let named = known.into_iter().zip(["001", "002", "003"]);
+            let heard = |(newest, key): (Option<i64>, &str)| {
+                Some(Heard { key: key.into(), newest: newest?, count: 1 })
+            };
+            Ok(named.filter_map(heard).collect())
+        }
+    }
+
+    #[async_trait]
+    impl Source for Fixed {
+        async fn newest(&self, _: &Query<'_>) -> Result<Answer, SourceError> {
+            let seen = |heard: Heard| Observation { key: heard.key, last_seen: heard.newest };
+            Ok(Answer { newest: self.heard()?.into_iter().map(seen).collect(), ..Answer::default() })
+        }
+
+        async fn history(&self, _: &Query<'_>, _: i64) -> Result<Vec<Heard>, SourceError> {
+            self.heard()
+        }
+
+        async fn probe(&self) -> Result<(), SourceError> {
+            self.heard().map(drop)
+        }
+    }
+
+    fn several(answers: [Result<[Option<i64>; 3], SourceReason>; 2]) -> Several {
+        let [indexer, file] = answers.map(|answer| Arc::new(Fixed(answer)) as Arc<dyn Source>);
+        Several::new(vec![("wazuh".to_owned(), indexer), ("alerts".to_owned(), file)])
+    }
+
+    fn query() -> Query<'static> {
+        let to = DateTime::UNIX_EPOCH;
+        Query { from: to - TimeDelta::hours(1), to, entities: Entities::All(3) }
+    }
+
+    #[tokio::test]
+    async fn what_any_of_them_has_was_logged_and_each_says_how_far_it_is() {
+        let several = several([Ok([Some(20), Some(7), None]), Ok([Some(10), Some(30), Some(5)])]);
+        let answer = several.newest(&query()).await.unwrap();
+        let newest: Vec<(&str, i64)> =
+            answer.newest.iter().map(|seen| (&*seen.key, seen.last_seen)).collect();
+        assert_eq!(newest, [("001", 20), ("002", 30), ("003", 5)]);
+        let frontiers: Vec<(&str, i64)> =
+            answer.frontiers.iter().map(|frontier| (&*frontier.source, frontier.newest)).collect();
+        assert_eq!(frontiers, [("wazuh", 20), ("alerts", 30)]);
+        // 20 and 10 of 001 are in one step of 100: one document, which both have.
+        let heard = several.history(&query(), 100).await.unwrap();
+        assert_eq!(
+            heard.iter().map(|heard| (heard.newest, heard.count)).collect::<Vec<_>>(),
+            [(20, 1), (30, 1), (5, 1)]
+        );
+    }
+
+    #[tokio::test]
+    async fn without_one_of_them_nothing_is_known_and_the_error_says_which() {
+        let error = several([Err(SourceReason::Auth), Ok([Some(1); 3])]).newest(&query()).await.unwrap_err();
+        assert_eq!(error.reason, SourceReason::Auth);
+        assert_eq!(error.by("wazuh").map(|(name, _)| name).collect::<Vec<_>>(), ["wazuh"]);
+        let both = several([Err(SourceReason::Timeout), Err(SourceReason::Auth)]).probe().await.unwrap_err();
+        assert_eq!(both.by("wazuh").map(|(name, _)| name).collect::<Vec<_>>(), ["wazuh", "alerts"]);
+        assert!(!both.reason.may_pass(), "asking again does not help where it does not help one of them");
+        let plain = SourceError::new(SourceReason::Tls, "of one");
+        assert_eq!(plain.by("wazuh").map(|(name, _)| name).collect::<Vec<_>>(), ["wazuh"]);
+    }
+}

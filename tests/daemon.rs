@@ -367,6 +367,30 @@ async fn whoever_the_wazuh_server_lists_is_watched_beside_the_agent_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_indexer_and_the_managers_file_are_looked_at_together_and_neither_alone() {
+    let world = World::new().await;
+    let file = "[sources.alerts]\nkind = \"file\"\npath = \"alerts.json\"\n\
+                [watches.default]\nsource = [\"wazuh\", \"alerts\"]\n";
+    world.write("config/log-monitor.toml", file);
+    world.log(&["001"]);
+    let now = Utc::now().format("%Y-%m-%dT%H:%M:%S%.3f%z");
+    let alert = format!(
+        r#"{{"timestamp":"{now}","rule":{{"level":3,"id":"5501"}},"agent":{{"id":"002"}},"location":"x"}}"#
+    );
+    world.write("alerts.json", &(alert + "\n"));
+    let both = world.run(&["check"]).await;
+    assert_eq!(both.code, 0, "001 is in the index, 002 in the file: {}{}", both.stdout, both.stderr);
+    std::fs::remove_file(world.path("alerts.json")).unwrap();
+    let one = world.run(&["check"]).await;
+    assert_eq!(one.code, 3, "{}", one.stdout);
+    assert!(
+        one.stdout.starts_with("UNKNOWN: 0 of 0 agents silent, 0 late; source alerts cannot be read"),
+        "{}",
+        one.stdout
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn backtest_tells_what_the_history_would_have_told_and_sends_nothing() {
     let world = World::new().await;
     let now = Utc::now();

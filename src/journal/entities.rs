@@ -35,6 +35,8 @@ pub struct EntityRow {
     pub last_seen: Option<i64>,
     /// The open incident: the entity is silent.
     pub silence: Option<Silence>,
+    /// Its newest life sign before that, in milliseconds; only read.
+    pub since: Option<i64>,
 }
 
 /// Every entity of a watch.
@@ -45,7 +47,7 @@ pub fn of_watch(connection: &Connection, watch: &str) -> rusqlite::Result<Vec<En
     connection
         .prepare_cached(
             "SELECT entity.key, entity.label, entity.last_seen, incident.id, incident.opened, parent.id,
-                    COALESCE(incident.freed, parent.closed)
+                    COALESCE(incident.freed, parent.closed), incident.since
              FROM entity LEFT JOIN incident ON incident.id = entity.incident
              LEFT JOIN incident AS parent ON parent.id = incident.part_of
              WHERE entity.watch = ?1 ORDER BY entity.key",
@@ -56,6 +58,7 @@ pub fn of_watch(connection: &Connection, watch: &str) -> rusqlite::Result<Vec<En
                 label: row.get(1)?,
                 last_seen: row.get(2)?,
                 silence: silence(row)?,
+                since: row.get(7)?,
             })
         })?
         .collect()

@@ -318,6 +318,20 @@ async fn a_restart_tells_nothing_twice_and_notices_what_came_back_meanwhile() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_end_that_was_seen_but_not_written_down_before_a_restart_is_noticed_after_it() {
+    let mut world = World::new(&["001", "002"]).await;
+    world.minutes(2, &["001", "002"]).await;
+    world.minutes(20, &["001"]).await;
+    world.index.log("002", world.now());
+    // The round is cut off when it has asked.
+    let _ = world.monitor.ask(Duration::ZERO).await;
+    world.monitor.checkpoint().await.unwrap();
+    let mut world = world.restarted(&["001", "002"]).await;
+    world.minutes(1, &["001"]).await;
+    assert_eq!(world.story().await, ["agent_silent 002", "agent_recovered 002"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn own_downtime_is_not_their_silence() {
     let mut world = World::new(&["001"]).await;
     world.minutes(5, &["001"]).await;

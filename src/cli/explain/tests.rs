@@ -67,7 +67,7 @@ fn one_silence(connection: &Connection) -> rusqlite::Result<()> {
     };
     incident(connection, Subject::Agent, event, Some(40))?;
     let (key, label, last_seen) = ("001".to_owned(), "web".to_owned(), Some(at(90)));
-    entities::save(connection, "default", &[EntityRow { key, label, last_seen, silence: None }])
+    entities::save(connection, "default", &[EntityRow { key, label, last_seen, silence: None, since: None }])
 }
 
 fn said(view: &View) -> (String, Option<String>) {

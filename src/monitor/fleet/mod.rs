@@ -133,7 +133,7 @@ impl Fleet {
                 label: agent.label.as_str().into(),
                 last_seen: row.as_ref().and_then(|row| row.last_seen),
                 state: row.map_or(State::New, |row| match row.silence {
-                    Some(silence) => State::Silent { silence, since: row.last_seen },
+                    Some(silence) => State::Silent { silence, since: row.since },
                     None => State::Fresh,
                 }),
                 late_by: 0,
@@ -380,6 +380,10 @@ pub fn row(entity: &Entity) -> EntityRow {
         label: entity.label.to_string(),
         last_seen: entity.last_seen,
         silence: entity.silence(),
+        since: match entity.state {
+            State::Silent { since, .. } => since,
+            State::New | State::Fresh => None,
+        },
     }
 }
 
@@ -493,6 +497,7 @@ mod tests {
             label: String::new(),
             last_seen: Some(0),
             silence: incident.map(alone),
+            since: incident.map(|_| 0),
         };
         let (mut fleet, gone) = Fleet::new(
             &watch(&["001", "002"]),

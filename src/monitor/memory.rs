@@ -2,15 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use log_monitor_channels::text::one_line;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
 use super::Monitor;
-use super::fleet::lag::Measured;
+use super::fleet::{self, lag::Measured};
+use super::verdict::State;
 use super::words::span;
 use crate::config::{Settings, Watch};
+use crate::journal::entities::{self, EntityRow};
 use crate::journal::{JournalError, meta, open_read_only};
+
+/// How often the last-seen times of healthy entities are written down.
+const CHECKPOINT: TimeDelta = TimeDelta::minutes(5);
 
 /// A lag is known for this long, in milliseconds: a queue may be empty after it.
 const GOOD_FOR: i64 = 3_600_000;
@@ -96,5 +102,38 @@ impl Monitor {
             _ => {}
         }
         self.lags = late.is_some();
+    }
+
+    /// Writes it down if that is due.
+    pub(super) async fn checkpoint_if_due(&mut self, now: DateTime<Utc>) {
+        if self.saved.is_none_or(|saved| now - saved >= CHECKPOINT || now < saved) {
+            match self.checkpoint().await {
+                Ok(()) => self.saved = Some(now),
+                Err(error) => tracing::error!("checkpoint of watch {}: {error}", self.setup.watch.name),
+            }
+        }
+    }
+
+    /// Writes the last-seen times down, and when sources answered last. An entity that no round has judged
+    /// yet has no row, so that after a restart it still counts as new.
+    ///
+    /// # Errors
+    /// When the journal fails.
+    pub async fn checkpoint(&mut self) -> Result<(), JournalError> {
+        let judged = |entity: &&fleet::Entity| entity.state != State::New;
+        let rows: Vec<EntityRow> = self.fleet.entities().iter().filter(judged).map(fleet::row).collect();
+        let name = self.setup.watch.name.clone();
+        let until = self.looked.map(|looked| looked.until);
+        let own = self.setup.watch.documents().filter_map(|source| Some((source.to_owned(), until?)));
+        let answered: Vec<(String, i64)> = self.beside.answered().chain(own).collect();
+        let memory = self.last_round.map(|at| Memory { at, lags: self.fleet.lags() });
+        let write = move |connection: &rusqlite::Connection| {
+            for (source, at) in &answered {
+                meta::set_answered(connection, source, *at)?;
+            }
+            entities::save(connection, &name, &rows)?;
+            memory.as_ref().map_or(Ok(()), |memory| memory.write(connection, &name))
+        };
+        self.recorder.journal.write(write).await
     }
 }

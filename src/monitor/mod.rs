@@ -39,7 +39,7 @@ use crate::config::Watch;
 use crate::journal::entities::{self, EntityRow};
 use crate::journal::incidents::{self, Stall};
 use crate::journal::quiet::{self, Quiet};
-use crate::journal::{JournalError, events, meta, notes};
+use crate::journal::{JournalError, events, notes};
 use crate::record::{Change, EntityChange, IncidentChange, Recorder};
 use crate::source::{Source, SourceError};
 use behind::Behind;
@@ -54,9 +54,6 @@ use roll_call::Roster;
 use round::Round;
 use source_health::{Asked, SourceHealth};
 use verdict::Transition;
-
-/// How often the last-seen times of healthy entities are written down.
-const CHECKPOINT: TimeDelta = TimeDelta::minutes(5);
 
 /// Deadlines this close together share a round.
 const SHARED: TimeDelta = TimeDelta::seconds(1);
@@ -422,38 +419,6 @@ impl Monitor {
         self.recorder.journal.write(move |connection| quiet::replace(connection, &watch, &all)).await?;
         self.quiet = Some(quiet);
         Ok(())
-    }
-
-    async fn checkpoint_if_due(&mut self, now: DateTime<Utc>) {
-        if self.saved.is_none_or(|saved| now - saved >= CHECKPOINT || now < saved) {
-            match self.checkpoint().await {
-                Ok(()) => self.saved = Some(now),
-                Err(error) => tracing::error!("checkpoint of watch {}: {error}", self.setup.watch.name),
-            }
-        }
-    }
-
-    /// Writes the last-seen times down, and when sources answered last. An entity that no round has judged
-    /// yet has no row, so that after a restart it still counts as new.
-    ///
-    /// # Errors
-    /// When the journal fails.
-    pub async fn checkpoint(&mut self) -> Result<(), JournalError> {
-        let judged = |entity: &&fleet::Entity| entity.state != verdict::State::New;
-        let rows: Vec<EntityRow> = self.fleet.entities().iter().filter(judged).map(fleet::row).collect();
-        let name = self.setup.watch.name.clone();
-        let until = self.looked.map(|looked| looked.until);
-        let own = self.setup.watch.documents().filter_map(|source| Some((source.to_owned(), until?)));
-        let answered: Vec<(String, i64)> = self.beside.answered().chain(own).collect();
-        let memory = self.last_round.map(|at| Memory { at, lags: self.fleet.lags() });
-        let write = move |connection: &rusqlite::Connection| {
-            for (source, at) in &answered {
-                meta::set_answered(connection, source, *at)?;
-            }
-            entities::save(connection, &name, &rows)?;
-            memory.as_ref().map_or(Ok(()), |memory| memory.write(connection, &name))
-        };
-        self.recorder.journal.write(write).await
     }
 }
 

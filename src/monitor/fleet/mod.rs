@@ -8,6 +8,8 @@ pub mod lag;
 mod memory;
 mod observe;
 mod parts;
+#[cfg(test)]
+mod tests;
 mod together;
 mod volume;
 
@@ -402,110 +404,4 @@ fn grace(policy: &Policy) -> i64 {
 pub fn threshold(policy: &Policy) -> i64 {
     let total = policy.interval.saturating_add(policy.grace);
     i64::try_from(total.as_millis()).unwrap_or(i64::MAX / 4)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::monitor::fixtures::watch;
-    use crate::source::Observation;
-
-    const MINUTE: i64 = 60_000;
-
-    fn seen(key: &str, last_seen: i64) -> Observation {
-        Observation { key: key.into(), last_seen }
-    }
-
-    const fn alone(incident: i64) -> Silence {
-        Silence { incident, opened: 0, part: Part::Alone }
-    }
-
-    fn round(fleet: &mut Fleet, newest: &[Observation], now: i64) -> Vec<(String, Transition)> {
-        fleet.observe(newest, None, now, now);
-        let mut suspects = fleet.take_due(now);
-        suspects.extend(fleet.silent());
-        let changed = fleet.judge(&suspects, now);
-        let named = changed.iter().map(|c| (fleet.entities()[c.at].key.to_string(), c.transition)).collect();
-        let outcome = |(n, changed): (usize, Changed)| match changed.transition {
-            Transition::Recovered { .. } => (changed.at, Outcome::Fresh),
-            _ => (changed.at, Outcome::Silent(alone(n as i64))),
-        };
-        fleet.settle(&suspects, &changed.into_iter().enumerate().map(outcome).collect::<Vec<_>>(), now);
-        named
-    }
-
-    #[test]
-    fn one_of_two_stops_is_told_once_and_comes_back() {
-        let (mut fleet, _) = Fleet::new(&watch(&["001", "002"]), Vec::new());
-        assert_eq!(round(&mut fleet, &[seen("001", 0), seen("002", 0)], 0), []);
-        for minute in 1..16 {
-            assert_eq!(round(&mut fleet, &[seen("002", minute * MINUTE)], minute * MINUTE), []);
-        }
-        let fell = round(&mut fleet, &[seen("002", 16 * MINUTE)], 16 * MINUTE);
-        assert_eq!(fell, [("001".to_owned(), Transition::FellSilent)]);
-        for minute in 17..117 {
-            assert_eq!(round(&mut fleet, &[seen("002", minute * MINUTE)], minute * MINUTE), []);
-        }
-        let back = round(&mut fleet, &[seen("001", 117 * MINUTE), seen("002", 117 * MINUTE)], 117 * MINUTE);
-        assert_eq!(back, [("001".to_owned(), Transition::Recovered { incident: 0, since: Some(0) })]);
-    }
-
-    #[test]
-    fn a_clock_that_is_set_back_ends_no_silence() {
-        let (mut fleet, _) = Fleet::new(&watch(&["001"]), Vec::new());
-        round(&mut fleet, &[seen("001", 0)], 0);
-        assert_eq!(round(&mut fleet, &[], 16 * MINUTE), [("001".to_owned(), Transition::FellSilent)]);
-        fleet.set_clock(11 * MINUTE);
-        assert_eq!(round(&mut fleet, &[], 12 * MINUTE), []);
-        let back = round(&mut fleet, &[seen("001", 13 * MINUTE)], 13 * MINUTE);
-        assert_eq!(back, [("001".to_owned(), Transition::Recovered { incident: 0, since: Some(0) })]);
-    }
-
-    #[test]
-    fn the_heap_holds_one_entry_for_each_entity_that_logs() {
-        let (mut fleet, _) = Fleet::new(&watch(&["001", "002", "003"]), Vec::new());
-        for minute in 0..500 {
-            round(&mut fleet, &[seen("001", minute * MINUTE), seen("002", minute * MINUTE)], minute * MINUTE);
-        }
-        assert_eq!(fleet.deadline_count(), 2);
-        assert_eq!(fleet.silent(), [2]);
-    }
-
-    #[test]
-    fn who_is_due_is_not_taken_once_more_for_logging_too_little() {
-        let watch = Watch { min_events: Some(1), ..watch(&["001", "002"]) };
-        let (mut fleet, _) = Fleet::new(&watch, Vec::new());
-        fleet.observe(&[seen("001", 0)], None, 0, 0);
-        for ((_, until), places) in fleet.to_count(0) {
-            fleet.take_volumes(&places, &[], until);
-        }
-        assert_eq!((fleet.take_due(0), fleet.take_thin(0)), (vec![1], vec![0]));
-    }
-
-    #[test]
-    fn a_time_from_the_future_keeps_nobody_alive_for_ever() {
-        let (mut fleet, _) = Fleet::new(&watch(&["001"]), Vec::new());
-        round(&mut fleet, &[seen("001", i64::MAX)], 0);
-        let fell = round(&mut fleet, &[], 16 * MINUTE);
-        assert_eq!(fell, [("001".to_owned(), Transition::FellSilent)]);
-    }
-
-    #[test]
-    fn the_journal_says_what_was_silent_and_who_is_gone() {
-        let row = |key: &str, incident: Option<i64>| EntityRow {
-            key: key.to_owned(),
-            label: String::new(),
-            last_seen: Some(0),
-            silence: incident.map(alone),
-            since: incident.map(|_| 0),
-        };
-        let (mut fleet, gone) = Fleet::new(
-            &watch(&["001", "002"]),
-            vec![row("001", Some(9)), row("002", None), row("003", None)],
-        );
-        assert_eq!(gone.iter().map(|row| row.key.as_str()).collect::<Vec<_>>(), ["003"]);
-        let later = 20 * MINUTE;
-        let fell = round(&mut fleet, &[], later);
-        assert_eq!(fell, [("002".to_owned(), Transition::FellSilent)], "001 is silent already: nothing new");
-    }
 }

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::bus::Bus;
 use crate::clock::SharedClock;
 use crate::config::Route;
+use crate::crash;
 use crate::dispatch::plan;
 use crate::journal::entities::{self, EntityRow, Part, Silence};
 use crate::journal::incidents::{self, Subject};
@@ -95,9 +96,13 @@ impl Recorder {
         let clock = self.clock.clone();
         // The time is taken when the transaction runs, so that messages are written in its order.
         let work = move |connection: &Connection| {
-            apply(connection, &routes, changes.clone(), events::millis(clock.now()))
+            let written = apply(connection, &routes, changes.clone(), events::millis(clock.now()))?;
+            crash::point("planned");
+            Ok(written)
         };
+        crash::point("judged");
         let written = self.journal.write(work).await?;
+        crash::point("committed");
         let incidents = written.iter().map(|event| event.incident).collect();
         self.bus.publish(written);
         Ok(incidents)

@@ -41,6 +41,7 @@ pub mod tick;
 use crate::bus::Bus;
 use crate::clock::{Jumps, SharedClock};
 use crate::config::Route;
+use crate::crash;
 use crate::journal::deliveries::{self, Claim};
 use crate::journal::{Journal, JournalError, events, messages, meta, timers};
 use channel::{Channel, Channels};
@@ -196,6 +197,12 @@ impl Dispatcher {
                 return Err(error);
             }
         };
+        if !input.finished.is_empty() {
+            crash::point("settled");
+        }
+        if !output.claims.is_empty() {
+            crash::point("claimed");
+        }
         for ended in &input.finished {
             if let Some(count) = self.in_flight.get_mut(&ended.claim.channel) {
                 *count = count.saturating_sub(1);
@@ -263,7 +270,9 @@ impl Dispatcher {
         *self.in_flight.entry(claim.channel.clone()).or_default() += 1;
         let finish = self.finish.clone();
         tokio::spawn(async move {
+            crash::point("calling");
             let result = channel.try_once(&notification).await;
+            crash::point("answered");
             log_result(&claim, &result, &notification);
             // The receiver is gone only when nobody needs the result any more.
             let _ = finish.send(Finished { claim, result, dice: fastrand::f64() });

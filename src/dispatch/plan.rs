@@ -130,8 +130,8 @@ fn within_budget(newest: &[Sent], group: Group, now: i64) -> i64 {
     [full, storm].into_iter().flatten().max().unwrap_or(now).clamp(now, now + interval)
 }
 
-/// Sends the end of incidents to every channel that accepted their beginning, whatever the routes
-/// say today; takes back what was not delivered yet.
+/// Sends the end of incidents to every channel that accepted their beginning, or may have, whatever the
+/// routes say today; takes back what was not delivered yet.
 fn resolve(connection: &Connection, routes: &[Route], endings: &[&Event], now: i64) -> rusqlite::Result<()> {
     let mut owed: Vec<(Message, EventKind, Vec<i64>)> = Vec::new();
     for event in endings {
@@ -144,7 +144,7 @@ fn resolve(connection: &Connection, routes: &[Route], endings: &[&Event], now: i
         }
     }
     for (firing, topic, events) in owed {
-        let told = deliveries::accepted_by(connection, firing.id)?;
+        let told = deliveries::heard_by(connection, firing.id)?;
         take_back(connection, &firing, told.is_empty())?;
         if !told.is_empty() {
             let group = routes
@@ -195,8 +195,8 @@ fn tell_end(
     write_resolution(connection, firing, topic, steps, events, now, send_at)
 }
 
-/// Sends a channel the ends of what it was told, where it accepted the firing only after the end
-/// was planned.
+/// Sends a channel the ends of what it was told, where it accepted the firing, or may have, only after the
+/// end was planned.
 ///
 /// # Errors
 /// As the database.

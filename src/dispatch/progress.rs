@@ -8,6 +8,7 @@ use super::plan;
 use super::retry;
 use super::steps::{self, Progress};
 use crate::config::{Need, Route};
+use crate::crash;
 use crate::journal::channels;
 use crate::journal::deliveries::{self, Claim, Delivery, State};
 use crate::journal::messages::{self, Message};
@@ -53,10 +54,11 @@ pub fn finish(
         ending.state = State::Dropped;
     }
     deliveries::finish(connection, claim, &ending, now)?;
+    crash::point("receiving");
     if let Some(hold) = hold {
         channels::hold(connection, &claim.channel, now + hold.as_millis() as i64)?;
     }
-    if ending.state == State::Accepted {
+    if ending.state == State::Accepted || ending.uncertain {
         plan::settle_debt(connection, &message, &claim.channel, now)?;
     }
     if let Some(change) = health.learn(connection, &claim.channel, result, now)? {

@@ -715,6 +715,19 @@ async fn a_try_without_an_answer_makes_the_next_a_possible_duplicate() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_end_is_told_to_whoever_may_have_heard_of_the_beginning() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    let lost = |reason| Err(DeliveryError::transient(reason, "lost"));
+    world.vendors["slack"].script([lost(Reason::Broken), lost(Reason::Network)]);
+    let incidents = world.silent(&["001"]).await;
+    world.recovered(&[("001", incidents[0])]).await;
+    minutes(1).await;
+    let last = world.got("slack").pop().unwrap();
+    assert_eq!(last.kind, MessageKind::Resolved);
+    assert!(world.got("email").is_empty(), "nothing went there");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_recovery_that_comes_late_says_who_is_silent_again() {
     let world = World::new(vec![route("catch_all", &[&["slack"]])], &["slack"]).await;
     let incidents = world.silent(&["001"]).await;

@@ -10,6 +10,7 @@ use super::health::Health;
 use super::progress::{self, Findings, Finished};
 use super::reminders;
 use super::suppress;
+use crate::crash;
 use crate::journal::deliveries::{self, Claim};
 use crate::journal::{channels, messages};
 
@@ -94,6 +95,7 @@ fn claim(connection: &Connection, input: &Input) -> rusqlite::Result<(Vec<Ready>
         if held_until.is_none() {
             for claim in deliveries::claim(connection, channel, *free, input.now)? {
                 let notification = compose::delivery(connection, &input.composer, &claim)?;
+                crash::point("claiming");
                 ready.push((claim, notification));
             }
         }

@@ -284,16 +284,16 @@ pub fn of_message(connection: &Connection, message: i64) -> rusqlite::Result<Vec
         .collect()
 }
 
-/// The channels that accepted a firing or any of its reminders.
+/// The channels that accepted a firing or any of its reminders, or may have: their answer was not heard.
 ///
 /// # Errors
 /// As the database.
-pub fn accepted_by(connection: &Connection, firing: i64) -> rusqlite::Result<Vec<String>> {
+pub fn heard_by(connection: &Connection, firing: i64) -> rusqlite::Result<Vec<String>> {
     connection
         .prepare_cached(
             "SELECT DISTINCT delivery.channel FROM delivery JOIN message ON message.id = delivery.message
              WHERE (message.id = ?1 OR (message.parent = ?1 AND message.kind = 'reminder'))
-             AND delivery.state = 'accepted' ORDER BY delivery.id",
+             AND (delivery.state = 'accepted' OR delivery.uncertain) ORDER BY delivery.id",
         )?
         .query_map([firing], |row| row.get(0))?
         .collect()

@@ -114,8 +114,14 @@ impl World {
 
     /// Starts the daemon. It is killed when the test ends.
     pub fn daemon(&self) -> Daemon {
+        self.daemon_with(&[])
+    }
+
+    /// The same with further variables.
+    pub fn daemon_with(&self, variables: &[(&str, &str)]) -> Daemon {
         let log = std::fs::File::options().create(true).append(true).open(self.path("stderr")).unwrap();
         let mut command = self.command(&["-v", "run"]);
+        command.envs(variables.iter().copied());
         Daemon(command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap())
     }
 }
@@ -145,6 +151,11 @@ impl Daemon {
     pub fn kill_9(mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
+    }
+
+    /// Whether it has ended by itself.
+    pub fn is_dead(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some()
     }
 
     pub fn signal(&self, name: &str) {

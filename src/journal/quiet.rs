@@ -15,14 +15,15 @@ pub struct Quiet {
     pub why: String,
 }
 
-/// Puts these in the place of what was known of the agents of a watch.
+/// Puts these in the place of what was known of a watch.
 ///
 /// # Errors
 /// As the database.
 pub fn replace(connection: &Connection, watch: &str, all: &[Quiet]) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "DELETE FROM quiet WHERE incident IN (SELECT id FROM incident WHERE subject = 'agent' AND scope = ?1)",
+            "DELETE FROM quiet WHERE incident IN
+             (SELECT id FROM incident WHERE subject IN ('agent', 'pipeline') AND scope = ?1)",
         )?
         .execute([watch])?;
     let mut insert = connection.prepare_cached(

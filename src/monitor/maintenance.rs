@@ -8,6 +8,7 @@ use super::verdict::State;
 use crate::clock::written;
 use crate::config::Agent;
 use crate::config::model::Maintenance;
+use crate::journal::entities::Part;
 use crate::journal::events::time;
 use crate::journal::quiet::Quiet;
 
@@ -37,6 +38,13 @@ pub struct Window {
 }
 
 impl Window {
+    /// What both hold.
+    fn and(self, other: Self) -> Self {
+        let from = self.from.max(other.from);
+        let first = if other.until < self.until { other } else { self };
+        Self { from, ..first }
+    }
+
     /// What it was, for people, once it has ended.
     #[must_use]
     pub fn sentence(&self) -> String {
@@ -63,16 +71,29 @@ impl Windows {
         windows.into_iter().rfind(|window| window.until > since && window.until <= now)
     }
 
-    /// When nothing is to be said of the silent agents of a fleet.
+    /// When nothing is to be said of the silent agents of a fleet, and of these `stalls`: of one while all
+    /// that are part of it are in maintenance.
     #[must_use]
-    pub fn quiet(&self, fleet: &Fleet, now: i64) -> BTreeMap<i64, Quiet> {
-        let quiet = |at: &usize| {
+    pub fn quiet(&self, fleet: &Fleet, stalls: impl Iterator<Item = i64>, now: i64) -> BTreeMap<i64, Quiet> {
+        let agent = |at: &usize| {
             let State::Silent { silence, .. } = fleet.entities()[*at].state else { return None };
-            let window = self.around(*at, now)?;
-            let (incident, why) = (silence.incident, window.sentence());
-            Some((incident, Quiet { incident, from: window.from, until: window.until, why }))
+            Some((silence.incident, self.around(*at, now)?))
         };
-        self.of.keys().filter_map(quiet).collect()
+        let agents = self.of.keys().filter_map(agent);
+        let stalls = stalls.filter_map(|stall| Some((stall, self.of_stall(fleet, stall, now)?)));
+        let quiet = |(incident, window): (i64, Window)| {
+            let why = window.sentence();
+            (incident, Quiet { incident, from: window.from, until: window.until, why })
+        };
+        agents.chain(stalls).map(quiet).collect()
+    }
+
+    /// The time that the windows of all parts of a stall share.
+    fn of_stall(&self, fleet: &Fleet, stall: i64, now: i64) -> Option<Window> {
+        let mut parts = fleet.with_others().filter(|(_, silence)| silence.part == Part::Of(stall));
+        let first = self.around(parts.next()?.0, now)?;
+        let shared = parts.try_fold(first, |shared, (at, _)| Some(shared.and(self.around(at, now)?)))?;
+        (shared.from < shared.until).then_some(shared)
     }
 
     /// The window that holds at `now`, else one that has just ended, else the next.

@@ -411,7 +411,8 @@ impl Monitor {
 
     /// Writes down when nothing is to be said of which silences, where that has changed.
     async fn keep_quiet(&mut self, now: i64) -> Result<(), JournalError> {
-        let quiet = self.maintenance.quiet(&self.fleet, now);
+        let stalls = self.stalls.values().map(|stall| stall.incident);
+        let quiet = self.maintenance.quiet(&self.fleet, stalls, now);
         if self.quiet.as_ref() == Some(&quiet) {
             return Ok(());
         }

@@ -137,6 +137,38 @@ async fn the_journal_knows_when_nothing_is_to_be_said_of_a_silence() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_is_said_of_a_stall_while_all_that_are_part_of_it_are_in_maintenance() {
+    let ids = ["001", "002", "003", "004", "005", "006"];
+    let local = |text: &str| chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").unwrap();
+    let maintenance = |ids: &[&'static str], until: &str| Maintenance {
+        matcher: Matcher::new([("id", ids.to_vec())]),
+        pauses: vec![Pause { zone: Tz::UTC, when: When::Once(local("2026-01-01 01:00"), local(until)) }],
+    };
+    let mut world = World::new(&ids).await;
+    let setup = |all: Vec<Maintenance>, world: &World| Setup {
+        watch: Watch { maintenance: all, ..default_watch(&ids) },
+        source: world.index.clone(),
+        beside: Vec::new(),
+        lister: None,
+    };
+    let all = vec![maintenance(&ids[..5], "2026-01-01 03:00"), maintenance(&ids[3..], "2026-01-01 02:00")];
+    world.monitor.replace(setup(all, &world)).await.unwrap();
+    world.minutes(10, &ids).await;
+    world.minutes(30, &[]).await;
+    let stall = world.events().await.remove(0);
+    assert_eq!(stall.kind, EventKind::PipelineStalled);
+    let known = async |world: &World| {
+        let read = move |connection: &_| quiet::of(connection, stall.incident.unwrap());
+        let quiet = world.recorder.journal.write(read).await.unwrap();
+        quiet.map(|quiet| (quiet.from - start().timestamp_millis(), quiet.until - start().timestamp_millis()))
+    };
+    assert_eq!(known(&world).await, Some((3_600_000, 2 * 3_600_000)), "the first of them to end");
+    world.monitor.replace(setup(vec![maintenance(&ids[..5], "2026-01-01 03:00")], &world)).await.unwrap();
+    world.minute(&[]).await;
+    assert_eq!(known(&world).await, None, "006 is not in maintenance");
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_was_never_seen_is_told_in_its_hours_and_does_not_recover_when_they_are_over() {
     let mut world = office(&["001"]).await;
     world.minutes(8 * 60 - 1, &[]).await;

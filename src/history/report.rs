@@ -143,16 +143,7 @@ mod tests {
     fn silence(key: &str, from: i64, to: Option<i64>) -> Silence {
         let text = |text: &str| text.to_owned();
         let cause = text("no_documents");
-        Silence {
-            watch: text("default"),
-            key: text(key),
-            label: text("x"),
-            cause,
-            from,
-            to,
-            closed: to,
-            late: None,
-        }
+        Silence { watch: text("default"), key: text(key), label: text("x"), cause, from, to, late: None }
     }
 
     fn watched() -> Watch {

@@ -6,11 +6,7 @@ use crate::clock::written;
 use crate::config::calendar::merged;
 use crate::config::duration::human;
 use crate::journal::events::time;
-use crate::journal::past::Silence;
 use crate::monitor::cause::TOO_FEW;
-
-/// An end that was believed so long after the first log, in milliseconds, was that of a flapping agent.
-const DOUBTED: i64 = 5 * 60_000;
 
 /// What is not known of `month`, of which `window` is known.
 #[must_use]
@@ -77,15 +73,6 @@ fn silences(pasts: &[Past<'_>]) -> Vec<String> {
         1 => notes.push("Of 1 silence it is not known whether any of it arrived late.".to_owned()),
         count => notes.push(format!("Of {count} silences it is not known whether any of them arrived late.")),
     }
-    let doubted =
-        |one: &&&Silence| one.closed.zip(one.to).is_some_and(|(closed, back)| closed - back > DOUBTED);
-    if of_sort(false).any(|silence| doubted(&silence)) {
-        notes.push(
-            "An agent that flaps counts as silent until it logged for good: what it logged in between is not \
-             written down."
-                .to_owned(),
-        );
-    }
     if of_sort(true).next().is_some() {
         notes.push(
             "Who logs too little (`min_events`) is not silent and counts as covered. That one of them then stopped \
@@ -109,19 +96,19 @@ fn newcomers(pasts: &[Past<'_>], window: Span) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::past::Silence;
     use crate::monitor::fixtures::watch;
 
     #[test]
     fn what_was_not_written_down_of_silences_is_said() {
         let watch = watch(&["001"]);
-        let silence = |cause: &str, to, closed, late| Silence {
+        let silence = |cause: &str, to, late| Silence {
             watch: "default".to_owned(),
             key: "001".to_owned(),
             label: String::new(),
             cause: cause.to_owned(),
             from: 0,
             to,
-            closed,
             late,
         };
         let said = |silence: Silence| {
@@ -132,10 +119,9 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         let none: Vec<String> = Vec::new();
-        assert_eq!(said(silence("no_documents", Some(9), Some(9), Some(0.0))), none);
-        assert_eq!(said(silence("no_documents", None, None, None)), none, "it goes on");
-        assert_eq!(said(silence("no_documents", Some(9), Some(9), None)), ["Of 1 silence"]);
-        assert_eq!(said(silence("no_documents", Some(9), Some(DOUBTED + 10), Some(0.0))), ["An agent that"]);
-        assert_eq!(said(silence(TOO_FEW, Some(9), Some(DOUBTED + 10), None)), ["Who logs too"]);
+        assert_eq!(said(silence("no_documents", Some(9), Some(0.0))), none);
+        assert_eq!(said(silence("no_documents", None, None)), none, "it goes on");
+        assert_eq!(said(silence("no_documents", Some(9), None)), ["Of 1 silence"]);
+        assert_eq!(said(silence(TOO_FEW, Some(9), None)), ["Who logs too"]);
     }
 }

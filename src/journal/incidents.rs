@@ -171,7 +171,8 @@ pub fn of_source_since(
         .collect()
 }
 
-/// When the agents of a watch fell silent by themselves since `since`, in milliseconds, in order.
+/// When the agents of a watch fell silent by themselves since `since`, in milliseconds, in order: again
+/// within an incident, too.
 ///
 /// # Errors
 /// As the database.
@@ -183,7 +184,9 @@ pub fn silences_since(
     connection
         .prepare_cached(
             "SELECT key, opened FROM incident
-             WHERE subject = 'agent' AND scope = ?1 AND opened > ?2 AND part_of IS NULL ORDER BY id",
+             WHERE subject = 'agent' AND scope = ?1 AND opened > ?2 AND part_of IS NULL
+             UNION ALL SELECT key, noticed FROM spell JOIN incident ON incident.id = spell.incident
+             WHERE subject = 'agent' AND scope = ?1 AND noticed > ?2 AND part_of IS NULL ORDER BY 2",
         )?
         .query_map(params![watch, since], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect()

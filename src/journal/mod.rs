@@ -29,6 +29,7 @@ pub mod prune;
 pub mod quiet;
 mod schema;
 pub mod silences;
+pub mod spells;
 #[cfg(test)]
 mod tests;
 pub mod timers;

@@ -2,6 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::spells::{self, Spell};
+
 /// One thing that is learnt of an incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Note {
@@ -11,6 +13,8 @@ pub enum Note {
     FreeSince(i64),
     /// Its agent logs again since then, in milliseconds, which is not believed yet; or it has stopped again.
     BackSince(Option<i64>),
+    /// Its agent logged in between.
+    Logged(Spell),
 }
 
 /// Writes notes, each of an incident.
@@ -25,6 +29,10 @@ pub fn write(connection: &Connection, notes: &[(i64, Note)]) -> rusqlite::Result
             }
             Note::FreeSince(since) => ("UPDATE incident SET freed = ?2 WHERE id = ?1", Some(since)),
             Note::BackSince(since) => ("UPDATE incident SET back_since = ?2 WHERE id = ?1", since),
+            Note::Logged(spell) => {
+                spells::write(connection, *incident, &spell)?;
+                continue;
+            }
         };
         connection.prepare_cached(sql)?.execute(params![incident, value])?;
     }

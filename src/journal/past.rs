@@ -4,9 +4,10 @@ use log_monitor_channels::Event;
 use rusqlite::{Connection, params};
 
 use super::events::millis;
-use super::{meta, prune};
+use super::spells::Spell;
+use super::{meta, prune, spells};
 
-/// An agent did not log.
+/// An agent did not log. Where it flapped, an incident is several of these.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Silence {
     /// Its watch.
@@ -21,8 +22,6 @@ pub struct Silence {
     pub from: i64,
     /// When it logged again, in milliseconds; `None` = it still does not.
     pub to: Option<i64>,
-    /// When that was believed, in milliseconds.
-    pub closed: Option<i64>,
     /// The part of that time, from 0 to 1, of which logs arrived late; `None` = not known.
     pub late: Option<f64>,
 }
@@ -32,29 +31,45 @@ pub struct Silence {
 /// # Errors
 /// As the database.
 pub fn silences(connection: &Connection, from: i64, to: i64) -> rusqlite::Result<Vec<Silence>> {
-    connection
+    let incidents: Vec<(i64, Silence)> = connection
         .prepare(
             "SELECT scope, key, label, cause, COALESCE(since, opened), closed,
-                    (SELECT body FROM event WHERE event.incident = incident.id AND kind = 'agent_recovered')
+                    (SELECT body FROM event WHERE event.incident = incident.id AND kind = 'agent_recovered'), id
              FROM incident WHERE subject = 'agent' AND COALESCE(since, opened) < ?2 AND (closed IS NULL OR closed > ?1)
              ORDER BY COALESCE(since, opened), id",
         )?
         .query_map([from, to], |row| {
             let end = row.get::<_, Option<String>>(6)?.and_then(|body| event(&body));
             let (back, late) = end.map_or((None, None), |end| (end.back.map(millis), end.arrived_late));
-            let closed: Option<i64> = row.get(5)?;
-            Ok(Silence {
+            let silence = Silence {
                 watch: row.get(0)?,
                 key: row.get(1)?,
                 label: row.get(2)?,
                 cause: row.get(3)?,
                 from: row.get(4)?,
-                to: back.or(closed),
-                closed,
+                to: back.or(row.get(5)?),
                 late,
-            })
+            };
+            Ok((row.get(7)?, silence))
         })?
-        .collect()
+        .collect::<rusqlite::Result<_>>()?;
+    let mut silences = Vec::with_capacity(incidents.len());
+    for (id, incident) in incidents {
+        silences.extend(apart(incident, &spells::of(connection, id)?));
+    }
+    silences.retain(|silence| silence.from < to && silence.to.is_none_or(|end| end > from));
+    Ok(silences)
+}
+
+/// An incident without the times in which its agent logged.
+fn apart(mut silence: Silence, logged: &[Spell]) -> Vec<Silence> {
+    let mut silences = Vec::with_capacity(logged.len() + 1);
+    for spell in logged {
+        silences.push(Silence { to: Some(spell.begins), ..silence.clone() });
+        silence.from = spell.ends;
+    }
+    silences.push(silence);
+    silences
 }
 
 /// An event as it is stored; nothing of one that is damaged.
@@ -145,7 +160,7 @@ mod tests {
                 incidents::open(connection, Subject::Agent, &agent_silent("002", "db"))?;
                 let known = |from, to| silences(connection, from, to);
                 let [first, second] = &known(begin, begin + 1)?[..] else { panic!("two") };
-                assert_eq!((first.from, first.to, first.closed), (begin, Some(begin + 1), Some(opened)));
+                assert_eq!((first.from, first.to), (begin, Some(begin + 1)));
                 assert_eq!((first.late, second.late, second.to), (Some(0.5), None, None));
                 assert_eq!(known(0, begin)?, []);
                 let open = known(opened, opened + 1)?;
@@ -153,6 +168,12 @@ mod tests {
                     open.iter().map(|one| (&*one.key, one.from, one.to)).collect::<Vec<_>>(),
                     [("002", begin, None)]
                 );
+
+                let (begins, ends) = (opened + HOUR, opened + 2 * HOUR);
+                spells::write(connection, 2, &Spell { begins, ends, noticed: ends + HOUR })?;
+                let apart: Vec<_> =
+                    known(opened, opened + 4 * HOUR)?.iter().map(|one| (one.from, one.to)).collect();
+                assert_eq!(apart, [(begin, Some(begins)), (ends, None)], "it logged in between");
 
                 let source = Event { scope: "wazuh".to_owned(), entity: None, ..agent_silent("", "") };
                 incidents::open(connection, Subject::Source, &source)?;

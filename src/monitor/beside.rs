@@ -18,7 +18,7 @@ use super::source_health::{Asked, SourceHealth};
 use super::verdict::Transition;
 use super::words;
 use crate::journal::events::{millis, time};
-use crate::journal::{JournalError, incidents, meta};
+use crate::journal::{JournalError, incidents, meta, spells};
 use crate::record::{Change, IncidentChange, Recorder};
 use crate::source::{Entities, Query, Source, SourceError};
 
@@ -117,20 +117,25 @@ impl Beside {
         self.looks.ahead(&setup.beside, fleet, millis(now)).await;
     }
 
-    /// Who of those that are back was told to log too little: there was no time without logs.
+    /// Who of those that are back was told to log too little: there was no time without logs; and when
+    /// those that flap have logged in between.
     async fn recall(&mut self, recorder: &Recorder, back: &[(usize, i64, Option<i64>)]) {
         let told: Vec<i64> = back.iter().map(|(_, incident, _)| *incident).collect();
         if told.is_empty() {
             return;
         }
         let read = move |connection: &_| {
-            told.iter().map(|incident| incidents::by_id(connection, *incident)).collect::<Result<Vec<_>, _>>()
+            let known = |incident: &i64| {
+                Ok((incidents::by_id(connection, *incident)?, spells::of(connection, *incident)?))
+            };
+            told.iter().map(known).collect::<rusqlite::Result<Vec<_>>>()
         };
         match recorder.journal.write(read).await {
             Ok(rows) => {
-                for ((at, ..), row) in back.iter().zip(rows) {
-                    let logged_too_little = row.is_some_and(|row| row.cause == TOO_FEW);
-                    self.findings.entry(*at).or_default().logged_too_little = logged_too_little;
+                for ((at, ..), (row, logged)) in back.iter().zip(rows) {
+                    let finding = self.findings.entry(*at).or_default();
+                    finding.logged_too_little = row.is_some_and(|row| row.cause == TOO_FEW);
+                    finding.logged = logged;
                 }
             }
             Err(error) => tracing::error!("cannot read why agents were told to be silent: {error}"),
@@ -348,8 +353,8 @@ impl Beside {
                     let first =
                         heard.iter().map(|heard| heard.newest).filter(|newest| *newest > end.max(*since));
                     let to = fleet.flaps().back_since(*at).or_else(|| first.min()).unwrap_or(to);
-                    let blind = Blind::of(*since, to, &heard, step);
-                    self.findings.entry(*at).or_default().blind = Some(blind);
+                    let finding = self.findings.entry(*at).or_default();
+                    finding.blind = Some(Blind::of(*since, to, &finding.logged, &heard, step));
                 }
                 Err(error) => return tracing::debug!("cannot look up what arrived late: {error}"),
             }

@@ -10,6 +10,7 @@ use super::words::span;
 use crate::clock::written;
 use crate::config::Suspicion as Rules;
 use crate::journal::events::time;
+use crate::journal::spells::Spell;
 use crate::source::{Heard, Word};
 
 /// So many of the last documents are named.
@@ -30,6 +31,8 @@ pub struct Finding {
     pub flapping: Option<Flapping>,
     /// Since when it logs again, in milliseconds.
     pub back: Option<i64>,
+    /// When it has logged in between, if it flaps.
+    pub logged: Vec<Spell>,
     /// How much of its silence is filled by now, once it logs again.
     pub blind: Option<Blind>,
     /// The maintenance that ended before it was told.
@@ -135,30 +138,43 @@ pub struct Blind {
     pub from: i64,
     /// The first log after it.
     pub to: i64,
+    /// How long of that it did not log, and how often it began to: it may flap.
+    pub silent: i64,
+    /// In so many parts.
+    pub parts: usize,
     /// The part of that time of which logs are there by now: they arrived late. From 0 to 1.
     pub filled: f64,
 }
 
 impl Blind {
-    /// How much of `from` to `to` is filled: the part of its steps in which there is any document.
+    /// How much of `from` to `to`, without the times in which it `logged`, is filled: the part of its
+    /// steps in which there is any document.
     #[must_use]
-    pub fn of(from: i64, to: i64, heard: &[Heard], step: i64) -> Self {
-        let steps = ((to - from) / step.max(1)).max(1);
+    pub fn of(from: i64, to: i64, logged: &[Spell], heard: &[Heard], step: i64) -> Self {
+        let step = step.max(1);
+        let number = |at: i64| (at - from) / step;
+        let is_silent =
+            |at: &i64| logged.iter().all(|spell| !(number(spell.begins)..=number(spell.ends)).contains(at));
+        let steps = (0..number(to).max(1)).filter(is_silent).count().max(1);
         let within = heard.iter().filter(|heard| heard.newest > from && heard.newest < to);
         let filled: std::collections::BTreeSet<i64> =
-            within.map(|heard| (heard.newest - from) / step.max(1)).collect();
-        Self { from, to, filled: (filled.len() as f64 / steps as f64).min(1.0) }
+            within.map(|heard| number(heard.newest)).filter(is_silent).collect();
+        let silent = to - from - logged.iter().map(|spell| spell.ends - spell.begins).sum::<i64>();
+        let filled = (filled.len() as f64 / steps as f64).min(1.0);
+        Self { from, to, silent, parts: logged.len() + 1, filled }
     }
 
     /// For people: `No logs from … to …, 2 h 34 min; 41 % of that time arrived late.`
     #[must_use]
     pub fn sentence(&self) -> String {
-        let gap = format!(
-            "No logs from {} to {}, {}",
-            written(time(self.from)),
-            written(time(self.to)),
-            span(self.to - self.from)
-        );
+        let (from, to) = (written(time(self.from)), written(time(self.to)));
+        let gap = match self.parts {
+            1 => format!("No logs from {from} to {to}, {}", span(self.silent)),
+            parts => format!(
+                "No logs for {} between {from} and {to}, in {parts} parts (it logged in between)",
+                span(self.silent)
+            ),
+        };
         match (self.filled * 100.0).round() {
             0.0 => format!("{gap}, and none of that time arrived late."),
             100.0 => format!("{gap}; all of that time arrived late."),
@@ -199,11 +215,19 @@ mod tests {
     #[test]
     fn blind_time_says_how_much_of_it_is_there_by_now() {
         let heard = |minute: i64| Heard { key: "001".into(), newest: NOW + minute * 60_000, count: 3 };
-        let blind = |heard: &[Heard]| Blind::of(NOW, NOW + 10 * 60_000, heard, 60_000).sentence();
+        let of = |logged: &[Spell], heard: &[Heard]| {
+            Blind::of(NOW, NOW + 10 * 60_000, logged, heard, 60_000).sentence()
+        };
+        let blind = |heard: &[Heard]| of(&[], heard);
         let none = blind(&[heard(0), heard(10), heard(11)]);
         assert!(none.contains("to 2026-01-01 00:20:00 UTC, 10 min, and none of that time"), "{none}");
         assert!(
             blind(&[heard(2), heard(3), heard(3), heard(9)]).contains("; 30 % of that time arrived late")
         );
+        // What it logged in between was there in time.
+        let spell = Spell { begins: NOW + 120_000, ends: NOW + 239_999, noticed: NOW + 500_000 };
+        let flapped = of(&[spell], &[heard(2), heard(3), heard(9), heard(9)]);
+        assert!(flapped.starts_with("No logs for 8 min between"), "{flapped}");
+        assert!(flapped.contains("in 2 parts (it logged in between); 13 % of that time"), "{flapped}");
     }
 }

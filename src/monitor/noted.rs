@@ -1,6 +1,7 @@
 //! What a round learns of silences without telling anything: whom they are told with from now on, and
 //! who logs again although that is not believed yet.
 
+use super::fleet::flaps::Return;
 use super::{Monitor, pipeline};
 use crate::journal::JournalError;
 use crate::journal::entities::Part;
@@ -22,7 +23,12 @@ impl Monitor {
             };
             Some((self.fleet.entities()[*at].silence()?.incident, note))
         };
-        let back = returns.iter().map(|(_, incident, since)| (*incident, Note::BackSince(*since)));
+        let back = |known: &Return| {
+            let since = std::iter::once(Note::BackSince(known.since));
+            let logged = known.spells.iter().map(|spell| Note::Logged(*spell));
+            since.chain(logged).map(|note| (known.incident, note)).collect::<Vec<_>>()
+        };
+        let back = returns.iter().flat_map(back);
         let notes: Vec<(i64, Note)> = parts.iter().filter_map(part).chain(back).collect();
         if notes.is_empty() {
             return Ok(());

@@ -73,7 +73,7 @@ impl SourceHealth {
         let mut sources = self.sources.lock().await;
         let known = known(&mut sources, recorder, source).await?;
         let now = events::millis(recorder.clock.now());
-        known.flaps.seen(SELF, None, now, QUIET);
+        known.flaps.seen(SELF, now, false, now, QUIET);
         let flapping = Flapping::of(known.flaps.count(SELF, now, QUIET) + 1, QUIET);
         let mut event = words::source_down(source, error, asked, agents, now);
         let severity = event.severity;
@@ -144,7 +144,7 @@ impl SourceHealth {
 impl Known {
     /// Notes that it answers at `now`, in milliseconds; whether that is not believed to last yet.
     fn is_doubted(&mut self, now: i64) -> bool {
-        self.flaps.seen(SELF, Some(now), now, QUIET);
+        self.flaps.seen(SELF, now, true, now, QUIET);
         self.flaps.holds(SELF, now, now, QUIET)
     }
 }

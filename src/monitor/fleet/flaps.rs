@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::{Fleet, threshold};
+use crate::journal::spells::Spell;
 use crate::monitor::verdict::{State, Verdict};
 
 const HOUR: i64 = 3_600_000;
@@ -29,6 +30,20 @@ struct Flapping {
     back_since: Option<i64>,
     /// What the journal knows of that.
     noted: Option<i64>,
+    /// When it logged before and stopped again, as far as the journal does not know it yet.
+    spells: Vec<Spell>,
+}
+
+/// What the journal does not know yet of an entity that is silent and has logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Return {
+    at: usize,
+    /// Its incident.
+    pub incident: i64,
+    /// Since when it logs again, if it does, in milliseconds.
+    pub since: Option<i64>,
+    /// When it logged before.
+    pub spells: Vec<Spell>,
 }
 
 impl Flaps {
@@ -40,11 +55,16 @@ impl Flaps {
         flapping.back_since = None;
     }
 
-    /// It is silent with an incident open, and logs again, for the last time at `logs`; or it does not.
-    pub fn seen(&mut self, at: usize, logs: Option<i64>, now: i64, threshold: i64) {
+    /// It is silent with an incident open, logged for the last time at `last`, and by that it `logs` again
+    /// or does not.
+    pub fn seen(&mut self, at: usize, last: i64, logs: bool, now: i64, threshold: i64) {
         match (logs, self.back_since(at)) {
-            (Some(_), None) => self.0.entry(at).or_default().back_since = logs,
-            (None, Some(_)) => self.fell(at, now, threshold),
+            (true, None) => self.0.entry(at).or_default().back_since = Some(last),
+            (false, Some(begins)) => {
+                self.fell(at, now, threshold);
+                let spell = Spell { begins, ends: last.max(begins), noticed: now };
+                self.0.entry(at).or_default().spells.push(spell);
+            }
             _ => {}
         }
     }
@@ -70,6 +90,7 @@ impl Flaps {
     pub fn recovered(&mut self, at: usize) {
         if let Some(flapping) = self.0.get_mut(&at) {
             (flapping.back_since, flapping.noted) = (None, None);
+            flapping.spells.clear();
         }
     }
 
@@ -96,28 +117,35 @@ impl Fleet {
         for at in suspects {
             let entity = &self.entities[*at];
             if matches!(entity.state, State::Silent { .. }) {
-                let logs = entity.last_seen.filter(|_| self.verdict(entity, now) == Verdict::Fresh);
+                let logs = self.verdict(entity, now) == Verdict::Fresh;
                 let threshold = threshold(self.policy(entity));
-                self.flaps.seen(*at, logs, now, threshold);
+                let Some(last) = entity.last_seen else { continue };
+                self.flaps.seen(*at, last, logs, now, threshold);
             }
         }
     }
 
-    /// Since when those that are silent log again, if they do, as far as the journal does not know it
-    /// yet: by place, with the incident.
+    /// Since when those that are silent log again, if they do, and when they did before, as far as the
+    /// journal does not know it yet.
     #[must_use]
-    pub fn returns(&self) -> Vec<(usize, i64, Option<i64>)> {
-        let new = self.flaps.0.iter().filter(|(_, flapping)| flapping.back_since != flapping.noted);
+    pub fn returns(&self) -> Vec<Return> {
+        let is_new =
+            |flapping: &Flapping| flapping.back_since != flapping.noted || !flapping.spells.is_empty();
+        let new = self.flaps.0.iter().filter(|(_, flapping)| is_new(flapping));
         let silent = new.filter_map(|(at, flapping)| {
-            Some((*at, self.entities[*at].silence()?.incident, flapping.back_since))
+            let incident = self.entities[*at].silence()?.incident;
+            let Flapping { back_since, spells, .. } = flapping.clone();
+            Some(Return { at: *at, incident, since: back_since, spells })
         });
         silent.collect()
     }
 
     /// The journal knows it now.
-    pub fn take_returns(&mut self, returns: &[(usize, i64, Option<i64>)]) {
-        for (at, _, since) in returns {
-            self.flaps.0.entry(*at).or_default().noted = *since;
+    pub fn take_returns(&mut self, returns: &[Return]) {
+        for Return { at, since, .. } in returns {
+            let flapping = self.flaps.0.entry(*at).or_default();
+            flapping.noted = *since;
+            flapping.spells.clear();
         }
     }
 
@@ -156,10 +184,10 @@ mod tests {
             assert_eq!(flaps.holds(7, now, now, threshold), held, "{round}");
         }
         let held = |flaps: &Flaps, last: i64| flaps.holds(7, last * MINUTE, 60 * MINUTE, threshold);
-        flaps.seen(7, Some(42 * MINUTE), 42 * MINUTE, threshold);
+        flaps.seen(7, 42 * MINUTE, true, 42 * MINUTE, threshold);
         assert!(held(&flaps, 51) && !held(&flaps, 52));
-        flaps.seen(7, None, 51 * MINUTE, threshold);
-        flaps.seen(7, Some(55 * MINUTE), 56 * MINUTE, threshold);
+        flaps.seen(7, 42 * MINUTE, false, 51 * MINUTE, threshold);
+        flaps.seen(7, 55 * MINUTE, true, 56 * MINUTE, threshold);
         assert!(held(&flaps, 74) && !held(&flaps, 75));
     }
 

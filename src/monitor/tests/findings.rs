@@ -1,6 +1,7 @@
 //! What messages say beside the bare fact, and how often they are said.
 
 use super::*;
+use crate::journal::past;
 use crate::source::Word;
 
 const NOISY: usize = 2;
@@ -27,6 +28,8 @@ async fn an_agent_that_flaps_is_told_a_few_times_and_its_end_when_it_is_one() {
     assert_eq!(world.story().await[5..], [turn[1]]);
     let end = world.events().await.pop().unwrap();
     assert_eq!(end.at - end.back.unwrap(), TimeDelta::minutes(128), "all that time it logged");
+    let silent = "No logs for 5 h 24 min between";
+    assert!(end.detail.contains(silent) && end.detail.contains("in 18 parts"), "{}", end.detail);
     world.minutes(17, &["002"]).await;
     assert_eq!(world.story().await[6..], [turn[0]], "and then it is told as ever");
 }
@@ -46,6 +49,25 @@ async fn neither_a_reload_nor_a_restart_forgets_how_long_an_end_is_doubted() {
     let mut world = world.restarted(&["001", "002"]).await;
     world.minutes(5, &["001", "002"]).await;
     assert_eq!(world.story().await[5..], ["agent_recovered 001"], "of which it knows since when");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_does_not_forget_relapses_within_a_silence() {
+    let mut world = World::new(&["001", "002"]).await;
+    world.minutes(20, &["001", "002"]).await;
+    for _ in 0..5 {
+        world.minutes(17, &["002"]).await;
+        world.minutes(4, &["001", "002"]).await;
+    }
+    let mut world = world.restarted(&["001", "002"]).await;
+    world.minutes(59, &["001", "002"]).await;
+    assert_eq!(world.story().await.len(), 5, "after its fifth silence it has to log for 64 minutes");
+    world.minutes(3, &["001", "002"]).await;
+    assert_eq!(world.story().await[5..], ["agent_recovered 001"]);
+    let read = |connection: &_| past::silences(connection, 0, i64::MAX);
+    let silences = world.recorder.journal.write(read).await.unwrap();
+    let minutes = |silence: &past::Silence| (silence.to.unwrap() - silence.from) / 60_000;
+    assert_eq!(silences.iter().map(minutes).collect::<Vec<_>>(), [18; 5], "each by itself");
 }
 
 #[tokio::test(start_paused = true)]

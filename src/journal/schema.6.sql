@@ -1,0 +1,8 @@
+-- When the agent of an incident logged before its end was believed: it stopped again.
+CREATE TABLE spell (
+    incident INTEGER NOT NULL REFERENCES incident (id) ON DELETE CASCADE,
+    begins   INTEGER NOT NULL,                     -- its first log
+    ends     INTEGER NOT NULL,                     -- its last
+    noticed  INTEGER NOT NULL,                     -- when it was noticed that no more came
+    PRIMARY KEY (incident, begins)
+) STRICT, WITHOUT ROWID;

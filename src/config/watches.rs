@@ -22,6 +22,7 @@ use super::source_map::Place;
 use super::suggest;
 use super::tables;
 use super::tree::Node;
+use crate::monitor::fleet::dependencies::Dependencies;
 use crate::source::Sees;
 
 /// Rounds are at least and at most this far apart, unless `poll` says otherwise.
@@ -67,7 +68,10 @@ fn watch(
     let maintenance = table.maintenance.iter().map(|table| maintenance(reading, table, discovers)).collect();
     let dependencies = table.dependencies.iter();
     let dependencies =
-        dependencies.filter_map(|table| dependency(reading, table, &agents, discovers)).collect();
+        dependencies.filter_map(|table| dependency(reading, table, &agents, discovers)).collect::<Vec<_>>();
+    if dependencies.len() == table.dependencies.len() {
+        refuse_circles(reading, &table.dependencies, &dependencies, &agents);
+    }
     let Sources { source, also, beside } = sources?;
     let discover = match &table.discover {
         Some(table) => Some(discover(reading, table.get_ref(), (&source, &beside), known)?),
@@ -378,6 +382,23 @@ fn dependency(
         Some(_) => {}
     }
     Some(Dependency { matcher: matcher(reading, table.r#match.as_ref(), discovers), on, need: need? })
+}
+
+/// Of discovered agents this is known only later: the monitor leaves circles out then.
+fn refuse_circles(
+    reading: &mut Reading<'_>,
+    tables: &[tables::Dependency],
+    dependencies: &[Dependency],
+    agents: &[Agent],
+) {
+    for (number, at) in Dependencies::new(dependencies, agents).circular {
+        let id = super::reading::shown_name(&agents[at].id);
+        let message = format!("by this and others agent `{id}` depends on itself");
+        reading.findings.error(At::Place(tables[number].on.span()), message).help(
+            "each would explain the silence of the next; for a pair of which one must log, let others \
+             depend on both with `need = 1`",
+        );
+    }
 }
 
 fn class(reading: &mut Reading<'_>, table: &tables::Class, discovers: bool) -> Class {

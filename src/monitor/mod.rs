@@ -181,6 +181,13 @@ impl Monitor {
         self.maintenance = Windows::new(&self.setup.watch.maintenance, &agents);
         self.quiet = None;
         let (mut fleet, gone) = Fleet::new(&Watch { agents, ..self.setup.watch.clone() }, rows);
+        for (number, at) in &fleet.dependencies().circular {
+            let (watch, id) = (&self.setup.watch.name, &fleet.entities()[*at].key);
+            let number = number + 1;
+            tracing::warn!(
+                "watch {watch}: dependency {number} is left out where agent {id} would depend on itself"
+            );
+        }
         fleet.remember(&self.fleet, &silences, &returns);
         for (common, stall) in &self.stalls {
             if let Common::Node(node) = common {

@@ -262,6 +262,19 @@ fn dependencies_are_read_and_a_number_that_means_nothing_is_told() {
 }
 
 #[test]
+fn agents_that_depend_on_each_other_are_refused_at_their_place() {
+    let of = |who: &str, on: &str| {
+        format!("[[watches.default.dependencies]]\nmatch = {{ id = \"{who}\" }}\non = {{ id = \"{on}\" }}\n")
+    };
+    assert!(sources(&[of("001", "002"), of("002", "003")].concat()).is_ok());
+    let errors = sources(&[of("001", "002"), of("002", "001")].concat()).unwrap_err();
+    let said = |id: &str| format!("by this and others agent `{id}` depends on itself");
+    assert_eq!(errors.len(), 2, "{errors:?}");
+    assert!(errors[0].contains(&said("001")) && errors[1].contains(&said("002")), "{errors:?}");
+    assert!(errors[0].contains("m.toml:13:6"), "{errors:?}");
+}
+
+#[test]
 fn a_watch_may_discover_its_agents_instead_of_naming_them() {
     let tables =
         TABLES.replace("API_PASSWORD", "CARGO_PKG_NAME").replace("agent_file = \"@/agents.csv\"\n", "");

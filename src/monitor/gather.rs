@@ -21,6 +21,9 @@ const OVERLAP: i64 = 2 * 60_000;
 /// Documents further ahead of our clock than this are not looked at.
 const AHEAD: TimeDelta = TimeDelta::minutes(5);
 
+/// Who sends through which node is not looked for beyond this, however seldom logs are expected.
+const LONGEST_AGO: TimeDelta = TimeDelta::days(31);
+
 /// And nothing is looked for beyond this.
 const FAR_AHEAD: TimeDelta = TimeDelta::days(3650);
 
@@ -104,9 +107,9 @@ async fn count(source: &dyn Source, fleet: &mut Fleet, now: DateTime<Utc>) -> Re
 /// # Errors
 /// When the source did not answer.
 pub async fn homes(source: &dyn Source, fleet: &mut Fleet, now: DateTime<Utc>) -> Result<(), SourceError> {
-    let window = TimeDelta::milliseconds(fleet.longest_threshold()).max(TimeDelta::hours(1));
+    let from = time(fleet.look_back(millis(now))).clamp(now - LONGEST_AGO, now - TimeDelta::hours(1));
     let entities = Entities::All(fleet.entities().len());
-    let homes = source.nodes(&Query { from: now - window, to: now + AHEAD, entities }).await?;
+    let homes = source.nodes(&Query { from, to: now + AHEAD, entities }).await?;
     fleet.take_homes(&homes);
     Ok(())
 }

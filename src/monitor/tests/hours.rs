@@ -61,6 +61,22 @@ async fn as_the_office_opens_the_night_is_nobodys_silence() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_sends_through_which_node_is_known_also_after_a_weekend() {
+    let ids = ["001", "002"];
+    let mut world = office(&ids).await;
+    world.index.nodes.lock().unwrap().extend(ids.map(|id| (id.to_owned(), "node02")));
+    // The test begins on a Thursday.
+    world.minutes(42 * 60, &ids).await;
+    let setup = world.monitor.setup.clone();
+    let mut world = world.restarted(&[]).await;
+    tokio::time::sleep(Duration::from_secs(62 * 3600)).await;
+    world.monitor.replace(setup).await.unwrap();
+    world.minutes(20, &["002"]).await;
+    let silent = world.events().await.pop().unwrap();
+    assert_eq!((silent.kind, &*silent.labels["node"]), (EventKind::AgentSilent, "node02"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_a_restart_at_night_the_hours_before_still_count() {
     let mut world = office(&["001"]).await;
     world.minutes(18 * 60 - 5, &["001"]).await;

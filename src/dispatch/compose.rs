@@ -111,6 +111,7 @@ fn notification(
         silent_again: silent_again(connection, message, &events)?,
         possible_duplicate: uncertain,
         held_by: message.held_by.as_deref(),
+        held_until: message.held_by.as_ref().map(|_| time(message.send_at)),
         max_items: composer.max_items(&message.route),
     };
     let (title, body) = render::message(&events, &facts);

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use log_monitor_channels::text::one_line;
 use log_monitor_channels::{Entity, Event, EventKind, MessageKind};
 
@@ -30,6 +31,8 @@ pub struct Facts<'a> {
     pub possible_duplicate: bool,
     /// Why it was held back.
     pub held_by: Option<&'a str>,
+    /// And until when: what it tells goes on since.
+    pub held_until: Option<DateTime<Utc>>,
     /// How many agents are listed before "+N more".
     pub max_items: usize,
 }
@@ -47,6 +50,7 @@ impl Facts<'_> {
             told_already: Vec::new(),
             possible_duplicate: false,
             held_by: None,
+            held_until: None,
             max_items: 20,
         }
     }
@@ -100,7 +104,7 @@ pub fn message(events: &[Event], facts: &Facts<'_>) -> (String, String) {
 
 fn one_title(event: &Event, facts: &Facts<'_>) -> String {
     let who = who(event);
-    let long = since(event).map(human);
+    let long = since(event, facts).map(human);
     if event.cause == NO_LONGER_CONFIGURED {
         return format!("No longer configured: {who}");
     }
@@ -206,8 +210,11 @@ const fn is_about_agent(event: &Event) -> bool {
     !matches!(event.kind, EventKind::PipelineStalled | EventKind::PipelineRecovered)
 }
 
-fn since(event: &Event) -> Option<Duration> {
-    event.since.and_then(|since| (event.back.unwrap_or(event.at) - since).to_std().ok())
+/// How long what it tells had lasted at its end, else when it was noticed or may be told.
+fn since(event: &Event, facts: &Facts<'_>) -> Option<Duration> {
+    let goes_on = facts.held_until.filter(|_| facts.kind == MessageKind::Firing);
+    let until = event.back.unwrap_or_else(|| goes_on.map_or(event.at, |until| until.max(event.at)));
+    event.since.and_then(|since| (until - since).to_std().ok())
 }
 
 fn one(body: &mut String, event: &Event) {

@@ -84,7 +84,7 @@ async fn a_silence_that_is_ended_early_lets_go_what_it_held_back() {
     assert!(world.journal.write(move |db| silences::expire(db, id, now)).await.unwrap());
     assert!(!world.journal.write(move |db| silences::expire(db, id, now)).await.unwrap(), "once");
     minutes(1).await;
-    assert_eq!(world.titles("soc"), ["Silent: 001 host-001, no logs for 16 min"]);
+    assert_eq!(world.titles("soc"), ["Silent: 001 host-001, no logs for 21 min"], "as it is by now");
     // And its reminder comes an hour later, as if it had been told then.
     minutes(60).await;
     assert_eq!(world.titles("soc").len(), 2);

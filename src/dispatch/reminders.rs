@@ -12,7 +12,10 @@ use crate::journal::deliveries;
 use crate::journal::events::{self, time};
 use crate::journal::incidents;
 use crate::journal::messages::{self, Message, NewMessage};
-use crate::journal::quiet;
+use crate::journal::{notes, quiet};
+
+/// Whether what explains a silence is over is looked at so often, in milliseconds.
+const LOOK_AGAIN: i64 = 60_000;
 
 /// Writes the reminders that are due, with their events.
 ///
@@ -101,9 +104,20 @@ fn still_going_on(
         if !incidents::is_open(connection, incident).unwrap_or(true) {
             continue;
         }
+        let mut wait = |until: i64| quiet_until = Some(quiet_until.map_or(until, |first| first.min(until)));
+        match explained_until(connection, &event, incident, now)? {
+            Some(until) if until > now => {
+                wait(until);
+                continue;
+            }
+            Some(until) if (firing.reminder_at..=Some(now)).contains(&Some(until)) => {
+                event.detail = format!("{} Of those that fell silent after it most log again.", event.detail);
+            }
+            _ => {}
+        }
         match quiet::of(connection, incident)? {
             Some(quiet) if (quiet.from..quiet.until).contains(&now) => {
-                quiet_until = Some(quiet_until.map_or(quiet.until, |first| first.min(quiet.until)));
+                wait(quiet.until);
                 continue;
             }
             // This reminder has waited for its end.
@@ -115,6 +129,19 @@ fn still_going_on(
         open.push(flapping::as_it_is(connection, event)?);
     }
     Ok((open, quiet_until))
+}
+
+/// Until when nothing is said of a silence that was told before it was clear that many have one cause:
+/// while that goes on, and then until it has had its time anew. `None` = it is one by itself.
+fn explained_until(
+    connection: &Connection,
+    event: &Event,
+    incident: i64,
+    now: i64,
+) -> rusqlite::Result<Option<i64>> {
+    let anew = event.threshold_seconds.map_or(0, |seconds| i64::try_from(seconds).unwrap_or_default() * 1000);
+    let until = |over: Option<i64>| over.map_or(now + LOOK_AGAIN, |over| over + anew);
+    Ok(notes::led_to(connection, incident)?.map(until))
 }
 
 /// The wait after the `sent`-th reminder: `first` times `factor` for each, capped. Pure.

@@ -423,6 +423,32 @@ async fn a_reminder_of_an_agent_that_logs_again_but_flaps_says_so_and_since_when
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_was_told_before_a_stall_is_not_reminded_while_that_explains_it() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    let incident = world.silent(&["001"]).await[0];
+    let event = |kind| Event { kind, at: world.clock.now(), ..agent_silent("node=node02", "") };
+    let stall = Change::event(IncidentChange::Open(Subject::Pipeline), event(EventKind::PipelineStalled));
+    let stall = world.recorder.record(vec![stall]).await.unwrap()[0].unwrap();
+    let note = vec![(incident, Note::LedTo(stall))];
+    world.journal.write(move |connection| notes::write(connection, &note)).await.unwrap();
+    minutes(600).await;
+    let of_agent = |world: &World| {
+        world.titles("slack").into_iter().filter(|title| title.contains("001 host")).collect::<Vec<_>>()
+    };
+    assert_eq!(of_agent(&world).len(), 1);
+    let over = Change::event(IncidentChange::Close(stall), event(EventKind::PipelineRecovered));
+    world.recorder.record(vec![over]).await.unwrap();
+    minutes(14).await;
+    assert_eq!(of_agent(&world).len(), 1, "it has its time anew");
+    minutes(3).await;
+    assert_eq!(of_agent(&world)[1], "Still silent: 001 host-001, no logs for 10 h 31 min (reminder 1)");
+    let body = world.got("slack").pop().unwrap().body;
+    assert!(body.contains("Of those that fell silent after it most log again."), "{body}");
+    world.recovered(&[("001", incident)]).await;
+    assert!(of_agent(&world)[2].starts_with("Recovered: 001"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_part_of_a_stall_is_told_with_it_and_by_itself_only_when_it_is_left_over() {
     let world = World::new(two_steps(), &["slack", "email"]).await;
     let event = |kind, id: &str| Event { kind, at: world.clock.now(), ..agent_silent(id, id) };

@@ -18,10 +18,23 @@ pub struct Silence {
 pub enum Part {
     /// It is.
     Alone,
+    /// It is, and this incident, which is open and was noticed shortly after it, explains it.
+    Led(i64),
     /// It is explained by this incident, which is open.
     Of(i64),
     /// It was; that incident is over since then, in milliseconds.
     FreeSince(i64),
+}
+
+impl Part {
+    /// The open incident that explains it, if any does.
+    #[must_use]
+    pub const fn whole(self) -> Option<i64> {
+        match self {
+            Self::Led(whole) | Self::Of(whole) => Some(whole),
+            Self::Alone | Self::FreeSince(_) => None,
+        }
+    }
 }
 
 /// One entity's row.
@@ -47,9 +60,10 @@ pub fn of_watch(connection: &Connection, watch: &str) -> rusqlite::Result<Vec<En
     connection
         .prepare_cached(
             "SELECT entity.key, entity.label, entity.last_seen, incident.id, incident.opened, parent.id,
-                    COALESCE(incident.freed, parent.closed), incident.since
+                    COALESCE(incident.freed, parent.closed), incident.since, led.id
              FROM entity LEFT JOIN incident ON incident.id = entity.incident
              LEFT JOIN incident AS parent ON parent.id = incident.part_of
+             LEFT JOIN incident AS led ON led.id = incident.led_to AND led.closed IS NULL
              WHERE entity.watch = ?1 ORDER BY entity.key",
         )?
         .query_map([watch], |row| {
@@ -67,7 +81,7 @@ pub fn of_watch(connection: &Connection, watch: &str) -> rusqlite::Result<Vec<En
 fn silence(row: &Row<'_>) -> rusqlite::Result<Option<Silence>> {
     let Some(incident) = row.get(3)? else { return Ok(None) };
     let part = match (row.get(5)?, row.get(6)?) {
-        (None, _) => Part::Alone,
+        (None, _) => row.get::<_, Option<i64>>(8)?.map_or(Part::Alone, Part::Led),
         (Some(parent), None) => Part::Of(parent),
         (Some(_), Some(since)) => Part::FreeSince(since),
     };

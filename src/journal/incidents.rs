@@ -7,6 +7,10 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::events::millis;
 
+/// What [`read`] reads.
+const COLUMNS: &str =
+    "id, subject, scope, key, label, severity, cause, since, opened, closed, outcome, part_of, freed, led_to";
+
 /// What an incident is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
@@ -131,10 +135,10 @@ pub fn last_at(
     at: i64,
 ) -> rusqlite::Result<Option<IncidentRow>> {
     connection
-        .prepare(
-            "SELECT id, subject, scope, key, label, severity, cause, since, opened, closed, outcome, part_of FROM incident
-             WHERE subject = ?1 AND scope = ?2 AND key = ?3 AND opened <= ?4 ORDER BY id DESC LIMIT 1",
-        )?
+        .prepare(&format!(
+            "SELECT {COLUMNS} FROM incident
+             WHERE subject = ?1 AND scope = ?2 AND key = ?3 AND opened <= ?4 ORDER BY id DESC LIMIT 1"
+        ))?
         .query_row(params![subject.name(), scope, key, at], read)
         .optional()
 }
@@ -145,10 +149,10 @@ pub fn last_at(
 /// As the database.
 pub fn by_id(connection: &Connection, id: i64) -> rusqlite::Result<Option<IncidentRow>> {
     connection
-        .prepare(
-            "SELECT id, subject, scope, key, label, severity, cause, since, opened, closed, outcome, part_of FROM incident
-             WHERE id = ?1",
-        )?
+        .prepare(&format!(
+            "SELECT {COLUMNS} FROM incident
+             WHERE id = ?1"
+        ))?
         .query_row([id], read)
         .optional()
 }
@@ -163,10 +167,10 @@ pub fn of_source_since(
     since: i64,
 ) -> rusqlite::Result<Vec<IncidentRow>> {
     connection
-        .prepare_cached(
-            "SELECT id, subject, scope, key, label, severity, cause, since, opened, closed, outcome, part_of FROM incident
-             WHERE subject = 'source' AND scope = ?1 AND (closed IS NULL OR opened > ?2) ORDER BY id",
-        )?
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM incident
+             WHERE subject = 'source' AND scope = ?1 AND (closed IS NULL OR opened > ?2) ORDER BY id"
+        ))?
         .query_map(params![source, since], read)?
         .collect()
 }
@@ -277,6 +281,10 @@ pub struct IncidentRow {
     pub cause: String,
     /// The incident that explains it.
     pub part_of: Option<i64>,
+    /// Since when that does so no more, though it is not over, in milliseconds.
+    pub freed: Option<i64>,
+    /// The stall that explains it, though it was told by itself.
+    pub led_to: Option<i64>,
     /// The last log before it, in milliseconds.
     pub since: Option<i64>,
     /// In milliseconds.
@@ -293,10 +301,10 @@ pub struct IncidentRow {
 /// As the database.
 pub fn list(connection: &Connection, all: bool, limit: usize) -> rusqlite::Result<Vec<IncidentRow>> {
     connection
-        .prepare(
-            "SELECT id, subject, scope, key, label, severity, cause, since, opened, closed, outcome, part_of FROM incident
-             WHERE ?1 OR closed IS NULL ORDER BY id DESC LIMIT ?2",
-        )?
+        .prepare(&format!(
+            "SELECT {COLUMNS} FROM incident
+             WHERE ?1 OR closed IS NULL ORDER BY id DESC LIMIT ?2"
+        ))?
         .query_map(params![all, limit as i64], read)?
         .collect()
 }
@@ -315,5 +323,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<IncidentRow> {
         closed: row.get(9)?,
         outcome: row.get(10)?,
         part_of: row.get(11)?,
+        freed: row.get(12)?,
+        led_to: row.get(13)?,
     })
 }

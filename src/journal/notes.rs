@@ -9,6 +9,8 @@ use super::spells::{self, Spell};
 pub enum Note {
     /// This one, which is open, explains it.
     PartOf(i64),
+    /// This one, which is open, explains it, too; it was told before.
+    LedTo(i64),
     /// What explained it does so no more, since then, in milliseconds.
     FreeSince(i64),
     /// Its agent logs again since then, in milliseconds, which is not believed yet; or it has stopped again.
@@ -27,6 +29,7 @@ pub fn write(connection: &Connection, notes: &[(i64, Note)]) -> rusqlite::Result
             Note::PartOf(whole) => {
                 ("UPDATE incident SET part_of = ?2, freed = NULL WHERE id = ?1", Some(whole))
             }
+            Note::LedTo(whole) => ("UPDATE incident SET led_to = ?2 WHERE id = ?1", Some(whole)),
             Note::FreeSince(since) => ("UPDATE incident SET freed = ?2 WHERE id = ?1", Some(since)),
             Note::BackSince(since) => ("UPDATE incident SET back_since = ?2 WHERE id = ?1", since),
             Note::Logged(spell) => {
@@ -37,6 +40,21 @@ pub fn write(connection: &Connection, notes: &[(i64, Note)]) -> rusqlite::Result
         connection.prepare_cached(sql)?.execute(params![incident, value])?;
     }
     Ok(())
+}
+
+/// When the stall was over that explained an incident which was told shortly before it, in milliseconds; the
+/// inner `None` = it is not over, the outer that there is none.
+///
+/// # Errors
+/// As the database.
+pub fn led_to(connection: &Connection, incident: i64) -> rusqlite::Result<Option<Option<i64>>> {
+    connection
+        .prepare_cached(
+            "SELECT stall.closed FROM incident JOIN incident AS stall ON stall.id = incident.led_to
+             WHERE incident.id = ?1",
+        )?
+        .query_row([incident], |row| row.get(0))
+        .optional()
 }
 
 /// Since when the agent of an incident logs again, in milliseconds, where that is not believed yet.

@@ -1,3 +1,5 @@
+-- The stall that it was told shortly before, and that explains it.
+ALTER TABLE incident ADD COLUMN led_to INTEGER REFERENCES incident (id) ON DELETE SET NULL;
 -- When the agent of an incident logged before its end was believed: it stopped again.
 CREATE TABLE spell (
     incident INTEGER NOT NULL REFERENCES incident (id) ON DELETE CASCADE,

@@ -8,7 +8,6 @@ use super::verdict::State;
 use crate::clock::written;
 use crate::config::Agent;
 use crate::config::model::Maintenance;
-use crate::journal::entities::Part;
 use crate::journal::events::time;
 use crate::journal::quiet::Quiet;
 
@@ -90,7 +89,7 @@ impl Windows {
 
     /// The time that the windows of all parts of a stall share.
     fn of_stall(&self, fleet: &Fleet, stall: i64, now: i64) -> Option<Window> {
-        let mut parts = fleet.with_others().filter(|(_, silence)| silence.part == Part::Of(stall));
+        let mut parts = fleet.silences().filter(|(_, silence)| silence.part.whole() == Some(stall));
         let first = self.around(parts.next()?.0, now)?;
         let shared = parts.try_fold(first, |shared, (at, _)| Some(shared.and(self.around(at, now)?)))?;
         (shared.from < shared.until).then_some(shared)

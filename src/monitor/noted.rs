@@ -18,6 +18,7 @@ impl Monitor {
         let part = |(at, part): &(usize, Part)| {
             let note = match *part {
                 Part::Alone => return None,
+                Part::Led(whole) => Note::LedTo(whole),
                 Part::Of(whole) => Note::PartOf(whole),
                 Part::FreeSince(since) => Note::FreeSince(since),
             };

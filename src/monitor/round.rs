@@ -137,7 +137,7 @@ impl Round<'_> {
             .or_else(|| self.stalls.get(common).map(|stall| Whole::Incident(stall.incident)))
     }
 
-    /// Who fell silent with a stall and is not back yet.
+    /// Who fell silent with a stall, or shortly before, and is not back yet.
     fn left(&self, changed: &[Changed], incident: i64) -> Vec<usize> {
         let back: Vec<usize> = changed
             .iter()
@@ -146,7 +146,7 @@ impl Round<'_> {
             .collect();
         let entities = self.fleet.entities().iter().enumerate();
         let part =
-            |entity: &Entity| entity.silence().is_some_and(|silence| silence.part == Part::Of(incident));
+            |entity: &Entity| entity.silence().is_some_and(|silence| silence.part.whole() == Some(incident));
         entities.filter(|(at, entity)| part(entity) && !back.contains(at)).map(|(at, _)| at).collect()
     }
 }

@@ -91,7 +91,7 @@ impl Known {
         let (connection, at) = (&view.connection, millis(view.at));
         let rows = entities::of_watch(connection, watch)?;
         let incident = incidents::last_at(connection, Subject::Agent, watch, agent, at)?;
-        let whole = incident.as_ref().and_then(|incident| incident.part_of);
+        let whole = incident.as_ref().and_then(|incident| incident.part_of.or(incident.led_to));
         let event = |incident: &IncidentRow| {
             events::last_of(connection, incident.id, EventKind::AgentSilent, at).transpose()
         };
@@ -182,8 +182,9 @@ pub fn suppressions(
     at: DateTime<Utc>,
 ) -> Vec<String> {
     let now = millis(at);
-    let whole = known.filter(|known| known.open().is_some()).and_then(|known| known.whole.as_ref());
-    let mut found: Vec<String> = whole.map(part_of).into_iter().collect();
+    let whole = known.and_then(|known| Some((known.open()?, known.whole.as_ref()?)));
+    let mut found: Vec<String> =
+        whole.and_then(|(incident, whole)| explained(incident, whole, policy, now)).into_iter().collect();
     found.extend(dependencies(watch, agent));
     found.extend((!policy.expects(now)).then(|| closed(watch, policy, now)));
     let from = agent.listed.as_ref().and_then(|listed| listed.watched_from).filter(|from| *from > now);
@@ -194,9 +195,27 @@ pub fn suppressions(
     found
 }
 
-fn part_of(whole: &IncidentRow) -> String {
+/// What the incident that it is part of, or led to, means for its silence at `now`.
+fn explained(incident: &IncidentRow, whole: &IncidentRow, policy: &Policy, now: i64) -> Option<String> {
     let what = [whole.subject.as_str(), &whole.key].join(" ");
-    format!("its silence is part of incident {} ({}) and told with it", whole.id, one_line(what.trim(), 80))
+    let what = format!("incident {} ({})", whole.id, one_line(what.trim(), 80));
+    let over = incident.freed.or(whole.closed).filter(|over| *over <= now);
+    let anew = over.map(|over| policy.due(over, threshold(policy)));
+    let is_part = incident.part_of.is_some();
+    match anew {
+        None if is_part => Some(format!("its silence is part of {what} and told with it")),
+        None if whole.opened > now => None,
+        None => {
+            Some(format!("{what} began shortly after it and explains it: no reminders until that is over"))
+        }
+        Some(until) if until <= now => None,
+        Some(until) => Some(format!(
+            "its silence was explained by {what} until {}; {} unless it logs by {}",
+            written(time(over?)),
+            if is_part { "it is told by itself" } else { "reminders go on" },
+            written(time(until))
+        )),
+    }
 }
 
 fn dependencies<'a>(watch: &'a Watch, agent: &'a Agent) -> impl Iterator<Item = String> + 'a {

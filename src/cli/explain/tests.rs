@@ -18,6 +18,7 @@ use crate::journal::acks::{self, Ack};
 use crate::journal::entities::{self, EntityRow};
 use crate::journal::events::{self, millis};
 use crate::journal::incidents::{self, Subject};
+use crate::journal::notes::{self, Note};
 use crate::journal::silences::{self, Silence};
 use crate::journal::{Journal, meta, open_read_only};
 use crate::monitor::fixtures;
@@ -224,18 +225,37 @@ fn hours_maintenance_and_newcomers_keep_a_silence_from_being_told() {
     assert_eq!(kept(None, new), ["it is new; it is silent at the earliest at 2026-01-01 01:00:00 UTC"]);
 }
 
+/// Incident 1 is a stall, and 2 the silence of 001, which is `part` of it or not.
+fn stall_of_001(connection: &Connection, part: bool) -> rusqlite::Result<()> {
+    let node = Entity { id: "node=node02".to_owned(), label: "(9 agents)".to_owned() };
+    let stall = Event { kind: EventKind::PipelineStalled, entity: Some(node), ..agent_silent("", "") };
+    let stall = incident(connection, Subject::Pipeline, stall, None)?;
+    let silence = Event { part_of: part.then_some(stall), ..agent_silent("001", "web") };
+    incident(connection, Subject::Agent, silence, None).map(drop)
+}
+
 #[tokio::test]
 async fn a_stall_a_gateway_and_flapping_keep_a_silence_from_being_told() {
-    let stalled = view(20, |connection| {
-        let node = Entity { id: "node=node02".to_owned(), label: "(9 agents)".to_owned() };
-        let stall = Event { kind: EventKind::PipelineStalled, entity: Some(node), ..agent_silent("", "") };
-        let stall = incident(connection, Subject::Pipeline, stall, None)?;
-        let part = Event { part_of: Some(stall), ..agent_silent("001", "web") };
-        incident(connection, Subject::Agent, part, None).map(drop)
-    });
+    let stalled = view(20, |connection| stall_of_001(connection, true));
     let known = Known::read(&stalled.await, "default", "001").unwrap();
     let part = "its silence is part of incident 1 (pipeline node=node02) and told with it";
     assert_eq!(kept(Some(&known), |_| {}), [part]);
+    let free = view(20, |connection| {
+        stall_of_001(connection, true)?;
+        notes::write(connection, &[(2, Note::FreeSince(at(18)))])
+    });
+    let known = Known::read(&free.await, "default", "001").unwrap();
+    let free = "its silence was explained by incident 1 (pipeline node=node02) until 2026-01-01 00:18:00 UTC; it is \
+                told by itself unless it logs by 2026-01-01 00:34:00 UTC";
+    assert_eq!(kept(Some(&known), |_| {}), [free]);
+    let led = view(20, |connection| {
+        stall_of_001(connection, false)?;
+        notes::write(connection, &[(2, Note::LedTo(1))])
+    });
+    let known = Known::read(&led.await, "default", "001").unwrap();
+    let led = "incident 1 (pipeline node=node02) began shortly after it and explains it: no reminders until that is \
+               over";
+    assert_eq!(kept(Some(&known), |_| {}), [led]);
     let gateway = |watch: &mut Watch| {
         let on = Matcher::new([("id", vec!["gw-*"])]);
         watch.dependencies = vec![Dependency { matcher: Matcher::default(), on, need: Quorum::Share(0.5) }];

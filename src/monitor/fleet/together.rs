@@ -5,11 +5,10 @@ use crate::journal::entities::{Part, Silence};
 use crate::monitor::verdict::State;
 
 impl Fleet {
-    /// Those that are silent and were not told by themselves, by place.
-    pub fn with_others(&self) -> impl Iterator<Item = (usize, Silence)> {
-        let silences = self.entities.iter().enumerate();
-        let silences = silences.filter_map(|(at, entity)| Some((at, entity.silence()?)));
-        silences.filter(|(_, silence)| silence.part != Part::Alone)
+    /// Those that are silent, by place.
+    pub fn silences(&self) -> impl Iterator<Item = (usize, Silence)> {
+        let entities = self.entities.iter().enumerate();
+        entities.filter_map(|(at, entity)| Some((at, entity.silence()?)))
     }
 
     /// From now on they are told so.
@@ -33,13 +32,15 @@ impl Fleet {
         }
     }
 
-    /// Whoever fell silent as a part of `incident` is on its own since `now`.
+    /// Whomever `incident` explained is on its own since `now`.
     pub fn set_free(&mut self, incident: i64, now: i64) {
         for entity in &mut self.entities {
-            if let State::Silent { silence, .. } = &mut entity.state
-                && silence.part == Part::Of(incident)
-            {
-                silence.part = Part::FreeSince(now);
+            if let State::Silent { silence, .. } = &mut entity.state {
+                silence.part = match silence.part {
+                    Part::Of(whole) if whole == incident => Part::FreeSince(now),
+                    Part::Led(whole) if whole == incident => Part::Alone,
+                    part => part,
+                };
             }
         }
     }

@@ -90,9 +90,11 @@ impl<'a> Groups<'a> {
             }
             State::Silent { silence, .. } => match silence.part {
                 Part::Of(_) => Standing::Held,
-                Part::Alone if self.led_to_any(entity, silence) => Standing::Held,
-                Part::Alone if self.fell_before(self.now, entity, silence) => self.of_lost(entity),
-                Part::Alone | Part::FreeSince(_) => Standing::Aside,
+                Part::Alone | Part::Led(_) if self.led_to_any(entity, silence) => Standing::Held,
+                Part::Alone | Part::Led(_) if self.fell_before(self.now, entity, silence) => {
+                    self.of_lost(entity)
+                }
+                Part::Alone | Part::Led(_) | Part::FreeSince(_) => Standing::Aside,
             },
         }
     }
@@ -112,7 +114,7 @@ impl<'a> Groups<'a> {
     }
 
     /// Whether it was told by itself shortly before a stall was noticed, of which it is as well.
-    fn led_to(&self, entity: &Entity, silence: Silence, common: &Common, stall: &Stall) -> bool {
+    pub fn led_to(&self, entity: &Entity, silence: Silence, common: &Common, stall: &Stall) -> bool {
         self.fell_before(stall.opened, entity, silence) && commons(self.fleet, entity).contains(common)
     }
 
@@ -146,7 +148,7 @@ impl<'a> Groups<'a> {
     fn is_of(&self, at: usize, common: &Common, stall: &Stall) -> bool {
         let entity = &self.fleet.entities()[at];
         entity.silence().is_some_and(|silence| match silence.part {
-            Part::Alone => self.led_to(entity, silence, common, stall),
+            Part::Alone | Part::Led(_) => self.led_to(entity, silence, common, stall),
             part => part == Part::Of(stall.incident),
         })
     }

@@ -1,4 +1,5 @@
-//! Whom those that are told with others are told with from now on. Pure.
+//! Whom those that are told with others are told with from now on, and what explains those that were told
+//! before. Pure.
 
 use std::collections::BTreeMap;
 
@@ -20,20 +21,26 @@ pub fn regroup(
     limits: &Pipeline,
     now: i64,
 ) -> Vec<(usize, Part)> {
-    let with_others: Vec<(usize, Silence)> = fleet.with_others().collect();
-    if with_others.is_empty() {
+    let may_move = |(_, silence): &(usize, Silence)| silence.part != Part::Alone || !open.is_empty();
+    let silences: Vec<(usize, Silence)> = fleet.silences().filter(may_move).collect();
+    if silences.is_empty() {
         return Vec::new();
     }
     let groups = Groups::of(fleet, &[], open, limits, now);
     let moved = |(at, silence): (usize, Silence)| Some((at, groups.moved(at, silence, open)?));
-    with_others.into_iter().filter_map(moved).collect()
+    silences.into_iter().filter_map(moved).collect()
 }
 
 impl Groups<'_> {
     fn moved(&self, at: usize, silence: Silence, open: &BTreeMap<Common, Stall>) -> Option<Part> {
         let upstream = self.fleet.upstream(at, self.now);
         match silence.part {
-            Part::Alone => None,
+            Part::Alone => {
+                let entity = &self.fleet.entities()[at];
+                let led = open.iter().find(|(common, stall)| self.led_to(entity, silence, common, stall));
+                led.map(|(_, stall)| Part::Led(stall.incident))
+            }
+            Part::Led(_) => None,
             Part::Of(whole) => {
                 let stall = open.iter().find(|(_, stall)| stall.incident == whole);
                 let free = match stall {

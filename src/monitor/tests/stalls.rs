@@ -1,6 +1,7 @@
 //! Many silences with one cause.
 
 use super::*;
+use crate::journal::entities::Part;
 
 const MILAN: [&str; 6] = ["001", "002", "003", "004", "005", "006"];
 const ROME: [&str; 6] = ["007", "008", "009", "010", "011", "012"];
@@ -194,6 +195,31 @@ async fn while_half_of_them_stay_silent_whoever_falls_silent_later_is_told_by_it
     assert_eq!(cluster.told().await[6..], ["agent_silent 010"]);
     cluster.minutes(6, &[MILAN, ROME].concat()).await;
     assert_eq!(cluster.told().await[7..], ["pipeline_recovered default"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stall_explains_those_that_were_told_before_it_and_their_end_is_told() {
+    let parts = |cluster: &Cluster| {
+        let silences = cluster.world.monitor.fleet.silences();
+        let led = |whole| silences.filter(|(_, silence)| silence.part == Part::Led(whole)).count();
+        let stall = cluster.world.monitor.stalls.values().next().map(|stall| stall.incident);
+        stall.map_or(0, led)
+    };
+    let mut cluster = Cluster::new().await;
+    let others = ["004", "005", "006", "010", "011", "012"];
+    cluster.minutes(60, &others).await;
+    assert_eq!(parts(&cluster), 5);
+    let mut cluster = cluster.restart().await;
+    cluster.minutes(2, &others).await;
+    assert_eq!(parts(&cluster), 5, "a restart knows it");
+    cluster.minutes(6, &[&MILAN[..], &ROME[1..]].concat()).await;
+    let over = cluster.world.events().await;
+    let over = over.iter().find(|event| event.kind == EventKind::PipelineRecovered).unwrap();
+    assert!(over.detail.contains("if it stays so: 001 host-001, 002 host-002, 007 "), "{}", over.detail);
+    let ends = cluster.world.story().await.into_iter().filter(|said| said.starts_with("agent_recovered"));
+    assert_eq!(ends.count(), 5);
+    let (_, left) = cluster.world.monitor.fleet.silences().next().unwrap();
+    assert_eq!(left.part, Part::Alone, "it was told, and is so by itself again");
 }
 
 #[tokio::test(start_paused = true)]

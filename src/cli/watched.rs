@@ -17,5 +17,5 @@ pub fn watched<'w>(settings: &Settings, watch: &'w Watch) -> Result<Cow<'w, Watc
     };
     let entries = listed::of_watch(&open_read_only(&settings.journal)?, &watch.name)?;
     let agents = together(watch.agents.clone(), Roster::new(entries, rules).listed);
-    Ok(Cow::Owned(Watch { agents, ..watch.clone() }))
+    Ok(Cow::Owned(watch.with_agents(agents)))
 }

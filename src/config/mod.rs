@@ -15,6 +15,7 @@ pub use log_monitor_channels::duration;
 mod hours;
 pub mod latency;
 pub mod layers;
+mod maintained;
 pub mod matcher;
 pub mod model;
 mod named;

@@ -107,6 +107,8 @@ pub struct Maintenance {
     pub matcher: Matcher,
     /// When.
     pub pauses: Vec<Pause>,
+    /// And those that need them to log.
+    pub behind: Vec<Dependency>,
 }
 
 /// When many silences count as one stall of the pipeline.
@@ -351,7 +353,7 @@ impl Watch {
 impl Watch {
     /// The hours of a class, without the maintenance of `agent`.
     fn calendar(&self, of_class: Option<&Arc<Calendar>>, agent: &Agent) -> Option<Arc<Calendar>> {
-        let matching = self.maintenance.iter().filter(|one| one.matcher.matches(|key| agent.facts(key)));
+        let matching = self.maintenance.iter().filter(|one| one.holds_for(agent));
         let pauses: Vec<Pause> = matching.flat_map(|maintenance| maintenance.pauses.clone()).collect();
         match (pauses.is_empty(), of_class) {
             (true, of_class) => of_class.cloned(),

@@ -97,7 +97,8 @@ fn watch(
         min_events: table.min_events.filter(|least| *least > 0),
     };
     watch.poll = table.poll.map_or_else(|| default_poll(&watch), |poll| poll.0);
-    Some(watch)
+    let agents = watch.agents.clone();
+    Some(watch.with_agents(agents))
 }
 
 /// A third of the shortest interval.
@@ -328,7 +329,7 @@ fn known_source<'n>(
 
 fn maintenance(reading: &mut Reading<'_>, table: &tables::Maintenance, discovers: bool) -> Maintenance {
     let matcher = matcher(reading, table.r#match.as_ref(), discovers);
-    Maintenance { matcher, pauses: hours::pauses(reading, table) }
+    Maintenance { matcher, pauses: hours::pauses(reading, table), behind: Vec::new() }
 }
 
 /// Which agents; all of them where nothing is said. Groups and nodes are known only of those that a
@@ -338,7 +339,7 @@ fn matcher(reading: &mut Reading<'_>, on: Option<&tables::ClassMatch>, discovers
     let on = on.unwrap_or(&default);
     for (key, patterns) in [("group", &on.group), ("node", &on.node)] {
         if let Some(patterns) = patterns.as_ref().filter(|_| !discovers) {
-            let message = format!("an agent file tells no `{key}`, so this class matches no agent");
+            let message = format!("an agent file tells no `{key}`, so this matches no agent");
             reading.findings.warning(At::Place(patterns.span()), message);
         }
     }

@@ -1,10 +1,10 @@
-//! Which maintenance holds for whom: nobody is reminded of a silence during it, and what is told after it
-//! names it. Pure; times in milliseconds.
+//! Which maintenance holds for whom: nobody is reminded of a silence during it, nor outside of hours, and what
+//! is told after it names it. Pure; times in milliseconds.
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::closed::closed;
 use super::fleet::Fleet;
-use super::verdict::State;
 use crate::clock::written;
 use crate::config::Agent;
 use crate::config::model::Maintenance;
@@ -32,11 +32,24 @@ pub struct Window {
     pub from: i64,
     /// Its end.
     pub until: i64,
-    /// Whose maintenance ends then.
-    pub of: String,
+    /// Why.
+    pub why: Why,
+}
+
+/// Why nothing is expected, or nothing said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// Maintenance of these.
+    Maintenance(String),
+    /// It is not in its hours, which begin then.
+    Hours(i64),
 }
 
 impl Window {
+    const fn contains(&self, now: i64) -> bool {
+        self.from <= now && now < self.until
+    }
+
     /// What both hold.
     fn and(self, other: Self) -> Self {
         let from = self.from.max(other.from);
@@ -47,7 +60,25 @@ impl Window {
     /// What it was, for people, once it has ended.
     #[must_use]
     pub fn sentence(&self) -> String {
-        format!("Maintenance of {} ended at {}.", self.of, written(time(self.until)))
+        match &self.why {
+            Why::Maintenance(of) => format!("Maintenance of {of} ended at {}.", written(time(self.until))),
+            Why::Hours(opened) => format!("Its hours began at {}.", written(time(*opened))),
+        }
+    }
+}
+
+/// The closed hours around a moment, by the kinds of a fleet's agents.
+struct Closed<'a> {
+    fleet: &'a Fleet,
+    now: i64,
+    of_kind: HashMap<usize, Option<Window>>,
+}
+
+impl Closed<'_> {
+    fn of(&mut self, at: usize) -> Option<Window> {
+        let entity = &self.fleet.entities()[at];
+        let known = self.of_kind.entry(self.fleet.kind(entity));
+        known.or_insert_with(|| closed(self.fleet.policy(entity), self.now)).clone()
     }
 }
 
@@ -57,7 +88,7 @@ impl Windows {
     pub fn new(all: &[Maintenance], agents: &[Agent]) -> Self {
         let mut of: HashMap<usize, Vec<usize>> = HashMap::new();
         for (number, maintenance) in all.iter().enumerate() {
-            let matches = |at: &usize| maintenance.matcher.matches(|key| agents[*at].facts(key));
+            let matches = |at: &usize| maintenance.holds_for(&agents[*at]);
             (0..agents.len()).filter(matches).for_each(|at| of.entry(at).or_default().push(number));
         }
         Self { all: all.to_vec(), of }
@@ -70,35 +101,44 @@ impl Windows {
         windows.into_iter().rfind(|window| window.until > since && window.until <= now)
     }
 
-    /// When nothing is to be said of the silent agents of a fleet, and of these `stalls`: of one while all
-    /// that are part of it are in maintenance.
+    /// When nothing is to be said of the silent agents of a fleet, and of these `stalls`: of one while nothing
+    /// is to be said of any that is part of it.
     #[must_use]
     pub fn quiet(&self, fleet: &Fleet, stalls: impl Iterator<Item = i64>, now: i64) -> BTreeMap<i64, Quiet> {
-        let agent = |at: &usize| {
-            let State::Silent { silence, .. } = fleet.entities()[*at].state else { return None };
-            Some((silence.incident, self.around(*at, now)?))
-        };
-        let agents = self.of.keys().filter_map(agent);
-        let stalls = stalls.filter_map(|stall| Some((stall, self.of_stall(fleet, stall, now)?)));
+        let mut closed = Closed { fleet, now, of_kind: HashMap::new() };
+        let mut all = Vec::new();
+        for (at, silence) in fleet.silences() {
+            all.extend(self.of_agent(at, &mut closed).map(|window| (silence.incident, window)));
+        }
+        for stall in stalls {
+            all.extend(self.of_stall(stall, &mut closed).map(|window| (stall, window)));
+        }
         let quiet = |(incident, window): (i64, Window)| {
             let why = window.sentence();
             (incident, Quiet { incident, from: window.from, until: window.until, why })
         };
-        agents.chain(stalls).map(quiet).collect()
+        all.into_iter().map(quiet).collect()
+    }
+
+    /// Maintenance that holds, else closed hours, else maintenance that has just ended or comes next.
+    fn of_agent(&self, at: usize, closed: &mut Closed<'_>) -> Option<Window> {
+        let maintenance = self.around(at, closed.now);
+        let holds = maintenance.as_ref().is_some_and(|window| window.contains(closed.now));
+        if holds { maintenance } else { closed.of(at).or(maintenance) }
     }
 
     /// The time that the windows of all parts of a stall share.
-    fn of_stall(&self, fleet: &Fleet, stall: i64, now: i64) -> Option<Window> {
-        let mut parts = fleet.silences().filter(|(_, silence)| silence.part.whole() == Some(stall));
-        let first = self.around(parts.next()?.0, now)?;
-        let shared = parts.try_fold(first, |shared, (at, _)| Some(shared.and(self.around(at, now)?)))?;
+    fn of_stall(&self, stall: i64, closed: &mut Closed<'_>) -> Option<Window> {
+        let mut parts = closed.fleet.silences().filter(|(_, silence)| silence.part.whole() == Some(stall));
+        let first = self.of_agent(parts.next()?.0, closed)?;
+        let shared = parts.try_fold(first, |shared, (at, _)| Some(shared.and(self.of_agent(at, closed)?)))?;
         (shared.from < shared.until).then_some(shared)
     }
 
     /// The window that holds at `now`, else one that has just ended, else the next.
     fn around(&self, at: usize, now: i64) -> Option<Window> {
         let windows = self.between(at, now - AFTER, now + AHEAD);
-        let holds = windows.iter().position(|window| window.from <= now && now < window.until);
+        let holds = windows.iter().position(|window| window.contains(now));
         windows.into_iter().nth(holds.unwrap_or(0))
     }
 
@@ -109,7 +149,7 @@ impl Windows {
         all.sort_by_key(|window| (window.from, window.until));
         all.into_iter().fold(Vec::new(), |mut apart: Vec<Window>, next| {
             match apart.last_mut().filter(|last| next.from <= last.until) {
-                Some(last) if next.until > last.until => (last.until, last.of) = (next.until, next.of),
+                Some(last) if next.until > last.until => (last.until, last.why) = (next.until, next.why),
                 Some(_) => {}
                 None => apart.push(next),
             }
@@ -125,7 +165,7 @@ fn of_one(maintenance: &Maintenance, from: i64, to: i64) -> impl Iterator<Item =
     };
     let spans = maintenance.pauses.iter().flat_map(move |pause| pause.spans(from, to));
     let touches = spans.filter(move |(begin, end)| *begin < to && *end > from);
-    touches.map(move |(from, until)| Window { from, until, of: of.clone() })
+    touches.map(move |(from, until)| Window { from, until, why: Why::Maintenance(of.clone()) })
 }
 
 #[cfg(test)]
@@ -143,7 +183,7 @@ mod tests {
     fn once(name: &'static str, from: &str, to: &str) -> Maintenance {
         let local = |text: &str| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").unwrap();
         let pause = Pause { zone: Tz::UTC, when: When::Once(local(from), local(to)) };
-        Maintenance { matcher: Matcher::new([("name", vec![name])]), pauses: vec![pause] }
+        Maintenance { matcher: Matcher::new([("name", vec![name])]), pauses: vec![pause], behind: Vec::new() }
     }
 
     #[test]
@@ -155,7 +195,7 @@ mod tests {
         let windows = Windows::new(&all, &[Agent::in_file("001", "db-01"), Agent::in_file("002", "web-01")]);
         let hour = |hour: i64| start().timestamp_millis() + hour * HOUR;
         let of_both = windows.ended(0, hour(0), hour(5)).unwrap();
-        assert_eq!((of_both.from, of_both.until, of_both.of.as_str()), (hour(1), hour(4), "name=*"));
+        assert_eq!((of_both.from, of_both.until), (hour(1), hour(4)));
         assert_eq!(windows.ended(1, hour(0), hour(5)).unwrap().from, hour(2));
         assert_eq!(windows.ended(0, hour(0), hour(4) - 1), None, "it holds");
         assert_eq!(windows.ended(0, hour(4), hour(5)), None, "it was over before");
@@ -172,7 +212,7 @@ mod tests {
         };
         let pauses = vec![daily(clock(2, 0), clock(4, 0)), daily(clock(4, 30), clock(5, 0))];
         let windows = Windows::new(
-            &[Maintenance { matcher: Matcher::default(), pauses }],
+            &[Maintenance { matcher: Matcher::default(), pauses, behind: Vec::new() }],
             &[Agent::in_file("001", "")],
         );
         let begins = |minutes: i64| {

@@ -16,6 +16,7 @@ mod behind;
 mod beside;
 pub mod cause;
 pub mod clock_guard;
+mod closed;
 mod counting;
 pub mod finding;
 #[cfg(test)]
@@ -178,9 +179,10 @@ impl Monitor {
         self.beside = Beside::default();
         let in_file = self.setup.watch.agents.clone();
         let agents = inventory::together(in_file, self.roster.listed.clone());
-        self.maintenance = Windows::new(&self.setup.watch.maintenance, &agents);
+        let watch = self.setup.watch.with_agents(agents);
+        self.maintenance = Windows::new(&watch.maintenance, &watch.agents);
         self.quiet = None;
-        let (mut fleet, gone) = Fleet::new(&Watch { agents, ..self.setup.watch.clone() }, rows);
+        let (mut fleet, gone) = Fleet::new(&watch, rows);
         for (number, at) in &fleet.dependencies().circular {
             let (watch, id) = (&self.setup.watch.name, &fleet.entities()[*at].key);
             let number = number + 1;

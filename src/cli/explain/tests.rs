@@ -211,7 +211,11 @@ fn hours_maintenance_and_newcomers_keep_a_silence_from_being_told() {
     let maintenance = |watch: &mut Watch| {
         with_hours(watch, vec![window(0, 18)]);
         let pauses = vec![pause];
-        watch.maintenance = vec![crate::config::model::Maintenance { matcher: Matcher::default(), pauses }];
+        watch.maintenance = vec![crate::config::model::Maintenance {
+            matcher: Matcher::default(),
+            pauses,
+            behind: Vec::new(),
+        }];
     };
     assert_eq!(
         kept(None, maintenance),

@@ -30,6 +30,10 @@ pub async fn office(ids: &[&str]) -> World {
     world
 }
 
+fn maintenance_of(matcher: Matcher, when: When) -> Maintenance {
+    Maintenance { matcher, pauses: vec![Pause { zone: Tz::UTC, when }], behind: Vec::new() }
+}
+
 #[tokio::test(start_paused = true)]
 async fn nobody_is_silent_at_night_and_who_stays_away_is_told_in_the_morning() {
     let mut world = office(&["001", "002"]).await;
@@ -45,6 +49,12 @@ async fn nobody_is_silent_at_night_and_who_stays_away_is_told_in_the_morning() {
     let told = world.events().await.remove(0);
     assert_eq!(told.at - start(), TimeDelta::minutes(32 * 60 + 6), "six minutes after eight");
     assert!(told.detail.contains("15 min without one is expected in its hours"), "{}", told.detail);
+    world.minutes(12 * 60, &["002"]).await;
+    let read = move |connection: &_| quiet::of(connection, told.incident.unwrap());
+    let quiet = world.recorder.journal.write(read).await.unwrap().unwrap();
+    let night = (start() + TimeDelta::hours(42), start() + TimeDelta::minutes(104 * 60 + 16));
+    assert_eq!((quiet.from, quiet.until), (night.0.timestamp_millis(), night.1.timestamp_millis()));
+    assert_eq!(quiet.why, "Its hours began at 2026-01-05 08:00:00 UTC.");
 }
 
 #[tokio::test(start_paused = true)]
@@ -96,8 +106,7 @@ async fn maintenance_stops_the_clock_and_an_end_within_it_is_still_told() {
     let mut watched = default_watch(&ids);
     let local = |text: &str| chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").unwrap();
     let when = When::Once(local("2026-01-01 01:00"), local("2026-01-01 03:00"));
-    watched.maintenance =
-        vec![Maintenance { matcher: Matcher::default(), pauses: vec![Pause { zone: Tz::UTC, when }] }];
+    watched.maintenance = vec![maintenance_of(Matcher::default(), when)];
     let mut world = World::new(&ids).await;
     let setup = Setup { watch: watched, source: world.index.clone(), beside: Vec::new(), lister: None };
     world.monitor.replace(setup).await.unwrap();
@@ -125,7 +134,7 @@ async fn the_journal_knows_when_nothing_is_to_be_said_of_a_silence() {
     let local = |text: &str| chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").unwrap();
     let when = When::Once(local("2026-01-01 01:00"), local("2026-01-01 03:00"));
     let matcher = Matcher::new([("id", vec!["001"])]);
-    watched.maintenance = vec![Maintenance { matcher, pauses: vec![Pause { zone: Tz::UTC, when }] }];
+    watched.maintenance = vec![maintenance_of(matcher, when)];
     let mut world = World::new(&ids).await;
     let setup = Setup { watch: watched, source: world.index.clone(), beside: Vec::new(), lister: None };
     world.monitor.replace(setup.clone()).await.unwrap();
@@ -156,9 +165,9 @@ async fn the_journal_knows_when_nothing_is_to_be_said_of_a_silence() {
 async fn nothing_is_said_of_a_stall_while_all_that_are_part_of_it_are_in_maintenance() {
     let ids = ["001", "002", "003", "004", "005", "006"];
     let local = |text: &str| chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").unwrap();
-    let maintenance = |ids: &[&'static str], until: &str| Maintenance {
-        matcher: Matcher::new([("id", ids.to_vec())]),
-        pauses: vec![Pause { zone: Tz::UTC, when: When::Once(local("2026-01-01 01:00"), local(until)) }],
+    let maintenance = |ids: &[&'static str], until: &str| {
+        let when = When::Once(local("2026-01-01 01:00"), local(until));
+        maintenance_of(Matcher::new([("id", ids.to_vec())]), when)
     };
     let mut world = World::new(&ids).await;
     let setup = |all: Vec<Maintenance>, world: &World| Setup {

@@ -289,7 +289,7 @@ fn class(kind: &Kind) -> Class {
 }
 
 fn maintenance(kind: &Kind) -> Maintenance {
-    Maintenance { matcher: kind.matcher(), pauses: kind.hours.pauses.clone() }
+    Maintenance { matcher: kind.matcher(), pauses: kind.hours.pauses.clone(), behind: Vec::new() }
 }
 
 fn duration(millis: i64) -> Duration {

@@ -32,7 +32,7 @@ pub fn parts(watch: &Watch, policy: &Policy, route: Option<&Route>, at: i64) -> 
         part(policy.grace, "on their way logs may take this long (grace)"),
         part(watch.poll, "until the next round (poll)"),
     ];
-    if !watch.dependencies.is_empty() {
+    if policy.depends {
         parts.push(part(
             LONGEST_DOUBT,
             "if others, on whom it may depend, do not log either: is it the agent?",

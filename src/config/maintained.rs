@@ -1,15 +1,12 @@
 //! For whom maintenance holds: for those that it names, and for those that cannot log without them.
 
-use super::matcher::Matcher;
 use super::model::{Agent, Dependency, Maintenance, Watch};
 
 impl Maintenance {
     /// Whether it is maintenance of this agent, too.
     #[must_use]
     pub fn holds_for(&self, agent: &Agent) -> bool {
-        let matches = |matcher: &Matcher| matcher.matches(|key| agent.facts(key));
-        let is_behind = |one: &Dependency| matches(&one.matcher) && !matches(&one.on);
-        matches(&self.matcher) || self.behind.iter().any(is_behind)
+        self.matcher.matches(|key| agent.facts(key)) || self.behind.iter().any(|one| one.holds_for(agent))
     }
 
     /// Whether it leaves fewer of those on whom others depend than these need.
@@ -18,6 +15,14 @@ impl Maintenance {
         let members: Vec<&Agent> = members.collect();
         let left = members.iter().filter(|agent| !self.holds_for(agent)).count();
         !members.is_empty() && left < dependency.need.of(members.len())
+    }
+}
+
+impl Dependency {
+    /// Whether this agent depends by it on others.
+    #[must_use]
+    pub fn holds_for(&self, agent: &Agent) -> bool {
+        self.matcher.matches(|key| agent.facts(key)) && !self.on.matches(|key| agent.facts(key))
     }
 }
 
@@ -46,6 +51,7 @@ impl Watch {
 mod tests {
     use super::*;
     use crate::config::Quorum;
+    use crate::config::matcher::Matcher;
     use crate::monitor::fixtures;
 
     #[test]

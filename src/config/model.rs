@@ -271,6 +271,8 @@ pub struct Policy {
     pub class: Option<usize>,
     /// When logs are expected; `None` = always.
     pub calendar: Option<Arc<Calendar>>,
+    /// Whether it depends on others.
+    pub depends: bool,
 }
 
 impl Policy {
@@ -346,6 +348,7 @@ impl Watch {
             labels,
             class: class.map(|at| at + 1),
             calendar: self.calendar(of_class.and_then(|class| class.calendar.as_ref()), agent),
+            depends: self.dependencies.iter().any(|one| one.holds_for(agent)),
         }
     }
 }

@@ -219,9 +219,7 @@ fn explained(incident: &IncidentRow, whole: &IncidentRow, policy: &Policy, now: 
 }
 
 fn dependencies<'a>(watch: &'a Watch, agent: &'a Agent) -> impl Iterator<Item = String> + 'a {
-    let mine = watch.dependencies.iter().filter(|dependency| {
-        dependency.matcher.matches(|key| agent.facts(key)) && !dependency.on.matches(|key| agent.facts(key))
-    });
+    let mine = watch.dependencies.iter().filter(|dependency| dependency.holds_for(agent));
     mine.map(|dependency| {
         let need = match dependency.need {
             Quorum::All => "each".to_owned(),

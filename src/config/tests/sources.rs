@@ -262,6 +262,20 @@ fn dependencies_are_read_and_a_number_that_means_nothing_is_told() {
 }
 
 #[test]
+fn only_those_that_depend_on_others_wait_for_these() {
+    let of = |id: &str| {
+        let class = format!(
+            "[[watches.default.classes]]\nmatch = {{ id = \"{id}\" }}\nmax_time_to_notify = \"20m\"\n"
+        );
+        let behind = "[[watches.default.dependencies]]\nmatch = { id = \"002\" }\non = { id = \"001\" }\n";
+        sources(&[&class, behind, DESK].concat())
+    };
+    assert!(of("001").is_ok(), "{:?}", of("001"));
+    let errors = of("002").unwrap_err();
+    assert!(errors[0].contains("the first message about agent `002` may take"), "{errors:?}");
+}
+
+#[test]
 fn agents_that_depend_on_each_other_are_refused_at_their_place() {
     let of = |who: &str, on: &str| {
         format!("[[watches.default.dependencies]]\nmatch = {{ id = \"{who}\" }}\non = {{ id = \"{on}\" }}\n")

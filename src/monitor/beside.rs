@@ -352,7 +352,7 @@ impl Beside {
                     let end = to - 2 * setup.watch.poll.as_millis() as i64;
                     let first =
                         heard.iter().map(|heard| heard.newest).filter(|newest| *newest > end.max(*since));
-                    let to = fleet.flaps().back_since(*at).or_else(|| first.min()).unwrap_or(to);
+                    let to = first.chain(fleet.flaps().back_since(*at)).min().unwrap_or(to);
                     let finding = self.findings.entry(*at).or_default();
                     finding.blind = Some(Blind::of(*since, to, &finding.logged, &heard, step));
                 }

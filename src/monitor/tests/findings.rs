@@ -160,6 +160,20 @@ async fn the_end_says_how_long_nothing_was_seen_and_how_much_of_it_came_late() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_came_since_the_round_before_is_the_end_and_did_not_arrive_late() {
+    let mut world = World::new(&["001", "002"]).await;
+    world.minutes(20, &["001", "002"]).await;
+    let begin = world.now();
+    world.minutes(39, &["002"]).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    [50, 30, 5].iter().for_each(|before| world.index.log("001", world.now() - TimeDelta::seconds(*before)));
+    world.monitor.round().await.unwrap();
+    let end = world.events().await.pop().unwrap();
+    assert_eq!(end.back, Some(begin + TimeDelta::seconds(40 * 60 - 50)), "its first log");
+    assert_eq!(end.arrived_late, Some(0.0), "{}", end.detail);
+}
+
+#[tokio::test(start_paused = true)]
 async fn documents_from_the_future_are_a_warning_of_their_own_once_a_day() {
     let mut world = World::new(&["001", "002"]).await;
     world.minutes(20, &["001", "002"]).await;

@@ -6,7 +6,9 @@ use log_monitor_channels::{Event, EventKind, MessageKind};
 use rusqlite::Connection;
 
 use super::flapping;
+use super::render::FLAPPING;
 use super::suppress::Suppression;
+use crate::clock::written;
 use crate::config::Reminders;
 use crate::journal::deliveries;
 use crate::journal::events::{self, time};
@@ -104,6 +106,10 @@ fn still_going_on(
         if !incidents::is_open(connection, incident).unwrap_or(true) {
             continue;
         }
+        event = flapping::as_it_is(connection, event)?;
+        if event.cause != FLAPPING {
+            event.detail = format!("As it was noticed at {}: {}", written(event.at), event.detail);
+        }
         let mut wait = |until: i64| quiet_until = Some(quiet_until.map_or(until, |first| first.min(until)));
         match explained_until(connection, &event, incident, now)? {
             Some(until) if until > now => {
@@ -111,7 +117,7 @@ fn still_going_on(
                 continue;
             }
             Some(until) if (firing.reminder_at..=Some(now)).contains(&Some(until)) => {
-                event.detail = format!("{} Of those that fell silent after it most log again.", event.detail);
+                event.detail = format!("Most of those that fell silent after it log again. {}", event.detail);
             }
             _ => {}
         }
@@ -122,11 +128,11 @@ fn still_going_on(
             }
             // This reminder has waited for its end.
             Some(quiet) if (firing.reminder_at..=Some(now)).contains(&Some(quiet.until)) => {
-                event.detail = format!("{} {}", event.detail, quiet.why);
+                event.detail = format!("{} {}", quiet.why, event.detail);
             }
             _ => {}
         }
-        open.push(flapping::as_it_is(connection, event)?);
+        open.push(event);
     }
     Ok((open, quiet_until))
 }

@@ -65,6 +65,9 @@ pub const CRASHED: &str = "crashed";
 /// The cause of a silence that is none: it logs, but less than it should.
 pub const TOO_FEW: &str = "volume_too_low";
 
+/// The cause of a stall of a part of those that share something: the others log.
+pub const MANY_AT_ONCE: &str = "many_at_once";
+
 /// The cause of an end that is none: the agent is silent under another id, too.
 pub const ENROLLED_ANEW: &str = "enrolled_anew";
 
@@ -82,7 +85,7 @@ pub fn message(events: &[Event], facts: &Facts<'_>) -> (String, String) {
     };
     let mut body = String::new();
     let title = if events.len() == 1 {
-        one(&mut body, first);
+        one(&mut body, first, facts.kind);
         one_title(first, facts)
     } else {
         list(&mut body, events, facts.max_items);
@@ -152,6 +155,7 @@ fn one_title(event: &Event, facts: &Facts<'_>) -> String {
                 MessageKind::Reminder => ("still ", format!(" (reminder {})", facts.reminder)),
                 _ => ("", String::new()),
             };
+            let long = long.filter(|_| event.cause != MANY_AT_ONCE);
             let long = long.map_or_else(String::new, |long| format!(", newest log {long} old"));
             format!("Pipeline {again}stalled: {who}{long}{number}")
         }
@@ -217,7 +221,7 @@ fn since(event: &Event, facts: &Facts<'_>) -> Option<Duration> {
     event.since.and_then(|since| (until - since).to_std().ok())
 }
 
-fn one(body: &mut String, event: &Event) {
+fn one(body: &mut String, event: &Event, kind: MessageKind) {
     let _ = writeln!(body, "{}", event.detail);
     if let Some(entity) = event.entity.as_ref().filter(|_| is_about_agent(event)) {
         let _ = writeln!(body, "\nAgent: {}", name(entity));
@@ -229,7 +233,9 @@ fn one(body: &mut String, event: &Event) {
     if let Some(threshold) = event.threshold_seconds {
         let _ = writeln!(body, "Allowed silence: {}", human(Duration::from_secs(threshold)));
     }
-    let _ = writeln!(body, "Noticed: {}", written(event.at));
+    if kind != MessageKind::Reminder {
+        let _ = writeln!(body, "Noticed: {}", written(event.at));
+    }
     for (key, value) in &event.labels {
         let _ = writeln!(body, "{}: {}", one_line(key, 40), one_line(value, 120));
     }
@@ -284,6 +290,25 @@ mod tests {
         let late = Event { cause: LATE.to_owned(), ..agent_silent("001", "web-01") };
         let (title, _) = message(&[late], &facts(MessageKind::Firing));
         assert_eq!(title, "Logs arrive late: 001 web-01, the newest is 16 min old");
+    }
+
+    #[test]
+    fn a_stall_of_a_part_does_not_say_that_nothing_comes() {
+        let who = Entity { id: "node=node02".to_owned(), label: "(5 of 10 agents)".to_owned() };
+        let part = Event {
+            kind: EventKind::PipelineStalled,
+            entity: Some(who),
+            cause: MANY_AT_ONCE.to_owned(),
+            ..agent_silent("", "")
+        };
+        let title =
+            |cause: &str, kind| message(&[Event { cause: cause.to_owned(), ..part.clone() }], &facts(kind)).0;
+        assert_eq!(
+            title(MANY_AT_ONCE, MessageKind::Reminder),
+            "Pipeline still stalled: node=node02 (5 of 10 agents) (reminder 0)"
+        );
+        let all = title("no_documents", MessageKind::Firing);
+        assert_eq!(all, "Pipeline stalled: node=node02 (5 of 10 agents), newest log 16 min old");
     }
 
     #[test]

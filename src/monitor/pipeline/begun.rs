@@ -47,8 +47,9 @@ impl Groups<'_> {
     }
 
     fn begun(&self, common: Common) -> Begun {
-        let lost = self.lost.iter().copied().filter(|at| self.shares(*at, &common)).collect();
-        Begun { tally: self.tallies[&common].clone(), lost, common }
+        let lost: Vec<usize> = self.lost.iter().copied().filter(|at| self.shares(*at, &common)).collect();
+        let last = lost.iter().filter_map(|at| self.fleet.entities()[*at].last_seen).max();
+        Begun { tally: self.tallies[&common].clone(), lost, last, common }
     }
 
     /// The stalled group, other than the watch, that explains most of `left`; of two equal ones the

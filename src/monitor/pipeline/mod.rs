@@ -50,6 +50,8 @@ pub struct Begun {
     pub tally: Tally,
     /// The places of those that fell silent now or lately.
     pub lost: Vec<usize>,
+    /// The newest log of any of these, in milliseconds.
+    pub last: Option<i64>,
 }
 
 /// What a round found.

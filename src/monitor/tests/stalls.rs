@@ -67,6 +67,8 @@ async fn a_node_that_stops_is_told_once_and_its_agents_only_if_they_stay_silent_
     let events = cluster.world.events().await;
     let stall = &events[0];
     assert!(stall.detail.starts_with("5 of the 6 agents of node node02 fell silent"), "{}", stall.detail);
+    let (who, gone) = (&stall.entity.as_ref().unwrap().label, stall.at - stall.since.unwrap());
+    assert!(who == "(5 of 6 agents)" && gone.num_minutes() == 16, "{who}, {gone}");
     let parts: Vec<&Event> = events.iter().filter(|event| event.part_of == stall.incident).collect();
     assert_eq!(parts.len(), 6, "the timeline has each of them");
     assert!(parts.iter().all(|part| part.cause == "pipeline" && part.labels["node"] == "node02"));

@@ -18,7 +18,7 @@ const WAY: &str = "So it is hardly the agents, but the way of their logs: check 
 /// The event of many entities that fell silent at once: `names` are those that were due first.
 #[must_use]
 pub fn stalled(watch: &str, begun: &Begun, limits: &Pipeline, names: &str, now: i64) -> Event {
-    let Begun { common, tally, .. } = begun;
+    let Begun { common, tally, last, .. } = begun;
     let quiet = tally.newest.map(|newest| now - newest).filter(|_| tally.flow(limits.count) == Flow::Stopped);
     let who = who(watch, common);
     let detail = match quiet {
@@ -37,9 +37,12 @@ pub fn stalled(watch: &str, begun: &Begun, limits: &Pipeline, names: &str, now: 
         ),
     };
     Event {
-        since: tally.newest.map(time),
+        since: quiet.and(tally.newest).or(*last).map(time),
         cause: quiet.map_or("many_at_once", |_| "no_documents").to_owned(),
-        entity: entity_of(common, tally),
+        entity: match quiet {
+            Some(_) => entity_of(common, &tally.watched.to_string()),
+            None => entity_of(common, &format!("{} of {}", tally.lost, tally.watched)),
+        },
         labels: labels_of(common),
         detail,
         ..about(watch, EventKind::PipelineStalled, Severity::High, now)
@@ -69,7 +72,7 @@ pub fn flows_again(watch: &str, common: &Common, tally: &Tally, left: &str, now:
     };
     Event {
         cause: "documents".to_owned(),
-        entity: entity_of(common, tally),
+        entity: entity_of(common, &tally.watched.to_string()),
         labels: labels_of(common),
         detail,
         ..about(watch, EventKind::PipelineRecovered, Severity::Info, now)
@@ -132,8 +135,8 @@ fn who(watch: &str, common: &Common) -> String {
 }
 
 /// What they share stands where the name of an agent would.
-fn entity_of(common: &Common, tally: &Tally) -> Option<Subject> {
-    let label = format!("({} agents)", tally.watched);
+fn entity_of(common: &Common, count: &str) -> Option<Subject> {
+    let label = format!("({count} agents)");
     (*common != Common::Watch).then(|| Subject { id: common.to_string(), label })
 }
 

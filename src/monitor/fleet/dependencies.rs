@@ -9,7 +9,8 @@ use crate::monitor::verdict::State;
 /// Who has not logged for this long, in milliseconds …
 const DOUBT: i64 = 3 * 60_000;
 
-/// … or this part of what it is allowed is not known to be there.
+/// … or this part of what it is allowed is not known to be there; nor is who has not for half of what those
+/// are allowed that depend on it: it may have stopped with them.
 const DOUBT_PART: i64 = 5;
 
 /// Who depends on whom, by place in the fleet.
@@ -108,7 +109,8 @@ impl Fleet {
     #[must_use]
     pub fn upstream(&self, at: usize, now: i64) -> Upstream {
         let groups = self.dependencies.of.get(&at).into_iter().flatten();
-        let each = groups.map(|group| self.group(&self.dependencies.groups[*group], now));
+        let most = threshold(self.policy(&self.entities[at])) / 2;
+        let each = groups.map(|group| self.group(&self.dependencies.groups[*group], most, now));
         each.fold(Upstream::Up, |worst, one| match (worst, one) {
             (Upstream::Down(_), _) | (_, Upstream::Up) => worst,
             (_, one) => one,
@@ -121,10 +123,10 @@ impl Fleet {
         &self.dependencies
     }
 
-    fn group(&self, group: &Group, now: i64) -> Upstream {
+    fn group(&self, group: &Group, most: i64, now: i64) -> Upstream {
         let (mut sure, mut perhaps, mut down) = (0, 0, None);
         for member in group.members.iter().map(|at| &self.entities[*at]) {
-            let doubt = DOUBT.max(threshold(self.policy(member)) / DOUBT_PART);
+            let doubt = DOUBT.max(threshold(self.policy(member)) / DOUBT_PART).min(most);
             match member.state {
                 State::Silent { silence, .. } => down = down.or(Some(silence.incident)),
                 _ if member.last_seen.is_some_and(|seen| now - seen < doubt) => sure += 1,

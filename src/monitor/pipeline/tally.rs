@@ -4,7 +4,7 @@ use crate::config::{Pipeline, Policy};
 use crate::monitor::fleet::threshold;
 
 /// A group whose newest document is older than this, in milliseconds, and than this part of what its
-/// entities are allowed, is in doubt.
+/// entities are allowed, is in doubt; and one whose newest is older than half of that.
 const DOUBT: i64 = 3 * 60_000;
 const DOUBT_PART: i64 = 5;
 
@@ -40,7 +40,7 @@ impl Allowed {
     #[must_use]
     pub fn by(policy: &Policy, now: i64) -> Self {
         let threshold = threshold(policy);
-        let doubt = DOUBT.max(threshold / DOUBT_PART).min(threshold);
+        let doubt = DOUBT.max(threshold / DOUBT_PART).min(threshold / 2);
         Self { overdue: policy.since(now, threshold), doubtful: policy.since(now, doubt), entities: 0 }
     }
 }
@@ -167,6 +167,8 @@ mod tests {
         let mixed = [10, 10, 10, 10, 60, 60, 60, 240];
         let flows = [11, 13, 59, 60].map(|age| group(&mixed, age).flow(5));
         assert_eq!(flows, [Flow::Flowing, Flow::Doubtful, Flow::Doubtful, Flow::Stopped]);
+        let short = [0, 1, 2].map(|age| group(&[2; 5], age).flow(5));
+        assert_eq!(short, [Flow::Flowing, Flow::Doubtful, Flow::Stopped]);
         assert_eq!(group(&mixed[..4], 1000).flow(5), Flow::Flowing, "too few to be a group");
     }
 

@@ -54,6 +54,20 @@ async fn behind_a_gateway_that_is_down_nobody_is_told_and_who_stays_away_is_told
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_gateway_that_may_be_quiet_for_three_minutes_only_is_waited_for() {
+    let mut world = site(Quorum::Count(1)).await;
+    let setup = world.monitor.setup.clone();
+    let watch = Watch { interval: Duration::from_secs(120), ..setup.watch };
+    world.monitor.replace(Setup { watch, ..setup }).await.unwrap();
+    world.minutes(2, &["001", "002", "003", "004", "005"]).await;
+    world.minutes(1, &["001", "002"]).await;
+    world.minutes(10, &[]).await;
+    let mut firewalls = told(&world).await;
+    firewalls.sort();
+    assert_eq!(firewalls, ["agent_silent 001", "agent_silent 002"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_firewall_of_two_is_enough_where_one_is_needed_and_not_where_both_are() {
     let mut world = site(Quorum::Count(1)).await;
     world.minutes(30, &["001", "004", "005"]).await;

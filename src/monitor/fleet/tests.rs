@@ -1,6 +1,8 @@
 //! The fleet by itself.
 
 use super::*;
+use crate::config::Watch;
+use crate::journal::entities::Part;
 use crate::monitor::fixtures::watch;
 use crate::source::Observation;
 

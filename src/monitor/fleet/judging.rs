@@ -1,0 +1,95 @@
+//! Who of a fleet is silent, and what becomes of those that were judged. Pure; times in milliseconds.
+
+use std::collections::HashMap;
+
+use super::{Changed, Entity, Fleet, Outcome, threshold};
+use crate::journal::entities::Part;
+use crate::monitor::verdict::{self, State, Transition, Verdict};
+
+impl Fleet {
+    /// The entities that are silent.
+    #[must_use]
+    pub fn silent(&self) -> Vec<usize> {
+        let silent = |entity: &Entity| matches!(entity.state, State::Silent { .. });
+        (0..self.entities.len()).filter(|at| silent(&self.entities[*at])).collect()
+    }
+
+    /// Judges entities at `now`. Changes no state: that waits until the journal has it.
+    #[must_use]
+    pub fn judge(&self, suspects: &[usize], now: i64) -> Vec<Changed> {
+        let change = |at: &usize| {
+            let entity = &self.entities[*at];
+            let threshold = threshold(self.policy(entity));
+            let free_until = self.free_until(entity);
+            let transition = verdict::transition(entity.state, self.verdict(entity, now), free_until, now)?;
+            let last_seen = entity.last_seen.unwrap_or(now);
+            let held = matches!(transition, Transition::Recovered { .. })
+                && self.flaps.holds(*at, last_seen, now, threshold);
+            (!held).then_some(Changed { at: *at, transition })
+        };
+        suspects.iter().filter_map(change).collect()
+    }
+
+    /// Whether an entity is silent at `now`, in milliseconds.
+    #[must_use]
+    pub fn verdict(&self, entity: &Entity, now: i64) -> Verdict {
+        // More time (another clock, a longer interval, the end of its hours) does not end a silence: a log
+        // does.
+        if matches!(entity.state, State::Silent { since, .. } if entity.last_seen <= since) {
+            return Verdict::Silent { since: entity.last_seen };
+        }
+        match verdict::judge(entity.last_seen, self.due(entity, now), now) {
+            Verdict::Fresh if self.is_thin(entity, now) => Verdict::Silent { since: entity.last_seen },
+            verdict => verdict,
+        }
+    }
+
+    /// After a round: the changed entities take their new state (silent ones with the incident that
+    /// the journal gave them), and whoever is not silent goes back on the heap.
+    pub fn settle(&mut self, suspects: &[usize], changed: &[(usize, Outcome)], now: i64) {
+        let mut later = HashMap::new();
+        for (at, outcome) in changed {
+            let allowed = threshold(self.policy(&self.entities[*at]));
+            let entity = &mut self.entities[*at];
+            match *outcome {
+                Outcome::Silent(silence) => {
+                    let since = match entity.state {
+                        State::Silent { since, .. } => since,
+                        State::New | State::Fresh => entity.last_seen,
+                    };
+                    // What many share is no flapping of each of them.
+                    if silence.part == Part::Alone {
+                        self.flaps.fell(*at, silence.opened, allowed);
+                    }
+                    entity.state = State::Silent { silence, since };
+                }
+                Outcome::Fresh => {
+                    self.flaps.recovered(*at);
+                    entity.state = State::Fresh;
+                }
+                Outcome::Later(look) => drop(later.insert(*at, look)),
+            }
+        }
+        self.welcome_newcomers(|at| later.contains_key(&at));
+        for at in suspects {
+            let entity = &self.entities[*at];
+            if !matches!(entity.state, State::Silent { .. }) {
+                let next = later.get(at).copied().unwrap_or_else(|| self.due(entity, now));
+                self.deadlines.push(next, *at);
+            }
+        }
+    }
+
+    /// After a good round whoever is new and not silent is logging, unless that is judged later.
+    fn welcome_newcomers(&mut self, is_later: impl Fn(usize) -> bool) {
+        if std::mem::take(&mut self.newcomers) {
+            for (at, entity) in self.entities.iter_mut().enumerate() {
+                match entity.state {
+                    State::New if is_later(at) => self.newcomers = true,
+                    State::New => entity.state = State::Fresh,
+                    State::Fresh | State::Silent { .. } => {}
+                }
+            }
+        }
+    }
+}

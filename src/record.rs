@@ -143,7 +143,10 @@ fn write(connection: &Connection, change: Change) -> rusqlite::Result<Event> {
     events::insert(connection, &mut event)?;
     match incident {
         IncidentChange::Close(id) => incidents::close(connection, id, &event)?,
-        IncidentChange::Detach(id) => incidents::detach(connection, id)?,
+        IncidentChange::Detach(id) => {
+            incidents::detach(connection, id)?;
+            incidents::worsen(connection, id, &event)?;
+        }
         IncidentChange::Worsen(id) => incidents::worsen(connection, id, &event)?,
         IncidentChange::None | IncidentChange::Open(_) => {}
     }

@@ -87,7 +87,7 @@ pub fn detach(connection: &Connection, incident: i64) -> rusqlite::Result<()> {
         .map(drop)
 }
 
-/// It is worse than its beginning said: as bad as `event` says, and for its reason.
+/// It is not as its beginning said: as bad as `event` says, and for its reason.
 ///
 /// # Errors
 /// As the database.

@@ -61,6 +61,8 @@ pub struct Beside {
     homes_asked: Option<DateTime<Utc>>,
     /// Whether it said so.
     homes_told: bool,
+    /// When the last good round was, in milliseconds.
+    pub last_round: Option<i64>,
     /// What was counted of those that are soon due.
     looks: Looks,
 }
@@ -349,7 +351,8 @@ impl Beside {
             match patiently(setup.source.history(&query, step)).await {
                 Ok(heard) => {
                     // What came since the round before is no late arrival, but the end.
-                    let end = to - 2 * setup.watch.poll.as_millis() as i64;
+                    let poll = setup.watch.poll.as_millis() as i64;
+                    let end = (to - 2 * poll).min(self.last_round.map_or(to, |last| last - poll));
                     let first =
                         heard.iter().map(|heard| heard.newest).filter(|newest| *newest > end.max(*since));
                     let to = first.chain(fleet.flaps().back_since(*at)).min().unwrap_or(to);

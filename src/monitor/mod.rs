@@ -290,6 +290,7 @@ impl Monitor {
         let source = self.setup.source.clone();
         let answered = gather::gather(&*source, &mut self.fleet, self.looked, now, horizon).await;
         if let Ok(Gathered { suspects, .. }) = &answered {
+            self.beside.last_round = self.last_round;
             self.beside.look(&self.setup, &self.recorder, &mut self.fleet, suspects, now).await;
             self.beside.name_maintenance(&self.maintenance, &self.fleet, events::millis(now));
         }

@@ -174,6 +174,23 @@ async fn what_came_since_the_round_before_is_the_end_and_did_not_arrive_late() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_came_while_nobody_looked_did_not_arrive_late() {
+    let mut world = World::new(&["001", "002"]).await;
+    world.minutes(20, &["001", "002"]).await;
+    let begin = world.now();
+    world.minutes(20, &["002"]).await;
+    for _ in 0..60 {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        ["001", "002"].iter().for_each(|id| world.index.log(id, world.now()));
+    }
+    let mut world = world.restarted(&["001", "002"]).await;
+    world.minute(&["001", "002"]).await;
+    let end = world.events().await.pop().unwrap();
+    assert_eq!(end.back, Some(begin + TimeDelta::minutes(21)));
+    assert_eq!(end.arrived_late, Some(0.0), "{}", end.detail);
+}
+
+#[tokio::test(start_paused = true)]
 async fn documents_from_the_future_are_a_warning_of_their_own_once_a_day() {
     let mut world = World::new(&["001", "002"]).await;
     world.minutes(20, &["001", "002"]).await;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::journal::entities::Part;
+use crate::journal::incidents;
 
 const MILAN: [&str; 6] = ["001", "002", "003", "004", "005", "006"];
 const ROME: [&str; 6] = ["007", "008", "009", "010", "011", "012"];
@@ -84,6 +85,10 @@ async fn a_node_that_stops_is_told_once_and_its_agents_only_if_they_stay_silent_
     let before = parts.iter().find(|part| part.entity == left.entity).unwrap();
     assert_eq!(left.incident, before.incident, "one silence, one incident");
     assert!(left.detail.starts_with("It fell silent with others"), "{}", left.detail);
+    let incident = left.incident.unwrap();
+    let read = move |connection: &_| incidents::by_id(connection, incident);
+    let incident = cluster.world.recorder.journal.write(read).await.unwrap().unwrap();
+    assert_eq!((&*incident.cause, incident.part_of), ("silent_after_stall", None));
     cluster.minutes(10, &[MILAN, ROME].concat()).await;
     assert_eq!(cluster.world.events().await.pop().unwrap().kind, EventKind::AgentRecovered);
 }

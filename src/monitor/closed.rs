@@ -2,7 +2,7 @@
 //! Pure; times in milliseconds.
 
 use super::fleet::threshold;
-use super::maintenance::{Why, Window};
+use super::window::{Why, Window};
 use crate::config::Policy;
 use crate::config::calendar::Calendar;
 

@@ -5,7 +5,7 @@ use log_monitor_channels::text::one_line;
 
 use super::cause::Cause;
 use super::fleet::flaps::hold;
-use super::maintenance::Window;
+use super::window::Window;
 use super::words::span;
 use crate::clock::written;
 use crate::config::Suspicion as Rules;

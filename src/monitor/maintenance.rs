@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::closed::closed;
 use super::fleet::Fleet;
-use crate::clock::written;
+use super::window::{Why, Window};
 use crate::config::Agent;
 use crate::config::model::Maintenance;
-use crate::journal::events::time;
 use crate::journal::quiet::Quiet;
 
 /// The next one is looked for so far ahead; it is written down before it begins.
@@ -23,48 +22,6 @@ pub struct Windows {
     all: Vec<Maintenance>,
     /// By place in the fleet.
     of: HashMap<usize, Vec<usize>>,
-}
-
-/// A time without expectations; windows that overlap are one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Window {
-    /// Its begin.
-    pub from: i64,
-    /// Its end.
-    pub until: i64,
-    /// Why.
-    pub why: Why,
-}
-
-/// Why nothing is expected, or nothing said.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Why {
-    /// Maintenance of these.
-    Maintenance(String),
-    /// It is not in its hours, which begin then.
-    Hours(i64),
-}
-
-impl Window {
-    const fn contains(&self, now: i64) -> bool {
-        self.from <= now && now < self.until
-    }
-
-    /// What both hold.
-    fn and(self, other: Self) -> Self {
-        let from = self.from.max(other.from);
-        let first = if other.until < self.until { other } else { self };
-        Self { from, ..first }
-    }
-
-    /// What it was, for people, once it has ended.
-    #[must_use]
-    pub fn sentence(&self) -> String {
-        match &self.why {
-            Why::Maintenance(of) => format!("Maintenance of {of} ended at {}.", written(time(self.until))),
-            Why::Hours(opened) => format!("Its hours began at {}.", written(time(*opened))),
-        }
-    }
 }
 
 /// The closed hours around a moment, by the kinds of a fleet's agents.

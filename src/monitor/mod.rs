@@ -34,6 +34,7 @@ pub mod source_health;
 #[cfg(test)]
 mod tests;
 pub mod verdict;
+mod window;
 pub mod words;
 
 use crate::config::Watch;

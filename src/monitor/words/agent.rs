@@ -11,8 +11,8 @@ use crate::journal::events::time;
 use crate::monitor::cause::TOO_FEW;
 use crate::monitor::finding::{Finding, Flapping, Suspicion};
 use crate::monitor::fleet::{self, Entity};
-use crate::monitor::maintenance::Window;
 use crate::monitor::verdict::Transition;
+use crate::monitor::window::Window;
 
 const FIRST_CHECK: &str = "Check first: is the machine up, is its Wazuh agent running and connected, \
                            and do other agents of the same manager still log?";

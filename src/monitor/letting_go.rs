@@ -1,0 +1,33 @@
+//! Entities that are no longer watched.
+
+use super::words;
+use crate::journal::entities::{self, EntityRow};
+use crate::journal::{JournalError, events};
+use crate::record::{Change, EntityChange, IncidentChange, Recorder};
+
+/// Closes the incidents of entities that are no longer watched and forgets them.
+///
+/// # Errors
+/// When the journal fails.
+pub async fn let_go(recorder: &Recorder, watch: &str, gone: Vec<EntityRow>) -> Result<(), JournalError> {
+    let now = events::millis(recorder.clock.now());
+    let (silent, healthy): (Vec<_>, Vec<_>) = gone.into_iter().partition(|row| row.silence.is_some());
+    let name = watch.to_owned();
+    recorder
+        .journal
+        .write(move |connection| {
+            healthy.iter().try_for_each(|row| entities::remove(connection, &name, &row.key))
+        })
+        .await?;
+    let change = |row: &EntityRow| Change {
+        incident: row.silence.map_or(IncidentChange::None, |silence| IncidentChange::Close(silence.incident)),
+        event: words::unwatched(watch, row, now),
+        entity: EntityChange::Remove,
+        part_of: None,
+    };
+    let changes: Vec<Change> = silent.iter().map(change).collect();
+    if !changes.is_empty() {
+        recorder.record(changes).await?;
+    }
+    Ok(())
+}

@@ -123,6 +123,19 @@ async fn whoever_takes_care_is_not_reminded_until_that_is_over_or_it_gets_worse(
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_acknowledgement_ends_with_its_silence_and_the_next_one_is_told() {
+    let world = World::new(soc(), &["soc"]).await;
+    let incident = world.silent(&["001"]).await[0];
+    world.ack(incident, 240, Severity::Medium).await;
+    world.recovered(&[("001", incident)]).await;
+    minutes(2).await;
+    world.silent(&["001"]).await;
+    minutes(61).await;
+    let beginnings: Vec<String> = world.titles("soc").iter().map(|title| title[..12].to_owned()).collect();
+    assert_eq!(beginnings, ["Silent: 001 ", "Recovered: 0", "Silent: 001 ", "Still silent"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn low_severities_wait_for_the_morning_and_are_one_message_then() {
     let at = |hour| chrono::NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
     let night = Window { days: [true; 7], from: at(22), to: at(7) };

@@ -16,6 +16,7 @@ mod hours;
 pub mod latency;
 pub mod layers;
 pub mod matcher;
+pub mod migrate;
 pub mod model;
 mod named;
 mod original;
@@ -31,6 +32,7 @@ pub mod source_map;
 pub mod suggest;
 mod suspicion;
 pub mod tables;
+pub mod toml_text;
 mod tree;
 mod watches;
 

@@ -2,6 +2,7 @@
 
 mod kinds;
 mod layering;
+mod migrate;
 mod original;
 mod printing;
 mod reference;

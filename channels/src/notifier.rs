@@ -10,6 +10,10 @@ use crate::error::{BuildError, DeliveryError};
 use crate::notification::{Notification, Receipt};
 
 /// A built channel, ready to send.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` sends nothing: it is no notifier",
+    note = "write `#[async_trait] impl Notifier for {Self}` with `notify` (see examples/custom_channel.rs)"
+)]
 #[async_trait]
 pub trait Notifier: Send + Sync + 'static {
     /// Makes **one try**: no loop, no retry, no sleep. The framework repeats it where that helps.

@@ -5,6 +5,7 @@ mod layering;
 mod migrate;
 mod original;
 mod printing;
+mod properties;
 mod reference;
 mod refusals;
 mod secrecy;

@@ -27,6 +27,7 @@ pub mod notes;
 pub mod past;
 pub mod prune;
 pub mod quiet;
+mod salvage;
 mod schema;
 pub mod silences;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! Everything is read first into one position space ([`source_map`]), parsed and merged with its
 //! positions ([`layers`]), then read table by table against the schemas of its kinds
-//! ([`reading`]), so that one run tells all that is wrong and where.
+//! (`reading`), so that one run tells all that is wrong and where.
 
 pub mod agents;
 pub mod calendar;

@@ -1,5 +1,5 @@
-//! What was configured before, as TOML: the original script's `.env` files ([`env`]) and the
-//! `<integration>` blocks of a Wazuh manager ([`integrations`]). Every value says where it came from,
+//! What was configured before, as TOML: the original script's `.env` files (`env`) and the
+//! `<integration>` blocks of a Wazuh manager (`integrations`). Every value says where it came from,
 //! no secret is copied, and what has no counterpart stays as a comment.
 
 mod block;

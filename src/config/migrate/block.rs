@@ -10,10 +10,10 @@ use super::target::Target;
 use super::xml::{Block, Element};
 use crate::config::reading::shown_name;
 use crate::config::toml_text::quoted;
+use crate::source::manager;
 
-/// Wazuh's rules about agents: started (501, 503), disconnected, removed, stopped.
-/// (ruleset/rules/0015-ossec_rules.xml)
-const ABOUT_AGENTS: [&str; 5] = ["501", "503", "504", "505", "506"];
+/// Wazuh's rules about agents that came; those about agents that went are [`manager::RULES`].
+const STARTED: [&str; 2] = ["501", "503"];
 
 /// Elements that choose alerts by what they are about. Of a silence only its severity is known.
 const FILTERS: [&str; 3] = ["rule_id", "group", "event_location"];
@@ -42,7 +42,8 @@ impl Place<'_> {
 pub fn is_general(block: &Block) -> bool {
     let rules =
         block.get("rule_id").map(|rules| rules.value.split([',', '|', ' ']).filter(|id| !id.is_empty()));
-    let about_agents = rules.map(|mut ids| ids.all(|id| ABOUT_AGENTS.contains(&id)));
+    let about_agents =
+        rules.map(|mut ids| ids.all(|id| STARTED.contains(&id) || manager::RULES.contains(&id)));
     about_agents != Some(false) && block.get("group").is_none() && block.get("event_location").is_none()
 }
 
@@ -82,8 +83,7 @@ pub fn tables(
     let _ = writeln!(out, "\n[[routes]]\nname = {}", quoted(name));
     out.push_str(&matches(block, least, place));
     let _ = writeln!(out, "steps = [{{ to = [{}] }}]", quoted(name));
-    let lacks = lacks(block, target);
-    match &lacks {
+    match lacks(block, target) {
         Some(_) => out.lines().map(|line| format!("# {line}").trim_end().to_owned() + "\n").collect(),
         None => out,
     }
@@ -109,7 +109,7 @@ pub fn head(block: &Block, target: Option<Target>, place: &Place<'_>) -> String 
 }
 
 /// Why it cannot be used as it is.
-fn lacks(block: &Block, target: Target) -> Option<String> {
+pub fn lacks(block: &Block, target: Target) -> Option<String> {
     let general = is_general(block);
     let filtered =
         "It told of some alerts only, and log-monitor of none: as a route it would take every silence.";
@@ -122,8 +122,9 @@ fn left_out(block: &Block, target: Option<Target>) -> impl Iterator<Item = &Elem
     let general = is_general(block);
     block.elements.iter().filter(move |element| {
         let name = element.name.as_str();
-        let as_route = name == "rule_id" && general;
-        !element.value.is_empty() && !USED.contains(&name) && Some(name) != secret && !as_route
+        let has_one = USED.contains(&name) || Some(name) == secret || name == "rule_id" && general;
+        let is_it = block.get(name).is_some_and(|used| std::ptr::eq(used, *element));
+        !(element.value.is_empty() || has_one && is_it)
     })
 }
 
@@ -139,8 +140,9 @@ fn matches(block: &Block, least: Option<Severity>, place: &Place<'_>) -> String 
     let conditions: Vec<String> = events.into_iter().chain(severity).collect();
     let from = FILTERS.into_iter().chain(["level"]).filter_map(|name| block.get(name));
     let from: Vec<String> = from.map(|one| format!("<{}>, {}", one.name, place.of(one.at))).collect();
-    match conditions.is_empty() {
-        true => String::new(),
-        false => format!("match = {{ {} }}  # {}\n", conditions.join(", "), from.join("; ")),
+    match (conditions.as_slice(), from.as_slice()) {
+        ([], []) => String::new(),
+        ([], from) => format!("# All severities: {}\n", from.join("; ")),
+        (conditions, from) => format!("match = {{ {} }}  # {}\n", conditions.join(", "), from.join("; ")),
     }
 }

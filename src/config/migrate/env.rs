@@ -14,6 +14,7 @@ use crate::config::coerce::coerce;
 use crate::config::diagnostics::{Diagnostics, Findings};
 use crate::config::layers::{self, Inputs};
 use crate::config::schema::Schema;
+use crate::config::secrets::user_in;
 use crate::config::settings::load_original;
 use crate::config::source_map::{Place, SourceMap};
 use crate::config::toml_text::{key, quoted};
@@ -122,7 +123,8 @@ impl Printed<'_> {
             let _ = writeln!(self.out, "{about}{name} = {reference}");
         } else {
             let (name, value) = (key(name), text(value.get_ref()));
-            let _ = writeln!(self.out, "{name} = {value}  # {}", one_line(&came_from, 200));
+            let (value, note) = without_user(&value);
+            let _ = writeln!(self.out, "{name} = {value}  # {}{note}", one_line(&came_from, 200));
         }
     }
 
@@ -142,6 +144,16 @@ impl Printed<'_> {
 /// The variable for a secret: `PASSWORD` alone would not say of what.
 fn variable(original: &str) -> &str {
     if original == "PASSWORD" { "WAZUH_PASSWORD" } else { original }
+}
+
+/// An address without the user and password in it, and that this was so.
+fn without_user(value: &str) -> (String, &'static str) {
+    match user_in(value) {
+        Some((start, end)) => {
+            (format!("{}{}", &value[..start], &value[end + 1..]), "; without the user and password in it")
+        }
+        None => (value.to_owned(), ""),
+    }
 }
 
 fn text(value: &DeValue<'_>) -> String {

@@ -100,7 +100,7 @@ fn text(parts: &[(&Block, Part)], originals: &[String], place: &Place<'_>) -> St
             Part::Channel { target, least, name } => {
                 tables.push_str(&block::head(block, Some(*target), place));
                 tables.push_str(&block::tables(block, name, *target, *least, place));
-                if target.lacks.is_none() && block::is_general(block) {
+                if block::lacks(block, *target).is_none() {
                     active.push(name.clone());
                 }
             }

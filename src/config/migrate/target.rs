@@ -18,7 +18,8 @@ pub struct Target {
 }
 
 const WORKFLOW: &str = "Office connectors ended in May 2026: make a flow of Workflows, and use its address.";
-const CHAT: &str = "the chat's id is in the script of the integration: set chat_id = \"…\".";
+const CHAT: &str = "the chat's id is in the script of the integration: set chat_id = \"…\". The token is what stands \
+                    between `/bot` and the next `/` of the address.";
 const OWN_JSON: &str =
     "The receiver gets log-monitor's JSON (see channels/README.md), not an alert of Wazuh.";
 const EVENTS_V2: &str = "The key must be that of an \"Events API v2\" integration.";

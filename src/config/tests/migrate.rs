@@ -128,6 +128,16 @@ agent_file = \"@/agents.csv\"  # AGENT_LIST_FILE, @/env-files/log_counter.env:4
 }
 
 #[test]
+fn a_password_in_an_address_is_not_copied_either() {
+    let slack = "SLACK_TOKEN=xoxb-1\nSLACK_CHANNEL=#soc\nSLACK_API_URL=https://u:s3cret@proxy.example/api\n";
+    let place = Place::new().with("env-files/log_counter.env", WAZUH).with("env-files/slack.env", slack);
+    let toml = place.migrated(None);
+    let line =
+        "api_url = \"https://proxy.example/api\"  # SLACK_API_URL, @/env-files/slack.env:3; without the user";
+    assert!(toml.contains(line) && !toml.contains("s3cret"), "{toml}");
+}
+
+#[test]
 fn what_is_refused_as_a_configuration_is_not_migrated() {
     let place = Place::new().with("env-files/log_counter.env", WAZUH.replace("USERNAME", "USER_NAME"));
     let lines = place.refused(None);
@@ -158,6 +168,7 @@ const OSSEC: &str = "\
   </integration>
   <integration>
     <name>custom-siem.py</name>
+    <level>3</level> <level>9</level>
     <hook_url>http://10.0.0.5/s3cret-3</hook_url>
     <api_key>s3cret-4</api_key>
     <options>{\"token\": \"s3cret-5\"}</options>
@@ -186,13 +197,15 @@ fn integrations_become_channels_and_routes_and_nothing_is_lost() {
          match = { severity = [\"high\", \"critical\"] }  # <level>, @/ossec.conf:6\nsteps = [{ to = [\"wazuh_slack\"] }]\n",
         "routing_key = { env = \"WAZUH_PAGERDUTY_API_KEY\" }\n",
         "match = { event = [\"agent_silent\", \"agent_recovered\"] }  # <rule_id>, @/ossec.conf:15\n",
-        "# Has no counterpart: <api_key>…</api_key>, @/ossec.conf:20\n# Has no counterpart: <options>…</options>, @/ossec.conf:21\n\
-         # Has no counterpart: <max_log>165</max_log>, @/ossec.conf:22\n",
+        "# Has no counterpart: <api_key>…</api_key>, @/ossec.conf:21\n# Has no counterpart: <options>…</options>, @/ossec.conf:22\n\
+         # Has no counterpart: <max_log>165</max_log>, @/ossec.conf:23\n",
+        "# Has no counterpart: <level>9</level>, @/ossec.conf:19\n",
+        "name = \"wazuh_siem\"\n# All severities: <level>, @/ossec.conf:19\nsteps = ",
         "url = { env = \"WAZUH_SIEM_HOOK_URL\" }\ninsecure = true",
-        "# Has no counterpart: <group>syscheck,</group>, @/ossec.conf:27\n\
+        "# Has no counterpart: <group>syscheck,</group>, @/ossec.conf:28\n\
          # It told of some alerts only, and log-monitor of none: as a route it would take every silence.\n\
          # [channels.wazuh_siem_2]\n# kind = \"discord\"\n",
-        "# <integration> virustotal, @/ossec.conf:29\n# Has no counterpart: <api_key>…</api_key>, @/ossec.conf:31\n\
+        "# <integration> virustotal, @/ossec.conf:30\n# Has no counterpart: <api_key>…</api_key>, @/ossec.conf:32\n\
          # Not imported: it adds to alerts and tells nobody.\n",
     ] {
         assert!(toml.contains(part), "{part}\nis not in\n{toml}");

@@ -7,6 +7,18 @@ use crate::http::MAX_RETRY_AFTER;
 /// Why a try did not end in acceptance.
 ///
 /// The text is for people and is journalled and sent: it must hold no URL, token or address.
+///
+/// ```
+/// use std::time::Duration;
+/// use log_monitor_channels::{DeliveryError, Reason};
+///
+/// // A vendor that says in the text of its answer how long to wait, and one that never does.
+/// let limited = DeliveryError::transient(Reason::RateLimited, "rate limited").waiting(Some(2.5));
+/// let silent = DeliveryError::transient(Reason::RateLimited, "rate limited").or_wait(Duration::from_secs(60));
+/// for (error, seconds) in [(limited, 2.5), (silent, 60.0)] {
+///     assert!(matches!(error, DeliveryError::Transient { retry_after: Some(wait), .. } if wait.as_secs_f64() == seconds));
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DeliveryError {
     /// It may work later: network, timeout, 408, 425, 429, 5xx, SMTP 4xx.

@@ -165,6 +165,17 @@ pub struct Entity {
 }
 
 /// One past fact. The journal gives it its `id`, and the order of ids is the order of truth.
+///
+/// ```
+/// use log_monitor_channels::conformance::sample;
+/// use log_monitor_channels::{Event, facts};
+///
+/// let event: Event = sample().events.remove(0);
+/// let known = facts::of(&event, 40);
+/// assert!(known.contains(&("event", "agent_silent".to_owned())));
+/// assert!(known.contains(&("entity_label", "db-03".to_owned())));
+/// assert_eq!(serde_json::from_str::<Event>(&serde_json::to_string(&event).unwrap()).unwrap(), event);
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// The journal's number, 0 before it is committed.

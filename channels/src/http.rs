@@ -114,6 +114,21 @@ pub fn innermost(error: &dyn std::error::Error) -> String {
 /// Success, or what the status means by the rules that HTTP vendors share. `quote` is the part of
 /// the answer worth repeating; redact it first.
 ///
+/// ```
+/// use log_monitor_channels::http::{Answer, check_status};
+/// use log_monitor_channels::{DeliveryError, Reason};
+///
+/// let answer = |status: u16| Answer {
+///     status: status.try_into().unwrap(),
+///     headers: reqwest::header::HeaderMap::new(),
+///     body: String::new(),
+/// };
+/// let error = |status| check_status(&answer(status), "no such hook", chrono::Utc::now()).unwrap_err();
+/// assert_eq!(error(404), DeliveryError::permanent_channel(Reason::Gone, "HTTP 404 Not Found: no such hook"));
+/// assert!(matches!(error(503), DeliveryError::Transient { .. }));
+/// assert!(matches!(error(422), DeliveryError::PermanentMessage { .. }));
+/// ```
+///
 /// # Errors
 /// For every status outside 200–299.
 pub fn check_status(answer: &Answer, quote: &str, now: DateTime<Utc>) -> Result<(), DeliveryError> {

@@ -8,6 +8,63 @@
 //! This crate knows nothing of Wazuh, schedules, journals, routes or retries, and Cargo keeps it so:
 //! the daemon depends on it, never the reverse.
 //!
+//! A kind of one's own, from its table to a message that its vendor has taken:
+//!
+//! ```
+//! use log_monitor_channels::http::{check_status, check_url, send};
+//! use log_monitor_channels::testing::{HttpServer, Reply};
+//! use log_monitor_channels::{
+//!     BuildError, ChannelKind, Context, DeliveryError, Notification, Notifier, Problem, Receipt, Registry, Secret,
+//!     async_trait, conformance,
+//! };
+//!
+//! /// The keys of its table: each doc comment is the documentation of a key.
+//! #[derive(serde::Deserialize, schemars::JsonSchema)]
+//! #[serde(deny_unknown_fields)]
+//! struct BellConfig {
+//!     /// Where to ring.
+//!     url: Secret,
+//! }
+//!
+//! struct Bell(Secret, reqwest::Client, std::time::Duration);
+//!
+//! impl ChannelKind for Bell {
+//!     const KIND: &'static str = "bell";
+//!     type Config = BellConfig;
+//!
+//!     fn validate(config: &BellConfig) -> Vec<Problem> {
+//!         check_url("url", config.url.expose(), false).into_iter().collect()
+//!     }
+//!
+//!     fn build(config: BellConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
+//!         Ok(Box::new(Self(config.url, context.http.clone(), context.timeout)))
+//!     }
+//! }
+//!
+//! #[async_trait]
+//! impl Notifier for Bell {
+//!     async fn notify(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
+//!         let request = self.1.post(self.0.expose()).body(notification.title.clone());
+//!         let answer = send(request, self.2).await?;
+//!         check_status(&answer, &self.0.redact(&answer.body), chrono::Utc::now())?;
+//!         Ok(Receipt::line("the bell rang"))
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let kinds = log_monitor_channels::default_channels().with::<Bell>();
+//! assert_eq!(kinds.get("bell").unwrap().schema()["properties"]["url"]["description"], "Where to ring.");
+//!
+//! let vendor = HttpServer::start(|_| Reply::new(200, "ding")).await.unwrap();
+//! let bell = conformance::build::<Bell>(&format!("url = \"{}\"", vendor.url("/ring")));
+//! let receipt = bell.notify(&conformance::sample()).await.unwrap();
+//! assert_eq!(receipt.line, "the bell rang");
+//! assert_eq!(vendor.received()[0].body, b"Silent: 007 db-03, no logs for 16 min");
+//! # }
+//! ```
+//!
+//! Before it is used, [`conformance`] should have tried it with everything that vendors and strangers do.
 
 pub mod alertmanager;
 pub mod conformance;

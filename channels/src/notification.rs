@@ -49,6 +49,16 @@ impl MessageKind {
 ///
 /// `title` and `body` are plain text in which agent names are already on one line and free of
 /// control characters; escaping them for the medium (mrkdwn, HTML, headers) is the notifier's job.
+///
+/// ```
+/// use log_monitor_channels::{Link, Notification, conformance};
+///
+/// let link = Link { title: "Dashboard".to_owned(), url: "https://wazuh.example/?id=007".to_owned() };
+/// let notification = Notification { links: vec![link], ..conformance::sample() };
+/// assert_eq!(notification.marked_title(80), "🔴 Silent: 007 db-03, no logs for 16 min");
+/// assert!(notification.text(500).ends_with("\nDashboard: https://wazuh.example/?id=007"));
+/// assert!(notification.footer().starts_with("log-monitor on test, 2026-01-01"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Notification {
     /// The same for every try of this delivery, also after a restart. Pass it on where the vendor
@@ -111,6 +121,14 @@ pub struct Link {
 }
 
 /// What the vendor answered when it accepted.
+///
+/// ```
+/// use log_monitor_channels::Receipt;
+///
+/// let answer = serde_json::json!({ "ok": true, "ts": "1.2", "channel": "C1", "message": { "text": "…" } });
+/// let receipt = Receipt::keeping(&answer, &["channel", "ts"], "posted 1.2");
+/// assert_eq!(receipt.reference, serde_json::json!({ "channel": "C1", "ts": "1.2" }));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Receipt {
     /// The vendor's reference, for the kind's own later use (edits, threads). At most 1 KiB as JSON.

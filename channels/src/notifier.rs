@@ -10,6 +10,34 @@ use crate::error::{BuildError, DeliveryError};
 use crate::notification::{Notification, Receipt};
 
 /// A built channel, ready to send.
+///
+/// ```
+/// use log_monitor_channels::{DeliveryError, Notification, Notifier, Reason, Receipt, async_trait};
+///
+/// /// Lights a lamp that has a colour for each severity but one.
+/// struct Lamp;
+///
+/// #[async_trait]
+/// impl Notifier for Lamp {
+///     async fn notify(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
+///         match notification.tone().color() {
+///             "#1565c0" => Err(DeliveryError::permanent_message(Reason::Rejected, "the lamp has no blue")),
+///             color => Ok(Receipt::line(format!("the lamp is {color}"))),
+///         }
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let firing = log_monitor_channels::conformance::sample();
+/// assert_eq!(Lamp.notify(&firing).await.unwrap().line, "the lamp is #ef6c00");
+/// assert!(Lamp.probe().await.is_ok(), "there is nothing to try without sending");
+/// # }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` sends nothing: it is no notifier",
+    note = "write `#[async_trait] impl Notifier for {Self}` with `notify` (see examples/custom_channel.rs)"
+)]
 #[async_trait]
 pub trait Notifier: Send + Sync + 'static {
     /// Makes **one try**: no loop, no retry, no sleep. The framework repeats it where that helps.
@@ -100,6 +128,14 @@ impl Default for Capabilities {
 }
 
 /// A problem in a channel's table that [`ChannelKind::validate`] found.
+///
+/// ```
+/// use log_monitor_channels::Problem;
+///
+/// let problem = Problem::at("volume", "must be from 1 to 10").help("7 is usual").warning();
+/// assert_eq!(problem.key, Some("volume"));
+/// assert!(problem.warning);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The key it is about; `None` for the table as a whole.

@@ -10,6 +10,14 @@ use crate::error::BuildError;
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 
 /// All kinds that a program can build, in the order they were added.
+///
+/// ```
+/// use log_monitor_channels::{Registry, exec::Exec, log::Log};
+///
+/// let kinds = Registry::new().with::<Log>().with::<Exec>();
+/// assert_eq!(kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>(), ["log", "exec"]);
+/// assert!(kinds.get("slack").is_none());
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
     kinds: Vec<Kind>,

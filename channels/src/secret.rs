@@ -11,6 +11,14 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 /// In the configuration it is `{ env = "NAME" }`, `{ file = "PATH" }`, `{ credential = "NAME" }`
 /// (a systemd credential) or plain text. Reading happens while the configuration is decoded, so
 /// that an unset variable or a missing file is reported at its own line.
+///
+/// ```
+/// use log_monitor_channels::Secret;
+///
+/// let url = Secret::new("https://hooks.example/services/T0/s3cret-key");
+/// assert_eq!(format!("{url:?}"), "****");
+/// assert_eq!(url.redact("no hook at /services/T0/s3cret-key"), "no hook at ****");
+/// ```
 #[derive(Clone)]
 pub struct Secret(SecretString);
 

@@ -4,6 +4,13 @@
 ///
 /// Also drops the marks that reverse or hide text on a screen (bidirectional overrides,
 /// zero-width characters).
+///
+/// ```
+/// use log_monitor_channels::text::one_line;
+///
+/// assert_eq!(one_line("web-01\r\nBcc: x@evil.example\u{202e}", 80), "web-01 Bcc: x@evil.example");
+/// assert_eq!(one_line("a very long name", 8), "a very …");
+/// ```
 #[must_use]
 pub fn one_line(text: &str, max: usize) -> String {
     let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c }).filter(|c| !is_invisible(*c));

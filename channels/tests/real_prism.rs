@@ -7,10 +7,16 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use log_monitor_channels::conformance::{build, hostile, oversize, sample};
+use log_monitor_channels::discord::Discord;
+use log_monitor_channels::google_chat::GoogleChat;
 use log_monitor_channels::http::client;
 use log_monitor_channels::jira_service_management::JiraServiceManagement;
+use log_monitor_channels::mattermost::Mattermost;
+use log_monitor_channels::ntfy::Ntfy;
 use log_monitor_channels::opsgenie::Opsgenie;
 use log_monitor_channels::pagerduty::PagerDuty;
+use log_monitor_channels::slack::Slack;
+use log_monitor_channels::telegram::Telegram;
 use log_monitor_channels::thehive::TheHive;
 use log_monitor_channels::{Event, Link, MessageKind, Notification, Notifier};
 use reqwest::header::AUTHORIZATION;
@@ -180,4 +186,118 @@ async fn thehive_is_sent_what_it_documents() {
     let comment = json!({ "message": "x" });
     let path = "/api/v1/alert/~4104/comment";
     the_judge_refuses(&prism, path, "Bearer k3y", &comment, &[("/message", json!(7))]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs prism: see tests/README.md"]
+async fn discord_is_sent_what_it_documents() {
+    let prism = Prism::start("discord.yaml").await;
+    let hook = format!("webhook_url = \"{}/api/webhooks/42/k3y\"", prism.url);
+    for rest in ["", "on_resolve = \"edit\"", "on_resolve = \"edit\"\nthread_id = \"7\""] {
+        is_taken(&*build::<Discord>(&format!("{hook}\n{rest}"))).await;
+    }
+
+    let right = json!({ "content": "x", "flags": 4, "allowed_mentions": { "parse": [] } });
+    let changes = [
+        ("/content", json!("x".repeat(2001))),
+        ("/content", json!("")),
+        ("/flags", json!(64)),
+        ("/allowed_mentions/parse", json!(["everyone"])),
+    ];
+    the_judge_refuses(&prism, "/api/webhooks/42/k3y?wait=true", "", &right, &changes).await;
+    assert_eq!(prism.status("/api/webhooks/42/k3y", "", &right).await, 422, "nobody would know its id");
+}
+
+#[tokio::test]
+#[ignore = "needs prism: see tests/README.md"]
+async fn telegram_is_sent_what_it_documents() {
+    let prism = Prism::start("telegram.yaml").await;
+    let bot = format!("token = \"42_k3y\"\napi_url = {:?}", prism.url);
+    for rest in
+        ["chat_id = \"-1001\"", "chat_id = \"@ops_room\"\nmessage_thread_id = 5\non_resolve = \"edit\""]
+    {
+        is_taken(&*build::<Telegram>(&format!("{bot}\n{rest}"))).await;
+    }
+
+    let right = json!({ "chat_id": "-1001", "text": "x", "reply_parameters": { "message_id": 7 } });
+    let changes = [
+        ("/chat_id", json!("room")),
+        ("/text", json!("x".repeat(4097))),
+        ("/reply_parameters", json!({ "message_id": "7" })),
+    ];
+    the_judge_refuses(&prism, "/bot42_k3y/sendMessage", "", &right, &changes).await;
+    let right = json!({ "chat_id": "-1001", "message_id": 7, "text": "x" });
+    let changes = [("/message_id", json!("7")), ("/text", json!(""))];
+    the_judge_refuses(&prism, "/bot42_k3y/editMessageText", "", &right, &changes).await;
+}
+
+#[tokio::test]
+#[ignore = "needs prism: see tests/README.md"]
+async fn ntfy_is_sent_what_it_documents() {
+    let prism = Prism::start("ntfy.yaml").await;
+    is_taken(&*build::<Ntfy>(&format!("server = {:?}\ntopic = \"soc\"\ntoken = \"tk_k3y\"", prism.url)))
+        .await;
+
+    let action = json!({ "action": "view", "label": "x", "url": "https://a.example" });
+    let right = json!({ "topic": "soc", "message": "x", "priority": 3, "tags": ["x"], "actions": [action] });
+    let changes = [
+        ("/topic", json!("a/b")),
+        ("/message", json!("x".repeat(4097))),
+        ("/priority", json!(6)),
+        ("/actions", json!([action, action, action, action])),
+        ("/actions/0/url", json!("javascript:x")),
+    ];
+    the_judge_refuses(&prism, "/", "Bearer tk_k3y", &right, &changes).await;
+    assert_eq!(prism.status("/", "", &right).await, 401);
+}
+
+#[tokio::test]
+#[ignore = "needs prism: see tests/README.md"]
+async fn google_chat_is_sent_what_it_documents() {
+    let prism = Prism::start("google_chat.yaml").await;
+    let path = "/v1/spaces/AAAA/messages?key=k3y&token=t0ken";
+    is_taken(&*build::<GoogleChat>(&format!("webhook_url = \"{}{path}\"", prism.url))).await;
+
+    let right = json!({ "text": "x", "thread": { "threadKey": "x" } });
+    let changes = [("/text", json!("x".repeat(4097))), ("/thread", json!({ "key": "x" }))];
+    the_judge_refuses(&prism, path, "", &right, &changes).await;
+}
+
+#[tokio::test]
+#[ignore = "needs prism: see tests/README.md"]
+async fn mattermost_is_sent_what_it_documents() {
+    let prism = Prism::start("mattermost.yaml").await;
+    is_taken(&*build::<Mattermost>(&format!("webhook_url = \"{}/hooks/k3y\"", prism.url))).await;
+
+    let right = json!({ "attachments": [{ "fallback": "x", "color": "#ef6c00", "text": "x" }] });
+    let changes = [
+        ("/attachments", json!([])),
+        ("/attachments/0/color", json!("orange")),
+        ("/attachments/0/text", json!("x".repeat(16_384))),
+    ];
+    the_judge_refuses(&prism, "/hooks/k3y", "", &right, &changes).await;
+}
+
+#[tokio::test]
+#[ignore = "needs prism: see tests/README.md"]
+async fn slack_is_sent_what_it_documents_either_way() {
+    let prism = Prism::start("slack.yaml").await;
+    is_taken(&*build::<Slack>(&format!("webhook_url = \"{}/services/T1/B1/k3y\"", prism.url))).await;
+    let bot = format!("token = \"xoxb-k3y\"\nchannel = \"#soc\"\napi_url = \"{}/api\"", prism.url);
+    for rest in ["", "on_resolve = \"edit\""] {
+        is_taken(&*build::<Slack>(&format!("{bot}\n{rest}"))).await;
+    }
+
+    let login = "Bearer xoxb-k3y";
+    let right =
+        json!({ "channel": "#soc", "text": "x", "thread_ts": "1.2", "blocks": [{ "type": "divider" }] });
+    let changes = [
+        ("/text", json!("")),
+        ("/thread_ts", json!("now")),
+        ("/blocks", json!(vec![json!({ "type": "divider" }); 51])),
+    ];
+    the_judge_refuses(&prism, "/api/chat.postMessage", login, &right, &changes).await;
+    assert_eq!(prism.status("/api/chat.postMessage", "", &right).await, 401);
+    let right = json!({ "channel": "C01", "ts": "1.2", "text": "x" });
+    the_judge_refuses(&prism, "/api/chat.update", login, &right, &[("/channel", json!("#soc"))]).await;
 }

@@ -8,8 +8,8 @@
 //! }
 //! ```
 //!
-//! A channel of your own is one more link in that chain, `.channel::<Pager>()`; see
-//! `examples/custom_channel.rs`.
+//! A channel of your own is one more link in that chain, `.channel::<Pager>()`, and so is a source,
+//! `.source::<Heartbeats>()`; see `examples/custom_channel.rs` and `examples/custom_source.rs`.
 
 use std::process::ExitCode;
 

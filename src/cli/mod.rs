@@ -25,6 +25,7 @@ pub mod explain;
 mod hours;
 pub mod incidents;
 mod learning;
+pub mod migrate;
 pub mod report;
 pub mod route;
 pub mod run;
@@ -122,6 +123,8 @@ enum Command {
     Backtest(backtest::Args),
     /// Suggest intervals from how agents really logged, as TOML to paste; changes nothing
     Suggest(suggest::Args),
+    /// Print the original .env files, and a Wazuh manager's integrations, as TOML that does the same
+    Migrate(migrate::Args),
     /// Print the JSON Schema of the configuration file, for editors
     Schema,
 }
@@ -257,6 +260,7 @@ async fn dispatch(session: &Session<'_>, command: Command) -> Exit {
         Command::Report(args) => report::run(session, &args),
         Command::Backtest(args) => backtest::run(session, &args).await,
         Command::Suggest(args) => suggest::run(session, &args).await,
+        Command::Migrate(args) => migrate::run(session, &args),
         Command::Schema => schema::run(session),
     }
 }

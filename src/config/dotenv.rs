@@ -194,5 +194,17 @@ mod tests {
                 prop_assert!(text.get(entry.value_at.clone()).is_some());
             }
         }
+
+        #[test]
+        fn any_value_in_quotes_is_read_back(value in "(?s).{0,20}") {
+            let single = value.replace('\\', "\\\\").replace('\'', "\\'");
+            let double = value.replace('\\', "\\\\").replace('"', "\\\"");
+            for text in [format!("A='{single}' # c\nB=1"), format!("A=\"{double}\"\nB=1")] {
+                let (entries, bad) = parse(&text);
+                prop_assert!(bad.is_empty(), "{:?}", bad);
+                let read: Vec<_> = entries.iter().map(|entry| entry.value.as_ref()).collect();
+                prop_assert_eq!(read, [value.as_str(), "1"]);
+            }
+        }
     }
 }

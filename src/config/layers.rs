@@ -85,11 +85,7 @@ pub struct Texts {
 pub fn read(inputs: &Inputs, map: &mut SourceMap, findings: &mut Findings) -> Texts {
     let required = inputs.config.is_some();
     let toml = read_file(inputs.file(), Form::Toml, required, map, findings);
-    let env_files = inputs
-        .env_files()
-        .iter()
-        .filter_map(|file| read_file(file, Form::Lines, false, map, findings))
-        .collect();
+    let env_files = read_env_files(inputs, map, findings);
     let mut overrides = Vec::new();
     let mut variables: Vec<_> = inputs.variables.iter().collect();
     variables.sort();
@@ -103,7 +99,19 @@ pub fn read(inputs: &Inputs, map: &mut SourceMap, findings: &mut Findings) -> Te
     Texts { toml, env_files, overrides }
 }
 
-fn read_file(
+/// Reads what the original script read, and nothing else.
+pub fn read_original(inputs: &Inputs, map: &mut SourceMap, findings: &mut Findings) -> Texts {
+    Texts { toml: None, env_files: read_env_files(inputs, map, findings), overrides: Vec::new() }
+}
+
+/// Reads the `.env` files that are there.
+pub fn read_env_files(inputs: &Inputs, map: &mut SourceMap, findings: &mut Findings) -> Vec<TextId> {
+    let files = inputs.env_files();
+    files.iter().filter_map(|file| read_file(file, Form::Lines, false, map, findings)).collect()
+}
+
+/// Reads a text; a file that is not there is an error where it is `required`.
+pub fn read_file(
     path: &Path,
     form: Form,
     required: bool,

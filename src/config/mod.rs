@@ -2,7 +2,7 @@
 //!
 //! Everything is read first into one position space ([`source_map`]), parsed and merged with its
 //! positions ([`layers`]), then read table by table against the schemas of its kinds
-//! ([`reading`]), so that one run tells all that is wrong and where.
+//! (`reading`), so that one run tells all that is wrong and where.
 
 pub mod agents;
 pub mod calendar;
@@ -17,6 +17,7 @@ pub mod latency;
 pub mod layers;
 mod maintained;
 pub mod matcher;
+pub mod migrate;
 pub mod model;
 mod named;
 mod original;
@@ -32,6 +33,7 @@ pub mod source_map;
 pub mod suggest;
 mod suspicion;
 pub mod tables;
+pub mod toml_text;
 mod tree;
 mod watches;
 

@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 use log_monitor_channels::{ChannelKind, Registry, log};
 
 use super::diagnostics::{At, Diagnostics, Findings};
-use super::layers::{self, Inputs, Merged};
+use super::layers::{self, Inputs, Merged, Texts};
 use super::model::{ChannelTable, Level, LogSettings, Settings};
 use super::named::{self, Family};
 use super::original;
@@ -48,9 +48,24 @@ pub struct Loaded {
 /// Reads a configuration, of kinds that the registries know.
 #[must_use]
 pub fn load(inputs: &Inputs, channels: &Registry, sources: &SourceRegistry) -> Loaded {
+    load_with(inputs, channels, sources, layers::read)
+}
+
+/// The same from the original `.env` files alone.
+#[must_use]
+pub fn load_original(inputs: &Inputs, channels: &Registry, sources: &SourceRegistry) -> Loaded {
+    load_with(inputs, channels, sources, layers::read_original)
+}
+
+fn load_with(
+    inputs: &Inputs,
+    channels: &Registry,
+    sources: &SourceRegistry,
+    read: fn(&Inputs, &mut SourceMap, &mut Findings) -> Texts,
+) -> Loaded {
     let mut map = SourceMap::default();
     let mut findings = Findings::default();
-    let texts = layers::read(inputs, &mut map, &mut findings);
+    let texts = read(inputs, &mut map, &mut findings);
     let unreadable = findings.errors() > 0;
     let names = original::names(&inputs.env_dir);
     let merged = layers::merge(&texts, &map, &names, &mut findings);

@@ -2,7 +2,7 @@
 //! indexer that answers `_search`, an endpoint that looks like Slack, and a small mail server, all
 //! on loopback. log-monitor itself is configured by a TOML file like any other.
 //!
-//! [`stage`] is the outside, [`script`] is what happens on it, [`show`] is how it is told.
+//! `stage` is the outside, `script` is what happens on it, `show` is how it is told.
 
 mod script;
 mod show;

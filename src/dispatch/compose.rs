@@ -1,5 +1,5 @@
 //! From a claimed delivery to the notification that a channel is handed: what the journal knows
-//! about the message, put into words by [`render`](super::render).
+//! about the message, put into words by [`super::render`].
 
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 //! One `std` thread owns the only writing connection. It takes jobs from a bounded queue, runs all
 //! that wait in **one transaction** (so many deliveries cost one fsync) and answers each when the
 //! commit is on disk. When the disk fails, the thread goes on from a copy in memory, says so
-//! through [`Journal::health`], and returns to the file when it can: see [`writer`].
+//! through [`Journal::health`], and returns to the file when it can: see `writer`.
 //!
 //! What the rows mean is not known here. `docs/ARCHITECTURE.md` says how to read the file with
 //! `sqlite3`.
@@ -27,6 +27,7 @@ pub mod notes;
 pub mod past;
 pub mod prune;
 pub mod quiet;
+mod salvage;
 mod schema;
 pub mod silences;
 pub mod spells;

@@ -6,7 +6,7 @@ use rusqlite::config::DbConfig;
 use super::JournalError;
 
 /// The schema, as it grew; `PRAGMA user_version` says how many of these steps a file has taken.
-const STEPS: [&str; 6] = [
+pub(super) const STEPS: [&str; 6] = [
     include_str!("schema.sql"),
     include_str!("schema.2.sql"),
     include_str!("schema.3.sql"),

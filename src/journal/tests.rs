@@ -171,3 +171,81 @@ async fn a_job_that_fails_undoes_itself_and_not_the_jobs_beside_it() {
     assert_eq!(after.unwrap(), 2, "the mistaken job's event is gone, and its number with it");
     assert_eq!(*journal.health().borrow(), Health::OnDisk);
 }
+
+/// A journal file with 2,000 events, of which one page is overwritten: in the middle, or the last.
+fn with_a_broken_page(path: &std::path::Path, order: &str) {
+    let writer = Connection::open(path).unwrap();
+    super::schema::prepare(&writer).unwrap();
+    writer.execute_batch("BEGIN").unwrap();
+    for _ in 0..2000 {
+        remember(&writer).unwrap();
+    }
+    writer.execute_batch("COMMIT").unwrap();
+    let sql = format!(
+        "SELECT pageno FROM dbstat WHERE name = 'event' AND pagetype = 'leaf' ORDER BY {order} LIMIT 1"
+    );
+    let page: i64 = writer.query_row(&sql, [], |row| row.get(0)).unwrap();
+    let size: i64 = writer.query_row("PRAGMA page_size", [], |row| row.get(0)).unwrap();
+    writer.close().unwrap();
+    let mut file = std::fs::File::options().write(true).open(path).unwrap();
+    std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(((page - 1) * size).unsigned_abs())).unwrap();
+    std::io::Write::write_all(&mut file, &vec![0xff; usize::try_from(size).unwrap()]).unwrap();
+}
+
+#[test]
+fn of_a_file_with_a_broken_page_all_the_rest_is_kept_and_goes_on() {
+    for (order, lost_at_most) in [("abs(pageno - 40)", 100), ("path DESC", 100)] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        with_a_broken_page(&path, order);
+        let (health, seen) = tokio::sync::watch::channel(Health::OnDisk);
+        let mut writer = super::writer::Writer::open(path.clone(), health).unwrap();
+        // Whoever comes upon it moves the journal to memory.
+        writer.commit_now(|db| db.query_row("SELECT MAX(LENGTH(body)) FROM event", [], |_| Ok(())));
+        assert!(matches!(&*seen.borrow(), Health::InMemory(reason) if reason.contains("malformed")));
+        writer.commit_now(|connection| remember(connection).map(drop));
+        writer.return_to_file();
+        assert_eq!(*seen.borrow(), Health::OnDisk);
+        assert!(folder.path().join("journal.corrupt").exists());
+        let file = open_read_only(&path).unwrap();
+        assert!(super::salvage::is_sound(&file).unwrap());
+        let kept: i64 = file.query_row("SELECT COUNT(*) FROM event", [], |row| row.get(0)).unwrap();
+        assert!((2001 - lost_at_most..2001).contains(&kept), "{kept} of 2,001 events are there");
+        assert_eq!(events::newest(&file).unwrap(), 2001, "no number is given twice");
+    }
+}
+
+#[test]
+fn a_journal_of_any_earlier_version_is_brought_up_to_date_with_what_it_holds() {
+    let steps = super::schema::STEPS;
+    for version in 1..=steps.len() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let old = Connection::open(file.path()).unwrap();
+        steps[..version].iter().for_each(|step| old.execute_batch(step).unwrap());
+        old.pragma_update(None, "user_version", version as i64).unwrap();
+        remember(&old).unwrap();
+        old.execute(
+            "INSERT INTO incident (subject, scope, key, label, severity, cause, opened)
+             VALUES ('agent', 'default', '001', 'web', 'medium', 'no_documents', 1)",
+            [],
+        )
+        .unwrap();
+        old.close().unwrap();
+        let journal = Journal::open_inline(file.path()).unwrap();
+        assert_eq!(*journal.health().borrow(), Health::OnDisk);
+        let now = open_read_only(file.path()).unwrap();
+        assert_eq!(events::newest(&now).unwrap(), 1, "from version {version}");
+        let fresh = Connection::open_in_memory().unwrap();
+        super::schema::prepare(&fresh).unwrap();
+        let shape = "SELECT group_concat(name || ' ' || sql, ';') FROM (SELECT name, sql FROM sqlite_schema ORDER BY name)";
+        let [migrated, made] =
+            [&now, &fresh].map(|db| db.query_row(shape, [], |row| row.get::<_, String>(0)).unwrap());
+        assert_eq!(migrated, made, "from version {version}");
+        let open: i64 = now
+            .query_row("SELECT COUNT(*) FROM incident WHERE closed IS NULL AND freed IS NULL", [], |row| {
+                row.get(0)
+            })
+            .unwrap();
+        assert_eq!(open, 1, "from version {version}");
+    }
+}

@@ -10,7 +10,7 @@ use rusqlite::ffi::SQLITE_BUSY;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
-use super::{Health, JournalError, schema};
+use super::{Health, JournalError, salvage, schema};
 
 /// The most jobs in one transaction, so that none waits long for the others.
 const BATCH: usize = 256;
@@ -179,6 +179,9 @@ fn open_unchanging(path: &Path) -> rusqlite::Result<Connection> {
 fn copy_to_memory(from: &Connection) -> Result<Connection, JournalError> {
     let mut memory = Connection::open_in_memory()?;
     copy(from, &mut memory)?;
+    if !salvage::is_sound(&memory)? {
+        return salvage::salvaged(&memory);
+    }
     schema::prepare(&memory)?;
     Ok(memory)
 }
@@ -192,10 +195,8 @@ fn restore(memory: &Connection, path: &Path) -> Result<Connection, JournalError>
 
 /// A broken file is kept for whoever wants to rescue something of it.
 fn set_aside_if_corrupt(path: &Path) {
-    let readable = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
-        .and_then(|file| file.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0)));
-    let corrupt = match readable {
-        Ok(verdict) => verdict != "ok",
+    let corrupt = match open_read_only(path).and_then(|file| salvage::is_sound(&file)) {
+        Ok(sound) => !sound,
         Err(error) => {
             matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
         }

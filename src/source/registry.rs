@@ -11,6 +11,10 @@ use log_monitor_channels::{BuildError, Problem};
 use super::{Sees, Source};
 
 /// A kind of source: its name, its configuration, and how to build a [`Source`] from it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a source kind",
+    note = "implement `SourceKind` for it: KIND, Config and build (see examples/custom_source.rs)"
+)]
 pub trait SourceKind: 'static {
     /// The word after `kind =`.
     const KIND: &'static str;

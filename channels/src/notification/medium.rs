@@ -4,6 +4,15 @@ use super::Notification;
 use crate::text::{fitting, one_line};
 
 /// How a vendor takes a text.
+///
+/// ```
+/// use log_monitor_channels::text::escape_markdown;
+/// use log_monitor_channels::{Medium, conformance};
+///
+/// let chat = Medium { safe: escape_markdown, strong: "**", length: str::len, max: 2000 };
+/// let text = conformance::oversize().in_one(&chat);
+/// assert!(text.starts_with("**🔴 long long") && text.len() <= 2000);
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Medium {
     /// Makes of a text one in which the vendor finds nothing to act on.

@@ -10,6 +10,20 @@ use crate::notification::{Notification, Receipt};
 use crate::notifier::Notifier;
 
 /// Clones share one script and one record.
+///
+/// ```
+/// use log_monitor_channels::testing::Recorder;
+/// use log_monitor_channels::{DeliveryError, Notifier, Reason, conformance::sample};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let recorder = Recorder::new();
+/// recorder.script([Err(DeliveryError::transient(Reason::Server, "try later"))]);
+/// assert!(recorder.notify(&sample()).await.is_err());
+/// assert_eq!(recorder.notify(&sample()).await.unwrap().line, "recorded as number 2");
+/// assert_eq!(recorder.received().len(), 2);
+/// # }
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Recorder {
     shared: Arc<Mutex<Shared>>,

@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 
 use log_monitor_channels::text::one_line;
 
-use super::patch::{key, name, quoted};
+use super::patch::name;
 use super::{Learnt, Lesson};
 use crate::cli::hours::{clock, days, sentence};
 use crate::config::calendar::Window;
 use crate::config::duration::written;
+use crate::config::toml_text::{key, quoted};
 
 /// A class for all that log in the same hours; of those that have a class, what could stand there.
 pub fn tables(out: &mut String, learnt: &Learnt<'_>) {

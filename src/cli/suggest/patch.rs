@@ -9,6 +9,7 @@ use super::{Learnt, Lesson, classes};
 use crate::cli::{hours, table};
 use crate::config::Agent;
 use crate::config::duration::{human, written};
+use crate::config::toml_text::key;
 use crate::history::advice::{Advice, Choice, ENOUGH};
 use crate::journal::events::time;
 
@@ -147,29 +148,6 @@ fn interval(out: &mut String, lesson: &Lesson<'_>) {
     let within = if lesson.has_own_hours() { "; needs the class below" } else { "" };
     let label = one_line(&format!("{} (now {now}{within})", lesson.agent.label), 80);
     let _ = writeln!(out, "{} = \"{suggested}\"  # {label}", key(&lesson.agent.id));
-}
-
-/// A text as TOML writes it, whatever is in it.
-pub fn quoted(text: &str) -> String {
-    let mut out = String::from('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            c if c.is_control() => drop(write!(out, "\\u{:04X}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
-
-/// A key as TOML writes it.
-pub fn key(text: &str) -> String {
-    let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    match !text.is_empty() && text.chars().all(bare) && !text.starts_with(|c: char| c.is_ascii_digit()) {
-        true => text.to_owned(),
-        false => quoted(text),
-    }
 }
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 
 mod kinds;
 mod layering;
+mod migrate;
 mod original;
 mod printing;
+mod properties;
 mod reference;
 mod refusals;
 mod secrecy;

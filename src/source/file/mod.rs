@@ -48,9 +48,6 @@ use super::{
     Volume, Word, is_agent_id, key,
 };
 
-/// Last words are looked for this far back if nothing was read yet, in milliseconds.
-const LOOK_BACK: i64 = 24 * 60 * MINUTE;
-
 /// A log file of Wazuh's manager.
 #[derive(Debug, Clone)]
 pub struct LogFile {
@@ -117,15 +114,8 @@ impl Source for LogFile {
         until: DateTime<Utc>,
         count: usize,
     ) -> Result<Vec<Word>, SourceError> {
-        let (key, since, until) = (key.to_owned(), millis(from), millis(until));
-        let words = move |work: &mut Work<'_>| {
-            let from = work.covered_from().unwrap_or(until - LOOK_BACK);
-            let entity = work.followed(from)?.get(&key);
-            let mut words = entity.map(|entity| entity.last(until, count)).unwrap_or_default();
-            words.retain(|word| word.at >= since);
-            Ok(words)
-        };
-        self.ask(words).await
+        let (key, window) = (key.to_owned(), (millis(from), millis(until)));
+        self.ask(move |work| work.last_words(&key, window, count)).await
     }
 
     /// The steps at the ends of the window are those that it touches.

@@ -279,7 +279,12 @@ impl Monitor {
         }
         let horizon = wall.max(now);
         let source = self.setup.source.clone();
-        let answered = gather::gather(&*source, &mut self.fleet, self.looked, now, horizon).await;
+        let mut answered = gather::gather(&*source, &mut self.fleet, self.looked, now, horizon).await;
+        if let Ok(Gathered { suspects, .. }) = &answered
+            && self.call_roll_of(suspects, now, patience).await
+        {
+            answered = gather::gather(&*source, &mut self.fleet, self.looked, now, horizon).await;
+        }
         if let Ok(Gathered { suspects, .. }) = &answered {
             self.beside.look(&self.setup, &self.recorder, &mut self.fleet, suspects, now).await;
             self.beside.name_maintenance(&self.maintenance, &self.fleet, events::millis(now));

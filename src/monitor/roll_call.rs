@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinSet;
 
 use super::inventory::{Changes, Doubt, Memory, Roll, wants};
-use super::verdict::State;
+use super::verdict::{State, Transition};
 use super::{Monitor, Setup, fleet, words};
 use crate::config::{Agent, Discover};
 use crate::journal::{JournalError, entities, events, listed};
@@ -16,6 +16,9 @@ use crate::source::{Entities, Listed, Query, Source, SourceError, SourceReason};
 
 /// A list that could not be read is asked for again after this.
 const ASK_AGAIN: TimeDelta = TimeDelta::minutes(1);
+
+/// Before somebody is called silent the list is read again, unless it is younger than this.
+const RECENT: TimeDelta = TimeDelta::minutes(1);
 
 /// A source that lists who logs is asked for at least this long.
 const SHORTEST: TimeDelta = TimeDelta::hours(1);
@@ -93,15 +96,49 @@ impl Monitor {
     /// Reads the list if it is time to, beside the rounds if it takes longer than `patience`. When it cannot
     /// be had or not be believed, who is watched stays as it is, and the source's incident is opened.
     pub(super) async fn call_roll(&mut self, now: DateTime<Utc>, patience: Duration) {
+        let is_due = self.setup.watch.discover.as_ref().is_some_and(|rules| self.roster.is_due(rules, now));
+        if is_due || !self.roster.reading.is_empty() {
+            self.read_roll(now, patience).await;
+        }
+    }
+
+    /// Reads the list once more if it may say that one of the suspects, who would be called silent, was
+    /// removed. Whether who is watched, and so who stands where, is another now.
+    pub(super) async fn call_roll_of(
+        &mut self,
+        suspects: &[usize],
+        now: DateTime<Utc>,
+        patience: Duration,
+    ) -> bool {
+        let tells = self.setup.lister.as_ref().is_some_and(|(_, source)| source.lists_all());
+        let is_young =
+            self.roster.asked.is_some_and(|asked| (TimeDelta::zero()..RECENT).contains(&(now - asked)));
+        if !tells || is_young || !self.roster.reading.is_empty() || !self.is_listed_and_silent(suspects, now)
+        {
+            return false;
+        }
+        let before = self.roster.listed.clone();
+        self.read_roll(now, patience).await;
+        self.roster.listed != before
+    }
+
+    /// Whether one of the suspects, whom the list has, would be called silent now.
+    fn is_listed_and_silent(&self, suspects: &[usize], now: DateTime<Utc>) -> bool {
+        let mut changed = self.fleet.judge(suspects, events::millis(now)).into_iter();
+        changed.any(|changed| {
+            let key = &*self.fleet.entities()[changed.at].key;
+            matches!(changed.transition, Transition::FellSilent | Transition::FoundSilent)
+                && self.roster.listed.iter().any(|agent| agent.id == key)
+        })
+    }
+
+    async fn read_roll(&mut self, now: DateTime<Utc>, patience: Duration) {
         let (Some(rules), Some((name, source))) =
             (self.setup.watch.discover.clone(), self.setup.lister.clone())
         else {
             return;
         };
         let begins = self.roster.reading.is_empty();
-        if begins && !self.roster.is_due(&rules, now) {
-            return;
-        }
         if begins {
             self.roster.asked = Some(now);
             let (window, size) = (self.fleet.longest_threshold(), self.fleet.entities().len());

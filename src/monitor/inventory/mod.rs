@@ -161,7 +161,8 @@ impl Roll<'_> {
         }
         match (self.whole, missing) {
             (true, Some(since)) if doubt::still_logs(seen.flatten(), since) => Fate::Logs,
-            (true, Some(_)) => Fate::Gone,
+            // A list may be read again soon, and whoever logs now and then would not have logged since.
+            (true, Some(since)) if self.now - since >= millis(self.rules.every) => Fate::Gone,
             (false, _) if self.is_forgotten(seen) => Fate::Gone,
             _ => Fate::Waits,
         }

@@ -1,5 +1,7 @@
 //! Agents that a source lists.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::*;
 use crate::config::Discover;
 use crate::source::Listed;
@@ -10,6 +12,8 @@ pub struct Lists {
     agents: Mutex<Vec<Listed>>,
     pub broken: Mutex<bool>,
     takes: Mutex<Duration>,
+    /// How often it was asked for.
+    read: AtomicUsize,
 }
 
 impl Lists {
@@ -28,6 +32,7 @@ impl Lists {
 impl Source for Lists {
     async fn inventory(&self, _: &Query<'_>) -> Result<Vec<Listed>, SourceError> {
         let takes = *self.takes.lock().unwrap();
+        self.read.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(takes).await;
         if *self.broken.lock().unwrap() {
             return Err(SourceError::new(SourceReason::Network, "cannot be reached."));
@@ -109,6 +114,28 @@ async fn who_is_removed_is_not_silent() {
     list.set(&[("001", "web-01")]);
     world.minutes(60, &["001"]).await;
     assert_eq!(world.story().await, ["inventory_changed default"], "the list is ten minutes old at most");
+}
+
+/// The list is an hour old when the first of them is due.
+#[tokio::test(start_paused = true)]
+async fn who_is_removed_is_not_silent_however_rarely_the_list_is_read() {
+    let list = Arc::new(Lists::default());
+    list.set(&[("001", "web-01"), ("002", "web-02"), ("003", "web-03"), ("004", "web-04")]);
+    let mut world = world(&list).await;
+    let rarely = |rules: &mut Discover| rules.every = Duration::from_secs(12 * 3600);
+    world.monitor.replace(with_rules(&setup(&world, &list), rarely)).await.unwrap();
+    world.minutes(60, &["001", "002", "003", "004"]).await;
+    let read = list.read.load(Ordering::Relaxed);
+    world.minutes(10, &["001", "003", "004"]).await;
+    list.set(&[("001", "web-01"), ("003", "web-03")]);
+    world.minutes(10, &["001", "003"]).await;
+    assert_eq!(list.read.load(Ordering::Relaxed) - read, 1, "002 was due");
+    world.minutes(60, &["001"]).await;
+    assert_eq!(world.story().await, ["agent_silent 003"], "002 and 004 are removed");
+    assert_eq!(list.read.load(Ordering::Relaxed) - read, 2, "and 004 was not due any more");
+    world.minutes(13 * 60, &["001"]).await;
+    assert_eq!(world.story().await, ["agent_silent 003", "inventory_changed default"]);
+    assert!(world.events().await[1].detail.contains("not watched any more, are 002 web-02"));
 }
 
 #[tokio::test(start_paused = true)]

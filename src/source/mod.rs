@@ -97,6 +97,11 @@ pub trait Source: Send + Sync + 'static {
         false
     }
 
+    /// Whether it has alerts only, and not every event: much is logged that it never sees.
+    fn has_alerts_only(&self) -> bool {
+        false
+    }
+
     /// How many documents each entity has within the window. An entity without any is absent.
     ///
     /// # Errors
@@ -115,7 +120,7 @@ pub trait Source: Send + Sync + 'static {
     }
 
     /// The last documents of one entity from `from` to `until`, both inclusive, the newest first, at most
-    /// `count`.
+    /// `count`; where entities are parts of agents, of a whole agent, too.
     ///
     /// # Errors
     /// As [`newest`](Self::newest).
@@ -180,13 +185,15 @@ pub struct Answer {
     pub frontiers: Vec<Frontier>,
 }
 
-/// How far one of several sources is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How far one of several sources is. Times in milliseconds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Frontier {
     /// Its name.
     pub source: String,
-    /// The newest life sign in its answer, in milliseconds.
-    pub newest: i64,
+    /// The newest life sign in its answer, if there is any.
+    pub newest: Option<i64>,
+    /// The newest one that another source has and that it should have, too, and the name of that source.
+    pub elsewhere: Option<(i64, String)>,
     /// Whether its documents are those that the manager itself has written.
     pub is_managers: bool,
 }

@@ -78,6 +78,10 @@ impl Source for LogFile {
         true
     }
 
+    fn has_alerts_only(&self) -> bool {
+        self.config.path.file_name().is_some_and(|name| name == "alerts.json")
+    }
+
     async fn newest(&self, query: &Query<'_>) -> Result<Answer, SourceError> {
         let (from, wanted) = (millis(query.from), answers::Wanted::by(query));
         self.ask(move |work| Ok(answers::newest(work.followed(from)?, &wanted))).await

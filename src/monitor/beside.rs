@@ -20,7 +20,7 @@ use super::words;
 use crate::journal::events::{millis, time};
 use crate::journal::{JournalError, incidents, meta};
 use crate::record::{Change, IncidentChange, Recorder};
-use crate::source::{Entities, Query, Source, SourceError};
+use crate::source::{Entities, Query, Source, SourceError, Word};
 
 /// How often the source is asked who sends through which node.
 const HOMES: TimeDelta = TimeDelta::hours(1);
@@ -288,8 +288,9 @@ impl Beside {
         let rules = &setup.watch.suspicion;
         for at in silent {
             let entity = &fleet.entities()[*at];
-            let Some(from) = Suspicion::earliest(entity.last_seen, rules) else { continue };
-            match patiently(setup.source.last_words(&entity.key, time(from), now, LAST_WORDS)).await {
+            let ends = entity.last_seen.zip(Suspicion::earliest(entity.last_seen, rules));
+            let Some((seen, from)) = ends else { continue };
+            match patiently(words_on_host(&*setup.source, &entity.key, (from, seen), now)).await {
                 Ok(words) => {
                     let suspicion = Suspicion::of(words, entity.last_seen, rules);
                     self.findings.entry(*at).or_default().suspicion = suspicion;
@@ -355,6 +356,40 @@ impl Beside {
             }
         }
     }
+}
+
+/// What an entity and, where it is a part of an agent, the whole agent said last, the newest first.
+async fn words_on_host(
+    source: &dyn Source,
+    key: &str,
+    times: (i64, i64),
+    now: DateTime<Utc>,
+) -> Result<Vec<Word>, SourceError> {
+    let mut words = words_of(source, key, times, now).await?;
+    if let Some(agent) = source.agent_of(key).filter(|agent| *agent != key) {
+        for word in words_of(source, agent, times, now).await? {
+            if !words.contains(&word) {
+                words.push(word);
+            }
+        }
+        words.sort_by_key(|word| std::cmp::Reverse(word.at));
+    }
+    Ok(words)
+}
+
+/// The last documents since `from`. Where there are too many after the last sign of life (the manager goes on
+/// to write about an agent, and the rest of it goes on to log) those before it are asked for, too.
+async fn words_of(
+    source: &dyn Source,
+    key: &str,
+    (from, seen): (i64, i64),
+    now: DateTime<Utc>,
+) -> Result<Vec<Word>, SourceError> {
+    let mut words = source.last_words(key, time(from), now, LAST_WORDS).await?;
+    if words.len() >= LAST_WORDS && words.last().is_some_and(|word| word.at > seen) {
+        words.extend(source.last_words(key, time(from), time(seen), LAST_WORDS).await?);
+    }
+    Ok(words)
 }
 
 /// Whoever explains may not hold a message up.

@@ -89,6 +89,24 @@ async fn a_log_that_was_cleared_just_before_makes_a_silence_severe_whatever_came
     assert!(silent.detail.contains("rule 63103 (level 5): what 63103 says."), "{}", silent.detail);
 }
 
+/// The manager goes on to write about a dead agent, and an agent goes on to log of which a part does not.
+#[tokio::test(start_paused = true)]
+async fn what_was_suspicious_on_the_host_is_found_however_much_came_after_it() {
+    let (part, rest) = ("001|/var/log/auth.log", "001|/var/log/messages");
+    let mut world = World::new(&[part, rest]).await;
+    world.minutes(20, &[part, rest]).await;
+    let cleared = word(world.now(), 500, "63103", 5, "log_clearing_auditlog");
+    world.index.words.lock().unwrap().push(cleared);
+    for _ in 0..17 {
+        let noise = (0..20).map(|n| word(world.now(), -1 - n, "23505", 10, "vulnerability-detector"));
+        world.index.words.lock().unwrap().extend(noise);
+        world.minute(&[rest]).await;
+    }
+    let silent = world.events().await.pop().unwrap();
+    assert_eq!(silent.severity, log_monitor_channels::Severity::High);
+    assert!(silent.detail.contains("rule 63103 (level 5): what 63103 says."), "{}", silent.detail);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_suspicious_is_as_the_watch_says() {
     let mut world = World::new(&["001", "002"]).await;

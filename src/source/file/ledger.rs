@@ -7,7 +7,7 @@ use hashbrown::hash_map::EntryRef;
 
 use super::entity::Entity;
 use super::line::Document;
-use crate::source::Word;
+use crate::source::{Word, key};
 
 /// More entities than this are refused: a hostile sender may make up names.
 const MOST_ENTITIES: usize = 200_000;
@@ -30,8 +30,26 @@ pub struct Ledger {
     full: bool,
     /// How many of an entity's last alerts are kept.
     last: usize,
-    /// Whom alone it is about, and until when.
-    only: Option<(CompactString, i64)>,
+    /// Whom alone it is about.
+    only: Option<Only>,
+}
+
+/// Whom last words are of.
+#[derive(Debug)]
+pub struct Only {
+    /// An entity, or what entities of several fields are parts of.
+    pub key: CompactString,
+    /// How many fields tell entities apart.
+    pub fields: usize,
+    /// The newest time that is wanted, in milliseconds.
+    pub until: i64,
+}
+
+impl Only {
+    fn wants(&self, document: &Document<'_>) -> bool {
+        let key = &*document.key;
+        document.at <= self.until && (self.key == key || self.key == key::first(key, self.fields))
+    }
 }
 
 impl Ledger {
@@ -43,10 +61,10 @@ impl Ledger {
         Self { entities: HashMap::new(), width, kept_from, steps: 0, full: false, last: LAST, only: None }
     }
 
-    /// Nothing yet, and nothing ever but the last so many alerts of one entity at or before `until`.
+    /// Nothing yet, and nothing ever but the last so many alerts of one.
     #[must_use]
-    pub fn of_last_words(key: &str, until: i64, last: usize) -> Self {
-        Self { last, only: Some((key.into(), until)), ..Self::new(i64::MAX, i64::MAX) }
+    pub fn of_last_words(only: Only, last: usize) -> Self {
+        Self { last, only: Some(only), ..Self::new(i64::MAX, i64::MAX) }
     }
 
     /// One entity.
@@ -105,14 +123,16 @@ impl Ledger {
 
     /// Whom a document is about; `None` = nothing is remembered of them.
     fn entity(&mut self, document: &Document<'_>) -> Option<&mut Entity> {
-        if self.only.as_ref().is_some_and(|(key, until)| *key != *document.key || document.at > *until) {
-            return None;
-        }
+        let key = match &self.only {
+            Some(only) if !only.wants(document) => return None,
+            Some(only) => &*only.key,
+            None => &*document.key,
+        };
         let has_room = self.entities.len() < MOST_ENTITIES;
-        match self.entities.entry_ref(&*document.key) {
+        match self.entities.entry_ref(key) {
             EntryRef::Occupied(entry) => Some(entry.into_mut()),
             EntryRef::Vacant(entry) if has_room => {
-                Some(entry.insert_with_key(CompactString::from(&*document.key), Entity::default()))
+                Some(entry.insert_with_key(CompactString::from(key), Entity::default()))
             }
             EntryRef::Vacant(_) => {
                 self.full = true;

@@ -3,11 +3,11 @@
 use std::io;
 
 use super::follower::Follower;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Only};
 use super::opened::{self, Opened};
 use super::plan::Plan;
 use super::position;
-use crate::source::{SourceError, SourceReason, Word};
+use crate::source::{SourceError, SourceReason, Word, key};
 
 /// Steps in memory are of this length, in milliseconds …
 pub const MINUTE: i64 = 60_000;
@@ -111,8 +111,8 @@ impl Work<'_> {
         }
     }
 
-    /// The last alerts of one entity from `from` to `until`, the newest first, at most `count`: those in
-    /// memory, else what the files say.
+    /// The last alerts of one entity, or of all parts of one, from `from` to `until`, the newest first, at
+    /// most `count`: those in memory, else what the files say.
     ///
     /// # Errors
     /// As [`followed`](Self::followed).
@@ -123,13 +123,16 @@ impl Work<'_> {
         count: usize,
     ) -> Result<Vec<Word>, SourceError> {
         let covered = self.state.follower.as_ref().map(Follower::covered_from);
-        let known = self.followed(covered.unwrap_or(window.0))?.last_words(key, window, count);
-        if let Some(words) = known.filter(|_| covered.is_none_or(|covered| covered <= window.0)) {
+        let (from, until) = window;
+        let is_covered = covered.is_none_or(|covered| covered <= from);
+        let is_part = self.fields.len() == 1 || key::split(key, self.fields.len()).is_some();
+        let known = self.followed(covered.unwrap_or(from))?.last_words(key, window, count);
+        if let Some(words) = known.filter(|_| is_covered && is_part) {
             return Ok(words);
         }
         let there = self.open()?;
-        let (from, until) = window;
-        let ledger = Ledger::of_last_words(key, until, count);
+        let only = Only { key: key.into(), fields: self.fields.len(), until };
+        let ledger = Ledger::of_last_words(only, count);
         let read = Follower::start(&mut self.plan, there, ledger, from)?;
         Ok(read.book.ledger.get(key).map(|entity| entity.last(from, until, count)).unwrap_or_default())
     }

@@ -80,6 +80,7 @@ fn several_fields_together_tell_entities_apart() {
     expected.sort();
     assert_eq!(place.newest(), expected);
     assert_eq!(place.count("001|C:\\logs\\001"), 2);
+    assert_eq!(place.last_words((NOW - HOUR, NOW), 9).len(), 3, "of all logs of 001");
     let window = wanted(NOW - HOUR, NOW);
     let names = place.ask(NOW, |work| Ok(answers::inventory(work.followed(NOW - HOUR)?, &window, Some(2))));
     assert!(names.unwrap().iter().any(|listed| listed.name == "host-001 a|b%"));

@@ -1,5 +1,6 @@
 //! Reading a source's list of agents from time to time, and putting what it changes in force.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +18,12 @@ use crate::source::{Entities, Listed, Query, Source, SourceError, SourceReason};
 /// A list that could not be read is asked for again after this.
 const ASK_AGAIN: TimeDelta = TimeDelta::minutes(1);
 
-/// Before somebody is called silent the list is read again, unless it is younger than this.
-const RECENT: TimeDelta = TimeDelta::minutes(1);
+/// Before somebody is called silent the list is read again, unless it is younger than this for each request
+/// that it takes: that leaves most of an API's budget to other questions.
+const RECENT: TimeDelta = TimeDelta::seconds(10);
+
+/// So many agents are a request, in a long list so many.
+const PAGES: [usize; 2] = [500, 5_000];
 
 /// A source that lists who logs is asked for at least this long.
 const SHORTEST: TimeDelta = TimeDelta::hours(1);
@@ -49,6 +54,14 @@ impl Roster {
         let agent = |(_, facts): (String, String)| serde_json::from_str(&facts).ok();
         let known = entries.into_iter().filter_map(agent).filter(|agent| wants(rules, agent));
         Self { listed: known.collect(), ..Self::default() }
+    }
+
+    fn is_young(&self, now: DateTime<Utc>) -> bool {
+        let [short, long] = PAGES;
+        let agents = self.listed.len();
+        let requests = 1 + if agents > long { agents / long } else { agents / short };
+        let recent = RECENT * i32::try_from(requests).unwrap_or(i32::MAX);
+        self.asked.is_some_and(|asked| (TimeDelta::zero()..recent).contains(&(now - asked)))
     }
 
     fn is_due(&self, rules: &Discover, now: DateTime<Utc>) -> bool {
@@ -111,9 +124,10 @@ impl Monitor {
         patience: Duration,
     ) -> bool {
         let tells = self.setup.lister.as_ref().is_some_and(|(_, source)| source.lists_all());
-        let is_young =
-            self.roster.asked.is_some_and(|asked| (TimeDelta::zero()..RECENT).contains(&(now - asked)));
-        if !tells || is_young || !self.roster.reading.is_empty() || !self.is_listed_and_silent(suspects, now)
+        if !tells
+            || self.roster.is_young(now)
+            || !self.roster.reading.is_empty()
+            || !self.is_listed_and_silent(suspects, now)
         {
             return false;
         }
@@ -124,11 +138,10 @@ impl Monitor {
 
     /// Whether one of the suspects, whom the list has, would be called silent now.
     fn is_listed_and_silent(&self, suspects: &[usize], now: DateTime<Utc>) -> bool {
-        let mut changed = self.fleet.judge(suspects, events::millis(now)).into_iter();
-        changed.any(|changed| {
-            let key = &*self.fleet.entities()[changed.at].key;
+        let listed: HashSet<&str> = self.roster.listed.iter().map(|agent| agent.id.as_str()).collect();
+        self.fleet.judge(suspects, events::millis(now)).into_iter().any(|changed| {
             matches!(changed.transition, Transition::FellSilent | Transition::FoundSilent)
-                && self.roster.listed.iter().any(|agent| agent.id == key)
+                && listed.contains(&*self.fleet.entities()[changed.at].key)
         })
     }
 

@@ -81,6 +81,16 @@ fn whoever_is_missing_twice_is_gone_and_whoever_comes_back_under_another_id_goes
     assert_eq!((anew.renamed[0].0.as_str(), anew.renamed[0].1.id.as_str()), ("002", "009"));
 }
 
+#[test]
+fn whoever_is_back_on_the_list_has_no_more_time_than_before() {
+    let (list, mut memory) = ([listed("001", "a"), listed("002", "b")], Memory::default());
+    let known = call(&[], &list, &mut memory, 0).agents;
+    let from = |changes: &Changes| changes.agents[1].listed.as_ref().unwrap().watched_from;
+    let once = call(&known, &list[..1], &mut memory, HOUR);
+    assert!(from(&once) > Some(HOUR), "it may be removed");
+    assert_eq!(from(&call(&once.agents, &list, &mut memory, HOUR + 1)), None);
+}
+
 fn many(count: usize) -> Vec<Listed> {
     (1..=count).map(|n| listed(&format!("{n:04}"), &format!("h{n}"))).collect()
 }

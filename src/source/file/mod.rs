@@ -44,8 +44,8 @@ use self::line::Reader;
 use self::plan::Plan;
 use self::work::{Followed, MINUTE, Work};
 use super::{
-    Answer, Heard, Listed, Membership, Query, Source, SourceContext, SourceError, SourceKind, SourceReason,
-    Volume, Word, is_agent_id, key,
+    Answer, Heard, Keys, Listed, Membership, Query, Source, SourceContext, SourceError, SourceKind,
+    SourceReason, Volume, Word, is_agent_id, key,
 };
 
 /// A log file of Wazuh's manager.
@@ -63,8 +63,11 @@ impl SourceKind for LogFile {
         config.problems()
     }
 
-    fn names_agents(config: &FileConfig) -> bool {
-        config.is_of_agents() && config.entity_fields().len() == 1
+    fn keys(config: &FileConfig) -> Keys {
+        match config.entity_fields().len() {
+            1 if config.is_of_agents() => Keys::Agents,
+            fields => Keys::Fields(fields),
+        }
     }
 
     fn build(config: FileConfig, _: &SourceContext) -> Result<Box<dyn Source>, BuildError> {

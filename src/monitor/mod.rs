@@ -28,6 +28,7 @@ pub mod memory;
 mod noted;
 pub mod pipeline;
 pub mod roll_call;
+pub mod roster;
 mod round;
 pub mod source_health;
 #[cfg(test)]
@@ -50,7 +51,7 @@ use gather::Gathered;
 use maintenance::Windows;
 use memory::Memory;
 use pipeline::{Common, Sorted};
-use roll_call::Roster;
+use roster::Roster;
 use round::Round;
 use source_health::{Asked, SourceHealth};
 use verdict::Transition;

@@ -5,25 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::task::JoinSet;
 
-use super::inventory::{Changes, Doubt, Memory, Roll, wants};
+use super::inventory::{Changes, Doubt, Memory, Roll};
+use super::roster::Roster;
 use super::verdict::{State, Transition};
 use super::{Monitor, Setup, fleet, words};
 use crate::config::{Agent, Discover};
 use crate::journal::{JournalError, entities, events, listed};
 use crate::record::{Change, EntityChange, IncidentChange};
 use crate::source::{Entities, Listed, Query, Source, SourceError, SourceReason};
-
-/// A list that could not be read is asked for again after this.
-const ASK_AGAIN: TimeDelta = TimeDelta::minutes(1);
-
-/// Before somebody is called silent the list is read again, unless it is younger than this for each request
-/// that it takes: that leaves most of an API's budget to other questions.
-const RECENT: TimeDelta = TimeDelta::seconds(10);
-
-/// So many agents are a request, in a long list so many.
-const PAGES: [usize; 2] = [500, 5_000];
 
 /// A source that lists who logs is asked for at least this long.
 const SHORTEST: TimeDelta = TimeDelta::hours(1);
@@ -34,42 +24,6 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// No list takes longer than this: one of 100,000 agents is 200 pages of the API, 30 of them a minute.
 pub const LONGEST: Duration = Duration::from_secs(900);
-
-/// Where agents are listed, and what is remembered of it.
-#[derive(Default)]
-pub struct Roster {
-    /// Who was listed last.
-    pub listed: Vec<Agent>,
-    memory: Memory,
-    asked: Option<DateTime<Utc>>,
-    failed: bool,
-    /// The list that is being read, if one is; dropped with the roster.
-    reading: JoinSet<Result<Vec<Listed>, SourceError>>,
-}
-
-impl Roster {
-    /// As the journal remembers it, without whom the rules do not want any more.
-    #[must_use]
-    pub fn new(entries: Vec<listed::Entry>, rules: &Discover) -> Self {
-        let agent = |(_, facts): (String, String)| serde_json::from_str(&facts).ok();
-        let known = entries.into_iter().filter_map(agent).filter(|agent| wants(rules, agent));
-        Self { listed: known.collect(), ..Self::default() }
-    }
-
-    fn is_young(&self, now: DateTime<Utc>) -> bool {
-        let [short, long] = PAGES;
-        let agents = self.listed.len();
-        let requests = 1 + if agents > long { agents / long } else { agents / short };
-        let recent = RECENT * i32::try_from(requests).unwrap_or(i32::MAX);
-        self.asked.is_some_and(|asked| (TimeDelta::zero()..recent).contains(&(now - asked)))
-    }
-
-    fn is_due(&self, rules: &Discover, now: DateTime<Utc>) -> bool {
-        let every = TimeDelta::from_std(rules.every).unwrap_or(TimeDelta::MAX);
-        let wait = if self.failed { ASK_AGAIN.min(every) } else { every };
-        self.asked.is_none_or(|asked| now - asked >= wait || now < asked)
-    }
-}
 
 /// Whom a source lists and `rules` want, for a single look.
 ///

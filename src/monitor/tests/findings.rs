@@ -108,6 +108,19 @@ async fn what_was_suspicious_on_the_host_is_found_however_much_came_after_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_a_dozen_that_fall_silent_at_once_each_is_looked_at() {
+    let ids: Vec<String> = (1..=40).map(|number| format!("{number:03}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut world = World::new(&ids).await;
+    world.minutes(20, &ids).await;
+    let cleared = word(world.now(), 60, "63103", 5, "log_clearing_auditlog");
+    world.index.words.lock().unwrap().push(cleared);
+    world.minutes(17, &ids[12..]).await;
+    let severities: Vec<_> = world.events().await.into_iter().map(|event| event.severity).collect();
+    assert_eq!(severities, [log_monitor_channels::Severity::High; 12]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_suspicious_is_as_the_watch_says() {
     let mut world = World::new(&["001", "002"]).await;
     let suspicion = crate::config::Suspicion {

@@ -105,6 +105,8 @@ pub struct Monitor {
     saved: Option<DateTime<Utc>>,
     /// Whether documents come later than an interval is long.
     lags: bool,
+    /// Another list of agents is written down, and the fleet is not of it yet.
+    overtaken: bool,
 }
 
 impl Monitor {
@@ -133,6 +135,7 @@ impl Monitor {
             catching_up: false,
             saved: None,
             lags: false,
+            overtaken: false,
             setup,
             recorder,
             health,
@@ -194,7 +197,7 @@ impl Monitor {
         }
         fleet.join_parts(|key| self.setup.source.whole(key));
         let_go(&self.recorder, &self.setup.watch.name, gone).await?;
-        self.fleet = fleet;
+        (self.fleet, self.overtaken) = (fleet, false);
         // Newcomers have no history: the next round looks over the whole threshold.
         self.looked = None;
         Ok(())

@@ -162,19 +162,7 @@ impl Monitor {
 
     async fn put_in_force(&mut self, changes: Changes, now: i64) -> Result<(), JournalError> {
         self.checkpoint().await?;
-        let watch = self.setup.watch.name.clone();
-        let entry = |agent: &Agent| (agent.id.clone(), serde_json::to_string(agent).unwrap_or_default());
-        let entries: Vec<listed::Entry> = changes.agents.iter().map(entry).collect();
-        let renamed: Vec<(String, String)> =
-            changes.renamed.iter().map(|(old, new)| (old.clone(), new.id.clone())).collect();
-        self.end_second_silences(&changes, now).await?;
-        let write = move |connection: &rusqlite::Connection| {
-            for (old, new) in &renamed {
-                entities::rename(connection, &watch, old, new)?;
-            }
-            listed::replace(connection, &watch, &entries)
-        };
-        self.recorder.journal.write(write).await?;
+        self.write_roll(&changes, now).await?;
         let watch = &self.setup.watch.name;
         for agent in &changes.appeared {
             tracing::info!("watch {watch}: agent {} {} appeared in the list", agent.id, agent.label);
@@ -184,6 +172,27 @@ impl Monitor {
         }
         self.roster.listed = changes.agents;
         self.load().await
+    }
+
+    /// From now until the fleet is loaded anew the journal knows better than it who there is: a reload or a
+    /// stop may cut this off.
+    pub(super) async fn write_roll(&mut self, changes: &Changes, now: i64) -> Result<(), JournalError> {
+        self.overtaken = true;
+        let watch = self.setup.watch.name.clone();
+        let entry = |agent: &Agent| (agent.id.clone(), serde_json::to_string(agent).unwrap_or_default());
+        let entries: Vec<listed::Entry> = changes.agents.iter().map(entry).collect();
+        let renamed: Vec<(String, String)> =
+            changes.renamed.iter().map(|(old, new)| (old.clone(), new.id.clone())).collect();
+        self.end_second_silences(changes, now).await?;
+        let write = move |connection: &rusqlite::Connection| {
+            for (old, new) in &renamed {
+                entities::rename(connection, &watch, old, new)?;
+            }
+            listed::replace(connection, &watch, &entries)
+        };
+        let written = self.recorder.journal.write(write).await;
+        self.overtaken = written.is_ok();
+        written
     }
 }
 

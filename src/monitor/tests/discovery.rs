@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::config::Discover;
+use crate::config::{Agent, Discover};
+use crate::monitor::inventory::Changes;
 use crate::source::Listed;
 
 /// A source that lists agents, and may be told to fail or to take its time.
@@ -103,6 +104,28 @@ async fn a_removal_is_told_once_and_an_agent_that_is_enrolled_anew_goes_on() {
     let back = world.events().await.pop().unwrap();
     assert_eq!((back.kind, back.entity.unwrap().id.as_str()), (EventKind::AgentRecovered, "009"));
     assert_eq!(back.incident, world.events().await[0].incident, "one silence, one incident");
+}
+
+/// The old id, as the fleet in memory still has it, would be written down once more and let go.
+#[tokio::test(start_paused = true)]
+async fn a_reload_while_a_list_is_put_in_force_ends_no_silence() {
+    let list = Arc::new(Lists::default());
+    list.set(&[("001", "web-01"), ("003", "web-03")]);
+    let mut world = world(&list).await;
+    world.minutes(30, &["001", "003"]).await;
+    world.minutes(20, &["001"]).await;
+    let new = Agent { id: "009".to_owned(), ..world.monitor.roster.listed[1].clone() };
+    let agents = vec![world.monitor.roster.listed[0].clone(), new.clone()];
+    let changes = Changes { agents, renamed: vec![("003".to_owned(), new)], ..Changes::default() };
+    let now = world.now().timestamp_millis();
+    world.monitor.write_roll(&changes, now).await.unwrap();
+    list.set(&[("001", "web-01"), ("009", "web-03")]);
+    world.monitor.replace(setup(&world, &list)).await.unwrap();
+    world.minutes(2, &["001", "009"]).await;
+    let story = world.story().await;
+    assert!(!story.iter().any(|told| told.starts_with("agent_unwatched")), "{story:?}");
+    let (first, last) = (world.events().await.remove(0), world.events().await.pop().unwrap());
+    assert_eq!((last.kind, last.incident), (EventKind::AgentRecovered, first.incident));
 }
 
 #[tokio::test(start_paused = true)]

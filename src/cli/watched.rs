@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::config::{Settings, Watch};
 use crate::journal::{JournalError, listed, open_read_only};
 use crate::monitor::inventory::together;
-use crate::monitor::roll_call::Roster;
+use crate::monitor::roster::Roster;
 
 /// The watch with everybody in it.
 ///

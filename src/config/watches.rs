@@ -23,7 +23,7 @@ use super::suggest;
 use super::tables;
 use super::tree::Node;
 use crate::monitor::fleet::dependencies::Dependencies;
-use crate::source::Sees;
+use crate::source::{Keys, Sees};
 
 /// Rounds are at least and at most this far apart, unless `poll` says otherwise.
 const POLL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
@@ -169,13 +169,9 @@ fn tell_apart_the_same(
     (source, also): (&str, &[&str]),
     sources: &Family<SourceTable>,
 ) -> Option<()> {
-    let agents = names_agents(sources, source);
-    let Some(other) = also.iter().find(|other| names_agents(sources, other) != agents) else {
+    let Some(message) = also.iter().find_map(|other| differ(sources, source, other)) else {
         return Some(());
     };
-    let (agents, others) = if agents == Some(true) { (source, *other) } else { (*other, source) };
-    let message =
-        format!("`{agents}` knows agents by their ids, and `entity_field` of `{others}` names others");
     reading.findings.error(At::Place(named.span()), message).help("make a watch for each");
     None
 }
@@ -266,7 +262,8 @@ fn discover(
             lister.to_owned()
         }
         None => {
-            let listers = beside.iter().filter(|_| names_agents(sources, source) != Some(false));
+            let knows = keys(sources, source).is_none_or(|keys| keys == Keys::Agents);
+            let listers = beside.iter().filter(|_| knows);
             listers.chain([source]).next().unwrap_or(source).clone()
         }
     };
@@ -283,9 +280,27 @@ fn discover(
     })
 }
 
-/// Whether the keys of a source's entities are ids of agents; `None` when its table could not be read.
-fn names_agents(sources: &Family<SourceTable>, name: &str) -> Option<bool> {
-    sources.items.iter().find(|source| source.name == name).map(|source| source.decoded.names_agents())
+/// What the keys of a source's entities are; `None` when its table could not be read.
+fn keys(sources: &Family<SourceTable>, name: &str) -> Option<Keys> {
+    sources.items.iter().find(|source| source.name == name).map(|source| source.decoded.keys())
+}
+
+/// How the keys of two sources differ, if they do.
+fn differ(sources: &Family<SourceTable>, one: &str, other: &str) -> Option<String> {
+    let fields = |count| if count == 1 { "1 field".to_owned() } else { format!("{count} fields") };
+    let by_ids = |agents, others| {
+        format!("`{agents}` knows agents by their ids, and `entity_field` of `{others}` names others")
+    };
+    match (keys(sources, one)?, keys(sources, other)?) {
+        (Keys::Agents, Keys::Fields(_)) => Some(by_ids(one, other)),
+        (Keys::Fields(_), Keys::Agents) => Some(by_ids(other, one)),
+        (Keys::Fields(a), Keys::Fields(b)) if a != b => Some(format!(
+            "`entity_field` of `{one}` names {}, and that of `{other}` {}",
+            fields(a),
+            fields(b)
+        )),
+        _ => None,
+    }
 }
 
 /// Whoever is listed by another key than documents have is never seen.
@@ -296,14 +311,7 @@ fn knows_the_same(
     sources: &Family<SourceTable>,
 ) -> Option<()> {
     let name = lister.get_ref();
-    let (listed, logging) = (names_agents(sources, name), names_agents(sources, source));
-    if listed.zip(logging).is_none_or(|(listed, logging)| listed == logging) {
-        return Some(());
-    }
-    let (agents, others) =
-        if listed == Some(true) { (name.as_str(), source) } else { (source, name.as_str()) };
-    let message =
-        format!("`{agents}` knows agents by their ids, and `entity_field` of `{others}` names others");
+    let Some(message) = differ(sources, name, source) else { return Some(()) };
     reading
         .findings
         .error(At::Place(lister.span()), message)

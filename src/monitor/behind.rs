@@ -20,6 +20,8 @@ pub struct Behind {
 #[derive(Debug, Default)]
 struct Known {
     newest: Option<i64>,
+    /// The newest that another one has and that it should have, too, and which one that is.
+    elsewhere: Option<(i64, String)>,
     is_managers: bool,
     /// The time of a document that another one has, and it does not.
     lacks: Option<i64>,
@@ -47,14 +49,15 @@ impl Behind {
         for name in names {
             self.sources.entry((*name).to_owned()).or_default();
         }
-        for Frontier { source, newest, is_managers } in frontiers {
+        for Frontier { source, newest, elsewhere, is_managers } in frontiers {
             let known = self.sources.entry(source.clone()).or_default();
-            known.newest = known.newest.max(Some(*newest));
+            known.newest = known.newest.max(*newest);
+            known.elsewhere = known.elsewhere.take().max(elsewhere.clone());
             known.is_managers = *is_managers;
         }
-        let most = self.sources.values().filter_map(|known| known.newest).max();
         for known in self.sources.values_mut() {
             known.lacks = known.lacks.filter(|lacks| known.newest < Some(*lacks));
+            let most = known.elsewhere.as_ref().map(|(newest, _)| *newest);
             known.lacks = known.lacks.or(most.filter(|most| known.newest < Some(*most)));
         }
     }
@@ -62,16 +65,16 @@ impl Behind {
     /// Who has lacked for `limit` at `now` what another one has.
     #[must_use]
     pub fn lacking(&self, limit: i64, now: i64) -> Vec<Lack> {
-        let furthest = self.sources.iter().max_by_key(|(_, known)| known.newest);
-        let Some((other, most)) = furthest else { return Vec::new() };
         let lack = |(source, known): (&String, &Known)| {
             known.lacks.filter(|lacks| now - lacks >= limit)?;
+            let (others_newest, other) = known.elsewhere.clone()?;
+            let is_managers = self.sources.get(&other).is_some_and(|other| other.is_managers);
             Some(Lack {
                 source: source.clone(),
                 newest: known.newest,
-                other: other.clone(),
-                others_newest: most.newest?,
-                is_managers: most.is_managers && !known.is_managers,
+                is_managers: is_managers && !known.is_managers,
+                other,
+                others_newest,
             })
         };
         self.sources.iter().filter_map(lack).collect()
@@ -103,8 +106,8 @@ impl Monitor {
         open
     }
 
-    /// Tells which of several sources lacks what another has for as long as its agents may be quiet, and of
-    /// its end.
+    /// Tells which of several sources lacks what another has for as long as its agents may be quiet, at least
+    /// for the time within which a pipeline stalls, and of its end.
     ///
     /// # Errors
     /// When it cannot be written down; the next round tries again.
@@ -118,7 +121,8 @@ impl Monitor {
             return Ok(());
         }
         self.behind.see(&watch.documents().collect::<Vec<_>>(), frontiers);
-        let limit = self.fleet.shortest_threshold().unwrap_or(i64::MAX);
+        let window = i64::try_from(watch.pipeline.window.as_millis()).unwrap_or(i64::MAX);
+        let limit = self.fleet.shortest_threshold().map_or(i64::MAX, |shortest| shortest.max(window));
         for lack in self.behind.lacking(limit, now) {
             if !self.behind.open.contains_key(&lack.source) {
                 let event = words::lacks(&watch.name, &lack, now);
@@ -146,11 +150,14 @@ mod tests {
     use super::*;
 
     fn see(behind: &mut Behind, indexer: Option<i64>, file: Option<i64>) {
-        let frontier = |(source, newest): (&str, Option<i64>)| {
-            Some(Frontier { source: source.to_owned(), newest: newest?, is_managers: source == "alerts" })
+        let frontier = |(source, newest, other, there): (&str, _, &str, Option<i64>)| Frontier {
+            source: source.to_owned(),
+            newest,
+            elsewhere: there.map(|there| (there, other.to_owned())),
+            is_managers: source == "alerts",
         };
-        let both = [("wazuh", indexer), ("alerts", file)];
-        behind.see(&["wazuh", "alerts"], &both.into_iter().filter_map(frontier).collect::<Vec<_>>());
+        let both = [("wazuh", indexer, "alerts", file), ("alerts", file, "wazuh", indexer)];
+        behind.see(&["wazuh", "alerts"], &both.map(frontier));
     }
 
     #[test]

@@ -120,6 +120,9 @@ impl Monitor {
     /// # Errors
     /// When the journal fails.
     pub async fn checkpoint(&mut self) -> Result<(), JournalError> {
+        if self.overtaken {
+            return Ok(());
+        }
         let judged = |entity: &&fleet::Entity| entity.state != State::New;
         let rows: Vec<EntityRow> = self.fleet.entities().iter().filter(judged).map(fleet::row).collect();
         let name = self.setup.watch.name.clone();

@@ -31,6 +31,7 @@ pub mod memory;
 mod noted;
 pub mod pipeline;
 pub mod roll_call;
+pub mod roster;
 mod round;
 pub mod source_health;
 #[cfg(test)]
@@ -56,7 +57,7 @@ use gather::Gathered;
 use maintenance::Windows;
 use memory::Memory;
 use pipeline::Common;
-use roll_call::Roster;
+use roster::Roster;
 use source_health::SourceHealth;
 
 /// Deadlines this close together share a round.
@@ -108,6 +109,8 @@ pub struct Monitor {
     saved: Option<DateTime<Utc>>,
     /// Whether documents come later than an interval is long.
     lags: bool,
+    /// Another list of agents is written down, and the fleet is not of it yet.
+    overtaken: bool,
 }
 
 impl Monitor {
@@ -136,6 +139,7 @@ impl Monitor {
             catching_up: false,
             saved: None,
             lags: false,
+            overtaken: false,
             setup,
             recorder,
             health,
@@ -205,7 +209,7 @@ impl Monitor {
         }
         fleet.join_parts(|key| self.setup.source.whole(key));
         let_go(&self.recorder, &self.setup.watch.name, gone).await?;
-        self.fleet = fleet;
+        (self.fleet, self.overtaken) = (fleet, false);
         // Newcomers have no history: the next round looks over the whole threshold.
         self.looked = None;
         Ok(())
@@ -291,7 +295,12 @@ impl Monitor {
         }
         let horizon = wall.max(now);
         let source = self.setup.source.clone();
-        let answered = gather::gather(&*source, &mut self.fleet, self.looked, now, horizon).await;
+        let mut answered = gather::gather(&*source, &mut self.fleet, self.looked, now, horizon).await;
+        if let Ok(Gathered { suspects, .. }) = &answered
+            && self.call_roll_of(suspects, now, patience).await
+        {
+            answered = gather::gather(&*source, &mut self.fleet, self.looked, now, horizon).await;
+        }
         if let Ok(Gathered { suspects, .. }) = &answered {
             self.beside.last_round = self.last_round;
             self.beside.look(&self.setup, &self.recorder, &mut self.fleet, suspects, now).await;

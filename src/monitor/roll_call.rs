@@ -1,21 +1,19 @@
 //! Reading a source's list of agents from time to time, and putting what it changes in force.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::task::JoinSet;
 
-use super::inventory::{Changes, Doubt, Memory, Roll, wants};
-use super::verdict::State;
+use super::inventory::{Changes, Doubt, Memory, Roll};
+use super::roster::Roster;
+use super::verdict::{State, Transition};
 use super::{Monitor, Setup, fleet, words};
 use crate::config::{Agent, Discover};
 use crate::journal::{JournalError, entities, events, listed};
 use crate::record::{Change, EntityChange, IncidentChange};
 use crate::source::{Entities, Listed, Query, Source, SourceError, SourceReason};
-
-/// A list that could not be read is asked for again after this.
-const ASK_AGAIN: TimeDelta = TimeDelta::minutes(1);
 
 /// A source that lists who logs is asked for at least this long.
 const SHORTEST: TimeDelta = TimeDelta::hours(1);
@@ -26,34 +24,6 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// No list takes longer than this: one of 100,000 agents is 200 pages of the API, 30 of them a minute.
 pub const LONGEST: Duration = Duration::from_secs(900);
-
-/// Where agents are listed, and what is remembered of it.
-#[derive(Default)]
-pub struct Roster {
-    /// Who was listed last.
-    pub listed: Vec<Agent>,
-    memory: Memory,
-    asked: Option<DateTime<Utc>>,
-    failed: bool,
-    /// The list that is being read, if one is; dropped with the roster.
-    reading: JoinSet<Result<Vec<Listed>, SourceError>>,
-}
-
-impl Roster {
-    /// As the journal remembers it, without whom the rules do not want any more.
-    #[must_use]
-    pub fn new(entries: Vec<listed::Entry>, rules: &Discover) -> Self {
-        let agent = |(_, facts): (String, String)| serde_json::from_str(&facts).ok();
-        let known = entries.into_iter().filter_map(agent).filter(|agent| wants(rules, agent));
-        Self { listed: known.collect(), ..Self::default() }
-    }
-
-    fn is_due(&self, rules: &Discover, now: DateTime<Utc>) -> bool {
-        let every = TimeDelta::from_std(rules.every).unwrap_or(TimeDelta::MAX);
-        let wait = if self.failed { ASK_AGAIN.min(every) } else { every };
-        self.asked.is_none_or(|asked| now - asked >= wait || now < asked)
-    }
-}
 
 /// Whom a source lists and `rules` want, for a single look.
 ///
@@ -93,15 +63,49 @@ impl Monitor {
     /// Reads the list if it is time to, beside the rounds if it takes longer than `patience`. When it cannot
     /// be had or not be believed, who is watched stays as it is, and the source's incident is opened.
     pub(super) async fn call_roll(&mut self, now: DateTime<Utc>, patience: Duration) {
+        let is_due = self.setup.watch.discover.as_ref().is_some_and(|rules| self.roster.is_due(rules, now));
+        if is_due || !self.roster.reading.is_empty() {
+            self.read_roll(now, patience).await;
+        }
+    }
+
+    /// Reads the list once more if it may say that one of the suspects, who would be called silent, was
+    /// removed. Whether who is watched, and so who stands where, is another now.
+    pub(super) async fn call_roll_of(
+        &mut self,
+        suspects: &[usize],
+        now: DateTime<Utc>,
+        patience: Duration,
+    ) -> bool {
+        let tells = self.setup.lister.as_ref().is_some_and(|(_, source)| source.lists_all());
+        if !tells
+            || self.roster.is_young(now)
+            || !self.roster.reading.is_empty()
+            || !self.is_listed_and_silent(suspects, now)
+        {
+            return false;
+        }
+        let before = self.roster.listed.clone();
+        self.read_roll(now, patience).await;
+        self.roster.listed != before
+    }
+
+    /// Whether one of the suspects, whom the list has, would be called silent now.
+    fn is_listed_and_silent(&self, suspects: &[usize], now: DateTime<Utc>) -> bool {
+        let listed: HashSet<&str> = self.roster.listed.iter().map(|agent| agent.id.as_str()).collect();
+        self.fleet.judge(suspects, events::millis(now)).into_iter().any(|changed| {
+            matches!(changed.transition, Transition::FellSilent | Transition::FoundSilent)
+                && listed.contains(&*self.fleet.entities()[changed.at].key)
+        })
+    }
+
+    async fn read_roll(&mut self, now: DateTime<Utc>, patience: Duration) {
         let (Some(rules), Some((name, source))) =
             (self.setup.watch.discover.clone(), self.setup.lister.clone())
         else {
             return;
         };
         let begins = self.roster.reading.is_empty();
-        if begins && !self.roster.is_due(&rules, now) {
-            return;
-        }
         if begins {
             self.roster.asked = Some(now);
             let (window, size) = (self.fleet.longest_threshold(), self.fleet.entities().len());
@@ -158,19 +162,7 @@ impl Monitor {
 
     async fn put_in_force(&mut self, changes: Changes, now: i64) -> Result<(), JournalError> {
         self.checkpoint().await?;
-        let watch = self.setup.watch.name.clone();
-        let entry = |agent: &Agent| (agent.id.clone(), serde_json::to_string(agent).unwrap_or_default());
-        let entries: Vec<listed::Entry> = changes.agents.iter().map(entry).collect();
-        let renamed: Vec<(String, String)> =
-            changes.renamed.iter().map(|(old, new)| (old.clone(), new.id.clone())).collect();
-        self.end_second_silences(&changes, now).await?;
-        let write = move |connection: &rusqlite::Connection| {
-            for (old, new) in &renamed {
-                entities::rename(connection, &watch, old, new)?;
-            }
-            listed::replace(connection, &watch, &entries)
-        };
-        self.recorder.journal.write(write).await?;
+        self.write_roll(&changes, now).await?;
         let watch = &self.setup.watch.name;
         for agent in &changes.appeared {
             tracing::info!("watch {watch}: agent {} {} appeared in the list", agent.id, agent.label);
@@ -180,6 +172,27 @@ impl Monitor {
         }
         self.roster.listed = changes.agents;
         self.load().await
+    }
+
+    /// From now until the fleet is loaded anew the journal knows better than it who there is: a reload or a
+    /// stop may cut this off.
+    pub(super) async fn write_roll(&mut self, changes: &Changes, now: i64) -> Result<(), JournalError> {
+        self.overtaken = true;
+        let watch = self.setup.watch.name.clone();
+        let entry = |agent: &Agent| (agent.id.clone(), serde_json::to_string(agent).unwrap_or_default());
+        let entries: Vec<listed::Entry> = changes.agents.iter().map(entry).collect();
+        let renamed: Vec<(String, String)> =
+            changes.renamed.iter().map(|(old, new)| (old.clone(), new.id.clone())).collect();
+        self.end_second_silences(changes, now).await?;
+        let write = move |connection: &rusqlite::Connection| {
+            for (old, new) in &renamed {
+                entities::rename(connection, &watch, old, new)?;
+            }
+            listed::replace(connection, &watch, &entries)
+        };
+        let written = self.recorder.journal.write(write).await;
+        self.overtaken = written.is_ok();
+        written
     }
 }
 

@@ -47,7 +47,7 @@ struct Index {
     asked: Mutex<Vec<(DateTime<Utc>, Option<usize>)>>,
     /// Whether it is the manager's own.
     is_managers: bool,
-    /// What every agent is taken to have said last.
+    /// What every agent is taken to have said last, but no part of one.
     words: Mutex<Vec<Word>>,
 }
 
@@ -110,11 +110,14 @@ impl Source for Index {
 
     async fn last_words(
         &self,
-        _: &str,
+        key: &str,
         from: DateTime<Utc>,
         until: DateTime<Utc>,
         count: usize,
     ) -> Result<Vec<Word>, SourceError> {
+        if key.contains('|') {
+            return Ok(Vec::new());
+        }
         let window = from.timestamp_millis()..=until.timestamp_millis();
         let mut words = self.words.lock().unwrap().clone();
         words.retain(|word| window.contains(&word.at));

@@ -1,25 +1,31 @@
 //! Sources: where observations come from. A source reads the outside and judges nothing; it knows
 //! no channel, no journal and no threshold.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use compact_str::CompactString;
 
+mod answers;
 pub mod ca_file;
 mod entity_field;
+mod error;
 pub mod file;
 pub mod indexer;
 mod key;
 pub mod manager;
+mod query;
 pub mod registry;
 pub mod server_api;
 pub mod several;
 pub mod tls;
 pub mod wire;
 
-pub use registry::{SourceContext, SourceKind, SourceRegistry};
+pub use answers::{
+    Answer, Connection, Counted, Counters, Frontier, Heard, Link, Listed, Membership, Observation, Volume,
+    Word,
+};
+pub use error::{SourceError, SourceReason};
+pub use query::{Entities, Query};
+pub use registry::{Keys, SourceContext, SourceKind, SourceRegistry};
 
 /// The registry with every kind that this program brings.
 #[must_use]
@@ -97,6 +103,11 @@ pub trait Source: Send + Sync + 'static {
         false
     }
 
+    /// Whether it has alerts only, and not every event: much is logged that it never sees.
+    fn has_alerts_only(&self) -> bool {
+        false
+    }
+
     /// How many documents each entity has within the window. An entity without any is absent.
     ///
     /// # Errors
@@ -115,7 +126,7 @@ pub trait Source: Send + Sync + 'static {
     }
 
     /// The last documents of one entity from `from` to `until`, both inclusive, the newest first, at most
-    /// `count`.
+    /// `count`; where entities are parts of agents, of a whole agent, too.
     ///
     /// # Errors
     /// As [`newest`](Self::newest).
@@ -149,251 +160,4 @@ pub trait Source: Send + Sync + 'static {
 #[must_use]
 pub fn is_agent_id(key: &str) -> bool {
     key.len() >= 3 && key.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// What to ask. Times are absolute, so that an answer can be cached and repeated.
-#[derive(Debug, Clone, Copy)]
-pub struct Query<'a> {
-    /// Oldest time that counts, inclusive.
-    pub from: DateTime<Utc>,
-    /// Newest time that counts, inclusive: beyond it a document is from the future.
-    pub to: DateTime<Utc>,
-    /// Which entities.
-    pub entities: Entities<'a>,
-}
-
-/// Which entities a [`Query`] is about.
-#[derive(Debug, Clone, Copy)]
-pub enum Entities<'a> {
-    /// Whatever the source has, about this many.
-    All(usize),
-    /// These only.
-    Only(&'a [&'a str]),
-}
-
-/// A complete answer.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Answer {
-    /// One observation for each entity that has a life sign in the window.
-    pub newest: Vec<Observation>,
-    /// Where several sources have answered, how far each of them is.
-    pub frontiers: Vec<Frontier>,
-}
-
-/// How far one of several sources is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Frontier {
-    /// Its name.
-    pub source: String,
-    /// The newest life sign in its answer, in milliseconds.
-    pub newest: i64,
-    /// Whether its documents are those that the manager itself has written.
-    pub is_managers: bool,
-}
-
-/// Entity `key` last logged at `last_seen`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Observation {
-    /// The entity's key, such as the agent id `001`. Hostile input.
-    pub key: CompactString,
-    /// Milliseconds since 1970, UTC, by the clock of the Wazuh manager.
-    pub last_seen: i64,
-}
-
-/// How an agent is connected. Times are milliseconds since 1970, UTC, by the manager's clock.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Connection {
-    /// The agent's id. Hostile input.
-    pub key: CompactString,
-    /// Whether it is.
-    pub link: Link,
-    /// Its last sign of being there.
-    pub last_keepalive: Option<i64>,
-    /// When the manager noticed that it went.
-    pub lost_at: Option<i64>,
-    /// The node it sends through. Hostile input.
-    pub node: Option<CompactString>,
-}
-
-/// Whether an agent is connected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Link {
-    /// It is.
-    Connected,
-    /// It said that it stops.
-    Stopped,
-    /// It went without a word.
-    Lost,
-    /// It is not, and how it went is not told.
-    Disconnected,
-    /// It is enrolled, and has never connected.
-    NeverConnected,
-    /// The server says that it knows no such agent.
-    NotEnrolled,
-    /// The server says something else.
-    Unknown,
-}
-
-/// An entity that a source lists. All texts are hostile input.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Listed {
-    /// The entity's key, such as the agent id `001`.
-    pub key: CompactString,
-    /// The name people know it by; empty where there is none.
-    pub name: CompactString,
-    /// Its groups in Wazuh.
-    pub groups: Vec<CompactString>,
-    /// Its labels.
-    pub labels: BTreeMap<String, String>,
-    /// The node it sends through.
-    pub node: Option<CompactString>,
-    /// The version of its agent, such as `v4.14.5`.
-    pub version: Option<CompactString>,
-}
-
-/// Entity `key` has `count` documents.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Volume {
-    /// The entity's key. Hostile input.
-    pub key: CompactString,
-    /// How many.
-    pub count: u64,
-}
-
-/// What the manager has counted of an agent since it connected (or the manager was started). A
-/// number that is smaller than before was set back; that is no silence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Counted {
-    /// Events that came in.
-    pub received: u64,
-    /// Those of them that were read from logs; `None` where the manager does not tell them apart.
-    pub logs: Option<u64>,
-}
-
-/// What is counted of entity `key`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Counters {
-    /// The entity's key. Hostile input.
-    pub key: CompactString,
-    /// The numbers.
-    pub counted: Counted,
-}
-
-/// One of the last documents of an entity. All texts are hostile input.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Word {
-    /// Milliseconds since 1970, UTC, by the clock of the Wazuh manager.
-    pub at: i64,
-    /// The rule's id.
-    pub rule: String,
-    /// The rule's level; 0 where there is none.
-    pub level: u8,
-    /// The rule's groups.
-    pub groups: Vec<String>,
-    /// The rule's description.
-    pub description: String,
-}
-
-/// An entity logged within a step of time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Heard {
-    /// The entity's key. Hostile input.
-    pub key: CompactString,
-    /// Its newest document of that step, in milliseconds.
-    pub newest: i64,
-    /// How many documents it has there.
-    pub count: u64,
-}
-
-/// Entity `key` sends through `node`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Membership {
-    /// The entity's key. Hostile input.
-    pub key: CompactString,
-    /// The node's name. Hostile input.
-    pub node: CompactString,
-}
-
-/// Why nothing is known. The text is for people and free of secrets.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{detail}")]
-pub struct SourceError {
-    /// For programs and metrics.
-    pub reason: SourceReason,
-    /// What happened and what to check first.
-    pub detail: String,
-    /// Which of several sources failed, and how; empty where there is one.
-    pub sources: Vec<(String, Self)>,
-}
-
-/// A closed set of reasons.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SourceReason {
-    /// Cannot connect, or the connection broke.
-    Network,
-    /// No whole answer in time.
-    Timeout,
-    /// The certificate does not verify.
-    Tls,
-    /// User or password refused.
-    Auth,
-    /// The user may not read this.
-    Rights,
-    /// No index matches, or none that the user may see.
-    NoIndex,
-    /// The field cannot be aggregated, or the query is refused as such.
-    Mapping,
-    /// An answer that is not whole: failed shards, timed out inside, truncated lists.
-    Incomplete,
-    /// The server has trouble of its own: 429, 5xx.
-    Overloaded,
-    /// Not what the server documents: an HTML page, cut-off JSON, too large.
-    Malformed,
-}
-
-impl SourceReason {
-    /// The contract name, such as `no_index`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Network => "network",
-            Self::Timeout => "timeout",
-            Self::Tls => "tls",
-            Self::Auth => "auth",
-            Self::Rights => "rights",
-            Self::NoIndex => "no_index",
-            Self::Mapping => "mapping",
-            Self::Incomplete => "incomplete",
-            Self::Overloaded => "overloaded",
-            Self::Malformed => "malformed",
-        }
-    }
-
-    /// Whether asking again at once may help. A wrong password asked again only locks the user out.
-    #[must_use]
-    pub const fn may_pass(self) -> bool {
-        matches!(self, Self::Network | Self::Timeout | Self::Incomplete | Self::Overloaded)
-    }
-}
-
-impl SourceError {
-    /// An error for people and programs.
-    pub fn new(reason: SourceReason, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into(), sources: Vec::new() }
-    }
-
-    /// What to say of these that failed, by name; `None` = none did.
-    #[must_use]
-    pub fn of(failed: Vec<(String, Self)>) -> Option<Self> {
-        let lasting = failed.iter().find(|(_, error)| !error.reason.may_pass());
-        let reason = lasting.or(failed.first())?.1.reason;
-        let details: Vec<String> = failed.iter().map(|(name, error)| format!("{name}: {error}")).collect();
-        Some(Self { reason, detail: details.join("; "), sources: failed })
-    }
-
-    /// The sources that failed, and how: `usual` where there is one only.
-    pub fn by<'e>(&'e self, usual: &'e str) -> impl Iterator<Item = (&'e str, &'e Self)> {
-        let one = self.sources.is_empty().then_some((usual, self));
-        one.into_iter().chain(self.sources.iter().map(|(name, error)| (name.as_str(), error)))
-    }
 }

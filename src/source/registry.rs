@@ -31,10 +31,10 @@ pub trait SourceKind: 'static {
         Vec::new()
     }
 
-    /// Whether the keys of its entities are ids of agents, as every source of agents knows them. Pure.
+    /// What the keys of its entities are. Pure.
     #[must_use]
-    fn names_agents(_config: &Self::Config) -> bool {
-        true
+    fn keys(_config: &Self::Config) -> Keys {
+        Keys::Agents
     }
 
     /// Builds the source. Opens no connection and spawns nothing.
@@ -42,6 +42,16 @@ pub trait SourceKind: 'static {
     /// # Errors
     /// When a part of it cannot be made, such as a TLS configuration from a CA file.
     fn build(config: Self::Config, context: &SourceContext) -> Result<Box<dyn Source>, BuildError>;
+}
+
+/// What the keys of a source's entities are: what one source says of a key helps another only where they
+/// are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keys {
+    /// Ids of agents, as every source of agents knows them.
+    Agents,
+    /// The values of so many fields.
+    Fields(usize),
 }
 
 /// What the program lends to [`SourceKind::build`].
@@ -151,8 +161,8 @@ pub trait Decoded: Send {
     /// What [`SourceKind::validate`] finds.
     fn validate(&self) -> Vec<Problem>;
 
-    /// What [`SourceKind::names_agents`] says.
-    fn names_agents(&self) -> bool;
+    /// What [`SourceKind::keys`] says.
+    fn keys(&self) -> Keys;
 
     /// What [`SourceKind::build`] makes.
     ///
@@ -168,8 +178,8 @@ impl<K: SourceKind> Decoded for Config<K> {
         K::validate(&self.0)
     }
 
-    fn names_agents(&self) -> bool {
-        K::names_agents(&self.0)
+    fn keys(&self) -> Keys {
+        K::keys(&self.0)
     }
 
     fn build(self: Box<Self>, context: &SourceContext) -> Result<Box<dyn Source>, BuildError> {

@@ -2,8 +2,8 @@
 //! together do not have was not. So each must answer: of who is only in the one that does not, nothing is
 //! known.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -11,14 +11,57 @@ use compact_str::CompactString;
 
 use super::{Answer, Frontier, Heard, Membership, Observation, Query, Source, SourceError, Volume, Word};
 
+/// Whom a source has had is remembered of so many: whoever can write a log can invent names.
+const MOST_KNOWN: usize = 200_000;
+
 /// Sources of documents that are asked together, by name.
-pub struct Several(Vec<(String, Arc<dyn Source>)>);
+pub struct Several {
+    sources: Vec<(String, Arc<dyn Source>)>,
+    /// Whom each of them has had.
+    had: Mutex<Vec<HashSet<CompactString>>>,
+}
 
 impl Several {
     /// These, at least one.
     #[must_use]
     pub fn new(sources: Vec<(String, Arc<dyn Source>)>) -> Self {
-        Self(sources)
+        let had = Mutex::new(vec![HashSet::new(); sources.len()]);
+        Self { sources, had }
+    }
+
+    /// How far each of them is by these answers.
+    fn frontiers(&self, answers: &[Answer]) -> Vec<Frontier> {
+        let mut had = self.had.lock().unwrap_or_else(PoisonError::into_inner);
+        for (had, answer) in had.iter_mut().zip(answers).filter(|(had, _)| had.len() < MOST_KNOWN) {
+            had.extend(answer.newest.iter().map(|seen| seen.key.clone()));
+        }
+        let frontier = |(at, (name, source)): (usize, &(String, Arc<dyn Source>))| Frontier {
+            source: name.clone(),
+            newest: answers[at].newest.iter().map(|seen| seen.last_seen).max(),
+            elsewhere: self.elsewhere(at, &had[at], answers),
+            is_managers: source.is_managers(),
+        };
+        self.sources.iter().enumerate().map(frontier).collect()
+    }
+
+    /// The newest that another one has of whom this one has had, or of anybody while it has had nobody: the
+    /// file of a node of a cluster has the agents of that node. Alerts need not be there of what is logged.
+    fn elsewhere(
+        &self,
+        at: usize,
+        had: &HashSet<CompactString>,
+        answers: &[Answer],
+    ) -> Option<(i64, String)> {
+        let alerts_only = self.sources[at].1.has_alerts_only();
+        let others =
+            self.sources.iter().zip(answers).enumerate().filter(|(other, ((_, source), _))| {
+                *other != at && (!alerts_only || source.has_alerts_only())
+            });
+        let newest = others.filter_map(|(_, ((name, _), answer))| {
+            let known = answer.newest.iter().filter(|seen| had.is_empty() || had.contains(&seen.key));
+            Some((known.map(|seen| seen.last_seen).max()?, name.clone()))
+        });
+        newest.max()
     }
 
     /// What each of them answers, in order.
@@ -30,7 +73,7 @@ impl Several {
         F: Future<Output = Result<T, SourceError>>,
     {
         let (mut answers, mut failed) = (Vec::new(), Vec::new());
-        for (name, source) in &self.0 {
+        for (name, source) in &self.sources {
             match ask(&**source).await {
                 Ok(answer) => answers.push(answer),
                 Err(error) => failed.push((name.clone(), error)),
@@ -44,19 +87,15 @@ impl Several {
 impl Source for Several {
     async fn newest(&self, query: &Query<'_>) -> Result<Answer, SourceError> {
         let answers = self.each(|source| source.newest(query)).await?;
-        let frontiers = self.0.iter().zip(&answers).filter_map(|((name, source), answer)| {
-            let newest = answer.newest.iter().map(|seen| seen.last_seen).max()?;
-            Some(Frontier { source: name.clone(), newest, is_managers: source.is_managers() })
-        });
-        Ok(Answer { frontiers: frontiers.collect(), newest: newest_of_all(answers) })
+        Ok(Answer { frontiers: self.frontiers(&answers), newest: newest_of_all(answers) })
     }
 
     fn agent_of<'k>(&self, key: &'k str) -> Option<&'k str> {
-        self.0.iter().find_map(|(_, source)| source.agent_of(key))
+        self.sources.iter().find_map(|(_, source)| source.agent_of(key))
     }
 
     fn whole<'k>(&self, key: &'k str) -> Option<&'k str> {
-        self.0.iter().find_map(|(_, source)| source.whole(key))
+        self.sources.iter().find_map(|(_, source)| source.whole(key))
     }
 
     async fn nodes(&self, query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {
@@ -135,7 +174,7 @@ mod tests {
     use crate::source::{Entities, SourceReason};
 
     /// Knows this much of agent 001 to 003, in order, or fails.
-    struct Fixed(Result<[Option<i64>; 3], SourceReason>);
+    struct Fixed(Result<[Option<i64>; 3], SourceReason>, bool);
 
     impl Fixed {
         fn heard(&self) -> Result<Vec<Heard>, SourceError> {
@@ -159,14 +198,41 @@ mod tests {
             self.heard()
         }
 
+        fn has_alerts_only(&self) -> bool {
+            self.1
+        }
+
         async fn probe(&self) -> Result<(), SourceError> {
             self.heard().map(drop)
         }
     }
 
     fn several(answers: [Result<[Option<i64>; 3], SourceReason>; 2]) -> Several {
-        let [indexer, file] = answers.map(|answer| Arc::new(Fixed(answer)) as Arc<dyn Source>);
+        with_kinds(answers, [true, true])
+    }
+
+    /// Of each whether it has alerts only.
+    fn with_kinds(answers: [Result<[Option<i64>; 3], SourceReason>; 2], alerts_only: [bool; 2]) -> Several {
+        let [(one, a), (two, b)] = [0, 1].map(|at| (answers[at], alerts_only[at]));
+        let [indexer, file] = [Fixed(one, a), Fixed(two, b)].map(|fixed| Arc::new(fixed) as Arc<dyn Source>);
         Several::new(vec![("wazuh".to_owned(), indexer), ("alerts".to_owned(), file)])
+    }
+
+    /// What each of two should have, too.
+    async fn elsewhere(several: &Several) -> Vec<Option<i64>> {
+        let frontiers = several.newest(&query()).await.unwrap().frontiers;
+        frontiers.into_iter().map(|frontier| Some(frontier.elsewhere?.0)).collect()
+    }
+
+    #[tokio::test]
+    async fn what_one_should_have_is_of_whom_it_has_had_and_no_event_that_is_no_alert() {
+        let both = [Ok([Some(20), None, None]), Ok([Some(10), Some(30), None])];
+        assert_eq!(elsewhere(&several(both)).await, [Some(10), Some(20)], "it has never had 002");
+        let none = [Ok([None; 3]), Ok([Some(10), Some(30), None])];
+        assert_eq!(elsewhere(&several(none)).await, [Some(30), None], "it has never had anybody");
+        let (alerts, events) = ([Ok([None; 3]), Ok([Some(10), None, None])], [true, false]);
+        assert_eq!(elsewhere(&with_kinds(alerts, events)).await, [None, None]);
+        assert_eq!(elsewhere(&with_kinds(alerts, [false, true])).await, [Some(10), None]);
     }
 
     fn query() -> Query<'static> {
@@ -181,9 +247,9 @@ mod tests {
         let newest: Vec<(&str, i64)> =
             answer.newest.iter().map(|seen| (&*seen.key, seen.last_seen)).collect();
         assert_eq!(newest, [("001", 20), ("002", 30), ("003", 5)]);
-        let frontiers: Vec<(&str, i64)> =
+        let frontiers: Vec<(&str, Option<i64>)> =
             answer.frontiers.iter().map(|frontier| (&*frontier.source, frontier.newest)).collect();
-        assert_eq!(frontiers, [("wazuh", 20), ("alerts", 30)]);
+        assert_eq!(frontiers, [("wazuh", Some(20)), ("alerts", Some(30))]);
         // 20 and 10 of 001 are in one step of 100: one document, which both have.
         let heard = several.history(&query(), 100).await.unwrap();
         assert_eq!(

@@ -98,7 +98,7 @@ impl Keys<'_> {
 fn digits(pin: &str) -> Option<[u8; 32]> {
     let digits: Vec<u8> = pin.bytes().filter(|byte| *byte != b':').collect();
     let mut bytes = [0; 32];
-    if digits.len() != 64 {
+    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
         return None;
     }
     for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
@@ -168,5 +168,19 @@ impl ServerCertVerifier for Judge {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_is_64_digits_and_colons() {
+        let pin = "4F:0C".to_owned() + &"a5".repeat(30);
+        assert_eq!(digits(&pin).map(|bytes| bytes[..3].to_vec()), Some(vec![0x4f, 0x0c, 0xa5]));
+        for wrong in [pin.replace("4F", "+F"), pin.replace("4F", "4"), pin + "00", String::new()] {
+            assert_eq!(digits(&wrong), None, "{wrong}");
+        }
     }
 }

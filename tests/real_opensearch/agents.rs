@@ -133,7 +133,12 @@ pub async fn last_words(server: &Server) {
     assert_eq!(source.last_words("009\"}", ago(60), now(), 9).await, Ok(Vec::new()));
     let files = server.reader("entity_field = ['agent.id', 'location']");
     assert_eq!(files.last_words("001|wazuh-monitord", ago(60), now(), 9).await.unwrap(), words[..1]);
-    assert_eq!(files.last_words("001", ago(60), now(), 9).await, Ok(Vec::new()), "it is the key of nobody");
+    assert_eq!(files.last_words("001", ago(60), ago(1), 9).await.unwrap(), words, "of all its logs");
+    assert_eq!(
+        files.last_words("web-01", ago(60), now(), 9).await,
+        Ok(Vec::new()),
+        "it is the key of nobody"
+    );
     assert_eq!(
         server.reader("index = 'none-*'").last_words("001", ago(60), now(), 9).await.unwrap_err().reason,
         SourceReason::NoIndex

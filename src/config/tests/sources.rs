@@ -54,6 +54,13 @@ fn several_sources_of_documents_are_read_together_if_they_tell_the_same_apart() 
     let errors = sources(&file("entity_field = \"predecoder.hostname\"")).unwrap_err();
     let said = "m.toml:11:10: `wazuh` knows agents by their ids, and `entity_field` of `alerts` names others";
     assert!(errors.len() == 1 && errors[0].contains(said), "{errors:?}");
+    let parts = tables.replace(":9200\"\n", ":9200\"\nentity_field = [\"agent.id\", \"location\"]\n");
+    let place = Place::new().toml(&format!("{parts}{}", file("entity_field = \"location\"")));
+    let errors = place.lines(&place.load_with(&default_channels(), &default_sources())).join("\n");
+    assert!(
+        errors.contains("`entity_field` of `wazuh` names 2 fields, and that of `alerts` 1 field"),
+        "{errors}"
+    );
 }
 
 const DESK: &str =

@@ -100,7 +100,7 @@ pub fn wants(rules: &Discover, agent: &Agent) -> bool {
 impl Roll<'_> {
     /// Compares the list with who is `known` from the lists before.
     pub fn call(self, known: &[Agent], memory: &mut Memory) -> Changes {
-        let (listed, too_many) = self.wanted(known);
+        let (mut listed, too_many) = self.wanted(known);
         let known = self.still_wanted(known, &listed);
         let ids: HashSet<&str> = known.iter().map(|agent| agent.id.as_str()).collect();
         let absent: Vec<&Agent> =
@@ -108,6 +108,7 @@ impl Roll<'_> {
         let heirs = names::heirs(&absent, &listed);
         let fate = |agent: &&Agent| self.fate(agent, &ids, heirs.get(&agent.id), memory);
         let mut fates: Vec<Fate> = absent.iter().map(fate).collect();
+        self.keep_probation(&known, memory, &mut listed);
         memory.note(&absent, self.now);
         let doubt = self.doubt(&fates, known.len(), memory);
         if doubt.is_some() {
@@ -161,7 +162,8 @@ impl Roll<'_> {
         }
         match (self.whole, missing) {
             (true, Some(since)) if doubt::still_logs(seen.flatten(), since) => Fate::Logs,
-            (true, Some(_)) => Fate::Gone,
+            // A list may be read again soon, and whoever logs now and then would not have logged since.
+            (true, Some(since)) if self.now - since >= millis(self.rules.every) => Fate::Gone,
             (false, _) if self.is_forgotten(seen) => Fate::Gone,
             _ => Fate::Waits,
         }
@@ -180,7 +182,6 @@ impl Roll<'_> {
         fates: impl Iterator<Item = (&'k Agent, Fate)>,
         doubted: bool,
     ) -> Changes {
-        self.keep_probation(known, &mut listed);
         let mut changes = Changes::default();
         let mut stay = Vec::new();
         for (agent, fate) in fates {
@@ -226,8 +227,9 @@ impl Roll<'_> {
         .collect()
     }
 
-    fn keep_probation(&self, known: &[&Agent], listed: &mut BTreeMap<String, Agent>) {
-        for agent in known {
+    /// Whoever was missing on the list before was given time because of that, and is back.
+    fn keep_probation(&self, known: &[&Agent], memory: &Memory, listed: &mut BTreeMap<String, Agent>) {
+        for agent in known.iter().filter(|agent| memory.missing_since(&agent.id).is_none()) {
             let from = agent.listed.as_ref().and_then(|listed| listed.watched_from);
             if let (Some(from), Some(now)) = (from.filter(|from| *from > self.now), listed.get_mut(&agent.id))
             {

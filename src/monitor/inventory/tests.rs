@@ -72,11 +72,23 @@ fn whoever_is_missing_twice_is_gone_and_whoever_comes_back_under_another_id_goes
     let known = call(&[], &[listed("001", "a"), listed("002", "b")], &mut memory, 0).agents;
     let once = call(&known, &[listed("001", "a")], &mut memory, 1);
     assert_eq!((ids(&once.agents), once.gone.len()), (vec!["001", "002"], 0), "it may be on its way");
-    let twice = call(&once.agents, &[listed("001", "a")], &mut memory, 2);
+    let soon = call(&once.agents, &[listed("001", "a")], &mut memory, 2);
+    assert_eq!((ids(&soon.agents), soon.gone.len()), (vec!["001", "002"], 0), "the list was only read again");
+    let twice = call(&once.agents, &[listed("001", "a")], &mut memory, HOUR);
     assert_eq!((ids(&twice.agents), ids(&twice.gone)), (vec!["001"], vec!["002"]));
-    let anew = call(&once.agents, &[listed("001", "a"), listed("009", "b")], &mut memory, 2);
+    let anew = call(&once.agents, &[listed("001", "a"), listed("009", "b")], &mut memory, HOUR);
     assert_eq!((ids(&anew.agents), anew.gone.len(), anew.appeared.len()), (vec!["001", "009"], 0, 0));
     assert_eq!((anew.renamed[0].0.as_str(), anew.renamed[0].1.id.as_str()), ("002", "009"));
+}
+
+#[test]
+fn whoever_is_back_on_the_list_has_no_more_time_than_before() {
+    let (list, mut memory) = ([listed("001", "a"), listed("002", "b")], Memory::default());
+    let known = call(&[], &list, &mut memory, 0).agents;
+    let from = |changes: &Changes| changes.agents[1].listed.as_ref().unwrap().watched_from;
+    let once = call(&known, &list[..1], &mut memory, HOUR);
+    assert!(from(&once) > Some(HOUR), "it may be removed");
+    assert_eq!(from(&call(&once.agents, &list, &mut memory, HOUR + 1)), None);
 }
 
 fn many(count: usize) -> Vec<Listed> {
@@ -154,7 +166,7 @@ fn an_old_id_that_leaves_later_hands_its_history_to_the_one_that_logs_under_its_
         let seen = move |id: &str| Some(Some(i64::from(id == newer)));
         let mut memory = Memory::default();
         call_seeing(&seen, &known, &both[1..], &mut memory, 2);
-        call_seeing(&seen, &known, &both[1..], &mut memory, 3)
+        call_seeing(&seen, &known, &both[1..], &mut memory, HOUR)
     };
     let anew = left("009");
     assert_eq!((anew.renamed[0].0.as_str(), anew.renamed[0].1.id.as_str()), ("003", "009"));

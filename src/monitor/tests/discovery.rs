@@ -1,7 +1,10 @@
 //! Agents that a source lists.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::*;
-use crate::config::Discover;
+use crate::config::{Agent, Discover};
+use crate::monitor::inventory::Changes;
 use crate::source::Listed;
 
 /// A source that lists agents, and may be told to fail or to take its time.
@@ -10,6 +13,8 @@ pub struct Lists {
     agents: Mutex<Vec<Listed>>,
     pub broken: Mutex<bool>,
     takes: Mutex<Duration>,
+    /// How often it was asked for.
+    read: AtomicUsize,
 }
 
 impl Lists {
@@ -28,6 +33,7 @@ impl Lists {
 impl Source for Lists {
     async fn inventory(&self, _: &Query<'_>) -> Result<Vec<Listed>, SourceError> {
         let takes = *self.takes.lock().unwrap();
+        self.read.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(takes).await;
         if *self.broken.lock().unwrap() {
             return Err(SourceError::new(SourceReason::Network, "cannot be reached."));
@@ -100,6 +106,28 @@ async fn a_removal_is_told_once_and_an_agent_that_is_enrolled_anew_goes_on() {
     assert_eq!(back.incident, world.events().await[0].incident, "one silence, one incident");
 }
 
+/// The old id, as the fleet in memory still has it, would be written down once more and let go.
+#[tokio::test(start_paused = true)]
+async fn a_reload_while_a_list_is_put_in_force_ends_no_silence() {
+    let list = Arc::new(Lists::default());
+    list.set(&[("001", "web-01"), ("003", "web-03")]);
+    let mut world = world(&list).await;
+    world.minutes(30, &["001", "003"]).await;
+    world.minutes(20, &["001"]).await;
+    let new = Agent { id: "009".to_owned(), ..world.monitor.roster.listed[1].clone() };
+    let agents = vec![world.monitor.roster.listed[0].clone(), new.clone()];
+    let changes = Changes { agents, renamed: vec![("003".to_owned(), new)], ..Changes::default() };
+    let now = world.now().timestamp_millis();
+    world.monitor.write_roll(&changes, now).await.unwrap();
+    list.set(&[("001", "web-01"), ("009", "web-03")]);
+    world.monitor.replace(setup(&world, &list)).await.unwrap();
+    world.minutes(2, &["001", "009"]).await;
+    let story = world.story().await;
+    assert!(!story.iter().any(|told| told.starts_with("agent_unwatched")), "{story:?}");
+    let (first, last) = (world.events().await.remove(0), world.events().await.pop().unwrap());
+    assert_eq!((last.kind, last.incident), (EventKind::AgentRecovered, first.incident));
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_is_removed_is_not_silent() {
     let list = Arc::new(Lists::default());
@@ -109,6 +137,28 @@ async fn who_is_removed_is_not_silent() {
     list.set(&[("001", "web-01")]);
     world.minutes(60, &["001"]).await;
     assert_eq!(world.story().await, ["inventory_changed default"], "the list is ten minutes old at most");
+}
+
+/// The list is an hour old when the first of them is due.
+#[tokio::test(start_paused = true)]
+async fn who_is_removed_is_not_silent_however_rarely_the_list_is_read() {
+    let list = Arc::new(Lists::default());
+    list.set(&[("001", "web-01"), ("002", "web-02"), ("003", "web-03"), ("004", "web-04")]);
+    let mut world = world(&list).await;
+    let rarely = |rules: &mut Discover| rules.every = Duration::from_secs(12 * 3600);
+    world.monitor.replace(with_rules(&setup(&world, &list), rarely)).await.unwrap();
+    world.minutes(60, &["001", "002", "003", "004"]).await;
+    let read = list.read.load(Ordering::Relaxed);
+    world.minutes(10, &["001", "003", "004"]).await;
+    list.set(&[("001", "web-01"), ("003", "web-03")]);
+    world.minutes(10, &["001", "003"]).await;
+    assert_eq!(list.read.load(Ordering::Relaxed) - read, 1, "002 was due");
+    world.minutes(60, &["001"]).await;
+    assert_eq!(world.story().await, ["agent_silent 003"], "002 and 004 are removed");
+    assert_eq!(list.read.load(Ordering::Relaxed) - read, 2, "and 004 was not due any more");
+    world.minutes(13 * 60, &["001"]).await;
+    assert_eq!(world.story().await, ["agent_silent 003", "inventory_changed default"]);
+    assert!(world.events().await[1].detail.contains("not watched any more, are 002 web-02"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -111,6 +111,37 @@ async fn a_log_that_was_cleared_just_before_makes_a_silence_severe_whatever_came
     assert!(silent.detail.contains("rule 63103 (level 5): what 63103 says."), "{}", silent.detail);
 }
 
+/// The manager goes on to write about a dead agent, and an agent goes on to log of which a part does not.
+#[tokio::test(start_paused = true)]
+async fn what_was_suspicious_on_the_host_is_found_however_much_came_after_it() {
+    let (part, rest) = ("001|/var/log/auth.log", "001|/var/log/messages");
+    let mut world = World::new(&[part, rest]).await;
+    world.minutes(20, &[part, rest]).await;
+    let cleared = word(world.now(), 500, "63103", 5, "log_clearing_auditlog");
+    world.index.words.lock().unwrap().push(cleared);
+    for _ in 0..17 {
+        let noise = (0..20).map(|n| word(world.now(), -1 - n, "23505", 10, "vulnerability-detector"));
+        world.index.words.lock().unwrap().extend(noise);
+        world.minute(&[rest]).await;
+    }
+    let silent = world.events().await.pop().unwrap();
+    assert_eq!(silent.severity, log_monitor_channels::Severity::High);
+    assert!(silent.detail.contains("rule 63103 (level 5): what 63103 says."), "{}", silent.detail);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_dozen_that_fall_silent_at_once_each_is_looked_at() {
+    let ids: Vec<String> = (1..=40).map(|number| format!("{number:03}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut world = World::new(&ids).await;
+    world.minutes(20, &ids).await;
+    let cleared = word(world.now(), 60, "63103", 5, "log_clearing_auditlog");
+    world.index.words.lock().unwrap().push(cleared);
+    world.minutes(17, &ids[12..]).await;
+    let severities: Vec<_> = world.events().await.into_iter().map(|event| event.severity).collect();
+    assert_eq!(severities, [log_monitor_channels::Severity::High; 12]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_suspicious_is_as_the_watch_says() {
     let mut world = World::new(&["001", "002"]).await;

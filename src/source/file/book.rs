@@ -54,6 +54,7 @@ impl Book {
         match piece {
             Piece::Line(line) => self.enter_line(plan, line),
             Piece::TooLong => self.tally.junk += 1,
+            Piece::Unended(_) => {}
             Piece::Done(_) => {
                 if self.ledger.is_crowded() {
                     self.ledger.make_room(plan.now);
@@ -71,10 +72,24 @@ impl Book {
                 self.tally.ahead += u64::from(document.at > plan.now.saturating_add(AHEAD));
                 self.ledger.take(&document);
             }
-            Line::OfManager => self.tally.good += 1,
+            Line::OfManager(document) => {
+                self.tally.good += 1;
+                self.ledger.take_word(&document);
+            }
+            Line::NoSign => self.tally.good += 1,
             Line::Nobody => self.tally.nobody += 1,
             Line::Junk => self.tally.junk += 1,
         }
+    }
+
+    /// Enters a line that may lack more than its newline; whether it did not. What is left of it is an empty
+    /// line then.
+    pub fn enter_if_whole(&mut self, plan: &mut Plan, line: &[u8]) -> bool {
+        let is_whole = line.ends_with(b"}") && plan.reader.read(line) != Line::Junk;
+        if is_whole {
+            self.enter_line(plan, line);
+        }
+        is_whole
     }
 
     fn may_go_on(&self, plan: &Plan) -> io::Result<()> {

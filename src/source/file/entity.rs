@@ -7,9 +7,6 @@ use compact_str::CompactString;
 use super::line::Document;
 use crate::source::Word;
 
-/// How many of an entity's last alerts are kept.
-const LAST: usize = 20;
-
 /// A rule whose text is longer is not kept.
 const LONGEST_RULE: usize = 4096;
 
@@ -74,19 +71,26 @@ impl Entity {
         self.steps.iter().filter(move |step| step.newest >= from && step.oldest() <= to)
     }
 
-    /// Its last alerts at or before `until`, the newest first.
+    /// Its last alerts from `from` to `until`, both inclusive, the newest first, at most `count`; the others
+    /// that were asked for may be forgotten.
     #[must_use]
-    pub fn last(&self, until: i64, count: usize) -> Vec<Word> {
-        let mut last: Vec<_> = self.last.iter().rev().filter(|(at, _)| *at <= until).collect();
+    pub fn last(&self, from: i64, until: i64, count: usize) -> Vec<Word> {
+        let within = |(at, _): &&(i64, Vec<u8>)| (from..=until).contains(at);
+        let mut last: Vec<_> = self.last.iter().rev().filter(within).collect();
         last.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
         last.into_iter().take(count).map(|(at, rule)| word(*at, rule)).collect()
+    }
+
+    /// Whether alerts since `from` may have been forgotten of which at most `most` are kept.
+    #[must_use]
+    pub fn has_forgotten(&self, from: i64, most: usize) -> bool {
+        self.last.len() >= most && self.last.front().is_none_or(|(at, _)| *at >= from)
     }
 
     /// Takes a document in; whether that takes a new step. Times in milliseconds.
     pub(super) fn take(&mut self, document: &Document<'_>, width: i64, kept_from: i64) -> bool {
         replace(&mut self.name, document.name.as_deref());
         replace(&mut self.node, document.node.as_deref());
-        self.note_rule(document.at, document.rule.as_deref().unwrap_or_default());
         if document.at < kept_from {
             self.before = self.before.max(Some(document.at));
             return false;
@@ -108,9 +112,10 @@ impl Entity {
         true
     }
 
-    /// The room of the oldest is used again.
-    fn note_rule(&mut self, at: i64, rule: &[u8]) {
-        let full = self.last.len() >= LAST;
+    /// Keeps an alert as one of the last so many. The room of the oldest is used again.
+    pub(super) fn note_rule(&mut self, document: &Document<'_>, most: usize) {
+        let (at, rule) = (document.at, document.rule.as_deref().unwrap_or_default());
+        let full = self.last.len() >= most;
         let mut room = if full { self.last.pop_front().unwrap_or_default().1 } else { Vec::new() };
         room.clear();
         room.extend_from_slice(if rule.len() > LONGEST_RULE { &[] } else { rule });

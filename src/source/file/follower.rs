@@ -178,8 +178,12 @@ impl Follower {
         let path = plan.path.clone();
         let from = self.log.from(self.offset).map_err(at(&path))?;
         let each = |piece: Piece<'_>| {
-            if let Piece::Done(bytes) = piece {
-                self.offset += bytes;
+            match piece {
+                Piece::Done(bytes) => self.offset += bytes,
+                Piece::Unended(line) if self.book.enter_if_whole(plan, line) => {
+                    self.offset += line.len() as u64;
+                }
+                _ => {}
             }
             self.book.enter(plan, piece)
         };

@@ -7,12 +7,16 @@ use hashbrown::hash_map::EntryRef;
 
 use super::entity::Entity;
 use super::line::Document;
+use crate::source::{Word, key};
 
 /// More entities than this are refused: a hostile sender may make up names.
 const MOST_ENTITIES: usize = 200_000;
 
 /// At most so many steps are kept in all (16 bytes each).
 const MOST_STEPS: usize = 4_000_000;
+
+/// How many of an entity's last alerts are kept in memory.
+const LAST: usize = 20;
 
 /// What is remembered of all.
 #[derive(Debug)]
@@ -24,6 +28,28 @@ pub struct Ledger {
     kept_from: i64,
     steps: usize,
     full: bool,
+    /// How many of an entity's last alerts are kept.
+    last: usize,
+    /// Whom alone it is about.
+    only: Option<Only>,
+}
+
+/// Whom last words are of.
+#[derive(Debug)]
+pub struct Only {
+    /// An entity, or what entities of several fields are parts of.
+    pub key: CompactString,
+    /// How many fields tell entities apart.
+    pub fields: usize,
+    /// The newest time that is wanted, in milliseconds.
+    pub until: i64,
+}
+
+impl Only {
+    fn wants(&self, document: &Document<'_>) -> bool {
+        let key = &*document.key;
+        document.at <= self.until && (self.key == key || self.key == key::first(key, self.fields))
+    }
 }
 
 impl Ledger {
@@ -31,7 +57,29 @@ impl Ledger {
     /// `kept_from` are not kept.
     #[must_use]
     pub fn new(width: i64, kept_from: i64) -> Self {
-        Self { entities: HashMap::new(), width: width.max(1), kept_from, steps: 0, full: false }
+        let width = width.max(1);
+        Self { entities: HashMap::new(), width, kept_from, steps: 0, full: false, last: LAST, only: None }
+    }
+
+    /// Nothing yet, and nothing ever but the last so many alerts of one.
+    #[must_use]
+    pub fn of_last_words(only: Only, last: usize) -> Self {
+        Self { last, only: Some(only), ..Self::new(i64::MAX, i64::MAX) }
+    }
+
+    /// One entity.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Entity> {
+        self.entities.get(key)
+    }
+
+    /// The last alerts of an entity from `from` to `until`, the newest first, at most `count`; `None` = some
+    /// of them are not remembered. Times in milliseconds.
+    #[must_use]
+    pub fn last_words(&self, key: &str, (from, until): (i64, i64), count: usize) -> Option<Vec<Word>> {
+        let Some(entity) = self.get(key) else { return Some(Vec::new()) };
+        let words = entity.last(from, until, count);
+        (words.len() >= count || !entity.has_forgotten(from, self.last)).then_some(words)
     }
 
     /// From when on all steps are known.
@@ -57,26 +105,40 @@ impl Ledger {
         self.entities.iter()
     }
 
-    /// One entity.
-    #[must_use]
-    pub fn get(&self, key: &str) -> Option<&Entity> {
-        self.entities.get(key)
-    }
-
     /// Takes a document in.
     pub fn take(&mut self, document: &Document<'_>) {
+        let (width, kept_from, last) = (self.width, self.kept_from, self.last);
+        let Some(entity) = self.entity(document) else { return };
+        entity.note_rule(document, last);
+        self.steps += usize::from(entity.take(document, width, kept_from));
+    }
+
+    /// Takes in what is no sign of life, but may be among the last alerts.
+    pub fn take_word(&mut self, document: &Document<'_>) {
+        let last = self.last;
+        if let Some(entity) = self.entity(document) {
+            entity.note_rule(document, last);
+        }
+    }
+
+    /// Whom a document is about; `None` = nothing is remembered of them.
+    fn entity(&mut self, document: &Document<'_>) -> Option<&mut Entity> {
+        let key = match &self.only {
+            Some(only) if !only.wants(document) => return None,
+            Some(only) => &*only.key,
+            None => &*document.key,
+        };
         let has_room = self.entities.len() < MOST_ENTITIES;
-        let entity = match self.entities.entry_ref(&*document.key) {
-            EntryRef::Occupied(entry) => entry.into_mut(),
+        match self.entities.entry_ref(key) {
+            EntryRef::Occupied(entry) => Some(entry.into_mut()),
             EntryRef::Vacant(entry) if has_room => {
-                entry.insert_with_key(CompactString::from(&*document.key), Entity::default())
+                Some(entry.insert_with_key(CompactString::from(key), Entity::default()))
             }
             EntryRef::Vacant(_) => {
                 self.full = true;
-                return;
+                None
             }
-        };
-        self.steps += usize::from(entity.take(document, self.width, self.kept_from));
+        }
     }
 
     /// Forgets the oldest steps until the rest has room. It is full if the future alone is too much.

@@ -40,8 +40,10 @@ pub struct Document<'a> {
 pub enum Line<'a> {
     /// A life sign.
     Document(Document<'a>),
-    /// What the manager, or log-monitor, says about an agent.
-    OfManager,
+    /// What the manager says about an agent: no life sign of it.
+    OfManager(Document<'a>),
+    /// What log-monitor says about one, or the manager about nobody.
+    NoSign,
     /// It has no entity.
     Nobody,
     /// No JSON object with a time.
@@ -88,26 +90,26 @@ impl Reader {
         let [timestamp, name, node, rule, location, ..] = *found;
         let at = self.stamps.read(unquoted(timestamp?)?)?;
         let rule = rule.filter(|raw| raw.starts_with(b"{"));
-        if !self.count_manager_documents
-            && (self.is_rule_of_manager(rule)? || is_location_of_manager(text(location)?))
-        {
-            return Some(Line::OfManager);
-        }
+        let author = self.author(rule, location)?;
         let entity = &found[PATHS.len()..PATHS.len() + self.entity.len()];
         let key = key_of(entity, |value| text(*value))?;
-        Some(document(at, key, text(name)?, text(node)?, rule.map(Cow::Borrowed)))
+        Some(document(author, at, key, text(name)?, text(node)?, rule.map(Cow::Borrowed)))
     }
 
-    /// Nearly always, nothing in the rule looks like it and no escape can hide it.
-    fn is_rule_of_manager(&self, rule: Option<&[u8]>) -> Option<bool> {
-        let Some(rule) = rule else { return Some(false) };
-        let may_be = self.manager_rule.find(rule).is_some() || self.own_group.find(rule).is_some();
-        if !may_be && memchr(b'\\', rule).is_none() {
-            return Some(false);
+    /// Nearly always, nothing in the rule looks like another than an agent and no escape can hide it.
+    fn author(&self, rule: Option<&[u8]>, location: Option<&[u8]>) -> Option<Author> {
+        if self.count_manager_documents {
+            return Some(Author::Agent);
         }
+        let location = text(location)?;
+        let may_be = |rule: &&[u8]| {
+            let named = self.manager_rule.find(rule).is_some() || self.own_group.find(rule).is_some();
+            named || memchr(b'\\', rule).is_some()
+        };
+        let Some(rule) = rule.filter(may_be) else { return Some(Author::of(location, None, None)) };
         let [id, groups, ..] = self.of_rule.scan(rule)?;
         let groups = groups.map(serde_json::from_slice::<Value>).transpose().ok()?;
-        Some(is_id_of_manager(text(id)?) || groups.is_some_and(|groups| has_own_group(&groups)))
+        Some(Author::of(location, text(id)?, groups.as_ref()))
     }
 
     /// By the full parser, whatever the scanner thinks.
@@ -120,15 +122,37 @@ impl Reader {
             return Line::Junk;
         };
         let raw = |path: &str| Some(Cow::Owned(serde_json::to_vec(value_at(&document, path)?).ok()?));
-        let of_manager = is_id_of_manager(text("rule.id"))
-            || value_at(&document, "rule.groups").is_some_and(has_own_group)
-            || is_location_of_manager(text("location"));
-        if of_manager && !self.count_manager_documents {
-            return Line::OfManager;
-        }
+        let author = match self.count_manager_documents {
+            true => Author::Agent,
+            false => Author::of(text("location"), text("rule.id"), value_at(&document, "rule.groups")),
+        };
         let rule = raw("rule").filter(|raw: &Cow<'_, [u8]>| raw.starts_with(b"{"));
         let key = key_of(&self.entity, |path| Some(text(path))).flatten();
-        self::document(at, key, text("agent.name"), text("cluster.node"), rule)
+        self::document(author, at, key, text("agent.name"), text("cluster.node"), rule)
+    }
+}
+
+/// Who wrote a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Author {
+    Agent,
+    Manager,
+    Ours,
+}
+
+impl Author {
+    /// As documents are left out of a question to an indexer.
+    fn of(location: Option<Cow<'_, str>>, rule: Option<Cow<'_, str>>, groups: Option<&Value>) -> Self {
+        let is_own = |value: &Value| value.as_str() == Some(OWN_GROUP);
+        let is_among = |groups: &Value| groups.as_array().is_some_and(|groups| groups.iter().any(is_own));
+        let is_one = |of: &[&str], text: Option<Cow<'_, str>>| text.is_some_and(|text| of.contains(&&*text));
+        if groups.is_some_and(|groups| is_own(groups) || is_among(groups)) {
+            Self::Ours
+        } else if is_one(&RULES, rule) || is_one(&LOCATIONS, location) {
+            Self::Manager
+        } else {
+            Self::Agent
+        }
     }
 }
 
@@ -145,6 +169,7 @@ fn key_of<'a, T>(
 }
 
 fn document<'a>(
+    author: Author,
     at: i64,
     key: Option<Cow<'a, str>>,
     name: Option<Cow<'a, str>>,
@@ -152,8 +177,13 @@ fn document<'a>(
     rule: Option<Cow<'a, [u8]>>,
 ) -> Line<'a> {
     let fits = |text: &Cow<'_, str>| text.len() <= LONGEST;
-    let Some(key) = key.filter(|key| key.len() <= key::LONGEST) else { return Line::Nobody };
-    Line::Document(Document { at, key, name: name.filter(fits), node: node.filter(fits), rule })
+    let document = |key| Document { at, key, name: name.filter(fits), node: node.filter(fits), rule };
+    match (author, key.filter(|key| key.len() <= key::LONGEST)) {
+        (Author::Agent, Some(key)) => Line::Document(document(key)),
+        (Author::Agent, None) => Line::Nobody,
+        (Author::Manager, Some(key)) => Line::OfManager(document(key)),
+        (Author::Manager, None) | (Author::Ours, _) => Line::NoSign,
+    }
 }
 
 /// The value at a dotted path. No path leads into an array.
@@ -172,19 +202,4 @@ fn text(raw: Option<&[u8]>) -> Option<Option<Cow<'_, str>>> {
         true => serde_json::from_slice(raw?).ok().map(|text: String| Some(Cow::Owned(text))),
         false => std::str::from_utf8(inside).ok().map(|text| Some(Cow::Borrowed(text))),
     }
-}
-
-// As documents of the manager are left out of a question to an indexer.
-
-fn is_id_of_manager(rule: Option<Cow<'_, str>>) -> bool {
-    rule.is_some_and(|id| RULES.contains(&&*id))
-}
-
-fn is_location_of_manager(location: Option<Cow<'_, str>>) -> bool {
-    location.is_some_and(|location| LOCATIONS.contains(&&*location))
-}
-
-fn has_own_group(groups: &Value) -> bool {
-    let is_own = |value: &Value| value.as_str() == Some(OWN_GROUP);
-    is_own(groups) || groups.as_array().is_some_and(|groups| groups.iter().any(is_own))
 }

@@ -28,6 +28,8 @@ pub enum Piece<'a> {
     TooLong,
     /// So many bytes are done with: a good place to go on from.
     Done(u64),
+    /// The beginning of a line that is still being written, or all of it but its newline.
+    Unended(&'a [u8]),
 }
 
 /// Hands all lines to `each`, until it returns an error. While `skipping`, what comes is the rest of
@@ -68,9 +70,10 @@ pub fn read(
             buffer.resize(LONGEST, 0);
         }
     }
-    match rest == Rest::Counts && filled > 0 {
-        true => each(Piece::Line(&buffer[..filled])),
-        false => Ok(()),
+    match rest {
+        _ if filled == 0 => Ok(()),
+        Rest::Counts => each(Piece::Line(&buffer[..filled])),
+        Rest::Waits => each(Piece::Unended(&buffer[..filled])),
     }
 }
 
@@ -110,6 +113,7 @@ mod tests {
                 Piece::Line(line) => lengths.push(line.len()),
                 Piece::TooLong => lengths.push(0),
                 Piece::Done(bytes) => done += bytes,
+                Piece::Unended(_) => {}
             }
             Ok(())
         };

@@ -44,12 +44,9 @@ use self::line::Reader;
 use self::plan::Plan;
 use self::work::{Followed, MINUTE, Work};
 use super::{
-    Answer, Heard, Listed, Membership, Query, Source, SourceContext, SourceError, SourceKind, SourceReason,
-    Volume, Word, is_agent_id, key,
+    Answer, Heard, Keys, Listed, Membership, Query, Source, SourceContext, SourceError, SourceKind,
+    SourceReason, Volume, Word, is_agent_id, key,
 };
-
-/// Last words are looked for this far back if nothing was read yet, in milliseconds.
-const LOOK_BACK: i64 = 24 * 60 * MINUTE;
 
 /// A log file of Wazuh's manager.
 #[derive(Debug, Clone)]
@@ -66,8 +63,11 @@ impl SourceKind for LogFile {
         config.problems()
     }
 
-    fn names_agents(config: &FileConfig) -> bool {
-        config.is_of_agents() && config.entity_fields().len() == 1
+    fn keys(config: &FileConfig) -> Keys {
+        match config.entity_fields().len() {
+            1 if config.is_of_agents() => Keys::Agents,
+            fields => Keys::Fields(fields),
+        }
     }
 
     fn build(config: FileConfig, _: &SourceContext) -> Result<Box<dyn Source>, BuildError> {
@@ -79,6 +79,10 @@ impl SourceKind for LogFile {
 impl Source for LogFile {
     fn is_managers(&self) -> bool {
         true
+    }
+
+    fn has_alerts_only(&self) -> bool {
+        self.config.path.file_name().is_some_and(|name| name == "alerts.json")
     }
 
     async fn newest(&self, query: &Query<'_>) -> Result<Answer, SourceError> {
@@ -117,15 +121,8 @@ impl Source for LogFile {
         until: DateTime<Utc>,
         count: usize,
     ) -> Result<Vec<Word>, SourceError> {
-        let (key, since, until) = (key.to_owned(), millis(from), millis(until));
-        let words = move |work: &mut Work<'_>| {
-            let from = work.covered_from().unwrap_or(until - LOOK_BACK);
-            let entity = work.followed(from)?.get(&key);
-            let mut words = entity.map(|entity| entity.last(until, count)).unwrap_or_default();
-            words.retain(|word| word.at >= since);
-            Ok(words)
-        };
-        self.ask(words).await
+        let (key, window) = (key.to_owned(), (millis(from), millis(until)));
+        self.ask(move |work| work.last_words(&key, window, count)).await
     }
 
     /// The steps at the ends of the window are those that it touches.

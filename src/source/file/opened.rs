@@ -105,10 +105,10 @@ pub fn is_same(one: &[u8], other: &[u8]) -> bool {
     }
 }
 
-/// The whole lines of a beginning; all of it if they go on.
+/// The whole lines of a beginning; all of it if they go on, or lack no more than a newline.
 fn whole(head: &[u8]) -> &[u8] {
     let newline = memrchr(b'\n', head).map_or(0, |newline| newline + 1);
-    if head.len() as u64 == HEAD { head } else { &head[..newline] }
+    if head.len() as u64 == HEAD || head.ends_with(b"}") { head } else { &head[..newline] }
 }
 
 /// Reads a log that may be compressed.

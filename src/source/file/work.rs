@@ -3,11 +3,11 @@
 use std::io;
 
 use super::follower::Follower;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Only};
 use super::opened::{self, Opened};
 use super::plan::Plan;
 use super::position;
-use crate::source::{SourceError, SourceReason};
+use crate::source::{SourceError, SourceReason, Word, key};
 
 /// Steps in memory are of this length, in milliseconds …
 pub const MINUTE: i64 = 60_000;
@@ -38,11 +38,6 @@ pub struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Everything since then was read, if anything was.
-    pub fn covered_from(&self) -> Option<i64> {
-        self.state.follower.as_ref().map(Follower::covered_from)
-    }
-
     /// Everything since `from`, as it is now.
     ///
     /// # Errors
@@ -114,6 +109,32 @@ impl Work<'_> {
             }
             false => Ok(question(&read.book.ledger)),
         }
+    }
+
+    /// The last alerts of one entity, or of all parts of one, from `from` to `until`, the newest first, at
+    /// most `count`: those in memory, else what the files say.
+    ///
+    /// # Errors
+    /// As [`followed`](Self::followed).
+    pub fn last_words(
+        &mut self,
+        key: &str,
+        window: (i64, i64),
+        count: usize,
+    ) -> Result<Vec<Word>, SourceError> {
+        let covered = self.state.follower.as_ref().map(Follower::covered_from);
+        let (from, until) = window;
+        let is_covered = covered.is_none_or(|covered| covered <= from);
+        let is_part = self.fields.len() == 1 || key::split(key, self.fields.len()).is_some();
+        let known = self.followed(covered.unwrap_or(from))?.last_words(key, window, count);
+        if let Some(words) = known.filter(|_| is_covered && is_part) {
+            return Ok(words);
+        }
+        let there = self.open()?;
+        let only = Only { key: key.into(), fields: self.fields.len(), until };
+        let ledger = Ledger::of_last_words(only, count);
+        let read = Follower::start(&mut self.plan, there, ledger, from)?;
+        Ok(read.book.ledger.get(key).map(|entity| entity.last(from, until, count)).unwrap_or_default())
     }
 
     /// Whether the file can be read and its end holds documents.

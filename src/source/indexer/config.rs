@@ -84,6 +84,12 @@ impl IndexerConfig {
         self.index.as_deref().unwrap_or(self.format.names().index)
     }
 
+    /// Whether that is of alerts only, by the names that Wazuh gives: of 4.x alerts, of 5.x findings.
+    #[must_use]
+    pub fn has_alerts_only(&self) -> bool {
+        self.index().split(',').all(|index| index.contains("alerts") || index.contains("findings"))
+    }
+
     /// The fields that tell entities apart; at least one.
     #[must_use]
     pub fn entity_fields(&self) -> Vec<String> {
@@ -223,6 +229,10 @@ mod tests {
         assert_eq!((config.index(), config.time_field()), ("wazuh-alerts-*", "timestamp"));
         assert_eq!((config.entity_fields(), config.node_field()), (vec!["agent.id".into()], "cluster.node"));
         assert_eq!(config.timeout.0, Duration::from_secs(30));
+        assert!(config.has_alerts_only());
+        let of_index = |index: &str| IndexerConfig { index: Some(index.to_owned()), ..config.clone() };
+        assert!(!of_index("wazuh-archives-*").has_alerts_only());
+        assert!(!of_index("wazuh-alerts-*,wazuh-archives-*").has_alerts_only());
         assert!(config.verify_certificates && !config.count_manager_documents && !config.insecure);
         assert_eq!(config.problems(), []);
     }

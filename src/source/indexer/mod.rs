@@ -40,7 +40,7 @@ use log_monitor_channels::{BuildError, Problem};
 pub use config::IndexerConfig;
 pub use source::Indexer;
 
-use super::{Source, SourceContext, SourceKind};
+use super::{Keys, Source, SourceContext, SourceKind};
 
 impl SourceKind for Indexer {
     const KIND: &'static str = "indexer";
@@ -50,8 +50,8 @@ impl SourceKind for Indexer {
         config.problems()
     }
 
-    fn names_agents(config: &IndexerConfig) -> bool {
-        config.names_agents()
+    fn keys(config: &IndexerConfig) -> Keys {
+        if config.names_agents() { Keys::Agents } else { Keys::Fields(config.entity_fields().len()) }
     }
 
     fn build(config: IndexerConfig, _: &SourceContext) -> Result<Box<dyn Source>, BuildError> {

@@ -130,7 +130,7 @@ impl Fields {
         request
     }
 
-    /// The last `count` documents of the entity with these values, the newest first. Whatever is said
+    /// The last `count` documents of the entity with these values (or with its first ones), the newest first. Whatever is said
     /// about it is wanted, but for what we caused ourselves.
     #[must_use]
     pub fn last_documents(

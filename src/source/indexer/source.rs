@@ -1,5 +1,6 @@
 //! The source itself: which question goes to which documents.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -138,6 +139,10 @@ impl Source for Indexer {
         (fields > 1).then(|| key::first(key, fields))
     }
 
+    fn has_alerts_only(&self) -> bool {
+        self.server.config.has_alerts_only()
+    }
+
     async fn newest(&self, query: &Query<'_>) -> Result<Answer, SourceError> {
         if is_about_nobody(query) {
             return Ok(Answer::default());
@@ -205,9 +210,9 @@ impl Source for Indexer {
         until: DateTime<Utc>,
         count: usize,
     ) -> Result<Vec<Word>, SourceError> {
-        let (Some(values), 1..) = (key::split(key, self.fields.entity.len()), count) else {
-            return Ok(Vec::new());
-        };
+        let whole = self.agent_of(key).filter(|agent| *agent == key).map(|agent| vec![Cow::Borrowed(agent)]);
+        let values = key::split(key, self.fields.entity.len()).or(whole);
+        let (Some(values), 1..) = (values, count) else { return Ok(Vec::new()) };
         let (from, until) = (from.timestamp_millis(), until.timestamp_millis());
         let body =
             self.fields.last_documents(&values, (from, until), count.min(MOST_WORDS), &document::OF_WORDS);

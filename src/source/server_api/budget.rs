@@ -1,8 +1,8 @@
 //! At most a tenth of what the server allows everybody together, and nothing for a while once it has
 //! said that it was too much.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
@@ -13,9 +13,6 @@ const REQUESTS: usize = 30;
 
 /// The server counts in windows of this length.
 pub const MINUTE: Duration = Duration::from_secs(60);
-
-/// Every budget that somebody has, by the address of its API.
-static ALL: Mutex<BTreeMap<String, Weak<Budget>>> = Mutex::new(BTreeMap::new());
 
 /// The requests to one API.
 #[derive(Debug, Default)]
@@ -37,20 +34,6 @@ enum Turn {
 }
 
 impl Budget {
-    /// The one budget of the API at `address`: sources share it, and so do a configuration and the
-    /// one that a reload builds beside it.
-    #[must_use]
-    pub fn of(address: &str) -> Arc<Self> {
-        let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|_, budget| budget.strong_count() > 0);
-        if let Some(known) = all.get(address).and_then(Weak::upgrade) {
-            return known;
-        }
-        let new = Arc::new(Self::default());
-        all.insert(address.to_owned(), Arc::downgrade(&new));
-        new
-    }
-
     /// Waits until one more request is within the budget, which takes a minute at most.
     ///
     /// # Errors
@@ -136,15 +119,5 @@ mod tests {
         spend(&budget).await;
         let held = async { budget.hold(MINUTE * 2) };
         assert_eq!(tokio::join!(budget.take(), held).0, Err(MINUTE));
-    }
-
-    #[tokio::test]
-    async fn an_api_has_one_budget_until_nobody_has_it_any_more() {
-        let budget = Budget::of("shared.example:55000");
-        assert!(Arc::ptr_eq(&budget, &Budget::of("shared.example:55000")));
-        assert!(!Arc::ptr_eq(&budget, &Budget::of("other.example:55000")));
-        budget.hold(MINUTE);
-        drop(budget);
-        assert_eq!(Budget::of("shared.example:55000").take().await, Ok(()));
     }
 }

@@ -6,7 +6,7 @@
 //! and slowly.
 //!
 //! * `config`: the keys of the table;
-//! * `session`, `budget`: one login, and requests that the server can bear;
+//! * `session`, `refusals`, `budget`, `shared`: one login, and requests that the server can bear;
 //! * `answer`: the frame of an answer;
 //! * `agents`, `pages`: the list of agents, whole or for some;
 //! * `counters`: what the manager counted.
@@ -17,7 +17,9 @@ mod budget;
 pub mod config;
 mod counters;
 mod pages;
+mod refusals;
 mod session;
+mod shared;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

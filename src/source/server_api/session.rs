@@ -11,18 +11,16 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::budget::{Budget, MINUTE};
+use super::budget::MINUTE;
 use super::config::ServerApiConfig;
+use super::refusals::{Credential, credential};
+use super::shared::Shared;
 use crate::config::duration::human;
 use crate::source::wire::{self, Reply, Wire};
 use crate::source::{SourceError, SourceReason};
 
 /// How long a token is good for when it does not say so itself; the server's default is 900 s.
 const USUAL: Duration = Duration::from_secs(600);
-
-/// After a refused login there is no other for so long: 50 of them block this address, for the
-/// dashboard beside us too (`max_login_attempts`, `block_time` of Wazuh 4.x).
-const REFUSED: Duration = Duration::from_secs(300);
 
 /// Why there is no body.
 #[derive(Debug)]
@@ -50,16 +48,10 @@ impl From<Refused> for SourceError {
 pub struct Session {
     wire: Wire,
     config: ServerApiConfig,
-    login: Mutex<Login>,
-    budget: Arc<Budget>,
-}
-
-#[derive(Debug, Default)]
-struct Login {
+    credential: Credential,
     /// A token and when to get another one.
-    token: Option<(Secret, Instant)>,
-    /// The last refusal and until when it stands.
-    refused: Option<(SourceError, Instant)>,
+    token: Mutex<Option<(Secret, Instant)>>,
+    shared: Arc<Shared>,
 }
 
 impl Session {
@@ -72,8 +64,9 @@ impl Session {
         let client = config.tls().client(&base)?;
         let mut wire = Wire::new("Wazuh API", client, base, config.timeout.0)?;
         wire.hide([config.password.clone()]);
-        let budget = Budget::of(&wire.place());
-        Ok(Self { wire, config, login: Mutex::default(), budget })
+        let shared = Shared::of(&wire.place());
+        let credential = credential(&config.username, config.password.expose());
+        Ok(Self { wire, config, credential, token: Mutex::default(), shared })
     }
 
     /// The same with the server in front and without secrets.
@@ -88,7 +81,7 @@ impl Session {
     pub async fn get(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Vec<u8>, Refused> {
         let mut reply = self.ask(path, parameters).await?;
         if reply.status == 401 {
-            self.login.lock().await.token = None;
+            *self.token.lock().await = None;
             reply = self.ask(path, parameters).await?;
         }
         match reply.status {
@@ -112,10 +105,10 @@ impl Session {
     /// Sends one request within the budget. The server's own "too many" comes without a time to wait;
     /// its window is a minute (Wazuh 4.x, `api/api/middlewares.py`). A proxy may name one.
     async fn send(&self, request: RequestBuilder) -> Result<Reply, SourceError> {
-        self.budget.take().await.map_err(|left| self.told(&held(left)))?;
+        self.shared.budget.take().await.map_err(|left| self.told(&held(left)))?;
         let reply = self.wire.send(request).await?;
         if reply.status == 429 {
-            self.budget.hold(reply.retry_after.unwrap_or(MINUTE));
+            self.shared.budget.hold(reply.retry_after.unwrap_or(MINUTE));
         }
         Ok(reply)
     }
@@ -130,29 +123,19 @@ impl Session {
 
     /// The token, got anew when it is about to end.
     async fn token(&self) -> Result<Secret, SourceError> {
-        let mut login = self.login.lock().await;
-        if let Some((token, until)) = &login.token
+        let mut known = self.token.lock().await;
+        if let Some((token, until)) = &*known
             && Instant::now() < *until
         {
             return Ok(token.clone());
         }
-        if let Some((refusal, until)) = &login.refused
-            && Instant::now() < *until
-        {
-            return Err(refusal.clone());
+        if let Some(refusal) = self.shared.refusals.standing(&self.credential) {
+            return Err(refusal);
         }
-        match self.log_in().await {
-            Ok((token, life)) => {
-                *login = Login { token: Some((token.clone(), Instant::now() + life)), refused: None };
-                Ok(token)
-            }
-            Err(error) => {
-                if matches!(error.reason, SourceReason::Auth | SourceReason::Rights) {
-                    login.refused = Some((error.clone(), Instant::now() + REFUSED));
-                }
-                Err(error)
-            }
-        }
+        let (token, life) = self.log_in().await?;
+        self.shared.refusals.forget(&self.credential);
+        *known = Some((token.clone(), Instant::now() + life));
+        Ok(token)
     }
 
     /// 4.3 knows no POST here (405), 5.0 no GET.
@@ -162,7 +145,11 @@ impl Session {
             reply = self.authenticate(Method::GET).await?;
         }
         if reply.status != 200 {
-            return Err(self.refused(&reply).error);
+            let error = self.refused(&reply).error;
+            if [401, 403].contains(&reply.status) {
+                self.shared.refusals.note(self.credential, error.clone(), reply.status == 401);
+            }
+            return Err(error);
         }
         let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
         match body["data"]["token"].as_str().filter(|token| !token.is_empty()) {

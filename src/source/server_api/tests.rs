@@ -163,14 +163,17 @@ async fn a_token_that_ended_is_replaced_once_and_a_wrong_password_is_tried_once(
     right.probe().await.unwrap();
     assert_eq!(server.state().logins, 2);
 
-    let wrong = source(&server, "wr0ng-password");
-    for _ in 0..5 {
+    // Also after a reload, which makes another source of it beside the first.
+    let (wrong, reloaded) = (source(&server, "wr0ng-password"), source(&server, "wr0ng-password"));
+    for wrong in [&wrong, &wrong, &reloaded, &wrong, &reloaded] {
         let error = wrong.probe().await.unwrap_err();
         assert_eq!(error.reason, SourceReason::Auth);
         assert!(error.detail.contains("check `username` and `password`"), "{error}");
         assert!(!error.detail.contains("wr0ng"), "{error}");
     }
     assert_eq!(server.state().logins, 3, "fifty would block the dashboard beside us");
+    source(&server, PASSWORD).probe().await.unwrap();
+    assert_eq!(server.state().logins, 4, "another password is tried at once");
 }
 
 #[tokio::test]

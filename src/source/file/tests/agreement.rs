@@ -14,6 +14,7 @@ fn meaning(line: Line<'_>) -> (Line<'_>, Option<Value>) {
             let means = rule.map(|raw: Cow<'_, [u8]>| serde_json::from_slice(&raw).unwrap());
             (Line::Document(Document { rule: None, at, key, name, node }), means)
         }
+        Line::OfManager(document) => meaning(Line::Document(document)),
         line => (line, None),
     }
 }

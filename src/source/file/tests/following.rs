@@ -107,7 +107,10 @@ impl World {
     fn write_lines(&mut self, count: usize) {
         if let Some((rest, agent, at)) = self.torn.take() {
             self.write(&rest);
-            self.truth.entry(agent).or_default().push(at);
+            // Without its newline it was whole already.
+            if rest != "\n" {
+                self.truth.entry(agent).or_default().push(at);
+            }
         }
         for _ in 0..count {
             let (text, agent, at) = self.line();
@@ -121,19 +124,10 @@ impl World {
         let (text, agent, at) = self.line();
         let cut = (text.len() - 1) * usize::from(percent) / 100;
         self.write(&text[..cut]);
-        self.torn = Some((text[cut..].to_owned(), agent, at));
-    }
-
-    /// Nobody writes the rest of a line into a log that was rotated away. If only the newline is missing it
-    /// is written before: whether such a line is whole is not known as long as the new log is empty.
-    fn tear_off(&mut self) {
-        match self.torn.take() {
-            Some((rest, agent, at)) if rest == "\n" => {
-                self.write(&rest);
-                self.truth.entry(agent).or_default().push(at);
-            }
-            _ => {}
+        if &text[cut..] == "\n" {
+            self.truth.entry(agent).or_default().push(at);
         }
+        self.torn = Some((text[cut..].to_owned(), agent, at));
     }
 
     /// `alerts.json.1` becomes `alerts.json.2`, and so on.
@@ -149,8 +143,9 @@ impl World {
         self.place.log().exists()
     }
 
+    /// Nobody writes the rest of a line into a log that was rotated away.
     fn rename(&mut self, at_once: bool) {
-        self.tear_off();
+        self.torn = None;
         self.make_room();
         let end = fs::read(self.place.log()).unwrap().last().copied();
         fs::rename(self.place.log(), self.place.path("alerts.json.1")).unwrap();
@@ -162,7 +157,7 @@ impl World {
 
     fn copy_truncate(&mut self) {
         self.is_late = false;
-        self.tear_off();
+        self.torn = None;
         self.make_room();
         fs::copy(self.place.log(), self.place.path("alerts.json.1")).unwrap();
         self.touch("alerts.json.1");
@@ -237,7 +232,7 @@ impl World {
 /// How a line was lost or counted twice once, or nearly.
 #[test]
 fn what_is_rare_loses_nothing_either() {
-    use Happens::{Append, CopyTruncate, Gzip, Junk, Late, Link, Poll, Rename, Torn};
+    use Happens::{Append, CopyTruncate, Gzip, Junk, Late, Link, Poll, Rename, Restart, Torn};
     let (now, later) = (Rename { at_once: true }, Rename { at_once: false });
     for story in [
         &[Poll, Torn(0), later, later, Poll][..],
@@ -248,6 +243,9 @@ fn what_is_rare_loses_nothing_either() {
         &[Poll, CopyTruncate, later, Junk, later, Poll, Late, Poll],
         &[now, Link, Poll, Late, Poll],
         &[Torn(0), later, Gzip, now, Poll, Late, Poll],
+        &[Torn(100), Poll, now, Poll, Append(1), Poll],
+        &[Poll, Torn(100), now, Restart, Poll, Append(1), Poll],
+        &[CopyTruncate, Torn(100), Poll, CopyTruncate, Append(3), Poll],
     ] {
         let mut world = World::new();
         story.iter().for_each(|what| world.happen(*what));

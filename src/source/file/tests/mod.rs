@@ -88,6 +88,11 @@ impl Place {
         seen.into_iter().map(|(key, age)| (key, age / 1000)).collect()
     }
 
+    /// What agent 001 logged last within the window.
+    fn last_words(&self, window: (i64, i64), count: usize) -> Vec<Word> {
+        self.ask(NOW, |work| work.last_words("001", window, count)).unwrap()
+    }
+
     /// How many documents `key` has in the last hour.
     fn count(&self, key: &str) -> u64 {
         let wanted = wanted(NOW - HOUR, NOW);

@@ -1,7 +1,7 @@
 //! What is answered, and which lines count.
 
 use super::*;
-use crate::source::{Heard, Listed, Membership};
+use crate::source::{Heard, Listed, Membership, Word};
 
 #[test]
 fn a_document_of_the_future_hides_no_older_one_and_counts_when_its_time_has_come() {
@@ -80,6 +80,7 @@ fn several_fields_together_tell_entities_apart() {
     expected.sort();
     assert_eq!(place.newest(), expected);
     assert_eq!(place.count("001|C:\\logs\\001"), 2);
+    assert_eq!(place.last_words((NOW - HOUR, NOW), 9).len(), 3, "of all logs of 001");
     let window = wanted(NOW - HOUR, NOW);
     let names = place.ask(NOW, |work| Ok(answers::inventory(work.followed(NOW - HOUR)?, &window, Some(2))));
     assert!(names.unwrap().iter().any(|listed| listed.name == "host-001 a|b%"));
@@ -123,12 +124,28 @@ fn who_there_is_and_the_way_they_send() {
 fn the_last_words_are_the_newest_alerts_before_then() {
     let place = Place::new();
     (0..30).rev().for_each(|age| place.append(&line("001", age * 10)));
-    let words =
-        place.ask(NOW, |work| Ok(work.followed(NOW - HOUR)?.get("001").unwrap().last(NOW - 45_000, 3)));
-    let words = words.unwrap();
+    let words = place.last_words((NOW - HOUR, NOW - 45_000), 3);
     assert_eq!(words.iter().map(|word| (NOW - word.at) / 1000).collect::<Vec<_>>(), [50, 60, 70]);
     assert_eq!((words[0].rule.as_str(), words[0].level), ("5710", 5));
     assert_eq!((words[0].description.as_str(), &*words[0].groups[0]), ("rule \"of\" 001", "sshd"));
+}
+
+/// Also what the manager says about an agent, which is no sign of its life; but nothing that log-monitor does.
+#[test]
+fn as_many_last_words_as_are_asked_for_are_found_although_fewer_are_in_memory() {
+    let place = Place::new();
+    let ages = |words: Vec<Word>| words.iter().map(|word| (NOW - word.at) / 1000).collect::<Vec<_>>();
+    (0..150).rev().for_each(|age| place.append(&(line("001", age + 10) + &line("002", age + 10))));
+    let stopped = line("001", 3).replace("5710", "506").replace("C:\\\\logs\\\\001", "wazuh-remoted");
+    place.append(&(stopped + &line("001", 1).replace("sshd", "log_monitor")));
+    assert_eq!(place.newest(), seen(&[("001", 10), ("002", 10)]));
+    let words = place.last_words((NOW - HOUR, NOW), 100);
+    assert_eq!(words[0].rule, "506");
+    assert_eq!(ages(words), [3].into_iter().chain(10..109).collect::<Vec<_>>());
+    assert_eq!(ages(place.last_words((NOW - HOUR, NOW - 130_000), 100)), (130..160).collect::<Vec<_>>());
+    assert_eq!(ages(place.last_words((NOW - 25_000, NOW), 100)).len(), 17);
+    assert_eq!(place.last_words((NOW - HOUR, NOW), 500).len(), 151);
+    assert_eq!(place.last_words((NOW - HOUR, NOW), 0).len() + place.last_words((NOW, NOW), 9).len(), 0);
 }
 
 /// Steps of a minute come from memory, others from the file: the sums are the same.

@@ -1,0 +1,68 @@
+//! Whether the sources beside answer, and who is told when they do not.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::Beside;
+use crate::journal::events::millis;
+use crate::monitor::source_health::{Asked, SourceHealth};
+use crate::record::Recorder;
+use crate::source::SourceError;
+
+/// What a source beside was asked. It may be good for the one and not for the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum What {
+    /// Who there is.
+    List,
+    /// Why agents are silent, and where they send to.
+    Why,
+}
+
+impl Beside {
+    /// Whether the source of a list answered, at `now`.
+    pub fn note_list(&mut self, source: String, answered: Result<(), SourceError>, now: DateTime<Utc>) {
+        self.note(source, What::List, answered, now);
+    }
+
+    pub(super) fn note(
+        &mut self,
+        source: String,
+        what: What,
+        answered: Result<(), SourceError>,
+        now: DateTime<Utc>,
+    ) {
+        self.answered.insert((source, what), answered.map(|()| now));
+    }
+
+    /// When the sources beside answered last, in milliseconds.
+    pub fn answered(&self) -> impl Iterator<Item = (String, i64)> {
+        let mut last: BTreeMap<&str, i64> = BTreeMap::new();
+        for ((source, _), at) in &self.answered {
+            if let Ok(at) = at {
+                let known = last.entry(source).or_insert(i64::MIN);
+                *known = millis(*at).max(*known);
+            }
+        }
+        last.into_iter().map(|(source, at)| (source.to_owned(), at)).collect::<Vec<_>>().into_iter()
+    }
+
+    /// One incident for each source beside that does not answer all that it is asked; `agents` are watched.
+    pub async fn tell(&self, recorder: &Recorder, health: &SourceHealth, watch: &str, agents: usize) {
+        let mut sources: BTreeMap<&str, Option<&SourceError>> = BTreeMap::new();
+        for ((source, _), answered) in &self.answered {
+            let failed = sources.entry(source).or_default();
+            *failed = failed.or(answered.as_ref().err());
+        }
+        for (source, failed) in sources {
+            let asker = (watch, Asked::Beside);
+            let told = match failed {
+                None => health.good(recorder, source, asker).await,
+                Some(error) => health.failed(recorder, source, asker, error, agents).await,
+            };
+            if let Err(error) = told {
+                tracing::error!("watch {watch}: {error}");
+            }
+        }
+    }
+}

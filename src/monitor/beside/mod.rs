@@ -1,0 +1,119 @@
+//! What helps to explain a silence, or its end: who sends through which node, how agents are connected,
+//! what their manager received, what they logged last. Asked only of those that are about to be told;
+//! when it cannot be had, messages say less.
+//!
+//! * `answered`: whether the sources beside answer;
+//! * `homes`: who sends through which node;
+//! * `why`: how silent agents are connected, and what their manager received;
+//! * `last_words`: what they logged last;
+//! * `times`: what came late, or is from the future;
+//! * `back`: how long it was silent, of whoever is back.
+
+mod answered;
+mod back;
+mod homes;
+mod last_words;
+mod times;
+mod why;
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use self::answered::What;
+use super::Setup;
+use super::counting::Looks;
+use super::finding::{Finding, Flapping};
+use super::fleet::{Fleet, threshold};
+use super::gather;
+use super::maintenance::Windows;
+use super::verdict::Transition;
+use crate::journal::events::millis;
+use crate::record::Recorder;
+use crate::source::SourceError;
+
+/// For more silent entities than this nobody is asked why: something else has broken.
+const ASKED_WHY: usize = 100;
+
+/// Counters, late documents and gaps cost a request for each entity.
+const ASKED_ONE_BY_ONE: usize = 10;
+
+/// A message does not wait longer than this to learn why.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What is known beside who logged when.
+#[derive(Debug, Default)]
+pub struct Beside {
+    /// What was found out about entities that this round tells of, by their place.
+    pub findings: HashMap<usize, Finding>,
+    /// When the sources beside answered last, by name and by what they were asked, or why they did not.
+    answered: BTreeMap<(String, What), Result<DateTime<Utc>, SourceError>>,
+    /// Who has documents from the future, and how far ahead the newest is, in milliseconds.
+    ahead: Vec<(usize, i64)>,
+    /// When the source was asked last who sends through which node.
+    homes_asked: Option<DateTime<Utc>>,
+    /// Whether it said so.
+    homes_told: bool,
+    /// When the last good round was, in milliseconds.
+    pub last_round: Option<i64>,
+    /// What was counted of those that are soon due.
+    looks: Looks,
+}
+
+impl Beside {
+    /// Asks what is worth knowing of this round's suspects.
+    pub async fn look(
+        &mut self,
+        setup: &Setup,
+        recorder: &Recorder,
+        fleet: &mut Fleet,
+        suspects: &[usize],
+        now: DateTime<Utc>,
+    ) {
+        self.look_up_homes(setup, fleet, now).await;
+        self.findings.clear();
+        let (mut silent, mut back) = (Vec::new(), Vec::new());
+        for changed in fleet.judge(suspects, millis(now)) {
+            match changed.transition {
+                Transition::Recovered { since, incident } => {
+                    self.findings.entry(changed.at).or_default().back = fleet.flaps().back_since(changed.at);
+                    back.push((changed.at, incident, since));
+                }
+                _ => silent.push(changed.at),
+            }
+        }
+        for at in &silent {
+            let cause = fleet.own_cause(*at, millis(now)).unwrap_or_default();
+            let threshold = threshold(fleet.policy(&fleet.entities()[*at]));
+            let flapping = Flapping::of(fleet.flaps().count(*at, millis(now), threshold) + 1, threshold);
+            self.findings.insert(*at, Finding { cause, flapping, ..Finding::default() });
+        }
+        if !silent.is_empty() && silent.len() <= ASKED_WHY {
+            self.ask_why(setup, fleet, &silent, now).await;
+        }
+        if silent.len() <= ASKED_WHY {
+            self.ask_for_last_words(setup, fleet, &silent, now).await;
+        }
+        self.count_what_is_late(setup, fleet).await;
+        self.look_ahead_of(setup, fleet, &silent, now).await;
+        self.recall(recorder, &back).await;
+        if back.len() <= ASKED_ONE_BY_ONE {
+            self.ask_for_gaps(setup, fleet, &back, now).await;
+        }
+        self.looks.ahead(&setup.beside, fleet, millis(now)).await;
+    }
+
+    /// Which maintenance ended before the silences that are told.
+    pub fn name_maintenance(&mut self, windows: &Windows, fleet: &Fleet, now: i64) {
+        for (at, finding) in &mut self.findings {
+            let ended = fleet.entities()[*at].last_seen.and_then(|seen| windows.ended(*at, seen, now));
+            finding.maintenance = ended;
+        }
+    }
+}
+
+/// Whoever explains may not hold a message up.
+pub async fn patiently<T>(asking: impl Future<Output = Result<T, SourceError>>) -> Result<T, SourceError> {
+    tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| Err(gather::too_late()))
+}

@@ -13,7 +13,7 @@ use log_monitor_channels::{EventKind, Severity};
 use super::diagnostics::At;
 use super::hours;
 use super::matcher::Matcher;
-use super::model::{Group, Need, Quiet, Reminders, Route, Step};
+use super::model::{Escalation, Group, Need, Quiet, Reminders, Route, Step};
 use super::named::{article, table_of};
 use super::reading::{Reading, shown_name};
 use super::source_map::Place;
@@ -153,6 +153,7 @@ fn default_route(channels: &[String]) -> Route {
         to: vec![name.clone()],
         need: Need::Any,
         fallback_after: tables::fallback_after().0,
+        escalation: None,
     };
     Route {
         name: CATCH_ALL.to_owned(),
@@ -207,7 +208,27 @@ fn steps(
         reading.findings.error(At::Place(steps.span()), "`steps` is empty, so nobody would be told");
         return None;
     }
+    in_order(reading, steps.get_ref());
     steps.get_ref().iter().map(|step| self::step(reading, step, channels)).collect()
+}
+
+/// The first step is told at once, and each escalation later than the one before.
+fn in_order(reading: &mut Reading<'_>, steps: &[tables::Step]) {
+    let mut last = None;
+    for (at, step) in steps.iter().enumerate() {
+        let wrong = match (&step.after, &step.unless) {
+            (None, None) => None,
+            (None, Some(unless)) => Some((unless.span(), "`unless` is for a step that has an `after`")),
+            (Some(after), _) if at == 0 => Some((after.span(), "the first step is told at once")),
+            (Some(after), _) => {
+                let earlier = last.replace(after.get_ref().0) >= Some(after.get_ref().0);
+                earlier.then(|| (after.span(), "it is not later than an `after` above it"))
+            }
+        };
+        if let Some((place, message)) = wrong {
+            reading.findings.error(At::Place(place), message);
+        }
+    }
 }
 
 fn step(reading: &mut Reading<'_>, step: &tables::Step, channels: &[String]) -> Option<Step> {
@@ -225,7 +246,11 @@ fn step(reading: &mut Reading<'_>, step: &tables::Step, channels: &[String]) -> 
         }
         names.push(name.get_ref().clone());
     }
-    Some(Step { to: names, need: step.need, fallback_after: step.fallback_after.0 })
+    let escalation = step.after.as_ref().map(|after| Escalation {
+        after: after.get_ref().0,
+        unless: step.unless.as_ref().map(|unless| *unless.get_ref()),
+    });
+    Some(Step { to: names, need: step.need, fallback_after: step.fallback_after.0, escalation })
 }
 
 fn unknown_channel(reading: &mut Reading<'_>, name: &str, place: Place, channels: &[String]) {

@@ -98,12 +98,19 @@ fn notification(
     step: usize,
     uncertain: bool,
 ) -> rusqlite::Result<Notification> {
-    let events = events::of_message(connection, message.id)?;
-    let fallback_reason = failed_before(siblings, step);
+    let mut events = events::of_message(connection, message.id)?;
+    let reasons = message.escalation.clone().into_iter().chain(failed_before(siblings, step));
+    let fallback_reason = reasons.reduce(|all, reason| format!("{all}; {reason}"));
+    let mut kind = message.kind;
+    if message.escalation.is_some() {
+        // It tells others what they have not heard of, as it is by then.
+        kind = MessageKind::Firing;
+        events.iter_mut().for_each(|event| event.at = time(message.created));
+    }
     let still_open = still_open(connection, message)?;
     let all_over = message.kind == MessageKind::Resolved && still_open.is_empty();
     let facts = Facts {
-        kind: message.kind,
+        kind,
         reminder: reminder_number(connection, message)?,
         still_open,
         fallback_reason: fallback_reason.as_deref(),
@@ -116,7 +123,7 @@ fn notification(
     let (title, body) = render::message(&events, &facts);
     Ok(Notification {
         idempotency_key: format!("{}-m{}", composer.installation_id, message.id),
-        kind: message.kind,
+        kind,
         test: false,
         severity: events.iter().map(|event| event.severity).max().unwrap_or_default(),
         title,
@@ -135,7 +142,8 @@ fn notification(
 }
 
 /// Why the steps before were not enough: `soc failed: rate limited`.
-fn failed_before(siblings: &[Delivery], step: usize) -> Option<String> {
+#[must_use]
+pub fn failed_before(siblings: &[Delivery], step: usize) -> Option<String> {
     let reasons: Vec<String> = siblings
         .iter()
         .filter(|sibling| sibling.step < step && sibling.state != State::Accepted)

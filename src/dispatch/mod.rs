@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, watch};
 mod causes;
 pub mod channel;
 pub mod compose;
+pub mod escalation;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod flapping;

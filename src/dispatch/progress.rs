@@ -103,7 +103,7 @@ pub fn advance(
                 overdue = false;
                 messages::start_step(connection, &message, message.step, now)?;
             }
-            Progress::Next => return last_step_failed(connection, &message, &all, findings),
+            Progress::Next => return last_step_failed(connection, &message, &all, now, findings),
         }
     }
 }
@@ -113,6 +113,7 @@ fn last_step_failed(
     connection: &Connection,
     message: &Message,
     deliveries: &[Delivery],
+    now: i64,
     findings: &mut Findings,
 ) -> rusqlite::Result<()> {
     let any = |test: fn(State) -> bool| deliveries.iter().any(|delivery| test(delivery.state));
@@ -121,7 +122,12 @@ fn last_step_failed(
     } else if any(State::is_live) {
         messages::settle(connection, message.id, None)
     } else if any(|state| state == State::Failed) {
-        findings.exhausted.push(message.id);
+        if message.escalations.is_empty() {
+            findings.exhausted.push(message.id);
+        } else {
+            // Whoever was to be told later is told now.
+            messages::set_escalations(connection, message.id, &message.escalations, Some(now))?;
+        }
         messages::settle(connection, message.id, Some("exhausted"))
     } else {
         messages::settle(connection, message.id, Some("dropped"))

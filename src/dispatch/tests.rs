@@ -1,5 +1,6 @@
 //! Delivery as a whole, on a real journal and a paused clock, with recorders in place of vendors.
 
+mod escalation;
 mod keep_alive;
 mod suppress;
 

@@ -6,6 +6,7 @@ use log_monitor_channels::{Event, Notification};
 use rusqlite::Connection;
 
 use super::compose::{self, Composer};
+use super::escalation;
 use super::health::Health;
 use super::progress::{self, Findings, Finished};
 use super::reminders;
@@ -59,6 +60,7 @@ pub fn run(connection: &Connection, input: &Input) -> rusqlite::Result<Output> {
         progress::advance(connection, messages::get(connection, due)?, input.now, true, &mut findings)?;
     }
     findings.events.extend(reminders::write_due(connection, input.now)?);
+    escalation::write_due(connection, routes, input.now)?;
     suppress::hold_again(connection, input.now)?;
     let (claims, wake_at) = claim(connection, input)?;
     let compose = |id: &i64| compose::undelivered(connection, &input.composer, *id);

@@ -34,7 +34,7 @@ fn every_key_of_the_framework_is_in_it_and_no_other_default_is_shown() {
         ("", tables::schema_of::<tables::Top>()),
         ("/watches/default", tables::schema_of::<tables::Watch>()),
         ("/routes/0", tables::schema_of::<tables::Route>()),
-        ("/routes/0/steps/0", tables::schema_of::<tables::Step>()),
+        ("/routes/0/steps/2", tables::schema_of::<tables::Step>()),
         ("/catch_all", tables::schema_of::<tables::CatchAll>()),
         ("/journal", tables::schema_of::<tables::Journal>()),
         ("/log", tables::schema_of::<tables::Log>()),

@@ -117,6 +117,19 @@ fn each_mistake_is_told_at_its_own_place_with_the_right_word() {
         ("factor = 2", "factor = 0.5", "0.5", "`factor`: the factor must be from 1 to 1000"),
         ("to = [\"soc\"]", "to = []", "[], fallback", "`to` is empty"),
         ("steps = [{ to = [\"oncall\"] }]", "steps = []", "[]\n", "`steps` is empty"),
+        ("fallback_after = \"3m\"", "after = \"3m\"", "\"3m\"", "the first step is told at once"),
+        (
+            "{ to = [\"oncall\"] }]\nrem",
+            "{ to = [\"oncall\"], unless = \"acked\" }]\nrem",
+            "\"acked\"",
+            "`unless` is for a step that has an `after`",
+        ),
+        (
+            "{ to = [\"oncall\"] }]\nrem",
+            "{ to = [\"oncall\"], after = \"2h\" }, { to = [\"soc\"], after = \"90m\" }]\nrem",
+            "\"90m\"",
+            "it is not later than an `after` above it",
+        ),
         (
             "[catch_all]\nsteps = [{ to = [\"oncall\"] }]\n",
             "",

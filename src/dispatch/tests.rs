@@ -2,6 +2,7 @@
 
 mod escalation;
 mod keep_alive;
+mod quarantine;
 mod suppress;
 
 use std::collections::BTreeMap;
@@ -199,6 +200,7 @@ async fn a_revoked_token_falls_back_at_once_and_its_owner_is_told_once() {
     assert_eq!(world.titles("email").len(), 3, "no second note about slack");
 
     world.fail("slack", None);
+    minutes(2).await;
     world.silent(&["003"]).await;
     assert_eq!(world.titles("email").last().unwrap(), "Channel recovered: slack");
 }

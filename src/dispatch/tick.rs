@@ -9,6 +9,7 @@ use super::compose::{self, Composer};
 use super::escalation;
 use super::health::Health;
 use super::progress::{self, Findings, Finished};
+use super::quarantine::{self, Probed};
 use super::reminders;
 use super::suppress;
 use crate::crash;
@@ -22,6 +23,10 @@ pub struct Input {
     pub finished: Vec<Finished>,
     /// Every configured channel, and how many more tries it may have under way.
     pub free: Vec<(String, usize)>,
+    /// Probes that have ended.
+    pub probed: Vec<Probed>,
+    /// The channels may not be what they were: this is a start or a reload.
+    pub anew: bool,
     /// Now, in milliseconds.
     pub now: i64,
     /// How messages are put into words, and the routes in force.
@@ -33,6 +38,8 @@ pub struct Input {
 pub struct Output {
     /// What to send now.
     pub claims: Vec<(Claim, Notification)>,
+    /// The channels to probe now.
+    pub probes: Vec<String>,
     /// Events that were written.
     pub events: Vec<Event>,
     /// Messages that reached nobody, in words.
@@ -62,10 +69,12 @@ pub fn run(connection: &Connection, input: &Input) -> rusqlite::Result<Output> {
     findings.events.extend(reminders::write_due(connection, input.now)?);
     escalation::write_due(connection, routes, input.now)?;
     suppress::hold_again(connection, input.now)?;
+    let probes = quarantine::pass_over(connection, input, &mut findings)?;
     let (claims, wake_at) = claim(connection, input)?;
     let compose = |id: &i64| compose::undelivered(connection, &input.composer, *id);
     Ok(Output {
         claims,
+        probes,
         wake_at: [wake_at, messages::next_timer(connection)?].into_iter().flatten().min(),
         exhausted: findings.exhausted.len() as i64,
         undelivered: findings.exhausted.iter().map(compose).collect::<rusqlite::Result<_>>()?,
@@ -74,15 +83,15 @@ pub fn run(connection: &Connection, input: &Input) -> rusqlite::Result<Output> {
 }
 
 fn finish(connection: &Connection, input: &Input, findings: &mut Findings) -> rusqlite::Result<()> {
-    if input.finished.is_empty() {
+    if input.finished.is_empty() && input.probed.is_empty() {
         return Ok(());
     }
     let mut health = Health::read(connection)?;
     let routes = &*input.composer.routes;
-    input
-        .finished
-        .iter()
-        .try_for_each(|ended| progress::finish(connection, routes, &mut health, ended, input.now, findings))
+    input.finished.iter().try_for_each(|ended| {
+        progress::finish(connection, routes, &mut health, ended, input.now, findings)
+    })?;
+    quarantine::learn(connection, &mut health, input, findings)
 }
 
 /// A claimed delivery with the words for it.

@@ -11,6 +11,7 @@ pub mod diagnostics;
 pub mod document;
 mod dotenv;
 pub mod example;
+mod health;
 pub use log_monitor_channels::duration;
 mod hours;
 pub mod latency;

@@ -233,11 +233,26 @@ fn in_order(reading: &mut Reading<'_>, steps: &[tables::Step]) {
 
 fn step(reading: &mut Reading<'_>, step: &tables::Step, channels: &[String]) -> Option<Step> {
     let to = step.to.as_ref()?;
-    if to.get_ref().is_empty() {
-        reading.findings.error(At::Place(to.span()), "`to` is empty, so nobody would be told");
+    let names = channel_names(reading, "to", to, channels);
+    let escalation = step.after.as_ref().map(|after| Escalation {
+        after: after.get_ref().0,
+        unless: step.unless.as_ref().map(|unless| *unless.get_ref()),
+    });
+    Some(Step { to: names, need: step.need, fallback_after: step.fallback_after.0, escalation })
+}
+
+/// The channels that a key names to be told together; mistakes are told.
+pub fn channel_names(
+    reading: &mut Reading<'_>,
+    key: &str,
+    list: &Spanned<Vec<Spanned<String>>>,
+    channels: &[String],
+) -> Vec<String> {
+    if list.get_ref().is_empty() {
+        reading.findings.error(At::Place(list.span()), format!("`{key}` is empty, so nobody would be told"));
     }
     let mut names: Vec<String> = Vec::new();
-    for name in to.get_ref() {
+    for name in list.get_ref() {
         if !channels.contains(name.get_ref()) {
             unknown_channel(reading, name.get_ref(), name.span(), channels);
         } else if names.contains(name.get_ref()) {
@@ -246,11 +261,7 @@ fn step(reading: &mut Reading<'_>, step: &tables::Step, channels: &[String]) -> 
         }
         names.push(name.get_ref().clone());
     }
-    let escalation = step.after.as_ref().map(|after| Escalation {
-        after: after.get_ref().0,
-        unless: step.unless.as_ref().map(|unless| *unless.get_ref()),
-    });
-    Some(Step { to: names, need: step.need, fallback_after: step.fallback_after.0, escalation })
+    names
 }
 
 fn unknown_channel(reading: &mut Reading<'_>, name: &str, place: Place, channels: &[String]) {

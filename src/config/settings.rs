@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 use log_monitor_channels::{ChannelKind, Registry, log};
 
 use super::diagnostics::{At, Diagnostics, Findings};
+use super::health;
 use super::layers::{self, Inputs, Merged};
 use super::model::{ChannelTable, Level, LogSettings, Settings};
 use super::named::{self, Family};
@@ -26,7 +27,8 @@ use super::watches;
 use crate::source::SourceRegistry;
 
 /// The tables there are at the top.
-const SECTIONS: [&str; 7] = ["sources", "watches", "channels", "routes", "catch_all", "journal", "log"];
+const SECTIONS: [&str; 8] =
+    ["sources", "watches", "channels", "routes", "catch_all", "health", "journal", "log"];
 
 /// A configuration that has been read.
 pub struct Loaded {
@@ -104,8 +106,10 @@ impl Assembly<'_, '_> {
         if channels.names.is_empty() {
             self.log_only(&mut channels);
         }
-        let routes =
+        let mut routes =
             routes::routes(&mut self.reading, take("routes"), take(routes::CATCH_ALL), &channels.names);
+        let health = health::route(&mut self.reading, take("health"), &routes, &channels.names);
+        routes.splice(0..0, health);
         for watch in &watches.items {
             promises::keep(&mut self.reading, watch, &routes, &channels.items);
         }

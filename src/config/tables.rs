@@ -110,6 +110,15 @@ pub struct CatchAll {
     pub quiet: Option<Quiet>,
 }
 
+/// The `[health]` table: channels that do not work.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Health {
+    /// Names of channels that are told of it first; the steps of the catch-all are their fallback.
+    #[schemars(with = "Vec<String>", required)]
+    pub tell: Option<Spanned<Vec<Spanned<String>>>>,
+}
+
 /// One of the `steps` of a route.
 #[derive(Debug, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -9,6 +9,7 @@ pub mod calendar;
 mod coerce;
 pub mod diagnostics;
 pub mod document;
+mod domains;
 mod dotenv;
 pub mod example;
 mod health;

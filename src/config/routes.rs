@@ -24,13 +24,16 @@ use super::tree::{Node, Table};
 /// The name of the last route, and of its table.
 pub const CATCH_ALL: &str = "catch_all";
 
+/// A route, and where it stands; `None` = nowhere, since there is no TOML with one.
+pub type Placed = (Route, Option<Place>);
+
 /// Reads the routes and the catch-all. `channels` are the names there are, in their order.
 pub fn routes(
     reading: &mut Reading<'_>,
     routes: Option<Node<'_>>,
     catch_all: Option<Node<'_>>,
     channels: &[String],
-) -> Vec<Route> {
+) -> Vec<Placed> {
     let mut placed: Vec<(Route, Place)> = Vec::new();
     let mut first = None;
     let mut names: Vec<String> = Vec::new();
@@ -41,11 +44,14 @@ pub fn routes(
         placed.extend(route.map(|route| (route, place)));
     }
     hidden(reading, &placed);
-    let mut out: Vec<Route> = placed.into_iter().map(|(route, _)| route).collect();
+    let mut out: Vec<Placed> = placed.into_iter().map(|(route, place)| (route, Some(place))).collect();
     let table = table_of(reading, CATCH_ALL, catch_all);
     match (table, first) {
-        (Some(table), _) => out.extend(self::catch_all(reading, table, channels)),
-        (None, None) => out.push(default_route(channels)),
+        (Some(table), _) => {
+            let place = table.span();
+            out.extend(self::catch_all(reading, table, channels).map(|route| (route, Some(place))));
+        }
+        (None, None) => out.push((default_route(channels), None)),
         (None, Some(place)) => {
             reading
                 .findings

@@ -12,6 +12,7 @@ use crate::config::{Group, Route};
 use crate::journal::deliveries::{self, Claim, Delivery, State};
 use crate::journal::events::{self, time};
 use crate::journal::incidents;
+use crate::journal::lost;
 use crate::journal::messages::{self, Message};
 
 /// What every message of this installation has in common.
@@ -55,7 +56,31 @@ pub fn delivery(
     if let Some(parent) = message.parent {
         notification.in_reply_to = deliveries::receipt(connection, parent, &claim.channel)?;
     }
+    if let Some(lost) = lost(connection, composer, claim.delivery)? {
+        notification.body.push_str(&lost);
+    }
     Ok(notification)
+}
+
+/// How many messages that reached nobody are named.
+const LOST_NAMED: usize = 3;
+
+/// What a delivery says of earlier messages that reached nobody.
+fn lost(connection: &Connection, composer: &Composer, delivery: i64) -> rusqlite::Result<Option<String>> {
+    let lost = lost::said_by(connection, delivery)?;
+    let title = |id: &i64| undelivered(connection, composer, *id).map(|message| message.title);
+    let titles: Vec<String> = lost.iter().take(LOST_NAMED).map(title).collect::<rusqlite::Result<_>>()?;
+    let more = match lost.len() - titles.len() {
+        0 => String::new(),
+        more => format!("; +{more} more"),
+    };
+    let count = match lost.len() {
+        0 => return Ok(None),
+        1 => "An earlier message".to_owned(),
+        count => format!("{count} earlier messages"),
+    };
+    let named = titles.join("; ");
+    Ok(Some(format!("\n\n{count} reached nobody: {named}{more}. See `log-monitor deliveries --failed`.")))
 }
 
 /// What `channel` accepted with a delivery, with what it said then.

@@ -9,9 +9,9 @@ use super::retry;
 use super::steps::{self, Progress};
 use crate::config::{Need, Route};
 use crate::crash;
-use crate::journal::channels;
 use crate::journal::deliveries::{self, Claim, Delivery, State};
 use crate::journal::messages::{self, Message};
+use crate::journal::{channels, lost};
 use crate::record;
 
 /// A try that has ended.
@@ -57,6 +57,9 @@ pub fn finish(
     crash::point("receiving");
     if let Some(hold) = hold {
         channels::hold(connection, &claim.channel, now + hold.as_millis() as i64)?;
+    }
+    if ending.state == State::Accepted {
+        lost::said(connection, claim.delivery)?;
     }
     if ending.state == State::Accepted || ending.uncertain {
         plan::settle_debt(connection, &message, &claim.channel, now)?;

@@ -2,6 +2,7 @@
 
 mod escalation;
 mod keep_alive;
+mod lost;
 mod quarantine;
 mod suppress;
 

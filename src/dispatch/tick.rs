@@ -14,7 +14,7 @@ use super::reminders;
 use super::suppress;
 use crate::crash;
 use crate::journal::deliveries::{self, Claim};
-use crate::journal::{channels, messages};
+use crate::journal::{channels, lost, messages};
 
 /// What a tick is given.
 #[derive(Debug, Clone)]
@@ -100,11 +100,15 @@ type Ready = (Claim, Notification);
 /// Claims what every channel has room for; also when the next delivery will be due.
 fn claim(connection: &Connection, input: &Input) -> rusqlite::Result<(Vec<Ready>, Option<i64>)> {
     let known = channels::all(connection)?;
+    let lost = lost::any(connection)?;
     let (mut ready, mut wake_at) = (Vec::new(), None::<i64>);
     for (channel, free) in input.free.iter().filter(|(_, free)| *free > 0) {
         let held_until = known.get(channel).and_then(|known| known.held_until).filter(|at| *at > input.now);
         if held_until.is_none() {
             for claim in deliveries::claim(connection, channel, *free, input.now)? {
+                if lost {
+                    lost::say(connection, claim.delivery)?;
+                }
                 let notification = compose::delivery(connection, &input.composer, &claim)?;
                 crash::point("claiming");
                 ready.push((claim, notification));

@@ -9,3 +9,8 @@ ALTER TABLE channel ADD COLUMN refusal TEXT;        -- what it said
 ALTER TABLE channel ADD COLUMN probe_at INTEGER;    -- when the next probe is due
 ALTER TABLE channel ADD COLUMN probes INTEGER;      -- how many there were
 ALTER TABLE channel ADD COLUMN probe INTEGER;       -- 1 = nothing is wrong, so a message is tried; 0 = it failed
+-- A message that reached nobody is spoken of in the next one that is accepted.
+ALTER TABLE message ADD COLUMN lost INTEGER;        -- the delivery whose text says it; 0 = it was said
+UPDATE message SET lost = 0 WHERE outcome = 'exhausted';
+CREATE INDEX message_lost ON message (id) WHERE outcome = 'exhausted' AND lost IS NOT 0;
+CREATE INDEX message_lost_said ON message (lost) WHERE lost > 0;

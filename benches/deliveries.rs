@@ -134,6 +134,7 @@ fn route() -> Route {
             to: vec!["hook".to_owned()],
             need: Need::Any,
             fallback_after: Duration::from_secs(30),
+            escalation: None,
         }],
         reminders: Reminders::default(),
         group: Group { burst: u32::MAX, interval: Duration::ZERO, max_items: 20 },

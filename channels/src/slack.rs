@@ -99,6 +99,13 @@ impl ChannelKind for Slack {
         way.into_iter().chain(hook).chain(api).chain(edit).collect()
     }
 
+    fn host(config: &SlackConfig) -> Option<String> {
+        let webhook = config.webhook_url.as_ref().map(Secret::expose);
+        let host = crate::http::host_of(webhook.unwrap_or(&config.api_url))?;
+        // Webhooks and the Web API are two addresses of one service.
+        Some(if host.ends_with(".slack.com") { "slack.com".to_owned() } else { host })
+    }
+
     fn build(config: SlackConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         let SlackConfig { webhook_url, token, channel, on_resolve, api_url, .. } = config;
         let way = match (webhook_url, token, channel) {

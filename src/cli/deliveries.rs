@@ -120,8 +120,9 @@ fn read(path: &Path, args: &Args) -> Result<Vec<Shown>, JournalError> {
 fn list(connection: &Connection, args: &Args) -> rusqlite::Result<Vec<Shown>> {
     connection
         .prepare(
-            "SELECT delivery.id, message.id AS message, route, kind, topic, delivery.step + 1 AS step, channel, state,
-                    COALESCE(reason, held_by) AS reason,
+            "SELECT delivery.id, message.id AS message, route, topic, delivery.step + 1 AS step, channel, state,
+                    IIF(escalation IS NULL, kind, 'escalation') AS kind,
+                    COALESCE(reason, held_by, escalation) AS reason,
                     json_extract(receipt, '$.line') AS receipt, not_before, message.created,
                     (SELECT COUNT(*) FROM message_event WHERE message_event.message = message.id) AS events
              FROM delivery JOIN message ON message.id = delivery.message

@@ -92,19 +92,19 @@ pub fn soonest<'r>(
 #[must_use]
 pub fn condition(route: &Route, channels: &[ChannelTable]) -> String {
     let first = people(&route.steps[0], channels).join(" or ");
-    let waits = |steps: &[Step]| {
-        steps.iter().fold(Duration::ZERO, |sum, step| sum.saturating_add(step.fallback_after))
-    };
-    // What a log accepts goes no further, unless all of the step must.
-    let goes_on = |at: &usize| {
+    let starts = Step::starts(&route.steps);
+    // What a log accepts goes no further, unless all of the step must; but an escalation comes all the same.
+    let goes_on = |at: usize| {
         let step = &route.steps[at - 1];
         step.need == Need::All || people(step, channels).len() == step.to.len()
     };
-    let fallback = (1..route.steps.len()).take_while(goes_on).find_map(|at| {
+    let mut reached = true;
+    let fallback = (1..route.steps.len()).find_map(|at| {
         let (earlier, step) = (&route.steps[..at], &route.steps[at]);
+        reached = step.escalation.is_some() || reached && goes_on(at);
         let tried = |name: &str| earlier.iter().any(|step| step.to.iter().any(|known| known == name));
         let new: Vec<&str> = people(step, channels).into_iter().filter(|name| !tried(name)).collect();
-        (!new.is_empty()).then(|| (waits(earlier), new.join(" or ")))
+        (reached && !new.is_empty()).then(|| (starts[at], new.join(" or ")))
     });
     match fallback {
         Some((wait, next)) => {

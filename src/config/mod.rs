@@ -9,8 +9,10 @@ pub mod calendar;
 mod coerce;
 pub mod diagnostics;
 pub mod document;
+mod domains;
 mod dotenv;
 pub mod example;
+mod health;
 pub use log_monitor_channels::duration;
 mod hours;
 pub mod latency;
@@ -40,8 +42,8 @@ mod watches;
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use layers::{Flag, Inputs};
 pub use model::{
-    Agent, ChannelTable, Class, Dependency, Discover, Group, Level, ListedAs, LogSettings, Need, Pipeline,
-    Policy, Quiet, Quorum, Reminders, Route, Settings, SourceTable, Step, Watch,
+    Agent, ChannelTable, Class, Dependency, Discover, Escalation, Group, Level, ListedAs, LogSettings, Need,
+    Pipeline, Policy, Quiet, Quorum, Reminders, Route, Settings, SourceTable, Step, Unless, Watch,
 };
 pub use named::TRY_TIMEOUT;
 pub use resolved::Resolved;

@@ -422,6 +422,48 @@ pub struct Step {
     /// The next step starts after this long without the acceptance that `need` asks for.
     #[serde(with = "super::duration::seconds")]
     pub fallback_after: Duration,
+    /// It is told although a step before it was accepted. Never at the first step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalation: Option<Escalation>,
+}
+
+/// When people are told of what others were told before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Escalation {
+    /// This long after the firing.
+    #[serde(with = "super::duration::seconds")]
+    pub after: Duration,
+    /// What keeps it from them.
+    pub unless: Option<Unless>,
+}
+
+/// What keeps an escalation from those it is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Unless {
+    /// An acknowledgement of the incident, as long as it holds.
+    Acked,
+}
+
+impl Step {
+    /// The steps that are each other's fallback, and the rest, which begins with an escalation.
+    #[must_use]
+    pub fn chain(steps: &[Self]) -> (&[Self], &[Self]) {
+        let end = steps.iter().skip(1).position(|step| step.escalation.is_some());
+        steps.split_at(end.map_or(steps.len(), |at| at + 1))
+    }
+
+    /// When each step begins, counted from the first try, if none before it was enough.
+    #[must_use]
+    pub fn starts(steps: &[Self]) -> Vec<Duration> {
+        let mut next = Duration::ZERO;
+        let start = |step: &Self| {
+            let start = step.escalation.map_or(next, |escalation| escalation.after);
+            next = start.saturating_add(step.fallback_after);
+            start
+        };
+        steps.iter().map(start).collect()
+    }
 }
 
 /// When a step has done its duty.

@@ -7,7 +7,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
 use super::duration::written;
-use super::model::{Need, Route, Settings, Step, Watch};
+use super::model::{Need, Route, Settings, Step, Unless, Watch};
 use super::resolved::Resolved;
 
 /// Every value with its origin, aligned.
@@ -87,7 +87,10 @@ pub fn tells(steps: &[Step], settings: &Settings) -> String {
     };
     let mut text = String::new();
     for (at, step) in steps.iter().enumerate() {
-        if at > 0 {
+        if let Some(escalation) = step.escalation {
+            let unless = escalation.unless.map_or("", |Unless::Acked| " unless acked");
+            text.push_str(&format!("; in any case after {}{unless}: ", written(escalation.after)));
+        } else if at > 0 {
             text.push_str(&format!("; after {}: ", written(steps[at - 1].fallback_after)));
         }
         if step.need == Need::All && step.to.len() > 1 {

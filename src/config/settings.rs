@@ -10,8 +10,10 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 use log_monitor_channels::{ChannelKind, Registry, log};
 
 use super::diagnostics::{At, Diagnostics, Findings};
+use super::domains;
+use super::health;
 use super::layers::{self, Inputs, Merged, Texts};
-use super::model::{ChannelTable, Level, LogSettings, Settings};
+use super::model::{ChannelTable, Level, LogSettings, Route, Settings};
 use super::named::{self, Family};
 use super::original;
 use super::promises;
@@ -26,7 +28,8 @@ use super::watches;
 use crate::source::SourceRegistry;
 
 /// The tables there are at the top.
-const SECTIONS: [&str; 7] = ["sources", "watches", "channels", "routes", "catch_all", "journal", "log"];
+const SECTIONS: [&str; 8] =
+    ["sources", "watches", "channels", "routes", "catch_all", "health", "journal", "log"];
 
 /// A configuration that has been read.
 pub struct Loaded {
@@ -119,8 +122,12 @@ impl Assembly<'_, '_> {
         if channels.names.is_empty() {
             self.log_only(&mut channels);
         }
-        let routes =
+        let placed =
             routes::routes(&mut self.reading, take("routes"), take(routes::CATCH_ALL), &channels.names);
+        domains::warn(&mut self.reading, &placed, &channels.items, &watches.items);
+        let mut routes: Vec<Route> = placed.into_iter().map(|(route, _)| route).collect();
+        let health = health::route(&mut self.reading, take("health"), &routes, &channels.names);
+        routes.splice(0..0, health);
         for watch in &watches.items {
             promises::keep(&mut self.reading, watch, &routes, &channels.items);
         }

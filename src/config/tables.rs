@@ -20,7 +20,7 @@ pub use patterns::Patterns;
 pub use watch::{Class, ClassMatch, Dependency, Discover, Maintenance, Watch, Window};
 
 use super::duration::Positive;
-use super::model::{self, Level, Need};
+use super::model::{self, Level, Need, Unless};
 
 /// The keys at the top, tables excepted.
 #[derive(Debug, serde::Deserialize, JsonSchema)]
@@ -110,6 +110,15 @@ pub struct CatchAll {
     pub quiet: Option<Quiet>,
 }
 
+/// The `[health]` table: channels that do not work.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Health {
+    /// Names of channels that are told of it first; the steps of the catch-all are their fallback.
+    #[schemars(with = "Vec<String>", required)]
+    pub tell: Option<Spanned<Vec<Spanned<String>>>>,
+}
+
 /// One of the `steps` of a route.
 #[derive(Debug, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -123,6 +132,12 @@ pub struct Step {
     /// The next step begins after this long without it.
     #[serde(default = "fallback_after")]
     pub fallback_after: Positive,
+    /// It is told this long after the first message, although an earlier step was accepted.
+    #[schemars(with = "Option<Positive>")]
+    pub after: Option<Spanned<Positive>>,
+    /// `"acked"`: only if nobody takes care of it by then.
+    #[schemars(with = "Option<Unless>")]
+    pub unless: Option<Spanned<Unless>>,
 }
 
 /// When to say again that it goes on.

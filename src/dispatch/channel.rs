@@ -58,13 +58,25 @@ impl Channel {
     /// # Errors
     /// As the notifier; a panic and a hang are transient failures of ours.
     pub async fn try_once(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
-        let limit = TRY_TIMEOUT + GUARD;
-        let attempt = CatchUnwind(AssertUnwindSafe(self.notifier.notify(notification)));
-        match tokio::time::timeout(limit, attempt).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(())) => Err(DeliveryError::transient(Reason::Local, "the channel's code panicked")),
-            Err(_) => Err(DeliveryError::transient(Reason::Timeout, "no answer in time")),
-        }
+        bounded(self.notifier.notify(notification)).await
+    }
+
+    /// Probes in bounded time, too.
+    ///
+    /// # Errors
+    /// As [`try_once`](Self::try_once).
+    pub async fn probe(&self) -> Result<(), DeliveryError> {
+        bounded(self.notifier.probe()).await
+    }
+}
+
+async fn bounded<T>(
+    work: impl Future<Output = Result<T, DeliveryError>> + Unpin,
+) -> Result<T, DeliveryError> {
+    match tokio::time::timeout(TRY_TIMEOUT + GUARD, CatchUnwind(AssertUnwindSafe(work))).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(())) => Err(DeliveryError::transient(Reason::Local, "the channel's code panicked")),
+        Err(_) => Err(DeliveryError::transient(Reason::Timeout, "no answer in time")),
     }
 }
 

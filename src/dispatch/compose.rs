@@ -12,6 +12,7 @@ use crate::config::{Group, Route};
 use crate::journal::deliveries::{self, Claim, Delivery, State};
 use crate::journal::events::{self, time};
 use crate::journal::incidents;
+use crate::journal::lost;
 use crate::journal::messages::{self, Message};
 
 /// What every message of this installation has in common.
@@ -55,7 +56,31 @@ pub fn delivery(
     if let Some(parent) = message.parent {
         notification.in_reply_to = deliveries::receipt(connection, parent, &claim.channel)?;
     }
+    if let Some(lost) = lost(connection, composer, claim.delivery)? {
+        notification.body.push_str(&lost);
+    }
     Ok(notification)
+}
+
+/// How many messages that reached nobody are named.
+const LOST_NAMED: usize = 3;
+
+/// What a delivery says of earlier messages that reached nobody.
+fn lost(connection: &Connection, composer: &Composer, delivery: i64) -> rusqlite::Result<Option<String>> {
+    let lost = lost::said_by(connection, delivery)?;
+    let title = |id: &i64| undelivered(connection, composer, *id).map(|message| message.title);
+    let titles: Vec<String> = lost.iter().take(LOST_NAMED).map(title).collect::<rusqlite::Result<_>>()?;
+    let more = match lost.len() - titles.len() {
+        0 => String::new(),
+        more => format!("; +{more} more"),
+    };
+    let count = match lost.len() {
+        0 => return Ok(None),
+        1 => "An earlier message".to_owned(),
+        count => format!("{count} earlier messages"),
+    };
+    let named = titles.join("; ");
+    Ok(Some(format!("\n\n{count} reached nobody: {named}{more}. See `log-monitor deliveries --failed`.")))
 }
 
 /// What `channel` accepted with a delivery, with what it said then.
@@ -98,12 +123,19 @@ fn notification(
     step: usize,
     uncertain: bool,
 ) -> rusqlite::Result<Notification> {
-    let events = events::of_message(connection, message.id)?;
-    let fallback_reason = failed_before(siblings, step);
+    let mut events = events::of_message(connection, message.id)?;
+    let reasons = message.escalation.clone().into_iter().chain(failed_before(siblings, step));
+    let fallback_reason = reasons.reduce(|all, reason| format!("{all}; {reason}"));
+    let mut kind = message.kind;
+    if message.escalation.is_some() {
+        // It tells others what they have not heard of, as it is by then.
+        kind = MessageKind::Firing;
+        events.iter_mut().for_each(|event| event.at = time(message.created));
+    }
     let still_open = still_open(connection, message)?;
     let all_over = message.kind == MessageKind::Resolved && still_open.is_empty();
     let facts = Facts {
-        kind: message.kind,
+        kind,
         reminder: reminder_number(connection, message)?,
         still_open,
         fallback_reason: fallback_reason.as_deref(),
@@ -117,7 +149,7 @@ fn notification(
     let (title, body) = render::message(&events, &facts);
     Ok(Notification {
         idempotency_key: format!("{}-m{}", composer.installation_id, message.id),
-        kind: message.kind,
+        kind,
         test: false,
         severity: events.iter().map(|event| event.severity).max().unwrap_or_default(),
         title,
@@ -136,7 +168,8 @@ fn notification(
 }
 
 /// Why the steps before were not enough: `soc failed: rate limited`.
-fn failed_before(siblings: &[Delivery], step: usize) -> Option<String> {
+#[must_use]
+pub fn failed_before(siblings: &[Delivery], step: usize) -> Option<String> {
     let reasons: Vec<String> = siblings
         .iter()
         .filter(|sibling| sibling.step < step && sibling.state != State::Accepted)

@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, watch};
 mod causes;
 pub mod channel;
 pub mod compose;
+pub mod escalation;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod flapping;
@@ -28,6 +29,7 @@ pub mod keep_alive;
 pub mod last_resort;
 pub mod plan;
 pub mod progress;
+pub mod quarantine;
 pub mod reminders;
 pub mod render;
 pub mod retry;
@@ -48,6 +50,7 @@ use channel::{Channel, Channels};
 use compose::Composer;
 use keep_alive::KeepAlive;
 use progress::Finished;
+use quarantine::Probes;
 
 /// The longest sleep: even without a hint and a timer the journal is looked at this often.
 const SWEEP: Duration = Duration::from_secs(10);
@@ -84,6 +87,9 @@ pub struct Dispatcher {
     ended: Vec<Finished>,
     finished: mpsc::UnboundedReceiver<Finished>,
     finish: mpsc::UnboundedSender<Finished>,
+    probes: Probes,
+    /// The channels were just given, or replaced.
+    anew: bool,
 }
 
 impl Dispatcher {
@@ -125,6 +131,8 @@ impl Dispatcher {
             ended: Vec::new(),
             finished,
             finish,
+            probes: Probes::default(),
+            anew: true,
         })
     }
 
@@ -146,7 +154,8 @@ impl Dispatcher {
             tokio::select! {
                 _ = hints.recv() => while hints.try_recv().is_ok() {},
                 _ = self.finished.recv_many(&mut self.ended, 512) => {}
-                _ = self.delivering.changed() => {}
+                () = self.probes.end() => {}
+                _ = self.delivering.changed() => self.anew = true,
                 () = tokio::time::sleep(pause) => {}
                 _ = stop.changed() => {}
             }
@@ -165,7 +174,7 @@ impl Dispatcher {
         loop {
             let output = self.tick(true).await?;
             exhausted += output.exhausted;
-            let busy = self.in_flight.values().any(|count| *count > 0);
+            let busy = self.probes.under_way() || self.in_flight.values().any(|count| *count > 0);
             if !busy || tokio::time::Instant::now() >= deadline {
                 let unsettled = self.journal.write(messages::unsettled).await?;
                 if unsettled == 0 || tokio::time::Instant::now() >= deadline {
@@ -175,6 +184,7 @@ impl Dispatcher {
             let pause = self.until(output.wake_at);
             tokio::select! {
                 _ = self.finished.recv_many(&mut self.ended, 512) => {}
+                () = self.probes.end() => {}
                 () = tokio::time::sleep(pause) => {}
                 () = tokio::time::sleep_until(deadline) => {}
             }
@@ -212,6 +222,11 @@ impl Dispatcher {
             last_resort::keep(self.spool.as_deref(), &undelivered);
         }
         self.bus.publish(output.events.drain(..));
+        for name in output.probes.drain(..) {
+            if let Some(channel) = channels.get(&name) {
+                self.probes.start(channel.clone(), name);
+            }
+        }
         for (claim, notification) in output.claims.drain(..) {
             if let Some(channel) = channels.get(&claim.channel) {
                 self.send(channel.clone(), claim, notification);
@@ -259,6 +274,8 @@ impl Dispatcher {
         });
         tick::Input {
             free: free.collect(),
+            probed: self.probes.take(),
+            anew: std::mem::take(&mut self.anew),
             finished,
             now: events::millis(self.clock.now()),
             composer: self.composer(),

@@ -91,6 +91,7 @@ fn announce(
         reminders: firing.then_some(route.reminders),
         events: ids,
         held_by: hold.map(|hold| hold.held.clone()),
+        escalation: None,
     };
     messages::insert(connection, &message).map(drop)
 }
@@ -174,6 +175,7 @@ fn take_back(connection: &Connection, firing: &Message, untold: bool) -> rusqlit
             messages::settle(connection, message, Some("dropped"))?;
         }
     }
+    messages::set_escalations(connection, firing.id, &[], None)?;
     messages::set_reminder(connection, firing.id, None, firing.reminded)
 }
 
@@ -248,13 +250,14 @@ fn write_resolution(
         reminders: None,
         events,
         held_by: None,
+        escalation: None,
     };
     messages::insert(connection, &message).map(drop)
 }
 
 /// A resolution has no fallback: it is for these channels and no other.
 fn to_all(channels: Vec<String>) -> Step {
-    Step { to: channels, need: Need::All, fallback_after: std::time::Duration::ZERO }
+    Step { to: channels, need: Need::All, fallback_after: std::time::Duration::ZERO, escalation: None }
 }
 
 #[cfg(test)]

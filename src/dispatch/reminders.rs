@@ -74,6 +74,7 @@ fn write(
         reminders: None,
         events: still.iter().map(|event| event.id).collect(),
         held_by: None,
+        escalation: None,
     };
     give_way(connection, firing.id)?;
     messages::insert(connection, &reminder)?;
@@ -85,9 +86,8 @@ fn write(
 
 /// Earlier reminders that still wait somewhere: whoever comes back after a night wants one, not ten.
 fn give_way(connection: &Connection, firing: i64) -> rusqlite::Result<()> {
-    for earlier in messages::with_reminders(connection, firing)? {
-        if earlier != firing && deliveries::drop_unsent(connection, earlier, "a newer reminder follows")? > 0
-        {
+    for earlier in messages::reminders_of(connection, firing)? {
+        if deliveries::drop_unsent(connection, earlier, "a newer reminder follows")? > 0 {
             messages::settle(connection, earlier, Some("dropped"))?;
         }
     }

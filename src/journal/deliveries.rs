@@ -370,6 +370,21 @@ pub fn waiting_for(connection: &Connection, channel: &str) -> rusqlite::Result<V
         .collect()
 }
 
+/// What may be tried on a channel at `now`: the delivery and its message, in their order.
+///
+/// # Errors
+/// As the database.
+pub fn due(connection: &Connection, channel: &str, now: i64) -> rusqlite::Result<Vec<(i64, i64)>> {
+    connection
+        .prepare_cached(
+            "SELECT id, message FROM delivery
+             WHERE channel = ?1 AND state IN ('pending', 'waiting') AND not_before <= ?2
+             ORDER BY not_before, id",
+        )?
+        .query_map(params![channel, now], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
 /// Ends a delivery that has no try under way.
 ///
 /// # Errors

@@ -20,7 +20,7 @@ pub struct NewMessage {
     pub created: i64,
     /// When it may be sent, in milliseconds; until then it takes in more events.
     pub send_at: i64,
-    /// Where to, in order. Never empty.
+    /// Where to, in order. Never empty. The escalations of a firing are kept for later.
     pub steps: Vec<Step>,
     /// For a firing.
     pub reminders: Option<Reminders>,
@@ -28,6 +28,8 @@ pub struct NewMessage {
     pub events: Vec<i64>,
     /// Why it waits for `send_at`, unless only to be merged with others.
     pub held_by: Option<Held>,
+    /// Why its parent is told to further people, if it is that.
+    pub escalation: Option<String>,
 }
 
 /// What holds a message back.
@@ -70,9 +72,14 @@ pub struct Message {
     pub ended: bool,
     /// Why it waited, unless only to be merged with others.
     pub held_by: Option<String>,
+    /// Why its parent is told to further people, if it is that.
+    pub escalation: Option<String>,
+    /// For a firing: the steps from the next escalation on.
+    pub escalations: Vec<Step>,
 }
 
-const COLUMNS: &str = "id, route, kind, topic, parent, created, send_at, steps, step, reminders, reminder_at, reminded, ended, held_by";
+const COLUMNS: &str = "id, route, kind, topic, parent, created, send_at, steps, step, reminders, reminder_at, reminded, ended, held_by, escalation,
+    escalations";
 
 /// Writes a message, its events and the deliveries of its first step.
 ///
@@ -80,11 +87,13 @@ const COLUMNS: &str = "id, route, kind, topic, parent, created, send_at, steps, 
 /// As the database.
 pub fn insert(connection: &Connection, new: &NewMessage) -> rusqlite::Result<i64> {
     let reminder_at = new.reminders.map(|policy| new.send_at + millis(policy.first));
+    let (steps, escalations) = Step::chain(&new.steps);
+    let escalations = Some(escalations).filter(|_| new.kind == MessageKind::Firing);
     let id = connection
         .prepare_cached(
             "INSERT INTO message (route, kind, topic, parent, created, send_at, steps, fallback_at, reminders,
-                                  reminder_at, held_by, silence)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                                  reminder_at, held_by, silence, escalation, escalations, escalate_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?
         .insert(params![
             new.route,
@@ -93,15 +102,18 @@ pub fn insert(connection: &Connection, new: &NewMessage) -> rusqlite::Result<i64
             new.parent,
             new.created,
             new.send_at,
-            json(&new.steps)?,
-            fallback_at(&new.steps, 0, new.send_at),
+            json(&steps)?,
+            fallback_at(steps, 0, new.send_at),
             new.reminders.as_ref().map(json).transpose()?,
             reminder_at,
             new.held_by.as_ref().map(|held| &held.reason),
             new.held_by.as_ref().and_then(|held| held.silence),
+            new.escalation,
+            escalations.map(|steps| json(&steps)).transpose()?,
+            escalations.and_then(|steps| escalate_at(steps, new.send_at)),
         ])?;
     add_events(connection, id, &new.events)?;
-    super::deliveries::insert(connection, id, 0, &new.steps[0].to, new.send_at)?;
+    super::deliveries::insert(connection, id, 0, &steps[0].to, new.send_at)?;
     Ok(id)
 }
 
@@ -194,7 +206,7 @@ pub fn firings_of(connection: &Connection, incident: i64) -> rusqlite::Result<Ve
         .collect()
 }
 
-/// A firing and its reminders.
+/// A firing, its reminders and its escalations.
 ///
 /// # Errors
 /// As the database.
@@ -207,13 +219,30 @@ pub fn with_reminders(connection: &Connection, firing: i64) -> rusqlite::Result<
         .collect()
 }
 
+/// The reminders of a firing.
+///
+/// # Errors
+/// As the database.
+pub fn reminders_of(connection: &Connection, firing: i64) -> rusqlite::Result<Vec<i64>> {
+    connection
+        .prepare_cached(
+            "SELECT id FROM message
+             WHERE parent = ?1 AND kind = 'reminder' AND escalation IS NULL ORDER BY id",
+        )?
+        .query_map([firing], |row| row.get(0))?
+        .collect()
+}
+
 /// Which reminder of its firing a message is, from 1.
 ///
 /// # Errors
 /// As the database.
 pub fn reminder_number(connection: &Connection, firing: i64, reminder: i64) -> rusqlite::Result<u32> {
     connection
-        .prepare_cached("SELECT COUNT(*) FROM message WHERE parent = ?1 AND kind = 'reminder' AND id <= ?2")?
+        .prepare_cached(
+            "SELECT COUNT(*) FROM message
+             WHERE parent = ?1 AND kind = 'reminder' AND escalation IS NULL AND id <= ?2",
+        )?
         .query_row([firing, reminder], |row| row.get(0))
 }
 
@@ -318,7 +347,56 @@ pub fn reminders_due(connection: &Connection, now: i64) -> rusqlite::Result<Vec<
         .collect()
 }
 
-/// The earliest time at which a fallback or a reminder is due.
+/// The firings whose next escalation is due at `now`.
+///
+/// # Errors
+/// As the database.
+pub fn escalations_due(connection: &Connection, now: i64) -> rusqlite::Result<Vec<Message>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM message WHERE escalate_at <= ?1 ORDER BY escalate_at LIMIT 500"
+        ))?
+        .query_map([now], read)?
+        .collect()
+}
+
+/// The events of a firing that an escalation to these steps has told.
+///
+/// # Errors
+/// As the database.
+pub fn escalated(connection: &Connection, firing: i64, steps: &[Step]) -> rusqlite::Result<Vec<i64>> {
+    connection
+        .prepare_cached(
+            "SELECT event FROM message_event JOIN message ON message.id = message_event.message
+             WHERE parent = ?1 AND escalation IS NOT NULL AND steps = ?2",
+        )?
+        .query_map(params![firing, json(&steps)?], |row| row.get(0))?
+        .collect()
+}
+
+/// Sets which escalations of a firing are left, and when it is the first one's turn.
+///
+/// # Errors
+/// As the database.
+pub fn set_escalations(
+    connection: &Connection,
+    firing: i64,
+    left: &[Step],
+    at: Option<i64>,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE message SET escalations = ?2, escalate_at = ?3 WHERE id = ?1")?
+        .execute(params![firing, json(&left)?, at])
+        .map(drop)
+}
+
+/// When the first of these escalations is due, where the firing went out at `sent`, in milliseconds.
+#[must_use]
+pub fn escalate_at(escalations: &[Step], sent: i64) -> Option<i64> {
+    escalations.first()?.escalation.map(|escalation| sent + millis(escalation.after))
+}
+
+/// The earliest time at which a fallback, a reminder or an escalation is due.
 ///
 /// # Errors
 /// As the database.
@@ -328,7 +406,8 @@ pub fn next_timer(connection: &Connection) -> rusqlite::Result<Option<i64>> {
             .prepare_cached(&format!("SELECT MIN({column}) FROM message WHERE {column} IS NOT NULL"))?
             .query_row([], |row| row.get::<_, Option<i64>>(0))
     };
-    Ok([earliest("fallback_at")?, earliest("reminder_at")?].into_iter().flatten().min())
+    let timers = [earliest("fallback_at")?, earliest("reminder_at")?, earliest("escalate_at")?];
+    Ok(timers.into_iter().flatten().min())
 }
 
 /// Goes on to a later step: writes its deliveries and sets its timer.
@@ -366,7 +445,7 @@ pub fn hold(connection: &Connection, message: &Message, until: i64, held: &Held)
     connection
         .prepare_cached(
             "UPDATE message SET send_at = ?2, held_by = ?3, silence = ?4, fallback_at = fallback_at + ?5,
-                    reminder_at = reminder_at + ?5 WHERE id = ?1",
+                    reminder_at = reminder_at + ?5, escalate_at = escalate_at + ?5 WHERE id = ?1",
         )?
         .execute(params![message.id, until, held.reason, held.silence, later])?;
     connection
@@ -442,5 +521,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Message> {
         reminded: row.get("reminded")?,
         ended: row.get("ended")?,
         held_by: row.get("held_by")?,
+        escalation: row.get("escalation")?,
+        escalations: from_json(row.get("escalations")?).unwrap_or_default(),
     })
 }

@@ -21,6 +21,7 @@ pub mod entities;
 pub mod events;
 pub mod incidents;
 pub mod listed;
+pub mod lost;
 pub mod messages;
 pub mod meta;
 pub mod notes;

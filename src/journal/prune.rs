@@ -83,10 +83,12 @@ mod tests {
                     to: vec!["soc".to_owned()],
                     need: Need::Any,
                     fallback_after: std::time::Duration::ZERO,
+                    escalation: None,
                 }],
                 reminders: None,
                 events: vec![event],
                 held_by: None,
+                escalation: None,
             },
         )?;
         connection.execute("UPDATE delivery SET state = 'accepted' WHERE message = ?1", [message])?;

@@ -18,7 +18,8 @@ pub fn shift(connection: &Connection, by: i64) -> rusqlite::Result<()> {
         "UPDATE message SET send_at = send_at + ?1 WHERE outcome IS NULL",
         "UPDATE message SET fallback_at = fallback_at + ?1 WHERE fallback_at IS NOT NULL",
         "UPDATE message SET reminder_at = reminder_at + ?1 WHERE reminder_at IS NOT NULL",
-        "UPDATE channel SET held_until = held_until + ?1, failing_since = failing_since + ?1",
+        "UPDATE message SET escalate_at = escalate_at + ?1 WHERE escalate_at IS NOT NULL",
+        "UPDATE channel SET held_until = held_until + ?1, failing_since = failing_since + ?1, probe_at = probe_at + ?1",
     ] {
         connection.execute(sql, [by])?;
     }

@@ -1,5 +1,6 @@
 //! The configuration as its users meet it: whole directories in, settings or diagnostics out.
 
+mod domains;
 mod kinds;
 mod layering;
 mod migrate;

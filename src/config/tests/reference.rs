@@ -30,12 +30,13 @@ fn as_shipped_it_sets_nothing() {
 fn every_key_of_the_framework_is_in_it_and_no_other_default_is_shown() {
     let shown: Table = toml::from_str(&uncommented()).unwrap();
     let shown = serde_json::to_value(shown).unwrap();
-    let sections: [(&str, Value); 8] = [
+    let sections: [(&str, Value); 9] = [
         ("", tables::schema_of::<tables::Top>()),
         ("/watches/default", tables::schema_of::<tables::Watch>()),
         ("/routes/0", tables::schema_of::<tables::Route>()),
-        ("/routes/0/steps/0", tables::schema_of::<tables::Step>()),
+        ("/routes/0/steps/2", tables::schema_of::<tables::Step>()),
         ("/catch_all", tables::schema_of::<tables::CatchAll>()),
+        ("/health", tables::schema_of::<tables::Health>()),
         ("/journal", tables::schema_of::<tables::Journal>()),
         ("/log", tables::schema_of::<tables::Log>()),
         ("/channels/log", tables::schema_of::<tables::Channel>()),

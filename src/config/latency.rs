@@ -62,7 +62,7 @@ fn at_route(route: &Route, severity: Severity, at: i64) -> Part {
 /// The event of an agent's silence at `at`, in milliseconds, as far as routes look at it.
 #[must_use]
 pub fn silence(watch: &Watch, agent: &Agent, policy: &Policy, at: i64) -> Event {
-    let mut labels = policy.labels.clone();
+    let mut labels = policy.event_labels();
     let node = agent.listed.as_ref().and_then(|listed| listed.node.clone());
     if let Some(node) = node {
         labels.entry("node".to_owned()).or_insert(node);

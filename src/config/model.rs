@@ -263,6 +263,8 @@ pub struct Policy {
     pub severity: Severity,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// Its groups in Wazuh.
+    pub groups: Vec<String>,
     /// Fewer logs than this in its interval are too few.
     pub min_events: Option<u64>,
     /// Which class, counted from 1; `None` = the watch's own values.
@@ -272,6 +274,16 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// What its events are labelled with: its labels, and its groups as Wazuh writes several.
+    #[must_use]
+    pub fn event_labels(&self) -> BTreeMap<String, String> {
+        let mut labels = self.labels.clone();
+        if !self.groups.is_empty() {
+            labels.entry("group".to_owned()).or_insert_with(|| self.groups.join(","));
+        }
+        labels
+    }
+
     /// When silence of `allowed` milliseconds since `seen` is over, counting only the times at which
     /// logs are expected. Milliseconds since 1970, UTC.
     #[must_use]
@@ -342,6 +354,7 @@ impl Watch {
             severity: labels.get("severity").and_then(|name| Severity::from_name(name)).unwrap_or_default(),
             min_events: of_class.and_then(|class| class.min_events).or(self.min_events),
             labels,
+            groups: agent.listed.as_ref().map(|listed| listed.groups.clone()).unwrap_or_default(),
             class: class.map(|at| at + 1),
             calendar: self.calendar(of_class.and_then(|class| class.calendar.as_ref()), agent),
         }

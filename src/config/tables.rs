@@ -51,8 +51,8 @@ pub struct Route {
     /// Its name, by which what was sent is remembered.
     #[schemars(with = "String", required)]
     pub name: Option<Spanned<String>>,
-    /// Which events: `event`, `severity`, `cause`, `watch`, `source`, `id`, `name`, `node`, or any
-    /// label. Absent = all of them.
+    /// Which events: `event`, `severity`, `cause`, `watch`, `source`, `id`, `name`, `group`, `node`,
+    /// or any label. Absent = all of them.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Patterns>")]
     pub r#match: BTreeMap<String, Spanned<Patterns>>,

@@ -13,7 +13,7 @@ use super::exit::Exit;
 use super::explain::moment_of;
 use super::table::{print, say, table};
 use crate::config::duration::written;
-use crate::config::{Need, Route, Settings, Step};
+use crate::config::{ChannelTable, Need, Route, Settings, Step};
 use crate::dispatch::router::{self, Fate};
 use crate::dispatch::suppress::Suppression;
 use crate::journal::{JournalError, open_read_only};
@@ -91,7 +91,7 @@ pub fn run(session: &Session<'_>, args: &Args) -> Exit {
     }
     print(rows, "there are no routes");
     for (shown, route) in shown.routes.iter().zip(&settings.routes).filter(|(shown, _)| shown.used) {
-        say(format!("\n{}", told(shown, route)));
+        say(format!("\n{}", told(shown, route, &settings.channels)));
     }
     Exit::Ok
 }
@@ -182,7 +182,7 @@ fn steps(steps: &[Step]) -> Vec<ShownStep> {
 }
 
 /// Who is told when, a line for each step.
-fn told(shown: &ShownRoute, route: &Route) -> String {
+fn told(shown: &ShownRoute, route: &Route, channels: &[ChannelTable]) -> String {
     let mut text = format!("{}:", shown.name);
     if let Some(reason) = &shown.held_back {
         let _ = write!(text, "\n  held back: {reason}; then");
@@ -198,7 +198,8 @@ fn told(shown: &ShownRoute, route: &Route) -> String {
             Need::All if step.to.len() > 1 => ", each of them",
             _ => "",
         };
-        let _ = write!(text, "\n  {after}: {}{need}", step.to.join(", "));
+        let to: Vec<String> = step.to.iter().map(|name| with_budget(name, channels)).collect();
+        let _ = write!(text, "\n  {after}: {}{need}", to.join(", "));
     }
     let (group, reminders) = (route.group, route.reminders);
     let _ = write!(
@@ -211,6 +212,14 @@ fn told(shown: &ShownRoute, route: &Route) -> String {
     let (first, max) = (written(reminders.first), written(reminders.max));
     let _ = write!(text, "\n  reminded after {first}, then x{} up to {max}", reminders.factor);
     text
+}
+
+/// `soc (at most 1 per 1s, 20 per 10m)`.
+fn with_budget(name: &str, channels: &[ChannelTable]) -> String {
+    let budgets =
+        channels.iter().find(|channel| channel.name == name).map_or(&[][..], |known| &known.budgets);
+    let budgets: Vec<String> = budgets.iter().map(ToString::to_string).collect();
+    if budgets.is_empty() { name.to_owned() } else { format!("{name} (at most {})", budgets.join(", ")) }
 }
 
 #[cfg(test)]

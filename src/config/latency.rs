@@ -88,6 +88,20 @@ pub fn soonest<'r>(
     told.min_by_key(|route| at_route(route, severity, at).time).copied()
 }
 
+/// What a message waits for where each person's channel of the first step is over its budget: until the
+/// longest time of one is over.
+#[must_use]
+pub fn over_budget(route: &Route, channels: &[ChannelTable]) -> Option<Part> {
+    let longest = |name: &str| {
+        let channel = channels.iter().find(|channel| channel.name == name)?;
+        Some((channel.budgets.iter().max_by_key(|budget| budget.per)?, channel))
+    };
+    let waits: Option<Vec<_>> = people(&route.steps[0], channels).into_iter().map(longest).collect();
+    let (budget, channel) = waits?.into_iter().min_by_key(|(budget, _)| budget.per)?;
+    let why = format!("if channel {} has been sent more than {budget} (budget)", channel.name);
+    Some(Part { time: budget.per, why })
+}
+
 /// What the sum hangs on: `if slack accepts; if it does not, up to 30s more until email`.
 #[must_use]
 pub fn condition(route: &Route, channels: &[ChannelTable]) -> String {

@@ -10,6 +10,7 @@ use log_monitor_channels::Severity;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
+use super::budget::Budget;
 use super::calendar::{Calendar, Pause};
 use super::matcher::Matcher;
 use super::suspicion::Suspicion;
@@ -52,8 +53,12 @@ pub struct ChannelTable {
     pub kind: &'static str,
     /// Whether somebody reads what it takes.
     pub reaches_people: bool,
+    /// Whether the vendor keeps a state of its own, which a resolution closes.
+    pub resolve: bool,
     /// How many tries may be under way at once.
     pub max_in_flight: usize,
+    /// How many tries there may be within a time.
+    pub budgets: Vec<Budget>,
     /// How often it must hear that something goes on, if at all.
     pub keep_alive: Option<Duration>,
     /// Ready to build.

@@ -19,6 +19,7 @@ pub use globs::Globs;
 pub use patterns::Patterns;
 pub use watch::{Class, ClassMatch, Dependency, Discover, Maintenance, Watch, Window};
 
+use super::budget::Budget;
 use super::duration::Positive;
 use super::model::{self, Level, Need};
 
@@ -42,6 +43,9 @@ pub struct Channel {
     pub kind: Option<Spanned<String>>,
     /// How many messages may be under way at once: 4, or 1 where the vendor wants order.
     pub max_in_flight: Option<NonZeroUsize>,
+    /// How many it is sent at most, such as `["1 per 1s", "20 per 10m"]`; no limit if there is none.
+    #[serde(default)]
+    pub budget: Vec<Budget>,
 }
 
 /// A `[[routes]]` table.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use log_monitor_channels::{Event, EventKind, MessageKind, Notification};
 use rusqlite::Connection;
 
+use super::budget::Limits;
 use super::flapping;
+use super::posts::{self, Post};
 use super::render::{self, Facts};
 use crate::config::{Group, Route};
 use crate::journal::deliveries::{self, Claim, Delivery, State};
@@ -32,30 +34,54 @@ impl Composer {
     }
 }
 
-/// The notification for a claimed delivery.
+/// What to send for a claimed delivery: one notification, or one for each post that it goes on with where
+/// the vendor keeps a state of each.
 ///
 /// # Errors
 /// As the database.
 pub fn delivery(
     connection: &Connection,
     composer: &Composer,
+    limits: &Limits,
     claim: &Claim,
-) -> rusqlite::Result<Notification> {
-    let message = messages::get(connection, claim.message)?;
+) -> rusqlite::Result<Vec<Notification>> {
+    let mut message = messages::get(connection, claim.message)?;
+    message.held_by = message.held_by.or_else(|| claim.held.clone());
     // At its first step there is none before and none after.
     let siblings = match message.step {
         0 => Vec::new(),
         _ => deliveries::of_message(connection, message.id)?,
     };
-    let mut notification =
-        notification(connection, composer, &message, &siblings, claim.step, claim.uncertain)?;
-    notification.idempotency_key = format!("{}-{}", composer.installation_id, claim.delivery);
-    notification.attempt = claim.n;
-    notification.short = claim.short;
-    if let Some(parent) = message.parent {
-        notification.in_reply_to = deliveries::receipt(connection, parent, &claim.channel)?;
+    let mut events = events::of_message(connection, message.id)?;
+    for other in &claim.with {
+        events.extend(events::of_message(connection, other.message)?);
     }
-    Ok(notification)
+    let answers = matches!(message.kind, MessageKind::Reminder | MessageKind::Resolved);
+    let posts = if answers { posts::of(connection, &claim.channel, &events)? } else { Vec::new() };
+    let key = format!("{}-{}", composer.installation_id, claim.delivery);
+    let about = |events: Vec<Event>, posts: &[Post], key: String| {
+        let mut notification = notification(
+            connection,
+            composer,
+            &message,
+            (events, posts),
+            &siblings,
+            claim.step,
+            claim.uncertain,
+        )?;
+        notification.idempotency_key = key;
+        notification.attempt = claim.n;
+        notification.short = claim.short;
+        notification.in_reply_to = posts.first().and_then(|post| post.receipt.clone());
+        Ok(notification)
+    };
+    if limits.resolve && posts.len() > 1 {
+        let one = |post: &Post| {
+            about(post.events.clone(), std::slice::from_ref(post), format!("{key}-{}", post.delivery))
+        };
+        return posts.iter().map(one).collect();
+    }
+    Ok(vec![about(events, &posts, key)?])
 }
 
 /// What `channel` accepted with a delivery, with what it said then.
@@ -70,7 +96,8 @@ pub fn accepted(
     channel: &str,
 ) -> rusqlite::Result<Notification> {
     let message = messages::get(connection, message)?;
-    let mut notification = notification(connection, composer, &message, &[], 0, false)?;
+    let events = events::of_message(connection, message.id)?;
+    let mut notification = notification(connection, composer, &message, (events, &[]), &[], 0, false)?;
     notification.idempotency_key = format!("{}-{delivery}", composer.installation_id);
     notification.in_reply_to = deliveries::receipt(connection, message.id, channel)?;
     Ok(notification)
@@ -87,21 +114,23 @@ pub fn undelivered(
 ) -> rusqlite::Result<Notification> {
     let message = messages::get(connection, message)?;
     let siblings = deliveries::of_message(connection, message.id)?;
-    notification(connection, composer, &message, &siblings, usize::MAX, false)
+    let events = events::of_message(connection, message.id)?;
+    notification(connection, composer, &message, (events, &[]), &siblings, usize::MAX, false)
 }
 
 fn notification(
     connection: &Connection,
     composer: &Composer,
     message: &Message,
+    (events, posts): (Vec<Event>, &[Post]),
     siblings: &[Delivery],
     step: usize,
     uncertain: bool,
 ) -> rusqlite::Result<Notification> {
-    let events = events::of_message(connection, message.id)?;
     let fallback_reason = failed_before(siblings, step);
-    let still_open = still_open(connection, message)?;
-    let all_over = message.kind == MessageKind::Resolved && still_open.is_empty();
+    let still_open = still_open(connection, message, posts)?;
+    // Of several posts only one can be answered.
+    let all_over = message.kind == MessageKind::Resolved && still_open.is_empty() && posts.len() < 2;
     let facts = Facts {
         kind: message.kind,
         reminder: reminder_number(connection, message)?,
@@ -142,7 +171,10 @@ fn failed_before(siblings: &[Delivery], step: usize) -> Option<String> {
         .map(|sibling| {
             let (channel, reason) = (&sibling.channel, sibling.reason.as_deref());
             match sibling.state {
-                State::Pending | State::Sending => format!("{channel} has not answered yet"),
+                State::Pending | State::Sending => match reason {
+                    Some(reason) => format!("{channel} waits: {reason}"),
+                    None => format!("{channel} has not answered yet"),
+                },
                 _ => format!("{channel} failed: {}", reason.unwrap_or("no answer")),
             }
         })
@@ -164,12 +196,9 @@ fn reminder_number(connection: &Connection, message: &Message) -> rusqlite::Resu
 }
 
 /// For a resolution of some members of a group: the others.
-fn still_open(connection: &Connection, message: &Message) -> rusqlite::Result<Vec<Event>> {
+fn still_open(connection: &Connection, message: &Message, posts: &[Post]) -> rusqlite::Result<Vec<Event>> {
     let (MessageKind::Resolved, Some(firing)) = (message.kind, message.parent) else { return Ok(Vec::new()) };
-    let mut open = events::of_message(connection, firing)?;
-    open.retain(|event| {
-        event.incident.is_some_and(|incident| incidents::is_open(connection, incident).unwrap_or(false))
-    });
+    let open = posts::still_open(connection, firing, posts)?;
     open.into_iter().map(|event| flapping::as_it_is(connection, event)).collect()
 }
 

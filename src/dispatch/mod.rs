@@ -17,6 +17,7 @@ use chrono::TimeDelta;
 use log_monitor_channels::{DeliveryError, Notification, Receipt};
 use tokio::sync::{mpsc, watch};
 
+pub mod budget;
 mod causes;
 pub mod channel;
 pub mod compose;
@@ -27,6 +28,7 @@ pub mod health;
 pub mod keep_alive;
 pub mod last_resort;
 pub mod plan;
+mod posts;
 pub mod progress;
 pub mod reminders;
 pub mod render;
@@ -205,9 +207,9 @@ impl Dispatcher {
             last_resort::keep(self.spool.as_deref(), &undelivered);
         }
         self.bus.publish(output.events.drain(..));
-        for (claim, notification) in output.claims.drain(..) {
+        for (claim, notifications) in output.claims.drain(..) {
             if let Some(channel) = channels.get(&claim.channel) {
-                self.send(channel.clone(), claim, notification);
+                self.send(channel.clone(), claim, notifications);
             }
         }
         Ok(output)
@@ -252,6 +254,7 @@ impl Dispatcher {
         });
         tick::Input {
             free: free.collect(),
+            limits: channels.iter().map(|(name, channel)| (name.clone(), channel.limits.clone())).collect(),
             finished,
             now: events::millis(self.clock.now()),
             composer: self.composer(),
@@ -259,12 +262,18 @@ impl Dispatcher {
     }
 
     /// Starts one try. It outlives a reload: it holds its own notifier.
-    fn send(&mut self, channel: Arc<Channel>, claim: Claim, notification: Notification) {
+    fn send(&mut self, channel: Arc<Channel>, claim: Claim, notifications: Vec<Notification>) {
         *self.in_flight.entry(claim.channel.clone()).or_default() += 1;
         let finish = self.finish.clone();
         tokio::spawn(async move {
-            let result = channel.try_once(&notification).await;
-            log_result(&claim, &result, &notification);
+            let mut result = Ok(Receipt::line(String::new()));
+            for notification in &notifications {
+                result = channel.try_once(notification).await;
+                log_result(&claim, &result, notification);
+                if result.is_err() {
+                    break;
+                }
+            }
             // The receiver is gone only when nobody needs the result any more.
             let _ = finish.send(Finished { claim, result, dice: fastrand::f64() });
         });

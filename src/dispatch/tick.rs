@@ -2,9 +2,12 @@
 //! sent is claimed. Everything it decides it reads from the journal, so a lost hint costs time and
 //! never a message.
 
+use std::collections::BTreeMap;
+
 use log_monitor_channels::{Event, Notification};
 use rusqlite::Connection;
 
+use super::budget::{self, Limits};
 use super::compose::{self, Composer};
 use super::health::Health;
 use super::progress::{self, Findings, Finished};
@@ -20,6 +23,8 @@ pub struct Input {
     pub finished: Vec<Finished>,
     /// Every configured channel, and how many more tries it may have under way.
     pub free: Vec<(String, usize)>,
+    /// What each of them may be sent, and how.
+    pub limits: BTreeMap<String, Limits>,
     /// Now, in milliseconds.
     pub now: i64,
     /// How messages are put into words, and the routes in force.
@@ -30,7 +35,7 @@ pub struct Input {
 #[derive(Debug, Default)]
 pub struct Output {
     /// What to send now.
-    pub claims: Vec<(Claim, Notification)>,
+    pub claims: Vec<(Claim, Vec<Notification>)>,
     /// Events that were written.
     pub events: Vec<Event>,
     /// Messages that reached nobody, in words.
@@ -79,11 +84,12 @@ fn finish(connection: &Connection, input: &Input, findings: &mut Findings) -> ru
     input
         .finished
         .iter()
-        .try_for_each(|ended| progress::finish(connection, routes, &mut health, ended, input.now, findings))
+        .flat_map(Finished::each)
+        .try_for_each(|ended| progress::finish(connection, routes, &mut health, &ended, input.now, findings))
 }
 
 /// A claimed delivery with the words for it.
-type Ready = (Claim, Notification);
+type Ready = (Claim, Vec<Notification>);
 
 /// Claims what every channel has room for; also when the next delivery will be due.
 fn claim(connection: &Connection, input: &Input) -> rusqlite::Result<(Vec<Ready>, Option<i64>)> {
@@ -92,9 +98,10 @@ fn claim(connection: &Connection, input: &Input) -> rusqlite::Result<(Vec<Ready>
     for (channel, free) in input.free.iter().filter(|(_, free)| *free > 0) {
         let held_until = known.get(channel).and_then(|known| known.held_until).filter(|at| *at > input.now);
         if held_until.is_none() {
-            for claim in deliveries::claim(connection, channel, *free, input.now)? {
-                let notification = compose::delivery(connection, &input.composer, &claim)?;
-                ready.push((claim, notification));
+            let limits = input.limits.get(channel).cloned().unwrap_or_default();
+            for claim in budget::claim(connection, channel, &limits, *free, input.now)? {
+                let notifications = compose::delivery(connection, &input.composer, &limits, &claim)?;
+                ready.push((claim, notifications));
             }
         }
         let due = deliveries::next_due(connection, channel)?.map(|due| due.max(held_until.unwrap_or(due)));

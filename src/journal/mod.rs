@@ -32,6 +32,7 @@ pub mod silences;
 #[cfg(test)]
 mod tests;
 pub mod timers;
+pub mod waiting;
 mod writer;
 
 use writer::{Job, Writer};

@@ -6,12 +6,13 @@ use rusqlite::config::DbConfig;
 use super::JournalError;
 
 /// The schema, as it grew; `PRAGMA user_version` says how many of these steps a file has taken.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     include_str!("schema.sql"),
     include_str!("schema.2.sql"),
     include_str!("schema.3.sql"),
     include_str!("schema.4.sql"),
     include_str!("schema.5.sql"),
+    include_str!("schema.7.sql"),
 ];
 
 /// Makes a connection ready: durable at every commit, readable by others at any time.

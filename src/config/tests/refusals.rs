@@ -172,6 +172,12 @@ fn each_mistake_is_told_at_its_own_place_with_the_right_word() {
         ("[\"b@example.org\"]", "[\"b\"]", "[\"b\"]", "`to`: that is no address"),
         (
             "max_in_flight = 2",
+            "budget = [\"1 per 1s\", \"20 in 10m\"]",
+            "\"20 in",
+            "`20 in 10m` is not a budget: write a number and a time, such as \"20 per 10m\"",
+        ),
+        (
+            "max_in_flight = 2",
             "max_in_flight = 0",
             "0\n\n[channels.oncall",
             "`max_in_flight`: expected a whole number above 0",

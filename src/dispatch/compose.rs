@@ -56,32 +56,44 @@ pub fn delivery(
     for other in &claim.with {
         events.extend(events::of_message(connection, other.message)?);
     }
-    let answers = matches!(message.kind, MessageKind::Reminder | MessageKind::Resolved);
-    let posts = if answers { posts::of(connection, &claim.channel, &events)? } else { Vec::new() };
+    if message.kind == MessageKind::Reminder {
+        only_open(connection, &mut events);
+    }
+    let (posts, rest) = match message.kind {
+        MessageKind::Reminder | MessageKind::Resolved => posts::of(connection, &claim.channel, &events)?,
+        MessageKind::Firing | MessageKind::Notice => (Vec::new(), Vec::new()),
+    };
     let key = format!("{}-{}", composer.installation_id, claim.delivery);
     let about = |events: Vec<Event>, posts: &[Post], key: String| {
-        let mut notification = notification(
-            connection,
-            composer,
-            &message,
-            (events, posts),
-            &siblings,
-            claim.step,
-            claim.uncertain,
-        )?;
-        notification.idempotency_key = key;
-        notification.attempt = claim.n;
-        notification.short = claim.short;
-        notification.in_reply_to = posts.first().and_then(|post| post.receipt.clone());
-        Ok(notification)
+        let (step, uncertain) = (claim.step, claim.uncertain);
+        let about =
+            notification(connection, composer, &message, (events, posts), &siblings, step, uncertain)?;
+        let in_reply_to = posts.first().and_then(|post| post.receipt.clone());
+        let (attempt, short) = (claim.n, claim.short);
+        Ok(Notification { idempotency_key: key, attempt, short, in_reply_to, ..about })
     };
-    if limits.resolve && posts.len() > 1 {
-        let one = |post: &Post| {
-            about(post.events.clone(), std::slice::from_ref(post), format!("{key}-{}", post.delivery))
-        };
-        return posts.iter().map(one).collect();
+    if !limits.resolve || posts.len() + usize::from(!rest.is_empty()) < 2 {
+        return Ok(vec![about(events, &posts, key)?]);
     }
-    Ok(vec![about(events, &posts, key)?])
+    let of_post = |post: &Post| {
+        about(post.events.clone(), std::slice::from_ref(post), format!("{key}-{}", post.delivery))
+    };
+    let mut all: Vec<Notification> = posts.iter().map(of_post).collect::<rusqlite::Result<_>>()?;
+    if !rest.is_empty() {
+        // Last, since what the vendor says to it is what is remembered.
+        all.push(about(rest, &[], key.clone())?);
+    }
+    Ok(all)
+}
+
+/// What a reminder is of may have ended since it was written.
+fn only_open(connection: &Connection, events: &mut Vec<Event>) {
+    let open = |event: &Event| {
+        event.incident.is_none_or(|incident| incidents::is_open(connection, incident).unwrap_or(true))
+    };
+    if events.iter().any(open) {
+        events.retain(open);
+    }
 }
 
 /// What `channel` accepted with a delivery, with what it said then.
@@ -189,10 +201,11 @@ fn told_already(siblings: &[Delivery], step: usize) -> Vec<String> {
 }
 
 fn reminder_number(connection: &Connection, message: &Message) -> rusqlite::Result<u32> {
-    match (message.kind, message.parent) {
-        (MessageKind::Reminder, Some(parent)) => messages::reminder_number(connection, parent, message.id),
-        _ => Ok(0),
+    if message.kind != MessageKind::Reminder {
+        return Ok(0);
     }
+    let firing = messages::reminded_of(connection, message.id)?.into_iter().next();
+    firing.map_or(Ok(0), |firing| messages::reminder_number(connection, firing, message.id))
 }
 
 /// For a resolution of some members of a group: the others.

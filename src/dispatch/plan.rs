@@ -170,6 +170,10 @@ fn take_back(connection: &Connection, firing: &Message, untold: bool) -> rusqlit
     }
     let reason = if untold { "it was over before it was delivered" } else { "it was over" };
     for message in messages::with_reminders(connection, firing.id)? {
+        // A reminder of several may be of something else, too, that goes on.
+        if !messages::incidents(connection, message, true)?.is_empty() {
+            continue;
+        }
         if deliveries::drop_unsent(connection, message, reason)? > 0 {
             messages::settle(connection, message, Some("dropped"))?;
         }
@@ -206,14 +210,23 @@ pub fn settle_debt(
     channel: &str,
     now: i64,
 ) -> rusqlite::Result<()> {
-    let firing = match message.kind {
-        MessageKind::Firing => message.clone(),
-        MessageKind::Reminder => match message.parent {
-            Some(parent) => messages::get(connection, parent)?,
-            None => return Ok(()),
-        },
-        MessageKind::Resolved | MessageKind::Notice => return Ok(()),
+    let firings = match message.kind {
+        MessageKind::Firing => vec![message.id],
+        MessageKind::Reminder => messages::reminded_of(connection, message.id)?,
+        MessageKind::Resolved | MessageKind::Notice => Vec::new(),
     };
+    for firing in firings {
+        settle_debt_of(connection, &messages::get(connection, firing)?, channel, now)?;
+    }
+    Ok(())
+}
+
+fn settle_debt_of(
+    connection: &Connection,
+    firing: &Message,
+    channel: &str,
+    now: i64,
+) -> rusqlite::Result<()> {
     if !firing.ended {
         return Ok(());
     }
@@ -223,7 +236,7 @@ pub fn settle_debt(
         None => Ok(()),
         Some(topic) => {
             let steps = vec![to_all(vec![channel.to_owned()])];
-            write_resolution(connection, &firing, *topic, steps, endings, now, now)
+            write_resolution(connection, firing, *topic, steps, endings, now, now)
         }
     }
 }

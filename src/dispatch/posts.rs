@@ -19,21 +19,29 @@ pub struct Post {
     pub events: Vec<Event>,
 }
 
-/// The posts of `channel` that `events` go on with, in the order of the events.
+/// The posts of `channel` that `events` go on with, in the order of the events, and those events of which
+/// it was told nothing.
 ///
 /// # Errors
 /// As the database.
-pub fn of(connection: &Connection, channel: &str, events: &[Event]) -> rusqlite::Result<Vec<Post>> {
-    let mut posts: Vec<Post> = Vec::new();
+pub fn of(
+    connection: &Connection,
+    channel: &str,
+    events: &[Event],
+) -> rusqlite::Result<(Vec<Post>, Vec<Event>)> {
+    let (mut posts, mut rest): (Vec<Post>, Vec<Event>) = (Vec::new(), Vec::new());
     for event in events {
-        let Some(incident) = event.incident else { continue };
-        let Some((delivery, receipt)) = deliveries::post_of(connection, incident, channel)? else { continue };
+        let post = event.incident.map(|incident| deliveries::post_of(connection, incident, channel));
+        let Some((delivery, receipt)) = post.transpose()?.flatten() else {
+            rest.push(event.clone());
+            continue;
+        };
         match posts.iter_mut().find(|post| post.delivery == delivery) {
             Some(post) => post.events.push(event.clone()),
             None => posts.push(Post { delivery, receipt, events: vec![event.clone()] }),
         }
     }
-    Ok(posts)
+    Ok((posts, rest))
 }
 
 /// What was told with a message and still goes on: in it, and in whatever was one post with it.

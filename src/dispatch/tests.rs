@@ -1,6 +1,7 @@
 //! Delivery as a whole, on a real journal and a paused clock, with recorders in place of vendors.
 
 mod budget;
+mod digest;
 mod keep_alive;
 mod suppress;
 

@@ -62,7 +62,7 @@ pub fn run(connection: &Connection, input: &Input) -> rusqlite::Result<Output> {
     for due in messages::fallbacks_due(connection, input.now)? {
         progress::advance(connection, messages::get(connection, due)?, input.now, true, &mut findings)?;
     }
-    findings.events.extend(reminders::write_due(connection, input.now)?);
+    findings.events.extend(reminders::write_due(connection, routes, input.now)?);
     suppress::hold_again(connection, input.now)?;
     let (claims, wake_at) = claim(connection, input)?;
     let compose = |id: &i64| compose::undelivered(connection, &input.composer, *id);

@@ -307,7 +307,7 @@ pub fn accepted_by(connection: &Connection, firing: i64) -> rusqlite::Result<Vec
     connection
         .prepare_cached(
             "SELECT DISTINCT delivery.channel FROM delivery JOIN message ON message.id = delivery.message
-             WHERE (message.id = ?1 OR (message.parent = ?1 AND message.kind = 'reminder'))
+             WHERE (message.id = ?1 OR message.id IN (SELECT message FROM reminder_of WHERE firing = ?1))
              AND delivery.state = 'accepted' ORDER BY delivery.id",
         )?
         .query_map([firing], |row| row.get(0))?

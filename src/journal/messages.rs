@@ -201,7 +201,7 @@ pub fn firings_of(connection: &Connection, incident: i64) -> rusqlite::Result<Ve
 pub fn with_reminders(connection: &Connection, firing: i64) -> rusqlite::Result<Vec<i64>> {
     connection
         .prepare_cached(
-            "SELECT id FROM message WHERE id = ?1 OR (parent = ?1 AND kind = 'reminder') ORDER BY id",
+            "SELECT id FROM message WHERE id = ?1 UNION SELECT message FROM reminder_of WHERE firing = ?1 ORDER BY 1",
         )?
         .query_map([firing], |row| row.get(0))?
         .collect()
@@ -213,8 +213,31 @@ pub fn with_reminders(connection: &Connection, firing: i64) -> rusqlite::Result<
 /// As the database.
 pub fn reminder_number(connection: &Connection, firing: i64, reminder: i64) -> rusqlite::Result<u32> {
     connection
-        .prepare_cached("SELECT COUNT(*) FROM message WHERE parent = ?1 AND kind = 'reminder' AND id <= ?2")?
+        .prepare_cached("SELECT COUNT(*) FROM reminder_of WHERE firing = ?1 AND message <= ?2")?
         .query_row([firing, reminder], |row| row.get(0))
+}
+
+/// The firings that a reminder is of, oldest first.
+///
+/// # Errors
+/// As the database.
+pub fn reminded_of(connection: &Connection, reminder: i64) -> rusqlite::Result<Vec<i64>> {
+    connection
+        .prepare_cached(
+            "SELECT parent FROM message WHERE id = ?1 AND parent IS NOT NULL
+             UNION SELECT firing FROM digest WHERE message = ?1 ORDER BY 1",
+        )?
+        .query_map([reminder], |row| row.get(0))?
+        .collect()
+}
+
+/// Notes that a reminder is of several firings.
+///
+/// # Errors
+/// As the database.
+pub fn insert_digest(connection: &Connection, reminder: i64, firings: &[i64]) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached("INSERT INTO digest (firing, message) VALUES (?1, ?2)")?;
+    firings.iter().try_for_each(|firing| statement.execute([*firing, reminder]).map(drop))
 }
 
 /// How many messages are neither settled nor given up.
@@ -277,7 +300,10 @@ pub fn owed_endings(
 /// As the database.
 pub fn mark_ended(connection: &Connection, firing: i64) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("UPDATE message SET ended = 1 WHERE id = ?1 OR (parent = ?1 AND kind = 'reminder')")?
+        .prepare_cached(
+            "UPDATE message SET ended = 1
+             WHERE id = ?1 OR id IN (SELECT message FROM reminder_of WHERE firing = ?1)",
+        )?
         .execute([firing])
         .map(drop)
 }
@@ -315,6 +341,25 @@ pub fn reminders_due(connection: &Connection, now: i64) -> rusqlite::Result<Vec<
     connection
         .prepare_cached("SELECT id FROM message WHERE reminder_at <= ?1 ORDER BY reminder_at LIMIT 500")?
         .query_map([now], |row| row.get(0))?
+        .collect()
+}
+
+/// The firings of a route and topic whose next reminder is due after `now`, but until `until`.
+///
+/// # Errors
+/// As the database.
+pub fn reminders_soon(
+    connection: &Connection,
+    (route, topic): (&str, EventKind),
+    now: i64,
+    until: i64,
+) -> rusqlite::Result<Vec<Message>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM message WHERE reminder_at > ?3 AND reminder_at <= ?4
+             AND route = ?1 AND topic = ?2 ORDER BY reminder_at LIMIT 500"
+        ))?
+        .query_map(params![route, topic.name(), now, until], read)?
         .collect()
 }
 

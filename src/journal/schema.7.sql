@@ -3,3 +3,14 @@ ALTER TABLE delivery ADD COLUMN merged_into INTEGER;
 ALTER TABLE attempt ADD COLUMN merged_into INTEGER;
 CREATE INDEX delivery_tried ON delivery (channel, tried) WHERE tried IS NOT NULL;
 CREATE INDEX delivery_merged ON delivery (merged_into) WHERE merged_into IS NOT NULL;
+
+-- Which firings a reminder is of that is of several.
+CREATE TABLE digest (
+    firing  INTEGER NOT NULL REFERENCES message (id),
+    message INTEGER NOT NULL REFERENCES message (id),
+    PRIMARY KEY (firing, message)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX digest_message ON digest (message);
+CREATE VIEW reminder_of (firing, message) AS
+    SELECT parent, id FROM message WHERE kind = 'reminder' AND parent IS NOT NULL
+    UNION ALL SELECT firing, message FROM digest;

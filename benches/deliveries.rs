@@ -143,7 +143,7 @@ fn route() -> Route {
             fallback_after: Duration::from_secs(30),
         }],
         reminders: Reminders::default(),
-        group: Group { burst: u32::MAX, interval: Duration::ZERO, max_items: 20 },
+        group: Group { burst: u32::MAX, interval: Duration::ZERO, ..Group::default() },
         quiet: None,
         stop: false,
     }

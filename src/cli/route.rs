@@ -155,7 +155,7 @@ fn shown(settings: &Settings, suppression: &Suppression, event: &Event) -> Shown
             .filter(|_| fate == Fate::Taken)
             .and_then(|route| suppression.of(event, route))
             .map(|hold| hold.held.reason),
-        steps: if fate == Fate::Taken { steps(&route.steps) } else { Vec::new() },
+        steps: if fate == Fate::Taken { steps(route) } else { Vec::new() },
     };
     Shown { at: event.at, routes: settings.routes.iter().zip(fates).map(route).collect() }
 }
@@ -171,14 +171,14 @@ fn why(route: &Route, fate: Fate<'_>) -> String {
     }
 }
 
-fn steps(steps: &[Step]) -> Vec<ShownStep> {
-    let mut after = Duration::ZERO;
+fn steps(route: &Route) -> Vec<ShownStep> {
+    let mut after = route.group.wait;
     let step = |step: &Step| {
         let shown = ShownStep { after_seconds: after.as_secs(), to: step.to.clone(), need: step.need };
         after += step.fallback_after;
         shown
     };
-    steps.iter().map(step).collect()
+    route.steps.iter().map(step).collect()
 }
 
 /// Who is told when, a line for each step.
@@ -189,7 +189,11 @@ fn told(shown: &ShownRoute, route: &Route, channels: &[ChannelTable]) -> String 
     }
     for (at, step) in shown.steps.iter().enumerate() {
         let after = match at {
-            0 => "at once".to_owned(),
+            0 if step.after_seconds == 0 => "at once".to_owned(),
+            0 => format!(
+                "after {}, with others of its group",
+                written(Duration::from_secs(step.after_seconds))
+            ),
             _ => {
                 format!("after {}, or once that has failed", written(Duration::from_secs(step.after_seconds)))
             }
@@ -201,14 +205,17 @@ fn told(shown: &ShownRoute, route: &Route, channels: &[ChannelTable]) -> String 
         let to: Vec<String> = step.to.iter().map(|name| with_budget(name, channels)).collect();
         let _ = write!(text, "\n  {after}: {}{need}", to.join(", "));
     }
-    let (group, reminders) = (route.group, route.reminders);
+    let (group, reminders) = (&route.group, route.reminders);
+    let (by, interval) = (group.by.join(", "), written(group.interval));
+    let of_group = if by.is_empty() { String::new() } else { format!(" of one {by}") };
     let _ = write!(
         text,
-        "\n  more than {} messages within {}: those over it are one, at most {} later",
+        "\n  more than {} messages{of_group} within {interval}: those over it are one, at most {interval} later",
         group.burst,
-        written(group.interval),
-        written(group.interval)
     );
+    if !by.is_empty() {
+        let _ = write!(text, "\n  more than {} in all: the same, of every {by}", group.storm);
+    }
     let (first, max) = (written(reminders.first), written(reminders.max));
     let _ = write!(text, "\n  reminded after {first}, then x{} up to {max}", reminders.factor);
     text

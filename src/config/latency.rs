@@ -54,7 +54,7 @@ fn at_route(route: &Route, severity: Severity, at: i64) -> Part {
         }
         None => {
             let why = format!("if the route has just sent {} such messages (group)", route.group.burst);
-            Part { time: route.group.interval, why }
+            Part { time: route.group.interval.max(route.group.wait), why }
         }
     }
 }

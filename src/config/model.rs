@@ -468,19 +468,33 @@ impl Default for Reminders {
 }
 
 /// Keeps a route from flooding: what goes over the budget waits and is sent as one message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
-    /// At most this many messages of one sort …
+    /// What is alike in these is a group of its own; none = all that the route takes is one.
+    pub by: Vec<String>,
+    /// A message waits this long for others of its group.
+    pub wait: Duration,
+    /// At most this many messages of one sort and group …
     pub burst: u32,
     /// … within this time.
     pub interval: Duration,
+    /// More messages of one sort than this within `interval` are a storm: what follows is one message of all
+    /// groups.
+    pub storm: u32,
     /// How many agents a grouped message lists before "+N more".
     pub max_items: usize,
 }
 
 impl Default for Group {
     fn default() -> Self {
-        Self { burst: 5, interval: Duration::from_secs(60), max_items: 20 }
+        Self {
+            by: Vec::new(),
+            wait: Duration::ZERO,
+            burst: 5,
+            interval: Duration::from_secs(60),
+            storm: 10,
+            max_items: 20,
+        }
     }
 }
 

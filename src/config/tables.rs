@@ -2,6 +2,7 @@
 //! commented default file is tested against.
 
 mod globs;
+mod group_key;
 mod patterns;
 mod watch;
 
@@ -16,11 +17,12 @@ use serde::de::{self, Deserialize, Deserializer};
 use toml::Spanned;
 
 pub use globs::Globs;
+pub use group_key::GroupKey;
 pub use patterns::Patterns;
 pub use watch::{Class, ClassMatch, Dependency, Discover, Maintenance, Watch, Window};
 
 use super::budget::Budget;
-use super::duration::Positive;
+use super::duration::{Positive, Span};
 use super::model::{self, Level, Need};
 
 /// The keys at the top, tables excepted.
@@ -146,10 +148,17 @@ pub struct Reminders {
 #[derive(Debug, serde::Serialize, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Group {
-    /// At most this many messages …
+    /// What is alike in all of these, keys as in `match`, is a group of its own. None: all of the route is one.
+    #[schemars(with = "Vec<String>")]
+    pub by: Vec<GroupKey>,
+    /// A message waits this long for others of its group.
+    pub wait: Span,
+    /// At most this many messages of a group …
     pub burst: NonZeroU32,
     /// … within this time.
     pub interval: Positive,
+    /// More messages than this within `interval` are a storm: what follows is one message of all groups.
+    pub storm: NonZeroU32,
     /// How many agents a message lists before "+N more".
     pub max_items: NonZeroUsize,
 }
@@ -189,16 +198,26 @@ impl Default for Reminders {
 
 impl From<&Group> for model::Group {
     fn from(table: &Group) -> Self {
-        Self { burst: table.burst.get(), interval: table.interval.0, max_items: table.max_items.get() }
+        Self {
+            by: table.by.iter().map(|key| key.0.clone()).collect(),
+            wait: table.wait.0,
+            burst: table.burst.get(),
+            interval: table.interval.0,
+            storm: table.storm.get(),
+            max_items: table.max_items.get(),
+        }
     }
 }
 
 impl Default for Group {
     fn default() -> Self {
-        let model::Group { burst, interval, max_items } = model::Group::default();
+        let model::Group { burst, interval, storm, max_items, wait, .. } = model::Group::default();
         Self {
+            by: Vec::new(),
+            wait: Span(wait),
             burst: NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN),
             interval: Positive(interval),
+            storm: NonZeroU32::new(storm).unwrap_or(NonZeroU32::MIN),
             max_items: NonZeroUsize::new(max_items).unwrap_or(NonZeroUsize::MIN),
         }
     }

@@ -10,11 +10,12 @@ use super::budget::Limits;
 use super::flapping;
 use super::posts::{self, Post};
 use super::render::{self, Facts};
+use super::router;
 use crate::config::{Group, Route};
 use crate::journal::deliveries::{self, Claim, Delivery, State};
 use crate::journal::events::{self, time};
 use crate::journal::incidents;
-use crate::journal::messages::{self, Message};
+use crate::journal::messages::{self, Merges, Message};
 
 /// What every message of this installation has in common.
 #[derive(Debug, Clone)]
@@ -28,9 +29,12 @@ pub struct Composer {
 }
 
 impl Composer {
+    fn route(&self, name: &str) -> Option<&Route> {
+        self.routes.iter().find(|known| known.name == name)
+    }
+
     fn max_items(&self, route: &str) -> usize {
-        let known = self.routes.iter().find(|known| known.name == route);
-        known.map_or_else(Group::default, |route| route.group).max_items
+        self.route(route).map_or_else(|| Group::default().max_items, |route| route.group.max_items)
     }
 }
 
@@ -143,10 +147,14 @@ fn notification(
     let still_open = still_open(connection, message, posts)?;
     // Of several posts only one can be answered.
     let all_over = message.kind == MessageKind::Resolved && still_open.is_empty() && posts.len() < 2;
+    let group = group_of(connection, composer, message, &events)?;
+    let interval = composer.route(&message.route).map(|route| route.group.interval);
     let facts = Facts {
         kind: message.kind,
+        group: Some(message.grouped.as_str()).filter(|group| !group.is_empty()),
+        merging: interval.filter(|_| message.merges == Merges::Begins),
         reminder: reminder_number(connection, message)?,
-        still_open,
+        still_open: group.unwrap_or(still_open),
         fallback_reason: fallback_reason.as_deref(),
         told_already: told_already(siblings, step),
         silent_again: silent_again(connection, message, &events)?,
@@ -213,6 +221,31 @@ fn still_open(connection: &Connection, message: &Message, posts: &[Post]) -> rus
     let (MessageKind::Resolved, Some(firing)) = (message.kind, message.parent) else { return Ok(Vec::new()) };
     let open = posts::still_open(connection, firing, posts)?;
     open.into_iter().map(|event| flapping::as_it_is(connection, event)).collect()
+}
+
+/// For a message of a group: what goes on of the group besides.
+fn group_of(
+    connection: &Connection,
+    composer: &Composer,
+    message: &Message,
+    events: &[Event],
+) -> rusqlite::Result<Option<Vec<Event>>> {
+    let route = composer.route(&message.route).filter(|_| !message.grouped.is_empty());
+    let topic = match (message.kind, message.parent) {
+        (MessageKind::Firing, _) => Some(message.topic),
+        (MessageKind::Resolved, Some(firing)) => Some(messages::get(connection, firing)?.topic),
+        _ => None,
+    };
+    let Some((route, topic)) = route.zip(topic) else { return Ok(None) };
+    let mut open = events::open_of_route(connection, &route.name, topic)?;
+    open.retain(|event| {
+        router::group_of(route, event) == message.grouped
+            && events.iter().all(|told| told.incident != event.incident)
+    });
+    open.into_iter()
+        .map(|event| flapping::as_it_is(connection, event))
+        .collect::<rusqlite::Result<_>>()
+        .map(Some)
 }
 
 /// For a resolution that was held up: who has fallen silent again meanwhile.

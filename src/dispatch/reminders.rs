@@ -12,7 +12,7 @@ use crate::config::{Reminders, Route};
 use crate::journal::deliveries;
 use crate::journal::events::{self, time};
 use crate::journal::incidents;
-use crate::journal::messages::{self, Message, NewMessage};
+use crate::journal::messages::{self, Merges, Message, NewMessage};
 use crate::journal::quiet;
 
 /// Nobody is reminded so much earlier than is due, in milliseconds.
@@ -35,16 +35,18 @@ pub fn write_due(connection: &Connection, routes: &[Route], now: i64) -> rusqlit
         match look(connection, &suppression, &firing, now)? {
             Look::Over => messages::set_reminder(connection, id, None, firing.reminded)?,
             Look::Later(until) => messages::set_reminder(connection, id, Some(until), firing.reminded)?,
-            Look::Speak(part) => match digests.iter_mut().find(|digest| digest[0].goes_with(&firing)) {
-                Some(digest) => digest.push(part),
-                None => digests.push(vec![part]),
-            },
+            Look::Speak(policy, still) => {
+                match digests.iter_mut().find(|digest| digest[0].goes_with(&firing)) {
+                    Some(digest) => digest.push(Part { firing, policy, still }),
+                    None => digests.push(vec![Part { firing, policy, still }]),
+                }
+            }
         }
     }
     let mut written = Vec::new();
     for mut digest in digests {
         come_along(connection, &suppression, routes, &mut digest, now)?;
-        written.extend(write(connection, digest, now)?);
+        written.extend(write(connection, &digest, now)?);
     }
     Ok(written)
 }
@@ -70,7 +72,7 @@ enum Look {
     /// Nothing before this time, in milliseconds.
     Later(i64),
     /// This.
-    Speak(Part),
+    Speak(Reminders, Vec<Event>),
 }
 
 fn look(
@@ -88,7 +90,7 @@ fn look(
     };
     Ok(match suppression.of_reminder(connection, &still)? {
         Some(until) => Look::Later(until),
-        None => Look::Speak(Part { firing: firing.clone(), policy, still }),
+        None => Look::Speak(policy, still),
     })
 }
 
@@ -109,8 +111,8 @@ fn come_along(
         if at - now > early || !digest[0].goes_with(&firing) {
             continue;
         }
-        if let Look::Speak(part) = look(connection, suppression, &firing, now)? {
-            digest.push(part);
+        if let Look::Speak(policy, still) = look(connection, suppression, &firing, now)? {
+            digest.push(Part { firing, policy, still });
         }
     }
     Ok(())
@@ -123,7 +125,7 @@ fn early(wait: Duration, interval: Duration) -> Duration {
 }
 
 /// Writes one reminder of all parts, whoever has been silent for longest first.
-fn write(connection: &Connection, digest: Vec<Part>, now: i64) -> rusqlite::Result<Vec<Event>> {
+fn write(connection: &Connection, digest: &[Part], now: i64) -> rusqlite::Result<Vec<Event>> {
     let mut still: Vec<Event> = Vec::new();
     for event in digest.iter().flat_map(|part| &part.still) {
         if !still.iter().any(|known| known.incident == event.incident) {
@@ -150,6 +152,8 @@ fn write(connection: &Connection, digest: Vec<Part>, now: i64) -> rusqlite::Resu
         reminders: None,
         events: still.iter().map(|event| event.id).collect(),
         held_by: None,
+        grouped: String::new(),
+        merges: Merges::No,
     };
     let firings: Vec<i64> = digest.iter().map(|part| part.firing.id).collect();
     give_way(connection, &firings, &still)?;

@@ -1,6 +1,7 @@
 //! Which routes an event takes. Pure.
 
 use log_monitor_channels::Event;
+use log_monitor_channels::text::one_line;
 
 use crate::config::Route;
 use crate::config::matcher::Matcher;
@@ -54,6 +55,20 @@ pub fn fates<'a>(routes: &'a [Route], event: &Event) -> Vec<Fate<'a>> {
 #[must_use]
 pub fn matches(matcher: &Matcher, event: &Event) -> bool {
     matcher.matches(|key| facts(event, key))
+}
+
+/// The longest value of a group's key, in characters.
+const LONGEST_VALUE: usize = 120;
+
+/// Which group of a route an event belongs to, such as `site=MIL, node=node02`; empty where there are none.
+/// Whoever lacks a label is with the others that lack it.
+#[must_use]
+pub fn group_of(route: &Route, event: &Event) -> String {
+    let value = |key: &String| {
+        let value = facts(event, key).collect::<Vec<_>>().join(",");
+        format!("{key}={}", one_line(&value, LONGEST_VALUE))
+    };
+    route.group.by.iter().map(value).collect::<Vec<_>>().join(", ")
 }
 
 /// What a matcher's key means for an event: its own facts first, then its labels. Only of groups there

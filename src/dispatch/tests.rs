@@ -2,6 +2,7 @@
 
 mod budget;
 mod digest;
+mod group;
 mod keep_alive;
 mod suppress;
 

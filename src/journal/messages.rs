@@ -28,6 +28,40 @@ pub struct NewMessage {
     pub events: Vec<i64>,
     /// Why it waits for `send_at`, unless only to be merged with others.
     pub held_by: Option<Held>,
+    /// Its group of the route; empty for all of them.
+    pub grouped: String,
+    /// Whether it waits because many came before it.
+    pub merges: Merges,
+}
+
+/// Whether a message waits because many came before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Merges {
+    /// It does not.
+    #[default]
+    No,
+    /// It is the first that does.
+    Begins,
+    /// So did the one before it.
+    GoesOn,
+}
+
+impl Merges {
+    const fn number(self) -> i64 {
+        match self {
+            Self::No => 0,
+            Self::Begins => 1,
+            Self::GoesOn => 2,
+        }
+    }
+
+    const fn from_number(number: i64) -> Self {
+        match number {
+            0 => Self::No,
+            1 => Self::Begins,
+            _ => Self::GoesOn,
+        }
+    }
 }
 
 /// What holds a message back.
@@ -70,9 +104,13 @@ pub struct Message {
     pub ended: bool,
     /// Why it waited, unless only to be merged with others.
     pub held_by: Option<String>,
+    /// Its group of the route; empty for all of them.
+    pub grouped: String,
+    /// Whether it waited because many came before it.
+    pub merges: Merges,
 }
 
-const COLUMNS: &str = "id, route, kind, topic, parent, created, send_at, steps, step, reminders, reminder_at, reminded, ended, held_by";
+const COLUMNS: &str = "id, route, kind, topic, parent, created, send_at, steps, step, reminders, reminder_at, reminded, ended, held_by, grouped, merges";
 
 /// Writes a message, its events and the deliveries of its first step.
 ///
@@ -83,8 +121,8 @@ pub fn insert(connection: &Connection, new: &NewMessage) -> rusqlite::Result<i64
     let id = connection
         .prepare_cached(
             "INSERT INTO message (route, kind, topic, parent, created, send_at, steps, fallback_at, reminders,
-                                  reminder_at, held_by, silence)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                                  reminder_at, held_by, silence, grouped, merges)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .insert(params![
             new.route,
@@ -99,6 +137,8 @@ pub fn insert(connection: &Connection, new: &NewMessage) -> rusqlite::Result<i64
             reminder_at,
             new.held_by.as_ref().map(|held| &held.reason),
             new.held_by.as_ref().and_then(|held| held.silence),
+            new.grouped,
+            new.merges.number(),
         ])?;
     add_events(connection, id, &new.events)?;
     super::deliveries::insert(connection, id, 0, &new.steps[0].to, new.send_at)?;
@@ -116,14 +156,13 @@ pub fn add_events(connection: &Connection, message: i64, events: &[i64]) -> rusq
 }
 
 /// The messages of a route and topic that are held back at `now` for the same reason (`None`: to be
-/// merged), newest first. They take in more, because nobody has been sent them yet.
+/// merged), newest first: of one group, or of all. They take in more, because nobody has been sent them yet.
 ///
 /// # Errors
 /// As the database.
 pub fn held_back(
     connection: &Connection,
-    route: &str,
-    topic: EventKind,
+    (route, topic, grouped): (&str, EventKind, &str),
     held_by: Option<&str>,
     now: i64,
 ) -> rusqlite::Result<Vec<Message>> {
@@ -131,11 +170,11 @@ pub fn held_back(
         .prepare_cached(&format!(
             "SELECT {COLUMNS} FROM message
              WHERE route = ?1 AND topic = ?2 AND send_at > ?3 AND send_at > created AND outcome IS NULL
-             AND held_by IS ?4
+             AND held_by IS ?4 AND grouped IN (?5, '')
              AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = message.id AND attempts > 0)
              ORDER BY send_at DESC"
         ))?
-        .query_map(params![route, topic.name(), now, held_by], read)?
+        .query_map(params![route, topic.name(), now, held_by, grouped], read)?
         .collect()
 }
 
@@ -146,26 +185,28 @@ pub struct Sent {
     pub at: i64,
     /// It was held back, because many came before it.
     pub held: bool,
+    /// It was of all groups of the route.
+    pub whole: bool,
 }
 
-/// The newest messages of a route and topic since `since`, newest first.
+/// The newest messages of a route and topic since `since`, newest first; of one group, if that is asked for.
 ///
 /// # Errors
 /// As the database.
 pub fn newest(
     connection: &Connection,
-    route: &str,
-    topic: EventKind,
+    (route, topic, grouped): (&str, EventKind, Option<&str>),
     since: i64,
     limit: u32,
 ) -> rusqlite::Result<Vec<Sent>> {
     connection
         .prepare_cached(
-            "SELECT send_at, send_at > created FROM message WHERE route = ?1 AND topic = ?2 AND send_at > ?3
-             AND held_by IS NULL ORDER BY send_at DESC LIMIT ?4",
+            "SELECT send_at, merges > 0, grouped = '' FROM message
+             WHERE route = ?1 AND topic = ?2 AND send_at > ?3 AND held_by IS NULL AND grouped = COALESCE(?5, grouped)
+             ORDER BY send_at DESC LIMIT ?4",
         )?
-        .query_map(params![route, topic.name(), since, limit], |row| {
-            Ok(Sent { at: row.get(0)?, held: row.get(1)? })
+        .query_map(params![route, topic.name(), since, limit, grouped], |row| {
+            Ok(Sent { at: row.get(0)?, held: row.get(1)?, whole: row.get(2)? })
         })?
         .collect()
 }
@@ -487,5 +528,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Message> {
         reminded: row.get("reminded")?,
         ended: row.get("ended")?,
         held_by: row.get("held_by")?,
+        grouped: row.get("grouped")?,
+        merges: Merges::from_number(row.get("merges")?),
     })
 }

@@ -89,6 +89,8 @@ mod tests {
                 reminders: None,
                 events: vec![event],
                 held_by: None,
+                grouped: String::new(),
+                merges: messages::Merges::No,
             },
         )?;
         connection.execute("UPDATE delivery SET state = 'accepted' WHERE message = ?1", [message])?;

@@ -14,3 +14,7 @@ CREATE INDEX digest_message ON digest (message);
 CREATE VIEW reminder_of (firing, message) AS
     SELECT parent, id FROM message WHERE kind = 'reminder' AND parent IS NOT NULL
     UNION ALL SELECT firing, message FROM digest;
+
+ALTER TABLE message ADD COLUMN grouped TEXT NOT NULL DEFAULT '';    -- the group of its route, such as site=MIL
+ALTER TABLE message ADD COLUMN merges INTEGER NOT NULL DEFAULT 0;   -- many came: 1 = it is the first that waits to
+                                                                    -- be merged, 2 = it goes on like that

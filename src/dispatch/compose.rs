@@ -59,6 +59,9 @@ pub fn delivery(
     let mut events = events::of_message(connection, message.id)?;
     for other in &claim.with {
         events.extend(events::of_message(connection, other.message)?);
+        if messages::get(connection, other.message)?.grouped != message.grouped {
+            message.grouped.clear();
+        }
     }
     if message.kind == MessageKind::Reminder {
         only_open(connection, &mut events);

@@ -44,12 +44,12 @@ pub fn of(
     Ok((posts, rest))
 }
 
-/// What was told with a message and still goes on: in it, and in whatever was one post with it.
+/// What was told by some posts and still goes on; by `firing`, where there are none.
 ///
 /// # Errors
 /// As the database.
-pub fn still_open(connection: &Connection, message: i64, posts: &[Post]) -> rusqlite::Result<Vec<Event>> {
-    let mut messages = vec![message];
+pub fn still_open(connection: &Connection, firing: i64, posts: &[Post]) -> rusqlite::Result<Vec<Event>> {
+    let mut messages = if posts.is_empty() { vec![firing] } else { Vec::new() };
     for post in posts {
         messages.extend(deliveries::told_by(connection, post.delivery)?);
     }

@@ -80,7 +80,15 @@ async fn a_budget_is_known_after_a_restart() {
     let routes = vec![free("catch_all", &[&["soc"]])];
     let mut world = World::on(Journal::open_inline(&path).unwrap(), routes, &["soc"]).await;
     world.limit("soc", &["2 per 1h"], false).await;
+    let first = world.now();
     world.one_by_one(0..5).await;
+    let waits = world.journal.write(|db| {
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
+        db.query_row("SELECT reason, not_before FROM delivery WHERE state = 'pending'", [], read)
+    });
+    let (why, until) = waits.await.unwrap();
+    assert_eq!(why, "over budget (2 per 1h)");
+    assert!((0..10).contains(&(until - first - 3_600_000)), "an hour after the first of the two");
     world.kill().await;
     let world = restart(&path, world).await;
     minutes(58).await;

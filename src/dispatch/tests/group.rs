@@ -73,6 +73,21 @@ async fn the_ends_of_several_of_a_group_are_one_message_with_what_is_still_open(
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_message_of_several_ends_closes_each_alert_of_a_vendor_that_keeps_them() {
+    let mut world = World::new(by_site(0), &["soc"]).await;
+    world.kill().await;
+    world.limits.insert("soc".to_owned(), Limits { resolve: true, ..Limits::default() });
+    world.start().await;
+    let incidents = world.silent_at("MIL", &["001", "002"]).await;
+    let other = world.silent_at("MIL", &["003"]).await[0];
+    world.recovered(&[("001", incidents[0]), ("003", other)]).await;
+    let ends = world.got("soc").split_off(2);
+    let over: Vec<bool> = ends.iter().map(|end| end.all_over).collect();
+    assert_eq!(over, [false, true], "002 is in the first of them: {ends:?}");
+    assert!(ends[0].in_reply_to.is_some() && ends[0].in_reply_to != ends[1].in_reply_to);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_storm_is_one_message_of_all_groups_and_says_so_once() {
     let world = World::new(by_site(0), &["soc"]).await;
     for site in 0..40 {

@@ -34,6 +34,7 @@ pub mod reminders;
 pub mod render;
 pub mod retry;
 pub mod router;
+mod slot;
 pub mod steps;
 pub mod suppress;
 #[cfg(test)]

@@ -7,10 +7,11 @@ use log_monitor_channels::{Event, EventKind, MessageKind};
 use rusqlite::Connection;
 
 use super::router;
+use super::slot::{self, Slot};
 use super::suppress::{Hold, Suppression};
 use crate::config::{Group, Need, Route, Step};
 use crate::journal::deliveries;
-use crate::journal::messages::{self, Merges, Message, NewMessage, Sent};
+use crate::journal::messages::{self, Merges, Message, NewMessage};
 
 /// Writes the messages that `events` call for.
 ///
@@ -93,7 +94,7 @@ fn announce(
     }
     let slot = match &hold {
         Some(hold) => Slot { at: hold.until, merges: Merges::No, grouped },
-        None => slot(connection, sort, &route.group, now)?,
+        None => slot::of(connection, sort, &route.group, now)?,
     };
     let message = NewMessage {
         route: route.name.clone(),
@@ -122,56 +123,6 @@ fn steps_for(route: &Route, topic: EventKind, events: &[&Event]) -> Vec<Step> {
         steps.retain(|step| !step.to.is_empty());
     }
     steps
-}
-
-/// When a message may go out, and with whom.
-#[derive(Debug, PartialEq, Eq)]
-struct Slot {
-    /// In milliseconds.
-    at: i64,
-    merges: Merges,
-    /// Its group; empty where it is of all.
-    grouped: String,
-}
-
-/// The slot of a message by what went out before it.
-fn slot(
-    connection: &Connection,
-    (route, topic, grouped): (&str, EventKind, &str),
-    group: &Group,
-    now: i64,
-) -> rusqlite::Result<Slot> {
-    let since = now - millis(group.interval);
-    let of_group = messages::newest(connection, (route, topic, Some(grouped)), since, group.burst)?;
-    let of_route = match group.by.is_empty() {
-        true => Vec::new(),
-        false => messages::newest(connection, (route, topic, None), since, group.storm)?,
-    };
-    let storm: Vec<Sent> =
-        of_route.into_iter().map(|sent| Sent { held: sent.held && sent.whole, ..sent }).collect();
-    let soonest = now + millis(group.wait);
-    let of_all = over(&storm, group.storm, group.interval, now);
-    let grouped = if of_all.is_some() { String::new() } else { grouped.to_owned() };
-    Ok(match of_all.or_else(|| over(&of_group, group.burst, group.interval, now)) {
-        Some((at, merges)) => Slot { at: at.max(soonest), merges, grouped },
-        None => Slot { at: soonest, merges: Merges::No, grouped },
-    })
-}
-
-/// `None` while `most` are not reached. Then the message waits and takes in what comes meanwhile; and as
-/// long as it goes on like that, there is one message an interval. Pure; `newest` holds what was sent
-/// within the interval, newest first.
-fn over(newest: &[Sent], most: u32, interval: Duration, now: i64) -> Option<(i64, Merges)> {
-    let interval = millis(interval);
-    let full = newest.get(most as usize - 1).map(|oldest| oldest.at + interval);
-    let storm = newest.first().filter(|last| last.held).map(|last| last.at + interval);
-    // What seems to be from later than an interval was sent before our clock was set back.
-    let at = [full, storm].into_iter().flatten().max()?.clamp(now, now + interval);
-    Some((at, if storm.is_some() { Merges::GoesOn } else { Merges::Begins }))
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
 }
 
 /// The end of some incidents, owed to whoever accepted their beginning.
@@ -255,7 +206,7 @@ fn tell_end(connection: &Connection, owed: Owed, group: &Group, now: i64) -> rus
     if let Some(waiting) = waiting.iter().find(|message| message.steps == steps) {
         return messages::add_events(connection, waiting.id, &events);
     }
-    let slot = slot(connection, sort, group, now)?;
+    let slot = slot::of(connection, sort, group, now)?;
     write_resolution(connection, &firing, topic, steps, events, now, slot)
 }
 
@@ -331,30 +282,4 @@ fn write_resolution(
 /// A resolution has no fallback: it is for these channels and no other.
 fn to_all(channels: Vec<String>) -> Step {
     Step { to: channels, need: Need::All, fallback_after: Duration::ZERO }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MINUTE: Duration = Duration::from_secs(60);
-
-    fn at(at: i64, held: bool) -> Sent {
-        Sent { at, held, whole: true }
-    }
-
-    #[test]
-    fn a_budget_is_spent_at_once_and_then_there_is_one_message_an_interval() {
-        let over = |newest: &[Sent]| over(newest, 2, MINUTE, 100_000);
-        assert_eq!(over(&[]), None);
-        assert_eq!(over(&[at(90_000, false)]), None);
-        assert_eq!(over(&[at(95_000, false), at(90_000, false)]), Some((150_000, Merges::Begins)));
-        assert_eq!(over(&[at(95_000, true)]), Some((155_000, Merges::GoesOn)), "a storm that goes on");
-    }
-
-    #[test]
-    fn a_clock_that_was_set_back_holds_nothing_longer_than_an_interval() {
-        let tomorrow = [at(86_400_000, false), at(86_400_000, false)];
-        assert_eq!(over(&tomorrow, 2, MINUTE, 100_000), Some((160_000, Merges::Begins)));
-    }
 }

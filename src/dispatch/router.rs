@@ -83,8 +83,8 @@ fn facts<'a>(event: &'a Event, key: &str) -> impl Iterator<Item = &'a str> + use
         "name" | "label" => event.entity.as_ref().map(|entity| entity.label.as_str()),
         label => event.labels.get(label).map(String::as_str),
     };
-    let several = key == "group";
-    one.into_iter().flat_map(move |value| value.split(move |c| several && c == ','))
+    let (one, several) = if key == "group" { (None, one) } else { (one, None) };
+    one.into_iter().chain(several.into_iter().flat_map(|value| value.split(',')))
 }
 
 #[cfg(test)]

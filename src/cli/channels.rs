@@ -65,6 +65,7 @@ struct ShownChannel {
     name: String,
     kind: &'static str,
     max_in_flight: usize,
+    budget: Vec<String>,
     routes: Vec<String>,
 }
 
@@ -160,19 +161,21 @@ fn list(settings: &Settings, json: bool) -> Exit {
             name: channel.name.clone(),
             kind: channel.kind,
             max_in_flight: channel.max_in_flight,
+            budget: channel.budgets.iter().map(ToString::to_string).collect(),
             routes: routes(&channel.name),
         })
         .collect();
     if json {
         return super::exit::print_json(&shown);
     }
-    let mut rows = table(&["name", "kind", "in flight", "routes"]);
+    let mut rows = table(&["name", "kind", "in flight", "budget", "routes"]);
     for channel in &shown {
         let used = if channel.routes.is_empty() { "(none)".to_owned() } else { channel.routes.join(", ") };
         rows.add_row([
             channel.name.clone(),
             channel.kind.to_owned(),
             channel.max_in_flight.to_string(),
+            if channel.budget.is_empty() { "(none)".to_owned() } else { channel.budget.join(", ") },
             used,
         ]);
     }

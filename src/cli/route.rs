@@ -13,7 +13,7 @@ use super::exit::Exit;
 use super::explain::moment_of;
 use super::table::{print, say, table};
 use crate::config::duration::written;
-use crate::config::{Escalation, Need, Route, Settings, Step, Unless};
+use crate::config::{ChannelTable, Escalation, Need, Route, Settings, Step, Unless};
 use crate::dispatch::router::{self, Fate};
 use crate::dispatch::suppress::Suppression;
 use crate::journal::events::time;
@@ -101,7 +101,7 @@ pub fn run(session: &Session<'_>, args: &Args) -> Exit {
     }
     print(rows, "there are no routes");
     for (shown, route) in shown.routes.iter().zip(&settings.routes).filter(|(shown, _)| shown.used) {
-        say(format!("\n{}", told(shown, route)));
+        say(format!("\n{}", told(shown, route, &settings.channels)));
     }
     Exit::Ok
 }
@@ -183,15 +183,16 @@ fn why(route: &Route, fate: Fate<'_>) -> String {
     }
 }
 
-/// The steps where the first message leaves at `first`, in milliseconds.
+/// The steps where the first message leaves at `first`, in milliseconds, unless it waits for others.
 fn steps(route: &Route, severity: Severity, first: i64) -> Vec<ShownStep> {
+    let wait = route.group.wait;
     let leaves = |after: Duration| {
-        let at = first.saturating_add_unsigned(after.as_millis() as u64);
+        let at = first.saturating_add_unsigned((wait + after).as_millis() as u64);
         time(route.quiet.as_ref().and_then(|quiet| quiet.until(severity, at)).unwrap_or(at))
     };
     let escalation = |of: Escalation| ShownEscalation { at: leaves(of.after), unless: of.unless };
     let step = |(step, after): (&Step, Duration)| ShownStep {
-        after_seconds: after.as_secs(),
+        after_seconds: (wait + after).as_secs(),
         to: step.to.clone(),
         need: step.need,
         escalation: step.escalation.map(escalation),
@@ -200,7 +201,7 @@ fn steps(route: &Route, severity: Severity, first: i64) -> Vec<ShownStep> {
 }
 
 /// Who is told when, a line for each step.
-fn told(shown: &ShownRoute, route: &Route) -> String {
+fn told(shown: &ShownRoute, route: &Route, channels: &[ChannelTable]) -> String {
     let mut text = format!("{}:", shown.name);
     if let Some(reason) = &shown.held_back {
         let _ = write!(text, "\n  held back: {reason}; then");
@@ -212,26 +213,39 @@ fn told(shown: &ShownRoute, route: &Route) -> String {
                 let unless = unless.map_or("", |Unless::Acked| ", unless somebody has acknowledged it");
                 format!("after {long}, {}{unless}", at.format("%a %Y-%m-%d %H:%M UTC"))
             }
-            None if at == 0 => "at once".to_owned(),
+            None if at == 0 && step.after_seconds == 0 => "at once".to_owned(),
+            None if at == 0 => format!("after {long}, with others of its group"),
             None => format!("after {long}, or once that has failed"),
         };
         let need = match step.need {
             Need::All if step.to.len() > 1 => ", each of them",
             _ => "",
         };
-        let _ = write!(text, "\n  {after}: {}{need}", step.to.join(", "));
+        let to: Vec<String> = step.to.iter().map(|name| with_budget(name, channels)).collect();
+        let _ = write!(text, "\n  {after}: {}{need}", to.join(", "));
     }
-    let (group, reminders) = (route.group, route.reminders);
+    let (group, reminders) = (&route.group, route.reminders);
+    let (by, interval) = (group.by.join(", "), written(group.interval));
+    let of_group = if by.is_empty() { String::new() } else { format!(" of one {by}") };
     let _ = write!(
         text,
-        "\n  more than {} messages within {}: those over it are one, at most {} later",
+        "\n  more than {} messages{of_group} within {interval}: those over it are one, at most {interval} later",
         group.burst,
-        written(group.interval),
-        written(group.interval)
     );
+    if !by.is_empty() {
+        let _ = write!(text, "\n  more than {} in all: the same, of every {by}", group.storm);
+    }
     let (first, max) = (written(reminders.first), written(reminders.max));
     let _ = write!(text, "\n  reminded after {first}, then x{} up to {max}", reminders.factor);
     text
+}
+
+/// `soc (at most 1 per 1s, 20 per 10m)`.
+fn with_budget(name: &str, channels: &[ChannelTable]) -> String {
+    let budgets =
+        channels.iter().find(|channel| channel.name == name).map_or(&[][..], |known| &known.budgets);
+    let budgets: Vec<String> = budgets.iter().map(ToString::to_string).collect();
+    if budgets.is_empty() { name.to_owned() } else { format!("{name} (at most {})", budgets.join(", ")) }
 }
 
 #[cfg(test)]
@@ -251,7 +265,7 @@ mod tests {
             let first = event.at.timestamp_millis();
             let steps = steps(route, event.severity, first);
             let (name, why) = (route.name.clone(), String::new());
-            told(&ShownRoute { name, used: true, why, held_back: None, steps }, route)
+            told(&ShownRoute { name, used: true, why, held_back: None, steps }, route, &[])
         };
         let told = shown(&route);
         assert!(told.contains("\n  at once: soc\n"), "{told}");

@@ -54,7 +54,7 @@ fn at_route(route: &Route, severity: Severity, at: i64) -> Part {
         }
         None => {
             let why = format!("if the route has just sent {} such messages (group)", route.group.burst);
-            Part { time: route.group.interval, why }
+            Part { time: route.group.interval.max(route.group.wait), why }
         }
     }
 }
@@ -62,7 +62,7 @@ fn at_route(route: &Route, severity: Severity, at: i64) -> Part {
 /// The event of an agent's silence at `at`, in milliseconds, as far as routes look at it.
 #[must_use]
 pub fn silence(watch: &Watch, agent: &Agent, policy: &Policy, at: i64) -> Event {
-    let mut labels = policy.labels.clone();
+    let mut labels = policy.event_labels();
     let node = agent.listed.as_ref().and_then(|listed| listed.node.clone());
     if let Some(node) = node {
         labels.entry("node".to_owned()).or_insert(node);
@@ -86,6 +86,20 @@ pub fn soonest<'r>(
 ) -> Option<&'r Route> {
     let told = routes.iter().filter(|route| !people(&route.steps[0], channels).is_empty());
     told.min_by_key(|route| at_route(route, severity, at).time).copied()
+}
+
+/// What a message waits for where each person's channel of the first step is over its budget: until the
+/// longest time of one is over.
+#[must_use]
+pub fn over_budget(route: &Route, channels: &[ChannelTable]) -> Option<Part> {
+    let longest = |name: &str| {
+        let channel = channels.iter().find(|channel| channel.name == name)?;
+        Some((channel.budgets.iter().max_by_key(|budget| budget.per)?, channel))
+    };
+    let waits: Option<Vec<_>> = people(&route.steps[0], channels).into_iter().map(longest).collect();
+    let (budget, channel) = waits?.into_iter().min_by_key(|(budget, _)| budget.per)?;
+    let why = format!("if channel {} has been sent more than {budget} (budget)", channel.name);
+    Some(Part { time: budget.per, why })
 }
 
 /// What the sum hangs on: `if slack accepts; if it does not, up to 30s more until email`.

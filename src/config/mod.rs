@@ -5,6 +5,7 @@
 //! (`reading`), so that one run tells all that is wrong and where.
 
 pub mod agents;
+mod budget;
 pub mod calendar;
 mod coerce;
 pub mod diagnostics;
@@ -39,6 +40,7 @@ pub mod toml_text;
 mod tree;
 mod watches;
 
+pub use budget::Budget;
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use layers::{Flag, Inputs};
 pub use model::{

@@ -10,6 +10,7 @@ use log_monitor_channels::Severity;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
+use super::budget::Budget;
 use super::calendar::{Calendar, Pause};
 use super::matcher::Matcher;
 use super::suspicion::Suspicion;
@@ -52,8 +53,12 @@ pub struct ChannelTable {
     pub kind: &'static str,
     /// Whether somebody reads what it takes.
     pub reaches_people: bool,
+    /// Whether the vendor keeps a state of its own, which a resolution closes.
+    pub resolve: bool,
     /// How many tries may be under way at once.
     pub max_in_flight: usize,
+    /// How many tries there may be within a time.
+    pub budgets: Vec<Budget>,
     /// How often it must hear that something goes on, if at all.
     pub keep_alive: Option<Duration>,
     /// Ready to build.
@@ -265,6 +270,8 @@ pub struct Policy {
     pub severity: Severity,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// Its groups in Wazuh.
+    pub groups: Vec<String>,
     /// Fewer logs than this in its interval are too few.
     pub min_events: Option<u64>,
     /// Which class, counted from 1; `None` = the watch's own values.
@@ -276,6 +283,16 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// What its events are labelled with: its labels, and its groups as Wazuh writes several.
+    #[must_use]
+    pub fn event_labels(&self) -> BTreeMap<String, String> {
+        let mut labels = self.labels.clone();
+        if !self.groups.is_empty() {
+            labels.entry("group".to_owned()).or_insert_with(|| self.groups.join(","));
+        }
+        labels
+    }
+
     /// When silence of `allowed` milliseconds since `seen` is over, counting only the times at which
     /// logs are expected. Milliseconds since 1970, UTC.
     #[must_use]
@@ -346,6 +363,7 @@ impl Watch {
             severity: labels.get("severity").and_then(|name| Severity::from_name(name)).unwrap_or_default(),
             min_events: of_class.and_then(|class| class.min_events).or(self.min_events),
             labels,
+            groups: agent.listed.as_ref().map(|listed| listed.groups.clone()).unwrap_or_default(),
             class: class.map(|at| at + 1),
             calendar: self.calendar(of_class.and_then(|class| class.calendar.as_ref()), agent),
             depends: self.dependencies.iter().any(|one| one.holds_for(agent)),
@@ -497,19 +515,33 @@ impl Default for Reminders {
 }
 
 /// Keeps a route from flooding: what goes over the budget waits and is sent as one message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
-    /// At most this many messages of one sort …
+    /// What is alike in these is a group of its own; none = all that the route takes is one.
+    pub by: Vec<String>,
+    /// A message waits this long for others of its group.
+    pub wait: Duration,
+    /// At most this many messages of one sort and group …
     pub burst: u32,
     /// … within this time.
     pub interval: Duration,
+    /// More messages of one sort than this within `interval` are a storm: what follows is one message of all
+    /// groups.
+    pub storm: u32,
     /// How many agents a grouped message lists before "+N more".
     pub max_items: usize,
 }
 
 impl Default for Group {
     fn default() -> Self {
-        Self { burst: 5, interval: Duration::from_secs(60), max_items: 20 }
+        Self {
+            by: Vec::new(),
+            wait: Duration::ZERO,
+            burst: 5,
+            interval: Duration::from_secs(60),
+            storm: 10,
+            max_items: 20,
+        }
     }
 }
 

@@ -9,8 +9,9 @@ use serde::de::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use log_monitor_channels::{BuildError, Context, Registry, http};
+use log_monitor_channels::{BuildError, Capabilities, Context, Registry, http};
 
+use super::budget::Budget;
 use super::diagnostics::At;
 use super::model::{ChannelTable, SourceTable};
 use super::reading::{Reading, joined, shown_name};
@@ -92,6 +93,7 @@ pub fn article(word: &str) -> String {
 struct Own<'t> {
     kind: Option<Spanned<String>>,
     max_in_flight: Option<NonZeroUsize>,
+    budget: Vec<Budget>,
     rest: Table<'t>,
 }
 
@@ -121,7 +123,7 @@ fn own_keys<'t>(
         // Without a kind nobody knows which of its values are secrets.
         rest.get_ref().values().for_each(|value| secrets::hide(&mut reading.findings, value));
     }
-    Own { kind, max_in_flight: own.max_in_flight, rest }
+    Own { kind, max_in_flight: own.max_in_flight, budget: own.budget, rest }
 }
 
 /// Tells that a kind is not known. It never is, hence the answer.
@@ -144,7 +146,7 @@ pub fn channels<'t>(
     family(reading, "channels", node, |reading, name, table| {
         let path = joined("channels", name);
         let before = reading.findings.errors();
-        let own = own_keys(reading, &path, table, &["kind", "max_in_flight"], &known);
+        let own = own_keys(reading, &path, table, &["kind", "max_in_flight", "budget"], &known);
         let kind = registry.get(own.kind?.get_ref())?;
         let default = if kind.capabilities().ordered { 1 } else { MAX_IN_FLIGHT };
         if own.max_in_flight.is_none() {
@@ -161,9 +163,17 @@ pub fn channels<'t>(
             not_built(reading, &read.table, built);
         }
         let max_in_flight = own.max_in_flight.map_or(default, NonZeroUsize::get);
-        let log_monitor_channels::Capabilities { reaches_people, keep_alive, .. } = kind.capabilities();
-        let (name, kind) = (name.to_owned(), kind.name());
-        let table = ChannelTable { name, kind, reaches_people, max_in_flight, keep_alive, decoded };
+        let Capabilities { reaches_people, resolve, keep_alive, .. } = kind.capabilities();
+        let table = ChannelTable {
+            name: name.to_owned(),
+            kind: kind.name(),
+            reaches_people,
+            resolve,
+            max_in_flight,
+            budgets: own.budget,
+            keep_alive,
+            decoded,
+        };
         reading.is_sound(&path, before).then_some(table)
     })
 }

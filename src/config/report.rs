@@ -68,13 +68,14 @@ pub fn routes(settings: &Settings) -> String {
 
 /// The last of several routes takes what the others leave.
 fn takes(route: &Route, settings: &Settings) -> String {
-    match settings.routes.last() {
+    let takes = match settings.routes.last() {
         Some(last) if settings.routes.len() > 1 && std::ptr::eq(last, route) => {
             "what no route took".to_owned()
         }
         _ if route.active.is_some() => format!("{}, at its times", route.matcher),
         _ => route.matcher.to_string(),
-    }
+    };
+    if route.group.by.is_empty() { takes } else { format!("{takes}, by {}", route.group.by.join(", ")) }
 }
 
 /// `all of soc (slack) + oncall (email); after 3m: log`.
@@ -121,7 +122,7 @@ pub fn to_json(resolved: &[Resolved], settings: Option<&Settings>) -> Value {
     let route = |route: &Route| {
         json!({
             "name": route.name, "match": route.matcher.to_string(), "steps": route.steps,
-            "reminders": route.reminders, "stop": route.stop,
+            "group_by": route.group.by, "reminders": route.reminders, "stop": route.stop,
         })
     };
     json!({

@@ -246,7 +246,9 @@ impl Assembly<'_, '_> {
             name,
             kind,
             reaches_people,
+            resolve: false,
             max_in_flight: 1,
+            budgets: Vec::new(),
             keep_alive: None,
             decoded,
         });

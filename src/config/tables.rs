@@ -2,6 +2,7 @@
 //! commented default file is tested against.
 
 mod globs;
+mod group_key;
 mod patterns;
 mod watch;
 
@@ -16,10 +17,12 @@ use serde::de::{self, Deserialize, Deserializer};
 use toml::Spanned;
 
 pub use globs::Globs;
+pub use group_key::GroupKey;
 pub use patterns::Patterns;
 pub use watch::{Class, ClassMatch, Dependency, Discover, Maintenance, Watch, Window};
 
-use super::duration::Positive;
+use super::budget::Budget;
+use super::duration::{Positive, Span};
 use super::model::{self, Level, Need, Unless};
 
 /// The keys at the top, tables excepted.
@@ -42,6 +45,9 @@ pub struct Channel {
     pub kind: Option<Spanned<String>>,
     /// How many messages may be under way at once: 4, or 1 where the vendor wants order.
     pub max_in_flight: Option<NonZeroUsize>,
+    /// How many it is sent at most, such as `["1 per 1s", "20 per 10m"]`; no limit if there is none.
+    #[serde(default)]
+    pub budget: Vec<Budget>,
 }
 
 /// A `[[routes]]` table.
@@ -51,8 +57,8 @@ pub struct Route {
     /// Its name, by which what was sent is remembered.
     #[schemars(with = "String", required)]
     pub name: Option<Spanned<String>>,
-    /// Which events: `event`, `severity`, `cause`, `watch`, `source`, `id`, `name`, `node`, or any
-    /// label. Absent = all of them.
+    /// Which events: `event`, `severity`, `cause`, `watch`, `source`, `id`, `name`, `group`, `node`,
+    /// or any label. Absent = all of them.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Patterns>")]
     pub r#match: BTreeMap<String, Spanned<Patterns>>,
@@ -157,10 +163,17 @@ pub struct Reminders {
 #[derive(Debug, serde::Serialize, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Group {
-    /// At most this many messages …
+    /// What is alike in all of these, keys as in `match`, is a group of its own. None: all of the route is one.
+    #[schemars(with = "Vec<String>")]
+    pub by: Vec<GroupKey>,
+    /// A message waits this long for others of its group.
+    pub wait: Span,
+    /// At most this many messages of a group …
     pub burst: NonZeroU32,
     /// … within this time.
     pub interval: Positive,
+    /// More messages than this within `interval` are a storm: what follows is one message of all groups.
+    pub storm: NonZeroU32,
     /// How many agents a message lists before "+N more".
     pub max_items: NonZeroUsize,
 }
@@ -200,16 +213,26 @@ impl Default for Reminders {
 
 impl From<&Group> for model::Group {
     fn from(table: &Group) -> Self {
-        Self { burst: table.burst.get(), interval: table.interval.0, max_items: table.max_items.get() }
+        Self {
+            by: table.by.iter().map(|key| key.0.clone()).collect(),
+            wait: table.wait.0,
+            burst: table.burst.get(),
+            interval: table.interval.0,
+            storm: table.storm.get(),
+            max_items: table.max_items.get(),
+        }
     }
 }
 
 impl Default for Group {
     fn default() -> Self {
-        let model::Group { burst, interval, max_items } = model::Group::default();
+        let model::Group { burst, interval, storm, max_items, wait, .. } = model::Group::default();
         Self {
+            by: Vec::new(),
+            wait: Span(wait),
             burst: NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN),
             interval: Positive(interval),
+            storm: NonZeroU32::new(storm).unwrap_or(NonZeroU32::MIN),
             max_items: NonZeroUsize::new(max_items).unwrap_or(NonZeroUsize::MIN),
         }
     }

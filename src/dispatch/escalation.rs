@@ -9,7 +9,7 @@ use super::suppress::Suppression;
 use crate::config::duration::human;
 use crate::config::{Escalation, Route, Step, Unless};
 use crate::journal::acks::{self, Ack};
-use crate::journal::messages::{self, Message, NewMessage};
+use crate::journal::messages::{self, Merges, Message, NewMessage};
 use crate::journal::{deliveries, events, incidents, notes, quiet};
 
 /// What keeps an escalation back may end sooner than it says (an acknowledgement is pierced, a silence
@@ -143,6 +143,8 @@ fn message(firing: &Message, steps: &[Step], ready: &[Event], why: String, now: 
         reminders: None,
         events: ready.iter().map(|event| event.id).collect(),
         held_by: None,
+        grouped: firing.grouped.clone(),
+        merges: Merges::No,
         escalation: Some(why),
     }
 }

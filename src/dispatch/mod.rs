@@ -17,6 +17,7 @@ use chrono::TimeDelta;
 use log_monitor_channels::{DeliveryError, Notification, Receipt};
 use tokio::sync::{mpsc, watch};
 
+pub mod budget;
 mod causes;
 pub mod channel;
 pub mod compose;
@@ -28,12 +29,14 @@ pub mod health;
 pub mod keep_alive;
 pub mod last_resort;
 pub mod plan;
+mod posts;
 pub mod progress;
 pub mod quarantine;
 pub mod reminders;
 pub mod render;
 pub mod retry;
 pub mod router;
+mod slot;
 pub mod steps;
 pub mod suppress;
 #[cfg(test)]
@@ -227,9 +230,9 @@ impl Dispatcher {
                 self.probes.start(channel.clone(), name);
             }
         }
-        for (claim, notification) in output.claims.drain(..) {
+        for (claim, notifications) in output.claims.drain(..) {
             if let Some(channel) = channels.get(&claim.channel) {
-                self.send(channel.clone(), claim, notification);
+                self.send(channel.clone(), claim, notifications);
             }
         }
         Ok(output)
@@ -276,6 +279,7 @@ impl Dispatcher {
             free: free.collect(),
             probed: self.probes.take(),
             anew: std::mem::take(&mut self.anew),
+            limits: channels.iter().map(|(name, channel)| (name.clone(), channel.limits.clone())).collect(),
             finished,
             now: events::millis(self.clock.now()),
             composer: self.composer(),
@@ -283,14 +287,20 @@ impl Dispatcher {
     }
 
     /// Starts one try. It outlives a reload: it holds its own notifier.
-    fn send(&mut self, channel: Arc<Channel>, claim: Claim, notification: Notification) {
+    fn send(&mut self, channel: Arc<Channel>, claim: Claim, notifications: Vec<Notification>) {
         *self.in_flight.entry(claim.channel.clone()).or_default() += 1;
         let finish = self.finish.clone();
         tokio::spawn(async move {
             crash::point("calling");
-            let result = channel.try_once(&notification).await;
+            let mut result = Ok(Receipt::line(String::new()));
+            for notification in &notifications {
+                result = channel.try_once(notification).await;
+                log_result(&claim, &result, notification);
+                if result.is_err() {
+                    break;
+                }
+            }
             crash::point("answered");
-            log_result(&claim, &result, &notification);
             // The receiver is gone only when nobody needs the result any more.
             let _ = finish.send(Finished { claim, result, dice: fastrand::f64() });
         });

@@ -25,6 +25,15 @@ pub struct Finished {
     pub dice: f64,
 }
 
+impl Finished {
+    /// The same for each delivery that the try was for.
+    #[must_use]
+    pub fn each(&self) -> Vec<Self> {
+        let others = self.claim.with.iter().map(|claim| Self { claim: claim.clone(), ..self.clone() });
+        std::iter::once(self.clone()).chain(others).collect()
+    }
+}
+
 /// What a transaction found that the world must hear of.
 #[derive(Debug, Default)]
 pub struct Findings {

@@ -19,7 +19,11 @@ pub struct Facts<'a> {
     pub kind: MessageKind,
     /// Which reminder it is, from 1.
     pub reminder: u32,
-    /// For a resolution of a part of a group: what is still going on.
+    /// The group of its route that it is about.
+    pub group: Option<&'a str>,
+    /// Where many come at once: what follows is one message in this time.
+    pub merging: Option<Duration>,
+    /// Of a group, or of a firing of which a part has ended: what is still going on.
     pub still_open: Vec<Event>,
     /// For a resolution that was held up: who has fallen silent again since.
     pub silent_again: Vec<Event>,
@@ -44,6 +48,8 @@ impl Facts<'_> {
         Self {
             kind,
             reminder: 0,
+            group: None,
+            merging: None,
             still_open: Vec::new(),
             silent_again: Vec::new(),
             fallback_reason: None,
@@ -262,6 +268,16 @@ fn list(body: &mut String, events: &[Event], max_items: usize) {
 }
 
 fn footnotes(body: &mut String, facts: &Facts<'_>) {
+    if let Some(group) = facts.group {
+        let _ = writeln!(body, "\nGroup: {group}.");
+    }
+    if let Some(interval) = facts.merging {
+        let every = human(interval);
+        let _ = writeln!(
+            body,
+            "\nMany come at once: what follows is merged, one message in {every} at most, until it calms down."
+        );
+    }
     if let Some(reason) = facts.held_by {
         let _ = writeln!(body, "\nHeld back until now: {reason}.");
     }

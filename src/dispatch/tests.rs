@@ -1,6 +1,9 @@
 //! Delivery as a whole, on a real journal and a paused clock, with recorders in place of vendors.
 
+mod budget;
+mod digest;
 mod escalation;
+mod group;
 mod keep_alive;
 mod lost;
 mod quarantine;
@@ -17,6 +20,7 @@ use log_monitor_channels::{DeliveryError, Event, EventKind, MessageKind, Notific
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::budget::Limits;
 use super::channel::{Channel, Channels};
 use super::fixtures::{agent_silent, route, start};
 use super::{Delivering, Dispatcher};
@@ -40,6 +44,8 @@ struct World {
     running: Option<(JoinHandle<()>, watch::Sender<bool>)>,
     /// Of every channel.
     keep_alive: Option<Duration>,
+    /// By channel.
+    limits: BTreeMap<String, Limits>,
 }
 
 impl World {
@@ -57,20 +63,30 @@ impl World {
             routes: routes.subscribe(),
         };
         let vendors = channels.iter().map(|name| ((*name).to_owned(), Vendor::new())).collect();
-        let mut world =
-            Self { journal, clock, routes, vendors, recorder, spool: None, running: None, keep_alive: None };
+        let mut world = Self {
+            journal,
+            clock,
+            routes,
+            vendors,
+            recorder,
+            spool: None,
+            running: None,
+            keep_alive: None,
+            limits: BTreeMap::new(),
+        };
         world.start().await;
         world
     }
 
     async fn start(&mut self) {
-        let build = |vendor: &Vendor| {
+        let build = |name: &String, vendor: &Vendor| {
             let notifier = Box::new(vendor.clone());
             let keep_alive = self.keep_alive;
-            Arc::new(Channel { kind: "recorder", max_in_flight: 4, keep_alive, notifier })
+            let limits = self.limits.get(name).cloned().unwrap_or_default();
+            Arc::new(Channel { kind: "recorder", max_in_flight: 4, limits, keep_alive, notifier })
         };
         let channels: Channels =
-            self.vendors.iter().map(|(name, vendor)| (name.clone(), build(vendor))).collect();
+            self.vendors.iter().map(|(name, vendor)| (name.clone(), build(name, vendor))).collect();
         let delivering = Delivering {
             routes: self.routes.borrow().clone(),
             channels: Arc::new(channels),
@@ -374,6 +390,7 @@ async fn restart(path: &Path, world: World) -> World {
     next.clock = world.clock.clone();
     next.recorder.clock = world.clock.clone();
     next.vendors = vendors;
+    next.limits = world.limits.clone();
     drop(world);
     next.start().await;
     settle().await;
@@ -568,8 +585,15 @@ async fn one_hanging_channel_among_many_delays_no_other() {
     let names: Vec<&str> = others.iter().map(String::as_str).chain(["slow"]).collect();
     let mut world = World::new(vec![route("catch_all", &[&names])], &names).await;
     world.kill().await;
-    let channel =
-        |notifier| Arc::new(Channel { kind: "recorder", max_in_flight: 4, keep_alive: None, notifier });
+    let channel = |notifier| {
+        Arc::new(Channel {
+            kind: "recorder",
+            max_in_flight: 4,
+            limits: Limits::default(),
+            keep_alive: None,
+            notifier,
+        })
+    };
     let build = |(name, vendor): (&String, &Vendor)| {
         let notifier: Box<dyn log_monitor_channels::Notifier> = match name.as_str() {
             "slow" => Box::new(Hangs(vendor.clone())),
@@ -614,7 +638,13 @@ async fn a_firing_that_is_accepted_after_its_end_is_followed_by_the_end() {
     let mut world = World::new(vec![route("catch_all", &[&["slow"]])], &["slow"]).await;
     world.kill().await;
     let slow = Slow(world.vendors["slow"].clone());
-    let channel = Channel { kind: "recorder", max_in_flight: 4, keep_alive: None, notifier: Box::new(slow) };
+    let channel = Channel {
+        kind: "recorder",
+        max_in_flight: 4,
+        limits: Limits::default(),
+        keep_alive: None,
+        notifier: Box::new(slow),
+    };
     let (_keep, delivering) = watch::channel(Delivering {
         routes: world.routes.borrow().clone(),
         channels: Arc::new(Channels::from([("slow".to_owned(), Arc::new(channel))])),
@@ -637,8 +667,15 @@ async fn a_firing_that_fails_after_its_end_goes_nowhere_else() {
     let mut world = World::new(two_steps(), &["slack", "email"]).await;
     world.kill().await;
     world.fail("slack", Some(down()));
-    let channel =
-        |notifier| Arc::new(Channel { kind: "recorder", max_in_flight: 4, keep_alive: None, notifier });
+    let channel = |notifier| {
+        Arc::new(Channel {
+            kind: "recorder",
+            max_in_flight: 4,
+            limits: Limits::default(),
+            keep_alive: None,
+            notifier,
+        })
+    };
     let slow = Box::new(Slow(world.vendors["slack"].clone())) as Box<dyn log_monitor_channels::Notifier>;
     let channels = Channels::from([
         ("slack".to_owned(), channel(slow)),

@@ -30,6 +30,40 @@ pub struct NewMessage {
     pub held_by: Option<Held>,
     /// Why its parent is told to further people, if it is that.
     pub escalation: Option<String>,
+    /// Its group of the route; empty for all of them.
+    pub grouped: String,
+    /// Whether it waits because many came before it.
+    pub merges: Merges,
+}
+
+/// Whether a message waits because many came before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Merges {
+    /// It does not.
+    #[default]
+    No,
+    /// It is the first that does.
+    Begins,
+    /// So did the one before it.
+    GoesOn,
+}
+
+impl Merges {
+    const fn number(self) -> i64 {
+        match self {
+            Self::No => 0,
+            Self::Begins => 1,
+            Self::GoesOn => 2,
+        }
+    }
+
+    const fn from_number(number: i64) -> Self {
+        match number {
+            0 => Self::No,
+            1 => Self::Begins,
+            _ => Self::GoesOn,
+        }
+    }
 }
 
 /// What holds a message back.
@@ -76,10 +110,14 @@ pub struct Message {
     pub escalation: Option<String>,
     /// For a firing: the steps from the next escalation on.
     pub escalations: Vec<Step>,
+    /// Its group of the route; empty for all of them.
+    pub grouped: String,
+    /// Whether it waited because many came before it.
+    pub merges: Merges,
 }
 
 const COLUMNS: &str = "id, route, kind, topic, parent, created, send_at, steps, step, reminders, reminder_at, reminded, ended, held_by, escalation,
-    escalations";
+    escalations, grouped, merges";
 
 /// Writes a message, its events and the deliveries of its first step.
 ///
@@ -92,8 +130,8 @@ pub fn insert(connection: &Connection, new: &NewMessage) -> rusqlite::Result<i64
     let id = connection
         .prepare_cached(
             "INSERT INTO message (route, kind, topic, parent, created, send_at, steps, fallback_at, reminders,
-                                  reminder_at, held_by, silence, escalation, escalations, escalate_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                                  reminder_at, held_by, silence, escalation, escalations, escalate_at, grouped, merges)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         )?
         .insert(params![
             new.route,
@@ -111,6 +149,8 @@ pub fn insert(connection: &Connection, new: &NewMessage) -> rusqlite::Result<i64
             new.escalation,
             escalations.map(|steps| json(&steps)).transpose()?,
             escalations.and_then(|steps| escalate_at(steps, new.send_at)),
+            new.grouped,
+            new.merges.number(),
         ])?;
     add_events(connection, id, &new.events)?;
     super::deliveries::insert(connection, id, 0, &steps[0].to, new.send_at)?;
@@ -128,14 +168,13 @@ pub fn add_events(connection: &Connection, message: i64, events: &[i64]) -> rusq
 }
 
 /// The messages of a route and topic that are held back at `now` for the same reason (`None`: to be
-/// merged), newest first. They take in more, because nobody has been sent them yet.
+/// merged), newest first: of one group, or of all. They take in more, because nobody has been sent them yet.
 ///
 /// # Errors
 /// As the database.
 pub fn held_back(
     connection: &Connection,
-    route: &str,
-    topic: EventKind,
+    (route, topic, grouped): (&str, EventKind, &str),
     held_by: Option<&str>,
     now: i64,
 ) -> rusqlite::Result<Vec<Message>> {
@@ -143,11 +182,11 @@ pub fn held_back(
         .prepare_cached(&format!(
             "SELECT {COLUMNS} FROM message
              WHERE route = ?1 AND topic = ?2 AND send_at > ?3 AND send_at > created AND outcome IS NULL
-             AND held_by IS ?4
+             AND held_by IS ?4 AND grouped IN (?5, '')
              AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = message.id AND attempts > 0)
              ORDER BY send_at DESC"
         ))?
-        .query_map(params![route, topic.name(), now, held_by], read)?
+        .query_map(params![route, topic.name(), now, held_by, grouped], read)?
         .collect()
 }
 
@@ -158,26 +197,28 @@ pub struct Sent {
     pub at: i64,
     /// It was held back, because many came before it.
     pub held: bool,
+    /// It was of all groups of the route.
+    pub whole: bool,
 }
 
-/// The newest messages of a route and topic since `since`, newest first.
+/// The newest messages of a route and topic since `since`, newest first; of one group, if that is asked for.
 ///
 /// # Errors
 /// As the database.
 pub fn newest(
     connection: &Connection,
-    route: &str,
-    topic: EventKind,
+    (route, topic, grouped): (&str, EventKind, Option<&str>),
     since: i64,
     limit: u32,
 ) -> rusqlite::Result<Vec<Sent>> {
     connection
         .prepare_cached(
-            "SELECT send_at, send_at > created FROM message WHERE route = ?1 AND topic = ?2 AND send_at > ?3
-             AND held_by IS NULL ORDER BY send_at DESC LIMIT ?4",
+            "SELECT send_at, merges > 0, grouped = '' FROM message
+             WHERE route = ?1 AND topic = ?2 AND send_at > ?3 AND held_by IS NULL AND grouped = COALESCE(?5, grouped)
+             ORDER BY send_at DESC LIMIT ?4",
         )?
-        .query_map(params![route, topic.name(), since, limit], |row| {
-            Ok(Sent { at: row.get(0)?, held: row.get(1)? })
+        .query_map(params![route, topic.name(), since, limit, grouped], |row| {
+            Ok(Sent { at: row.get(0)?, held: row.get(1)?, whole: row.get(2)? })
         })?
         .collect()
 }
@@ -213,7 +254,7 @@ pub fn firings_of(connection: &Connection, incident: i64) -> rusqlite::Result<Ve
 pub fn with_reminders(connection: &Connection, firing: i64) -> rusqlite::Result<Vec<i64>> {
     connection
         .prepare_cached(
-            "SELECT id FROM message WHERE id = ?1 OR (parent = ?1 AND kind = 'reminder') ORDER BY id",
+            "SELECT id FROM message WHERE id = ?1 UNION SELECT message FROM reminder_of WHERE firing = ?1 ORDER BY 1",
         )?
         .query_map([firing], |row| row.get(0))?
         .collect()
@@ -226,8 +267,8 @@ pub fn with_reminders(connection: &Connection, firing: i64) -> rusqlite::Result<
 pub fn reminders_of(connection: &Connection, firing: i64) -> rusqlite::Result<Vec<i64>> {
     connection
         .prepare_cached(
-            "SELECT id FROM message
-             WHERE parent = ?1 AND kind = 'reminder' AND escalation IS NULL ORDER BY id",
+            "SELECT id FROM reminder_of JOIN message ON message.id = reminder_of.message
+             WHERE firing = ?1 AND escalation IS NULL ORDER BY id",
         )?
         .query_map([firing], |row| row.get(0))?
         .collect()
@@ -240,10 +281,33 @@ pub fn reminders_of(connection: &Connection, firing: i64) -> rusqlite::Result<Ve
 pub fn reminder_number(connection: &Connection, firing: i64, reminder: i64) -> rusqlite::Result<u32> {
     connection
         .prepare_cached(
-            "SELECT COUNT(*) FROM message
-             WHERE parent = ?1 AND kind = 'reminder' AND escalation IS NULL AND id <= ?2",
+            "SELECT COUNT(*) FROM reminder_of JOIN message ON message.id = reminder_of.message
+             WHERE firing = ?1 AND escalation IS NULL AND message.id <= ?2",
         )?
         .query_row([firing, reminder], |row| row.get(0))
+}
+
+/// The firings that a reminder is of, oldest first.
+///
+/// # Errors
+/// As the database.
+pub fn reminded_of(connection: &Connection, reminder: i64) -> rusqlite::Result<Vec<i64>> {
+    connection
+        .prepare_cached(
+            "SELECT parent FROM message WHERE id = ?1 AND parent IS NOT NULL
+             UNION SELECT firing FROM digest WHERE message = ?1 ORDER BY 1",
+        )?
+        .query_map([reminder], |row| row.get(0))?
+        .collect()
+}
+
+/// Notes that a reminder is of several firings.
+///
+/// # Errors
+/// As the database.
+pub fn insert_digest(connection: &Connection, reminder: i64, firings: &[i64]) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached("INSERT INTO digest (firing, message) VALUES (?1, ?2)")?;
+    firings.iter().try_for_each(|firing| statement.execute([*firing, reminder]).map(drop))
 }
 
 /// How many messages are neither settled nor given up.
@@ -306,7 +370,10 @@ pub fn owed_endings(
 /// As the database.
 pub fn mark_ended(connection: &Connection, firing: i64) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("UPDATE message SET ended = 1 WHERE id = ?1 OR (parent = ?1 AND kind = 'reminder')")?
+        .prepare_cached(
+            "UPDATE message SET ended = 1
+             WHERE id = ?1 OR id IN (SELECT message FROM reminder_of WHERE firing = ?1)",
+        )?
         .execute([firing])
         .map(drop)
 }
@@ -344,6 +411,25 @@ pub fn reminders_due(connection: &Connection, now: i64) -> rusqlite::Result<Vec<
     connection
         .prepare_cached("SELECT id FROM message WHERE reminder_at <= ?1 ORDER BY reminder_at LIMIT 500")?
         .query_map([now], |row| row.get(0))?
+        .collect()
+}
+
+/// The firings of a route and topic whose next reminder is due after `now`, but until `until`.
+///
+/// # Errors
+/// As the database.
+pub fn reminders_soon(
+    connection: &Connection,
+    (route, topic): (&str, EventKind),
+    now: i64,
+    until: i64,
+) -> rusqlite::Result<Vec<Message>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM message WHERE reminder_at > ?3 AND reminder_at <= ?4
+             AND route = ?1 AND topic = ?2 ORDER BY reminder_at LIMIT 500"
+        ))?
+        .query_map(params![route, topic.name(), now, until], read)?
         .collect()
 }
 
@@ -523,5 +609,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Message> {
         held_by: row.get("held_by")?,
         escalation: row.get("escalation")?,
         escalations: from_json(row.get("escalations")?).unwrap_or_default(),
+        grouped: row.get("grouped")?,
+        merges: Merges::from_number(row.get("merges")?),
     })
 }

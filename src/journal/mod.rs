@@ -35,6 +35,7 @@ pub mod spells;
 #[cfg(test)]
 mod tests;
 pub mod timers;
+pub mod waiting;
 mod writer;
 
 use writer::{Job, Writer};

@@ -197,6 +197,18 @@ fn each_mistake_is_told_at_its_own_place_with_the_right_word() {
         ),
         ("[\"b@example.org\"]", "[\"b\"]", "[\"b\"]", "`to`: that is no address"),
         (
+            "[journal]",
+            "group = { by = [\"site\", \"\"] }\n[journal]",
+            "\"\"",
+            "a key has 1 to 64 characters, and no control characters",
+        ),
+        (
+            "max_in_flight = 2",
+            "budget = [\"1 per 1s\", \"20 in 10m\"]",
+            "\"20 in",
+            "`20 in 10m` is not a budget: write a number and a time, such as \"20 per 10m\"",
+        ),
+        (
             "max_in_flight = 2",
             "max_in_flight = 0",
             "0\n\n[channels.oncall",

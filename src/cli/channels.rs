@@ -194,7 +194,7 @@ async fn test(settings: Settings, name: &str, event: &str, json: bool) -> Exit {
         return Exit::Failed;
     };
     let kind = EventKind::from_name(event).unwrap_or(EventKind::AgentSilent);
-    let result = channel.try_once(&sample(kind, &parts.installation)).await;
+    let result = channel.try_once(&sample(kind, &parts)).await;
     let tested = Tested {
         channel: name.to_owned(),
         accepted: result.is_ok(),
@@ -213,7 +213,7 @@ async fn test(settings: Settings, name: &str, event: &str, json: bool) -> Exit {
 }
 
 /// What a real event of that kind looks like, but for the mark.
-fn sample(kind: EventKind, installation: &str) -> Notification {
+fn sample(kind: EventKind, parts: &Parts) -> Notification {
     let now = Utc::now();
     let about_agent = matches!(
         kind,
@@ -241,15 +241,15 @@ fn sample(kind: EventKind, installation: &str) -> Notification {
         severity: event.severity,
         title: format!("[TEST] {title}"),
         body,
-        installation: installation.to_owned(),
+        installation: parts.installation.to_string(),
         created_at: now,
+        links: parts.wording.links(std::slice::from_ref(&event), &parts.installation),
         events: vec![event],
         attempt: 1,
         possible_duplicate: false,
         fallback_reason: None,
         in_reply_to: None,
         all_over: false,
-        links: Vec::new(),
         short: false,
     }
 }

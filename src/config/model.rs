@@ -13,6 +13,7 @@ use toml::Spanned;
 use super::calendar::{Calendar, Pause};
 use super::matcher::Matcher;
 use super::suspicion::Suspicion;
+use crate::wording::Wording;
 
 /// A whole configuration, checked, its sources and channels not yet built.
 pub struct Settings {
@@ -26,6 +27,8 @@ pub struct Settings {
     pub channels: Vec<ChannelTable>,
     /// In the order of the configuration; the last one is the catch-all, which matches everything.
     pub routes: Vec<Route>,
+    /// How messages are put into words.
+    pub wording: Wording,
     /// The journal's file.
     pub journal: PathBuf,
     /// The log.

@@ -11,6 +11,7 @@ use log_monitor_channels::{ChannelKind, Registry, log};
 
 use super::diagnostics::{At, Diagnostics, Findings};
 use super::layers::{self, Inputs, Merged};
+use super::links;
 use super::model::{ChannelTable, Level, LogSettings, Settings};
 use super::named::{self, Family};
 use super::original;
@@ -24,9 +25,11 @@ use super::tables;
 use super::tree::{Node, Table};
 use super::watches;
 use crate::source::SourceRegistry;
+use crate::wording::Wording;
 
 /// The tables there are at the top.
-const SECTIONS: [&str; 7] = ["sources", "watches", "channels", "routes", "catch_all", "journal", "log"];
+const SECTIONS: [&str; 8] =
+    ["sources", "watches", "channels", "routes", "catch_all", "links", "journal", "log"];
 
 /// A configuration that has been read.
 pub struct Loaded {
@@ -115,6 +118,7 @@ impl Assembly<'_, '_> {
             watches: watches.items,
             channels: channels.items,
             routes,
+            wording: Wording { links: links::links(&mut self.reading, take("links")) },
             journal: self.journal(take("journal")),
             log: self.log(take("log")),
         };

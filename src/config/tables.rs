@@ -150,6 +150,13 @@ pub struct Group {
     pub max_items: NonZeroUsize,
 }
 
+/// The `[links]` table: where people see more, by the word that messages show for it.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Links(
+    #[schemars(with = "BTreeMap<String, String>")] pub BTreeMap<Spanned<String>, Spanned<String>>,
+);
+
 /// The `[journal]` table.
 #[derive(Debug, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -13,6 +13,7 @@ use crate::journal::deliveries::{self, Claim, Delivery, State};
 use crate::journal::events::{self, time};
 use crate::journal::incidents;
 use crate::journal::messages::{self, Message};
+use crate::wording::Wording;
 
 /// What every message of this installation has in common.
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ pub struct Composer {
     pub installation: Arc<str>,
     /// The routes in force, which say how long a list may be.
     pub routes: Arc<Vec<Route>>,
+    /// How messages are put into words.
+    pub wording: Arc<Wording>,
 }
 
 impl Composer {
@@ -114,6 +117,7 @@ fn notification(
         max_items: composer.max_items(&message.route),
     };
     let (title, body) = render::message(&events, &facts);
+    let links = composer.wording.links(&events, &composer.installation);
     Ok(Notification {
         idempotency_key: format!("{}-m{}", composer.installation_id, message.id),
         kind: message.kind,
@@ -129,7 +133,7 @@ fn notification(
         fallback_reason,
         in_reply_to: None,
         all_over,
-        links: Vec::new(),
+        links,
         short: false,
     })
 }

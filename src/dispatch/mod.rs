@@ -43,6 +43,7 @@ use crate::clock::{Jumps, SharedClock};
 use crate::config::Route;
 use crate::journal::deliveries::{self, Claim};
 use crate::journal::{Journal, JournalError, events, messages, meta, timers};
+use crate::wording::Wording;
 use channel::{Channel, Channels};
 use compose::Composer;
 use keep_alive::KeepAlive;
@@ -62,6 +63,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Delivering {
     /// In order; the last one is the catch-all.
     pub routes: Arc<Vec<Route>>,
+    /// How messages are put into words.
+    pub wording: Arc<Wording>,
     /// Everything that can be sent on.
     pub channels: Arc<Channels>,
     /// The name of this installation.
@@ -233,6 +236,7 @@ impl Dispatcher {
             installation_id: self.installation_id.clone(),
             installation: delivering.installation.clone(),
             routes: delivering.routes.clone(),
+            wording: delivering.wording.clone(),
         }
     }
 

@@ -71,6 +71,7 @@ impl World {
         let delivering = Delivering {
             routes: self.routes.borrow().clone(),
             channels: Arc::new(channels),
+            wording: Arc::default(),
             installation: "here".into(),
         };
         let (_keep, receiver) = watch::channel(delivering);
@@ -545,6 +546,7 @@ async fn one_hanging_channel_delays_no_other() {
     let (_keep, delivering) = watch::channel(Delivering {
         routes: world.routes.borrow().clone(),
         channels: Arc::new(channels),
+        wording: Arc::default(),
         installation: "here".into(),
     });
     let bus = world.recorder.bus.clone();
@@ -582,6 +584,7 @@ async fn a_firing_that_is_accepted_after_its_end_is_followed_by_the_end() {
     let (_keep, delivering) = watch::channel(Delivering {
         routes: world.routes.borrow().clone(),
         channels: Arc::new(Channels::from([("slow".to_owned(), Arc::new(channel))])),
+        wording: Arc::default(),
         installation: "here".into(),
     });
     let bus = world.recorder.bus.clone();
@@ -611,6 +614,7 @@ async fn a_firing_that_fails_after_its_end_goes_nowhere_else() {
     let (_keep, delivering) = watch::channel(Delivering {
         routes: world.routes.borrow().clone(),
         channels: Arc::new(channels),
+        wording: Arc::default(),
         installation: "here".into(),
     });
     let bus = world.recorder.bus.clone();

@@ -2,6 +2,7 @@
 
 mod kinds;
 mod layering;
+mod links;
 mod original;
 mod printing;
 mod reference;

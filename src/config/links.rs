@@ -10,7 +10,8 @@ use super::named::table_of;
 use super::reading::Reading;
 use super::tables;
 use super::tree::Node;
-use crate::wording::links::{Pattern, Wrong};
+use crate::wording::Wrong;
+use crate::wording::links::Pattern;
 
 /// The longest word for a link, in characters.
 const MAX_TITLE: usize = 40;

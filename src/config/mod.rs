@@ -33,6 +33,7 @@ pub mod source_map;
 pub mod suggest;
 mod suspicion;
 pub mod tables;
+mod templates;
 mod tree;
 mod watches;
 

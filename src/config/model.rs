@@ -13,7 +13,7 @@ use toml::Spanned;
 use super::calendar::{Calendar, Pause};
 use super::matcher::Matcher;
 use super::suspicion::Suspicion;
-use crate::wording::Wording;
+use crate::wording::{Voice, Wording};
 
 /// A whole configuration, checked, its sources and channels not yet built.
 pub struct Settings {
@@ -59,6 +59,8 @@ pub struct ChannelTable {
     pub max_in_flight: usize,
     /// How often it must hear that something goes on, if at all.
     pub keep_alive: Option<Duration>,
+    /// How it wants its messages.
+    pub voice: Voice,
     /// Ready to build.
     pub decoded: Box<dyn log_monitor_channels::registry::Decoded>,
 }

@@ -19,8 +19,10 @@ use super::secrets;
 use super::source_map::Place;
 use super::suggest;
 use super::tables;
+use super::templates;
 use super::tree::{Node, Table, string};
 use crate::source::{SourceContext, SourceRegistry};
+use crate::wording::Voice;
 
 /// How many messages may be under way where the vendor does not want order.
 const MAX_IN_FLIGHT: usize = 4;
@@ -92,6 +94,7 @@ pub fn article(word: &str) -> String {
 struct Own<'t> {
     kind: Option<Spanned<String>>,
     max_in_flight: Option<NonZeroUsize>,
+    template: Option<Spanned<String>>,
     rest: Table<'t>,
 }
 
@@ -121,7 +124,7 @@ fn own_keys<'t>(
         // Without a kind nobody knows which of its values are secrets.
         rest.get_ref().values().for_each(|value| secrets::hide(&mut reading.findings, value));
     }
-    Own { kind, max_in_flight: own.max_in_flight, rest }
+    Own { kind, max_in_flight: own.max_in_flight, template: own.template, rest }
 }
 
 /// Tells that a kind is not known. It never is, hence the answer.
@@ -138,13 +141,15 @@ pub fn channels<'t>(
     node: Option<Node<'t>>,
     registry: &Registry,
     installation: &str,
+    templates: &[String],
 ) -> Family<ChannelTable> {
     let known: Vec<&str> = registry.iter().map(log_monitor_channels::registry::Kind::name).collect();
     let client = OnceCell::new();
     family(reading, "channels", node, |reading, name, table| {
         let path = joined("channels", name);
         let before = reading.findings.errors();
-        let own = own_keys(reading, &path, table, &["kind", "max_in_flight"], &known);
+        let own = own_keys(reading, &path, table, &["kind", "max_in_flight", "template"], &known);
+        let voice = Voice { template: templates::known(reading, own.template, templates) };
         let kind = registry.get(own.kind?.get_ref())?;
         let default = if kind.capabilities().ordered { 1 } else { MAX_IN_FLIGHT };
         if own.max_in_flight.is_none() {
@@ -163,7 +168,7 @@ pub fn channels<'t>(
         let max_in_flight = own.max_in_flight.map_or(default, NonZeroUsize::get);
         let log_monitor_channels::Capabilities { reaches_people, keep_alive, .. } = kind.capabilities();
         let (name, kind) = (name.to_owned(), kind.name());
-        let table = ChannelTable { name, kind, reaches_people, max_in_flight, keep_alive, decoded };
+        let table = ChannelTable { name, kind, reaches_people, max_in_flight, keep_alive, voice, decoded };
         reading.is_sound(&path, before).then_some(table)
     })
 }

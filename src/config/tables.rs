@@ -42,6 +42,9 @@ pub struct Channel {
     pub kind: Option<Spanned<String>>,
     /// How many messages may be under way at once: 4, or 1 where the vendor wants order.
     pub max_in_flight: Option<NonZeroUsize>,
+    /// The `[templates.NAME]` that its messages are written by; the built-in words if there is none.
+    #[schemars(with = "Option<String>")]
+    pub template: Option<Spanned<String>>,
 }
 
 /// A `[[routes]]` table.
@@ -156,6 +159,24 @@ pub struct Group {
 pub struct Links(
     #[schemars(with = "BTreeMap<String, String>")] pub BTreeMap<Spanned<String>, Spanned<String>>,
 );
+
+/// A `[templates.NAME]` table: words of one's own, in the syntax of Jinja.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Template {
+    /// The title, one line; the built-in one if it is absent.
+    #[schemars(with = "Option<String>")]
+    pub title: Option<Spanned<String>>,
+    /// The same from a file.
+    #[schemars(with = "Option<PathBuf>")]
+    pub title_file: Option<Spanned<PathBuf>>,
+    /// The text below the title; the built-in one if it is absent.
+    #[schemars(with = "Option<String>")]
+    pub body: Option<Spanned<String>>,
+    /// The same from a file.
+    #[schemars(with = "Option<PathBuf>")]
+    pub body_file: Option<Spanned<PathBuf>>,
+}
 
 /// The `[journal]` table.
 #[derive(Debug, serde::Deserialize, JsonSchema)]

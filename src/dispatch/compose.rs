@@ -1,5 +1,5 @@
 //! From a claimed delivery to the notification that a channel is handed: what the journal knows
-//! about the message, put into words by [`render`](super::render).
+//! about the message, put into words by [`Wording`].
 
 use std::sync::Arc;
 
@@ -7,13 +7,13 @@ use log_monitor_channels::{Event, EventKind, MessageKind, Notification};
 use rusqlite::Connection;
 
 use super::flapping;
-use super::render::{self, Facts};
+use super::render::Facts;
 use crate::config::{Group, Route};
 use crate::journal::deliveries::{self, Claim, Delivery, State};
 use crate::journal::events::{self, time};
 use crate::journal::incidents;
 use crate::journal::messages::{self, Message};
-use crate::wording::Wording;
+use crate::wording::{Subject, Wording};
 
 /// What every message of this installation has in common.
 #[derive(Debug, Clone)]
@@ -50,8 +50,8 @@ pub fn delivery(
         0 => Vec::new(),
         _ => deliveries::of_message(connection, message.id)?,
     };
-    let mut notification =
-        notification(connection, composer, &message, &siblings, claim.step, claim.uncertain)?;
+    let way = Way { channel: Some(&claim.channel), step: claim.step, uncertain: claim.uncertain };
+    let mut notification = notification(connection, composer, &message, &siblings, way)?;
     notification.idempotency_key = format!("{}-{}", composer.installation_id, claim.delivery);
     notification.attempt = claim.n;
     notification.short = claim.short;
@@ -73,7 +73,8 @@ pub fn accepted(
     channel: &str,
 ) -> rusqlite::Result<Notification> {
     let message = messages::get(connection, message)?;
-    let mut notification = notification(connection, composer, &message, &[], 0, false)?;
+    let way = Way { channel: Some(channel), step: 0, uncertain: false };
+    let mut notification = notification(connection, composer, &message, &[], way)?;
     notification.idempotency_key = format!("{}-{delivery}", composer.installation_id);
     notification.in_reply_to = deliveries::receipt(connection, message.id, channel)?;
     Ok(notification)
@@ -90,7 +91,24 @@ pub fn undelivered(
 ) -> rusqlite::Result<Notification> {
     let message = messages::get(connection, message)?;
     let siblings = deliveries::of_message(connection, message.id)?;
-    notification(connection, composer, &message, &siblings, usize::MAX, false)
+    notification(
+        connection,
+        composer,
+        &message,
+        &siblings,
+        Way { channel: None, step: usize::MAX, uncertain: false },
+    )
+}
+
+/// By which way a message goes.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    /// The channel, if it is one.
+    channel: Option<&'a str>,
+    /// The step it is of.
+    step: usize,
+    /// An earlier try may have arrived.
+    uncertain: bool,
 }
 
 fn notification(
@@ -98,8 +116,7 @@ fn notification(
     composer: &Composer,
     message: &Message,
     siblings: &[Delivery],
-    step: usize,
-    uncertain: bool,
+    Way { channel, step, uncertain }: Way<'_>,
 ) -> rusqlite::Result<Notification> {
     let events = events::of_message(connection, message.id)?;
     let fallback_reason = failed_before(siblings, step);
@@ -116,8 +133,10 @@ fn notification(
         held_by: message.held_by.as_deref(),
         max_items: composer.max_items(&message.route),
     };
-    let (title, body) = render::message(&events, &facts);
     let links = composer.wording.links(&events, &composer.installation);
+    let installation = &*composer.installation;
+    let subject = Subject { events: &events, facts: &facts, links: &links, installation };
+    let (title, body) = composer.wording.message(channel, &subject);
     Ok(Notification {
         idempotency_key: format!("{}-m{}", composer.installation_id, message.id),
         kind: message.kind,

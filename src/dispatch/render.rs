@@ -70,37 +70,70 @@ pub const FLAPPING: &str = "flapping";
 /// The cause of a silence that is none: its logs come, but late.
 pub const LATE: &str = "late";
 
+/// The words of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words {
+    /// One line.
+    pub title: String,
+    /// What its events tell.
+    pub body: String,
+    /// What stands below that, whoever wrote it: who is still silent, and why it came this way.
+    pub below: String,
+}
+
+impl Words {
+    /// Title and body.
+    #[must_use]
+    pub fn joined(self) -> (String, String) {
+        let texts = [self.body.trim_end(), self.below.trim()].into_iter().filter(|text| !text.is_empty());
+        (self.title, texts.collect::<Vec<_>>().join("\n\n"))
+    }
+}
+
 /// Title and body.
 #[must_use]
 pub fn message(events: &[Event], facts: &Facts<'_>) -> (String, String) {
-    let Some(first) = events.first() else {
-        return ("log-monitor: nothing to say".to_owned(), "This message has no events.".to_owned());
-    };
-    let mut body = String::new();
-    let title = if events.len() == 1 {
-        one(&mut body, first);
-        one_title(first, facts)
-    } else {
-        list(&mut body, events, facts.max_items);
-        causes::check(&mut body, events);
-        many_title(events, first)
+    words(events, facts).joined()
+}
+
+/// The same in its parts.
+#[must_use]
+pub fn words(events: &[Event], facts: &Facts<'_>) -> Words {
+    let (mut body, mut below) = (String::new(), String::new());
+    let title = match events {
+        [] => {
+            body.push_str("This message has no events.");
+            "log-monitor: nothing to say".to_owned()
+        }
+        [event] => {
+            one(&mut body, event);
+            one_title(event, facts)
+        }
+        [first, ..] => {
+            list(&mut body, events, facts.max_items);
+            causes::check(&mut body, events);
+            many_title(events, first)
+        }
     };
     if !facts.still_open.is_empty() {
-        let _ = writeln!(body, "\nStill silent ({}):", facts.still_open.len());
-        list(&mut body, &facts.still_open, facts.max_items);
+        let _ = writeln!(below, "\nStill silent ({}):", facts.still_open.len());
+        list(&mut below, &facts.still_open, facts.max_items);
     }
     if !facts.silent_again.is_empty() {
-        let _ =
-            writeln!(body, "\nThis message is late. Silent again since then ({}):", facts.silent_again.len());
-        list(&mut body, &facts.silent_again, facts.max_items);
+        let _ = writeln!(
+            below,
+            "\nThis message is late. Silent again since then ({}):",
+            facts.silent_again.len()
+        );
+        list(&mut below, &facts.silent_again, facts.max_items);
     }
-    footnotes(&mut body, facts);
-    (title, body.trim_end().to_owned())
+    footnotes(&mut below, facts);
+    Words { title, body, below }
 }
 
 fn one_title(event: &Event, facts: &Facts<'_>) -> String {
     let who = who(event);
-    let long = since(event).map(human);
+    let long = lasted(event).map(human);
     if event.cause == NO_LONGER_CONFIGURED {
         return format!("No longer configured: {who}");
     }
@@ -197,7 +230,8 @@ fn name(entity: &Entity) -> String {
 }
 
 /// The agent, what stalled agents share, or the watch, source or channel.
-fn who(event: &Event) -> String {
+#[must_use]
+pub fn who(event: &Event) -> String {
     event.entity.as_ref().map_or_else(|| one_line(&event.scope, 80), name)
 }
 
@@ -206,7 +240,9 @@ const fn is_about_agent(event: &Event) -> bool {
     !matches!(event.kind, EventKind::PipelineStalled | EventKind::PipelineRecovered)
 }
 
-fn since(event: &Event) -> Option<Duration> {
+/// How long it has been, or was, going on.
+#[must_use]
+pub fn lasted(event: &Event) -> Option<Duration> {
     event.since.and_then(|since| (event.back.unwrap_or(event.at) - since).to_std().ok())
 }
 

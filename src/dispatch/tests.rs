@@ -2,6 +2,7 @@
 
 mod keep_alive;
 mod suppress;
+mod wording;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,6 +26,7 @@ use crate::journal::notes::{self, Note};
 use crate::journal::quiet::{self, Quiet};
 use crate::journal::{Journal, events};
 use crate::record::{Change, IncidentChange, Recorder, Whole};
+use crate::wording::Wording;
 
 /// A dispatcher with its surroundings, which can be stopped, killed and started again.
 struct World {
@@ -37,6 +39,7 @@ struct World {
     running: Option<(JoinHandle<()>, watch::Sender<bool>)>,
     /// Of every channel.
     keep_alive: Option<Duration>,
+    wording: Arc<Wording>,
 }
 
 impl World {
@@ -54,8 +57,17 @@ impl World {
             routes: routes.subscribe(),
         };
         let vendors = channels.iter().map(|name| ((*name).to_owned(), Vendor::new())).collect();
-        let mut world =
-            Self { journal, clock, routes, vendors, recorder, spool: None, running: None, keep_alive: None };
+        let mut world = Self {
+            journal,
+            clock,
+            routes,
+            vendors,
+            recorder,
+            spool: None,
+            running: None,
+            keep_alive: None,
+            wording: Arc::default(),
+        };
         world.start().await;
         world
     }
@@ -71,7 +83,7 @@ impl World {
         let delivering = Delivering {
             routes: self.routes.borrow().clone(),
             channels: Arc::new(channels),
-            wording: Arc::default(),
+            wording: self.wording.clone(),
             installation: "here".into(),
         };
         let (_keep, receiver) = watch::channel(delivering);

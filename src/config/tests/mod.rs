@@ -9,6 +9,7 @@ mod reference;
 mod refusals;
 mod secrecy;
 mod sources;
+mod templates;
 
 use std::ffi::OsString;
 

@@ -214,8 +214,12 @@ fn sample(kind: EventKind, channel: &str, parts: &Parts) -> Notification {
     let now = Utc::now();
     let mut sample = samples::sample(kind, now);
     for event in &mut sample.events {
+        "test".clone_into(&mut event.scope);
         "test".clone_into(&mut event.cause);
         "This is a test of the channel; nothing happened.".clone_into(&mut event.detail);
+        if let Some(entity) = &mut event.entity {
+            "example".clone_into(&mut entity.label);
+        }
     }
     let installation = &*parts.installation;
     let links = parts.wording.links(&sample.events, installation);

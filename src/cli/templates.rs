@@ -130,7 +130,7 @@ fn voice(settings: &Settings, name: Option<String>, channel: Option<&str>) -> Re
         (Some(name), None) if !templates.contains(&name) => {
             unknown("template", &name, templates.iter().map(String::as_str).collect())
         }
-        (template, None) => Ok(Voice { template }),
+        (template, None) => Ok(Voice { template, ..Voice::default() }),
     }
 }
 

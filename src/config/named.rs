@@ -23,6 +23,7 @@ use super::templates;
 use super::tree::{Node, Table, string};
 use crate::source::{SourceContext, SourceRegistry};
 use crate::wording::Voice;
+use crate::wording::language::Language;
 
 /// How many messages may be under way where the vendor does not want order.
 const MAX_IN_FLIGHT: usize = 4;
@@ -95,6 +96,7 @@ struct Own<'t> {
     kind: Option<Spanned<String>>,
     max_in_flight: Option<NonZeroUsize>,
     template: Option<Spanned<String>>,
+    language: Option<Language>,
     rest: Table<'t>,
 }
 
@@ -124,7 +126,7 @@ fn own_keys<'t>(
         // Without a kind nobody knows which of its values are secrets.
         rest.get_ref().values().for_each(|value| secrets::hide(&mut reading.findings, value));
     }
-    Own { kind, max_in_flight: own.max_in_flight, template: own.template, rest }
+    Own { kind, max_in_flight: own.max_in_flight, template: own.template, language: own.language, rest }
 }
 
 /// Tells that a kind is not known. It never is, hence the answer.
@@ -148,8 +150,11 @@ pub fn channels<'t>(
     family(reading, "channels", node, |reading, name, table| {
         let path = joined("channels", name);
         let before = reading.findings.errors();
-        let own = own_keys(reading, &path, table, &["kind", "max_in_flight", "template"], &known);
-        let voice = Voice { template: templates::known(reading, own.template, templates) };
+        let own = own_keys(reading, &path, table, &["kind", "max_in_flight", "template", "language"], &known);
+        let voice = Voice {
+            template: templates::known(reading, own.template, templates),
+            language: own.language.unwrap_or_default(),
+        };
         let kind = registry.get(own.kind?.get_ref())?;
         let default = if kind.capabilities().ordered { 1 } else { MAX_IN_FLIGHT };
         if own.max_in_flight.is_none() {

@@ -21,6 +21,7 @@ pub use watch::{Class, ClassMatch, Dependency, Discover, Maintenance, Watch, Win
 
 use super::duration::Positive;
 use super::model::{self, Level, Need};
+use crate::wording::language::Language;
 
 /// The keys at the top, tables excepted.
 #[derive(Debug, serde::Deserialize, JsonSchema)]
@@ -45,6 +46,8 @@ pub struct Channel {
     /// The `[templates.NAME]` that its messages are written by; the built-in words if there is none.
     #[schemars(with = "Option<String>")]
     pub template: Option<Spanned<String>>,
+    /// The language of the built-in words: `en` (English) or `it` (Italian); English by default.
+    pub language: Option<Language>,
 }
 
 /// A `[[routes]]` table.

@@ -37,6 +37,7 @@ pub mod suppress;
 #[cfg(test)]
 mod tests;
 pub mod tick;
+mod titles;
 
 use crate::bus::Bus;
 use crate::clock::{Jumps, SharedClock};

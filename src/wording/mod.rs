@@ -1,6 +1,8 @@
-//! What a configuration says about the words of its messages: links, and templates by channel.
+//! What a configuration says about the words of its messages: links, and by channel templates and
+//! languages.
 
 mod address;
+pub mod language;
 pub mod links;
 pub mod samples;
 pub mod template;
@@ -13,6 +15,7 @@ use std::ops::Range;
 use log_monitor_channels::{Event, Link};
 
 use crate::dispatch::render::{self, Facts, Words};
+use language::Language;
 use links::Pattern;
 use template::{Part, Templates};
 
@@ -32,6 +35,8 @@ pub struct Wording {
 pub struct Voice {
     /// By a template of this name.
     pub template: Option<String>,
+    /// In this language, as far as the words are built in.
+    pub language: Language,
 }
 
 /// What a message is to tell.
@@ -76,7 +81,7 @@ impl Wording {
     /// log says why.
     #[must_use]
     pub fn in_voice(&self, voice: &Voice, subject: &Subject<'_>) -> (String, String) {
-        let words = render::words(subject.events, subject.facts);
+        let words = render::words(subject.events, subject.facts, voice.language);
         let Some(name) = &voice.template else { return words.joined() };
         let variables = variables::of(subject, &words);
         let render = |part| self.templates.render(name, part, &variables);
@@ -104,7 +109,7 @@ mod tests {
         let mut templates = Templates::default();
         templates.add("mine", Part::Title, "{{ event.who }}!").unwrap();
         templates.add("mine", Part::Body, body).unwrap();
-        let voice = Voice { template: Some("mine".to_owned()) };
+        let voice = Voice { template: Some("mine".to_owned()), language: Language::It };
         Wording { links: Vec::new(), templates, voices: BTreeMap::from([("phone".to_owned(), voice)]) }
     }
 
@@ -119,18 +124,18 @@ mod tests {
         let (title, body) = said("{{ event.cause }}\n", "phone");
         assert_eq!(
             (title.as_str(), body.as_str()),
-            ("001 web-01!", "no_documents\n\nSent this way because soc failed.")
+            ("001 web-01!", "no_documents\n\nInviato per questa via perché soc failed.")
         );
         assert_eq!(said("x", "email").0, "Silent: 001 web-01, no logs for 16 min");
     }
 
     #[test]
     fn a_template_that_fails_loses_no_message() {
-        assert_eq!(said("{{ event.labels.site }}", "phone"), said("", "email"));
-        assert_eq!(
-            said("{{ event.labels.site | default('') }}", "phone"),
-            said("", "email"),
-            "an empty text is none"
-        );
+        let built_in = "Silenzioso: 001 web-01, nessun log da 16 min";
+        for fails in ["{{ event.labels.site }}", "{{ event.labels.site | default('') }}"] {
+            let (title, body) = said(fails, "phone");
+            assert_eq!(title, built_in);
+            assert!(body.contains("Agente: 001 web-01"), "{body}");
+        }
     }
 }

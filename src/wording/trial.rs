@@ -8,6 +8,7 @@ use log_monitor_channels::EventKind;
 use log_monitor_channels::text::one_line;
 use minijinja::{Error, ErrorKind, Value};
 
+use super::language::Language;
 use super::samples;
 use super::template::{environment, said};
 use super::variables::{self, VARIABLES};
@@ -40,7 +41,7 @@ impl Trial {
         let variables = |sample: &samples::Sample| {
             let facts = &sample.facts();
             let subject = Subject { events: &sample.events, facts, links: &[], installation: "log-monitor" };
-            variables::of(&subject, &render::words(&sample.events, facts))
+            variables::of(&subject, &render::words(&sample.events, facts, Language::default()))
         };
         Self(
             EventKind::ALL

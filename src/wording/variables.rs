@@ -152,7 +152,7 @@ mod tests {
 
     fn rendered(text: &str, events: &[Event], facts: &Facts<'_>) -> String {
         let subject = Subject { events, facts, links: &[], installation: "soc" };
-        let variables = of(&subject, &render::words(events, facts));
+        let variables = of(&subject, &render::words(events, facts, Default::default()));
         environment().render_str(text, variables).unwrap()
     }
 

@@ -1,6 +1,7 @@
 //! The `[templates.NAME]`: every mistake of a text is told where it stands.
 
 use super::Place;
+use crate::wording::language::Language;
 
 const WATCH: &str = "[sources.wazuh]\nkind = \"indexer\"\nurl = \"https://indexer:9200\"\n\
                      [watches.default]\nagent_file = \"@/agents.csv\"\n\
@@ -35,13 +36,14 @@ fn every_mistake_is_told_at_its_line_and_column_in_the_toml_and_in_files() {
 }
 
 #[test]
-fn a_channel_speaks_by_a_template_that_is_in_order() {
+fn a_channel_speaks_by_a_template_that_is_in_order_and_in_its_language() {
     let place = Place::new().with("body.j2", "{{ event.detail }}\n").toml(&format!(
         "[templates.short]\ntitle = \"{{{{ event.who }}}}: {{{{ kind }}}}\"\nbody_file = \"@/body.j2\"\n{WATCH}\
-         template = \"short\"\n"
+         template = \"short\"\nlanguage = \"it\"\n"
     ));
     let loaded = place.load();
     let settings = loaded.settings.as_ref().unwrap_or_else(|| panic!("{}", place.shown(&loaded)));
     assert_eq!(settings.wording.templates.names(), ["short"]);
-    assert_eq!(settings.wording.voices["oncall"].template.as_deref(), Some("short"));
+    let voice = &settings.wording.voices["oncall"];
+    assert_eq!((voice.template.as_deref(), voice.language), (Some("short"), Language::It));
 }

@@ -10,7 +10,7 @@ fn wording() -> Wording {
     let mut templates = Templates::default();
     templates.add("mine", Part::Title, "<!channel> {{ kind }}: {{ event.who }}").unwrap();
     let link = Pattern::new("Dashboard", "https://wazuh.example/?agent={id}").unwrap();
-    let voice = Voice { template: Some("mine".to_owned()) };
+    let voice = Voice { template: Some("mine".to_owned()), ..Voice::default() };
     Wording { links: vec![link], templates, voices: BTreeMap::from([("soc".to_owned(), voice)]) }
 }
 

@@ -64,6 +64,8 @@ fn unicode(rest: &str, digits: usize) -> (usize, usize) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// What is written where each `!` of the string's meaning stands.
@@ -86,6 +88,20 @@ mod tests {
             let place = map.base(id) + value.span().start..map.base(id) + value.span().end;
             let found = inside(&map, &place, &(meant..meant + 1)).start - map.base(id);
             assert_eq!(found, text.find('!').unwrap(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_letter_of_a_text_as_toml_writes_it_is_found(text in "[a-z\\\\\"'é\n\r\t \u{1}]{0,40}") {
+            let toml = format!("a = {}", toml::Value::from(format!("{text}!")));
+            let mut map = SourceMap::default();
+            let id = map.add("a.toml", Form::Toml, &*toml);
+            let parsed = toml::de::DeTable::parse(&toml).unwrap().into_inner();
+            let place = parsed["a"].span();
+            let place = map.base(id) + place.start..map.base(id) + place.end;
+            let at = parsed["a"].get_ref().as_str().unwrap().find('!').unwrap();
+            prop_assert_eq!(inside(&map, &place, &(at..at + 1)).start - map.base(id), toml.rfind('!').unwrap());
         }
     }
 }

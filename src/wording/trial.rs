@@ -159,7 +159,10 @@ fn take_out(text: &mut String, failure: &Failure) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::wording::template::{Part, Templates};
 
     fn mistakes(text: &str) -> Vec<(String, String)> {
         let trial = Trial::at(DateTime::from_timestamp(1_767_225_600, 0).unwrap());
@@ -207,5 +210,33 @@ mod tests {
         assert!(first("{% include 'secrets' %}").1.contains("include"));
         assert!(first("{{ 'x' * 100000000 }}").1.contains("fuel"));
         assert_eq!(first("").1, "this comes out empty");
+    }
+
+    /// Texts of pieces that mean something together, and of pieces that do not.
+    fn text() -> impl Strategy<Value = String> {
+        let pieces = "{{ ~ }}~{% ~ %}~{# ~ #}~if ~for e in events~endfor~endif~event.who~titel~e.lable~kind~ | ~time~upper~\
+                      'x' * 9~[~]~(~)~é\n~{~}~event.labels.site";
+        let pieces: Vec<&str> = pieces.split('~').collect();
+        proptest::collection::vec(proptest::sample::select(pieces), 0..24).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+        #[test]
+        fn whatever_is_written_is_told_at_a_place_in_it_or_can_be_said(text in text()) {
+            let trial = Trial::at(DateTime::from_timestamp(1_767_225_600, 0).unwrap());
+            let wrongs = trial.mistakes(&text);
+            prop_assert!(wrongs.len() <= MOST);
+            for wrong in &wrongs {
+                prop_assert!(text.get(wrong.part.clone()).is_some(), "{wrong:?}");
+            }
+            if wrongs.is_empty() {
+                let mut templates = Templates::default();
+                prop_assert!(templates.add("mine", Part::Body, &text).is_ok());
+                for (_, variables) in &trial.0 {
+                    prop_assert!(templates.render("mine", Part::Body, variables).is_ok());
+                }
+            }
+        }
     }
 }

@@ -66,13 +66,23 @@ async fn p99(one_hangs: bool) -> f64 {
         Recorder { journal: journal.clone(), bus: bus.clone(), clock: clock.clone(), routes: in_force };
     let channel = |number| {
         let notifier = Box::new(Endpoint { hangs: one_hangs && number == 0, waits: waits.clone() });
-        (name(number), Arc::new(Channel { kind: "bench", max_in_flight: 4, limits: Default::default(), keep_alive: None, notifier }))
+        (
+            name(number),
+            Arc::new(Channel {
+                kind: "bench",
+                max_in_flight: 4,
+                limits: Default::default(),
+                keep_alive: None,
+                notifier,
+            }),
+        )
     };
     let channels: Channels = (0..CHANNELS).map(channel).collect();
     let (_delivering, delivering) = tokio::sync::watch::channel(Delivering {
         routes,
         channels: Arc::new(channels),
         installation: "bench".into(),
+        wording: Arc::default(),
     });
     let dispatcher = Dispatcher::new(journal, bus, clock, delivering, None).await.unwrap();
     let (_stop, stopped) = tokio::sync::watch::channel(false);

@@ -87,6 +87,7 @@ async fn deliver() -> Cost {
     let (_delivering, delivering) = tokio::sync::watch::channel(Delivering {
         routes: Arc::new(vec![route()]),
         channels: Arc::new(Channels::from([("hook".to_owned(), channel)])),
+        wording: Arc::default(),
         installation: "bench".into(),
     });
     let bus = recorder.bus.clone();

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! The message is Block Kit whose texts are all `plain_text`, so that no name in it formats,
-//! mentions or links; `text`, which notifications and screen readers use, is the title alone.
+//! mentions or links (links are elements of rich text); `text`, which notifications and screen readers use, is the title alone.
 //! Limits and error codes: Slack's documentation of blocks, `chat.postMessage`, `chat.update` and
 //! incoming webhooks.
 

@@ -14,6 +14,7 @@ use super::budget::Budget;
 use super::calendar::{Calendar, Pause};
 use super::matcher::Matcher;
 use super::suspicion::Suspicion;
+use crate::wording::{Voice, Wording};
 
 /// A whole configuration, checked, its sources and channels not yet built.
 pub struct Settings {
@@ -27,6 +28,8 @@ pub struct Settings {
     pub channels: Vec<ChannelTable>,
     /// In the order of the configuration; the last one is the catch-all, which matches everything.
     pub routes: Vec<Route>,
+    /// How messages are put into words.
+    pub wording: Wording,
     /// The journal's file.
     pub journal: PathBuf,
     /// The log.
@@ -61,6 +64,8 @@ pub struct ChannelTable {
     pub budgets: Vec<Budget>,
     /// How often it must hear that something goes on, if at all.
     pub keep_alive: Option<Duration>,
+    /// How it wants its messages.
+    pub voice: Voice,
     /// Ready to build.
     pub decoded: Box<dyn log_monitor_channels::registry::Decoded>,
 }

@@ -20,8 +20,11 @@ use super::secrets;
 use super::source_map::Place;
 use super::suggest;
 use super::tables;
+use super::templates;
 use super::tree::{Node, Table, string};
 use crate::source::{SourceContext, SourceRegistry};
+use crate::wording::Voice;
+use crate::wording::language::Language;
 
 /// How many messages may be under way where the vendor does not want order.
 const MAX_IN_FLIGHT: usize = 4;
@@ -94,6 +97,8 @@ struct Own<'t> {
     kind: Option<Spanned<String>>,
     max_in_flight: Option<NonZeroUsize>,
     budget: Vec<Budget>,
+    template: Option<Spanned<String>>,
+    language: Option<Language>,
     rest: Table<'t>,
 }
 
@@ -123,7 +128,14 @@ fn own_keys<'t>(
         // Without a kind nobody knows which of its values are secrets.
         rest.get_ref().values().for_each(|value| secrets::hide(&mut reading.findings, value));
     }
-    Own { kind, max_in_flight: own.max_in_flight, budget: own.budget, rest }
+    Own {
+        kind,
+        max_in_flight: own.max_in_flight,
+        budget: own.budget,
+        template: own.template,
+        language: own.language,
+        rest,
+    }
 }
 
 /// Tells that a kind is not known. It never is, hence the answer.
@@ -140,13 +152,19 @@ pub fn channels<'t>(
     node: Option<Node<'t>>,
     registry: &Registry,
     installation: &str,
+    templates: &[String],
 ) -> Family<ChannelTable> {
     let known: Vec<&str> = registry.iter().map(log_monitor_channels::registry::Kind::name).collect();
     let client = OnceCell::new();
     family(reading, "channels", node, |reading, name, table| {
         let path = joined("channels", name);
         let before = reading.findings.errors();
-        let own = own_keys(reading, &path, table, &["kind", "max_in_flight", "budget"], &known);
+        let keys = ["kind", "max_in_flight", "budget", "template", "language"];
+        let own = own_keys(reading, &path, table, &keys, &known);
+        let voice = Voice {
+            template: templates::known(reading, own.template, templates),
+            language: own.language.unwrap_or_default(),
+        };
         let kind = registry.get(own.kind?.get_ref())?;
         let default = if kind.capabilities().ordered { 1 } else { MAX_IN_FLIGHT };
         if own.max_in_flight.is_none() {
@@ -172,6 +190,7 @@ pub fn channels<'t>(
             max_in_flight,
             budgets: own.budget,
             keep_alive,
+            voice,
             decoded,
         };
         reading.is_sound(&path, before).then_some(table)

@@ -13,6 +13,7 @@ use super::diagnostics::{At, Diagnostics, Findings};
 use super::domains;
 use super::health;
 use super::layers::{self, Inputs, Merged, Texts};
+use super::links;
 use super::model::{ChannelTable, Level, LogSettings, Route, Settings};
 use super::named::{self, Family};
 use super::original;
@@ -23,13 +24,25 @@ use super::routes;
 use super::source_map::SourceMap;
 use super::suggest;
 use super::tables;
+use super::templates;
 use super::tree::{Node, Table};
 use super::watches;
 use crate::source::SourceRegistry;
+use crate::wording::{Voice, Wording};
 
 /// The tables there are at the top.
-const SECTIONS: [&str; 8] =
-    ["sources", "watches", "channels", "routes", "catch_all", "health", "journal", "log"];
+const SECTIONS: [&str; 10] = [
+    "sources",
+    "watches",
+    "channels",
+    "routes",
+    "catch_all",
+    "health",
+    "links",
+    "templates",
+    "journal",
+    "log",
+];
 
 /// A configuration that has been read.
 pub struct Loaded {
@@ -112,7 +125,14 @@ impl Assembly<'_, '_> {
         let installation = top.unwrap_or_else(|| self.inputs.host.clone());
         let sources = named::sources(&mut self.reading, take("sources"), self.sources);
         let watches = watches::watches(&mut self.reading, take("watches"), &sources);
-        let mut channels = named::channels(&mut self.reading, take("channels"), self.channels, &installation);
+        let templates = templates::templates(&mut self.reading, take("templates"));
+        let mut channels = named::channels(
+            &mut self.reading,
+            take("channels"),
+            self.channels,
+            &installation,
+            &templates.names,
+        );
         if nothing && !self.unreadable {
             self.nothing_to_watch();
         } else if watches.names.is_empty() && !self.unreadable {
@@ -131,12 +151,21 @@ impl Assembly<'_, '_> {
         for watch in &watches.items {
             promises::keep(&mut self.reading, watch, &routes, &channels.items);
         }
+        let voice = |table: &ChannelTable| {
+            (table.voice != Voice::default()).then(|| (table.name.clone(), table.voice.clone()))
+        };
+        let wording = Wording {
+            links: links::links(&mut self.reading, take("links")),
+            templates: templates.templates,
+            voices: channels.items.iter().filter_map(voice).collect(),
+        };
         let settings = Settings {
             installation: installation.clone(),
             sources: sources.items,
             watches: watches.items,
             channels: channels.items,
             routes,
+            wording,
             journal: self.journal(take("journal")),
             log: self.log(take("log")),
         };
@@ -250,6 +279,7 @@ impl Assembly<'_, '_> {
             max_in_flight: 1,
             budgets: Vec::new(),
             keep_alive: None,
+            voice: Voice::default(),
             decoded,
         });
         if self.unreadable {

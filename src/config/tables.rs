@@ -24,6 +24,7 @@ pub use watch::{Class, ClassMatch, Dependency, Discover, Maintenance, Watch, Win
 use super::budget::Budget;
 use super::duration::{Positive, Span};
 use super::model::{self, Level, Need, Unless};
+use crate::wording::language::Language;
 
 /// The keys at the top, tables excepted.
 #[derive(Debug, serde::Deserialize, JsonSchema)]
@@ -48,6 +49,11 @@ pub struct Channel {
     /// How many it is sent at most, such as `["1 per 1s", "20 per 10m"]`; no limit if there is none.
     #[serde(default)]
     pub budget: Vec<Budget>,
+    /// The `[templates.NAME]` that its messages are written by; the built-in words if there is none.
+    #[schemars(with = "Option<String>")]
+    pub template: Option<Spanned<String>>,
+    /// The language of the built-in words: `en` (English) or `it` (Italian); English by default.
+    pub language: Option<Language>,
 }
 
 /// A `[[routes]]` table.
@@ -176,6 +182,31 @@ pub struct Group {
     pub storm: NonZeroU32,
     /// How many agents a message lists before "+N more".
     pub max_items: NonZeroUsize,
+}
+
+/// The `[links]` table: where people see more, by the word that messages show for it.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Links(
+    #[schemars(with = "BTreeMap<String, String>")] pub BTreeMap<Spanned<String>, Spanned<String>>,
+);
+
+/// A `[templates.NAME]` table: words of one's own, in the syntax of Jinja.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Template {
+    /// The title, one line; the built-in one if it is absent.
+    #[schemars(with = "Option<String>")]
+    pub title: Option<Spanned<String>>,
+    /// The same from a file.
+    #[schemars(with = "Option<PathBuf>")]
+    pub title_file: Option<Spanned<PathBuf>>,
+    /// The text below the title; the built-in one if it is absent.
+    #[schemars(with = "Option<String>")]
+    pub body: Option<Spanned<String>>,
+    /// The same from a file.
+    #[schemars(with = "Option<PathBuf>")]
+    pub body_file: Option<Spanned<PathBuf>>,
 }
 
 /// The `[journal]` table.

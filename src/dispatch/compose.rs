@@ -1,5 +1,5 @@
 //! From a claimed delivery to the notification that a channel is handed: what the journal knows
-//! about the message, put into words by [`super::render`].
+//! about the message, put into words by [`Wording`].
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::budget::Limits;
 use super::flapping;
 use super::posts::{self, Post};
-use super::render::{self, Facts};
+use super::render::{Facts, Lost};
 use super::router;
 use crate::config::{Group, Route};
 use crate::journal::deliveries::{self, Claim, Delivery, State};
@@ -17,6 +17,7 @@ use crate::journal::events::{self, time};
 use crate::journal::incidents;
 use crate::journal::lost;
 use crate::journal::messages::{self, Merges, Message};
+use crate::wording::{Subject, Wording};
 
 /// What every message of this installation has in common.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct Composer {
     pub installation: Arc<str>,
     /// The routes in force, which say how long a list may be.
     pub routes: Arc<Vec<Route>>,
+    /// How messages are put into words.
+    pub wording: Arc<Wording>,
 }
 
 impl Composer {
@@ -72,10 +75,11 @@ pub fn delivery(
         MessageKind::Firing | MessageKind::Notice => (Vec::new(), Vec::new()),
     };
     let key = format!("{}-{}", composer.installation_id, claim.delivery);
-    let about = |events: Vec<Event>, posts: &[Post], key: String| -> rusqlite::Result<Notification> {
-        let (step, uncertain) = (claim.step, claim.uncertain);
-        let about =
-            notification(connection, composer, &message, (events, posts), &siblings, step, uncertain)?;
+    let mut lost = lost(connection, composer, claim.delivery)?;
+    let mut about = |events: Vec<Event>, posts: &[Post], key: String| -> rusqlite::Result<Notification> {
+        let way =
+            Way { uncertain: claim.uncertain, lost: lost.take(), ..Way::on(&claim.channel, claim.step) };
+        let about = notification(connection, composer, &message, (events, posts), &siblings, way)?;
         let in_reply_to = posts.first().and_then(|post| post.receipt.clone());
         let (attempt, short) = (claim.n, claim.short);
         Ok(Notification { idempotency_key: key, attempt, short, in_reply_to, ..about })
@@ -92,9 +96,6 @@ pub fn delivery(
             // Last, since what the vendor says to it is what is remembered.
             all.push(about(rest, &[], key)?);
         }
-    }
-    if let Some((first, lost)) = all.first_mut().zip(lost(connection, composer, claim.delivery)?) {
-        first.body.push_str(&lost);
     }
     Ok(all)
 }
@@ -113,21 +114,11 @@ fn only_open(connection: &Connection, events: &mut Vec<Event>) {
 const LOST_NAMED: usize = 3;
 
 /// What a delivery says of earlier messages that reached nobody.
-fn lost(connection: &Connection, composer: &Composer, delivery: i64) -> rusqlite::Result<Option<String>> {
+fn lost(connection: &Connection, composer: &Composer, delivery: i64) -> rusqlite::Result<Option<Lost>> {
     let lost = lost::said_by(connection, delivery)?;
     let title = |id: &i64| undelivered(connection, composer, *id).map(|message| message.title);
-    let titles: Vec<String> = lost.iter().take(LOST_NAMED).map(title).collect::<rusqlite::Result<_>>()?;
-    let more = match lost.len() - titles.len() {
-        0 => String::new(),
-        more => format!("; +{more} more"),
-    };
-    let count = match lost.len() {
-        0 => return Ok(None),
-        1 => "An earlier message".to_owned(),
-        count => format!("{count} earlier messages"),
-    };
-    let named = titles.join("; ");
-    Ok(Some(format!("\n\n{count} reached nobody: {named}{more}. See `log-monitor deliveries --failed`.")))
+    let titles = lost.iter().take(LOST_NAMED).map(title).collect::<rusqlite::Result<_>>()?;
+    Ok((!lost.is_empty()).then_some(Lost { count: lost.len(), titles }))
 }
 
 /// What `channel` accepted with a delivery, with what it said then.
@@ -143,7 +134,8 @@ pub fn accepted(
 ) -> rusqlite::Result<Notification> {
     let message = messages::get(connection, message)?;
     let events = events::of_message(connection, message.id)?;
-    let mut notification = notification(connection, composer, &message, (events, &[]), &[], 0, false)?;
+    let mut notification =
+        notification(connection, composer, &message, (events, &[]), &[], Way::on(channel, 0))?;
     notification.idempotency_key = format!("{}-{delivery}", composer.installation_id);
     notification.in_reply_to = deliveries::receipt(connection, message.id, channel)?;
     Ok(notification)
@@ -161,7 +153,26 @@ pub fn undelivered(
     let message = messages::get(connection, message)?;
     let siblings = deliveries::of_message(connection, message.id)?;
     let events = events::of_message(connection, message.id)?;
-    notification(connection, composer, &message, (events, &[]), &siblings, usize::MAX, false)
+    let way = Way { channel: None, step: usize::MAX, uncertain: false, lost: None };
+    notification(connection, composer, &message, (events, &[]), &siblings, way)
+}
+
+/// By which way a message goes.
+struct Way<'a> {
+    /// The channel, if it is one.
+    channel: Option<&'a str>,
+    /// The step it is of.
+    step: usize,
+    /// An earlier try may have arrived.
+    uncertain: bool,
+    /// What it says of others that reached nobody.
+    lost: Option<Lost>,
+}
+
+impl<'a> Way<'a> {
+    const fn on(channel: &'a str, step: usize) -> Self {
+        Self { channel: Some(channel), step, uncertain: false, lost: None }
+    }
 }
 
 fn notification(
@@ -170,8 +181,7 @@ fn notification(
     message: &Message,
     (mut events, posts): (Vec<Event>, &[Post]),
     siblings: &[Delivery],
-    step: usize,
-    uncertain: bool,
+    Way { channel, step, uncertain, lost }: Way<'_>,
 ) -> rusqlite::Result<Notification> {
     let reasons = message.escalation.clone().into_iter().chain(failed_before(siblings, step));
     let fallback_reason = reasons.reduce(|all, reason| format!("{all}; {reason}"));
@@ -198,9 +208,13 @@ fn notification(
         possible_duplicate: uncertain,
         held_by: message.held_by.as_deref(),
         held_until: message.held_by.as_ref().map(|_| time(message.send_at)),
+        lost,
         max_items: composer.max_items(&message.route),
     };
-    let (title, body) = render::message(&events, &facts);
+    let links = composer.wording.links(&events, &composer.installation);
+    let installation = &*composer.installation;
+    let subject = Subject { events: &events, facts: &facts, links: &links, installation };
+    let (title, body) = composer.wording.message(channel, &subject);
     Ok(Notification {
         idempotency_key: format!("{}-m{}", composer.installation_id, message.id),
         kind,
@@ -216,7 +230,7 @@ fn notification(
         fallback_reason,
         in_reply_to: None,
         all_over,
-        links: Vec::new(),
+        links,
         short: false,
     })
 }

@@ -42,6 +42,7 @@ pub mod suppress;
 #[cfg(test)]
 mod tests;
 pub mod tick;
+mod titles;
 
 use crate::bus::Bus;
 use crate::clock::{Jumps, SharedClock};
@@ -49,6 +50,7 @@ use crate::config::Route;
 use crate::crash;
 use crate::journal::deliveries::{self, Claim};
 use crate::journal::{Journal, JournalError, events, messages, meta, timers};
+use crate::wording::Wording;
 use channel::{Channel, Channels};
 use compose::Composer;
 use keep_alive::KeepAlive;
@@ -69,6 +71,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Delivering {
     /// In order; the last one is the catch-all.
     pub routes: Arc<Vec<Route>>,
+    /// How messages are put into words.
+    pub wording: Arc<Wording>,
     /// Everything that can be sent on.
     pub channels: Arc<Channels>,
     /// The name of this installation.
@@ -258,6 +262,7 @@ impl Dispatcher {
             installation_id: self.installation_id.clone(),
             installation: delivering.installation.clone(),
             routes: delivering.routes.clone(),
+            wording: delivering.wording.clone(),
         }
     }
 

@@ -8,6 +8,7 @@ mod keep_alive;
 mod lost;
 mod quarantine;
 mod suppress;
+mod wording;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -32,6 +33,7 @@ use crate::journal::notes::{self, Note};
 use crate::journal::quiet::{self, Quiet};
 use crate::journal::{Journal, events};
 use crate::record::{Change, IncidentChange, Recorder, Whole};
+use crate::wording::Wording;
 
 /// A dispatcher with its surroundings, which can be stopped, killed and started again.
 struct World {
@@ -46,6 +48,7 @@ struct World {
     keep_alive: Option<Duration>,
     /// By channel.
     limits: BTreeMap<String, Limits>,
+    wording: Arc<Wording>,
 }
 
 impl World {
@@ -73,6 +76,7 @@ impl World {
             running: None,
             keep_alive: None,
             limits: BTreeMap::new(),
+            wording: Arc::default(),
         };
         world.start().await;
         world
@@ -90,6 +94,7 @@ impl World {
         let delivering = Delivering {
             routes: self.routes.borrow().clone(),
             channels: Arc::new(channels),
+            wording: self.wording.clone(),
             installation: "here".into(),
         };
         let (_keep, receiver) = watch::channel(delivering);
@@ -605,6 +610,7 @@ async fn one_hanging_channel_among_many_delays_no_other() {
     let (_keep, delivering) = watch::channel(Delivering {
         routes: world.routes.borrow().clone(),
         channels: Arc::new(channels),
+        wording: Arc::default(),
         installation: "here".into(),
     });
     let bus = world.recorder.bus.clone();
@@ -648,6 +654,7 @@ async fn a_firing_that_is_accepted_after_its_end_is_followed_by_the_end() {
     let (_keep, delivering) = watch::channel(Delivering {
         routes: world.routes.borrow().clone(),
         channels: Arc::new(Channels::from([("slow".to_owned(), Arc::new(channel))])),
+        wording: Arc::default(),
         installation: "here".into(),
     });
     let bus = world.recorder.bus.clone();
@@ -684,6 +691,7 @@ async fn a_firing_that_fails_after_its_end_goes_nowhere_else() {
     let (_keep, delivering) = watch::channel(Delivering {
         routes: world.routes.borrow().clone(),
         channels: Arc::new(channels),
+        wording: Arc::default(),
         installation: "here".into(),
     });
     let bus = world.recorder.bus.clone();

@@ -3,6 +3,7 @@
 mod domains;
 mod kinds;
 mod layering;
+mod links;
 mod migrate;
 mod original;
 mod printing;
@@ -11,6 +12,7 @@ mod reference;
 mod refusals;
 mod secrecy;
 mod sources;
+mod templates;
 
 use std::ffi::OsString;
 

@@ -59,10 +59,23 @@ fn every_key_of_every_kind_is_in_it() {
         let tables: Vec<&Value> =
             shown[section].as_object().unwrap().values().filter(|table| table["kind"] == kind).collect();
         assert!(!tables.is_empty(), "no table of {section} shows kind {kind}");
-        let mut all = serde_json::Map::new();
-        tables.iter().for_each(|table| all.extend(table.as_object().unwrap().clone()));
-        complete(&format!("{section} {kind}"), Schema::new(&schema), &Value::Object(all));
+        complete(&format!("{section} {kind}"), Schema::new(&schema), &together(&tables));
     }
+}
+
+#[test]
+fn every_key_of_a_template_is_in_it() {
+    let shown: Table = toml::from_str(&uncommented()).unwrap();
+    let shown = serde_json::to_value(shown).unwrap();
+    let tables: Vec<&Value> = shown["templates"].as_object().unwrap().values().collect();
+    let schema = tables::schema_of::<tables::Template>();
+    complete("templates", Schema::new(&schema), &together(&tables));
+}
+
+fn together(tables: &[&Value]) -> Value {
+    let mut all = serde_json::Map::new();
+    tables.iter().for_each(|table| all.extend(table.as_object().unwrap().clone()));
+    Value::Object(all)
 }
 
 fn complete(at: &str, schema: Schema<'_>, table: &Value) {
@@ -89,12 +102,16 @@ fn with_every_key_set_it_loads() {
     let place = Place::new()
         .with("secret", "https://hooks.example/services/T00/B00/abcdefgh")
         .with_authority("ca.pem")
+        .with("title.j2", "{{ event.who }}")
+        .with("body.j2", "{{ event.detail }}")
         .with("holidays.txt", "2026-12-25 # Christmas\n")
         .toml(
             &references
                 .replace("\"config/agents.csv\"", "\"@/agents.csv\"")
                 .replace("\"certs/root-ca.pem\"", "\"@/ca.pem\"")
                 .replace("\"certs/api.pem\"", "\"@/ca.pem\"")
+                .replace("\"config/title.j2\"", "\"@/title.j2\"")
+                .replace("\"config/body.j2\"", "\"@/body.j2\"")
                 .replace("\"config/holidays.txt\"", "\"@/holidays.txt\""),
         );
     let loaded = place.load_with(&default_channels(), &default_sources());

@@ -10,18 +10,11 @@ use crate::world::{Played, Told};
 /// How much around the moment is told, in thresholds of the agent.
 const AROUND: i64 = 5;
 
-/// The whole story of what is wrong, and how to see it again.
+/// The whole story of what is wrong.
 pub fn tell(scenario: &Scenario, Played { told, failed }: &Played, wrong: &Wrong) -> String {
     let clock = |at: i64| clock(at - scenario.from);
     let mut lines = vec![
-        (i64::MIN, format!("seed {} ({:?}): {}", scenario.seed, scenario.pace, wrong.what)),
-        (
-            i64::MIN,
-            format!(
-                "again: LOG_MONITOR_SIMULATION_SEED={} cargo test --locked --test simulation",
-                scenario.seed
-            ),
-        ),
+        (i64::MIN, wrong.what.clone()),
         (
             i64::MIN,
             format!(

@@ -81,12 +81,13 @@ impl World {
     }
 
     async fn play(mut self) -> Played {
-        let told = self.listen();
+        let (told, listener) = self.listen();
         for (at, step) in self.scenario.clone().steps() {
             let wait = at - self.truth.now().timestamp_millis();
             tokio::time::sleep(Duration::from_millis(wait.try_into().unwrap_or_default())).await;
             self.take(step).await;
         }
+        assert!(!listener.is_finished(), "more events at once than the bus holds");
         let failed = self.source.failed.lock().unwrap().clone();
         Played { told: std::mem::take(&mut *told.lock().unwrap()), failed }
     }
@@ -124,15 +125,14 @@ impl World {
         Running { task: tokio::spawn(monitor.run(new_setups, stopped)), stop, setups }
     }
 
-    fn listen(&self) -> Arc<Mutex<Vec<Told>>> {
+    fn listen(&self) -> (Arc<Mutex<Vec<Told>>>, JoinHandle<()>) {
         let told = Arc::new(Mutex::new(Vec::new()));
         let (heard, truth, mut hints) = (told.clone(), self.truth, self.recorder.bus.hints());
-        tokio::spawn(async move {
-            loop {
-                let event = hints.recv().await.expect("more events at once than the bus holds");
+        let listener = tokio::spawn(async move {
+            while let Ok(event) = hints.recv().await {
                 heard.lock().unwrap().push(Told { at: truth.now().timestamp_millis(), event });
             }
         });
-        told
+        (told, listener)
     }
 }

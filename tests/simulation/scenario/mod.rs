@@ -38,7 +38,6 @@ pub enum Pace {
 
 pub struct Scenario {
     pub seed: u64,
-    pub pace: Pace,
     pub from: i64,
     pub to: i64,
     pub poll: i64,
@@ -192,7 +191,6 @@ impl Scenario {
         let down = troubles::down(from, to, kinds[0].threshold(), rng);
         let mut scenario = Self {
             seed,
-            pace,
             from,
             to,
             poll,

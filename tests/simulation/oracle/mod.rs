@@ -17,6 +17,7 @@
 mod agents;
 mod pipeline;
 mod source;
+mod tests;
 mod truth;
 
 pub use truth::Truth;

@@ -1,5 +1,6 @@
 //! Delivery as a whole, on a real journal and a paused clock, with recorders in place of vendors.
 
+mod clock;
 mod keep_alive;
 mod suppress;
 
@@ -651,41 +652,6 @@ async fn reminders_are_events_too() {
     let kinds: Vec<EventKind> = stored.iter().map(|event| event.kind).collect();
     assert_eq!(kinds, [EventKind::AgentSilent, EventKind::AgentStillSilent]);
     assert!(world.now() > events::millis(start()));
-}
-
-/// A clock that can be set while the dispatcher runs.
-struct Settable(TokioClock, std::sync::Mutex<TimeDelta>);
-
-impl crate::clock::Clock for Settable {
-    fn now(&self) -> chrono::DateTime<chrono::Utc> {
-        self.0.now() + *self.1.lock().unwrap()
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_clock_that_is_set_moves_no_timer() {
-    for hours in [-30, 30] {
-        let mut world = World::new(two_steps(), &["slack", "email"]).await;
-        world.kill().await;
-        let clock = Arc::new(Settable(TokioClock::starting_at(start()), std::sync::Mutex::default()));
-        world.clock = clock.clone();
-        world.recorder.clock = clock.clone();
-        world.start().await;
-        world.fail("slack", Some(down()));
-        world.silent(&["001"]).await;
-        *clock.1.lock().unwrap() = TimeDelta::hours(hours);
-        minutes(2).await;
-        assert_eq!(world.got("email").len(), 1, "the fallback came in time, {hours} h");
-        assert!(world.got("slack").len() > 4, "slack is still tried, {hours} h");
-        world.fail("slack", None);
-        minutes(56).await;
-        let reminders = |world: &World| {
-            world.titles("slack").iter().filter(|title| title.starts_with("Still silent")).count()
-        };
-        assert_eq!(reminders(&world), 0, "{hours} h");
-        minutes(3).await;
-        assert_eq!(reminders(&world), 1, "{hours} h");
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -598,6 +598,19 @@ async fn a_firing_that_is_accepted_after_its_end_is_followed_by_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_took_only_a_reminder_is_not_told_the_end_of_what_was_over_before() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    let incidents = world.silent(&["001", "002"]).await;
+    world.recovered(&[("001", incidents[0])]).await;
+    world.fail("slack", Some(down()));
+    minutes(62).await;
+    assert_eq!(world.titles("email").len(), 1, "the reminder: {:?}", world.titles("email"));
+    world.recovered(&[("002", incidents[1])]).await;
+    let end = world.got("email").pop().unwrap();
+    assert!(end.title.starts_with("Recovered: 002"), "{}", end.title);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_firing_that_fails_after_its_end_goes_nowhere_else() {
     let mut world = World::new(two_steps(), &["slack", "email"]).await;
     world.kill().await;

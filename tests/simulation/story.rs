@@ -5,13 +5,14 @@ use std::fmt::Write;
 use crate::oracle::{Truth, Wrong};
 use crate::scenario::{DAY, HOUR, Kind, MINUTE, SECOND, Scenario};
 use crate::spans::Spans;
+use crate::vendors::Letter;
 use crate::world::{Played, Told};
 
 /// How much around the moment is told, in thresholds of the agent.
 const AROUND: i64 = 5;
 
 /// The whole story of what is wrong.
-pub fn tell(scenario: &Scenario, Played { told, failed }: &Played, wrong: &Wrong) -> String {
+pub fn tell(scenario: &Scenario, Played { told, failed, letters }: &Played, wrong: &Wrong) -> String {
     let clock = |at: i64| clock(at - scenario.from);
     let mut lines = vec![
         (i64::MIN, wrong.what.clone()),
@@ -36,6 +37,7 @@ pub fn tell(scenario: &Scenario, Played { told, failed }: &Played, wrong: &Wrong
         agent(scenario, place, &mut lines);
     }
     lines.extend(told.iter().filter(|told| concerns(told, wrong)).map(|told| (told.at, said(told))));
+    lines.extend(letters.iter().map(|letter| (letter.at, sent(letter))));
     lines.sort_by_key(|(at, _)| *at);
     let mut story = String::new();
     for (at, line) in lines {
@@ -60,6 +62,12 @@ fn world(scenario: &Scenario, lines: &mut Lines) {
         let kept = if stall.kept { "before it is over" } else { "any more" };
         lines.push((stall.from, format!("nothing comes from {half}{common:?} {kept}")));
         lines.push((stall.to, format!("logs come from {half}{common:?}")));
+    }
+    for channel in scenario.post.iter().flat_map(|post| &post.channels) {
+        for trouble in &channel.troubles {
+            lines.push((trouble.from, format!("trouble with {}: {:?}", channel.name, trouble.how)));
+            lines.push((trouble.to, format!("{} works", channel.name)));
+        }
     }
     for wrong in &scenario.clock {
         lines.push((wrong.from, format!("this machine's clock is {} s ahead", wrong.ahead / SECOND)));
@@ -114,6 +122,14 @@ fn said(told: &Told) -> String {
     let who = event.entity.as_ref().map_or(event.scope.as_str(), |entity| entity.id.as_str());
     let part = event.part_of.map(|whole| format!(", part of #{whole}")).unwrap_or_default();
     format!("--> #{} {} {who} ({}{part})", event.incident.unwrap_or_default(), event.kind, event.cause)
+}
+
+fn sent(letter: &Letter) -> String {
+    let Letter { channel, notification, answer, .. } = letter;
+    let key = notification.idempotency_key.rsplit('-').next().unwrap_or_default();
+    let ids: Vec<i64> = notification.events.iter().filter_map(|event| event.incident).collect();
+    let doubt = if notification.possible_duplicate { ", possible duplicate" } else { "" };
+    format!("    {channel} gets {key} ({:?} {ids:?}{doubt}): {answer:?}", notification.kind)
 }
 
 /// `12d 03:04:05`, since the beginning.

@@ -13,8 +13,12 @@
 //! - What began and ended while nobody could look, or faster than that, **may** be told or not.
 //! - A message **must** name the newest log that could be found when it was written.
 //! - Every end has one beginning, every beginning has at most one end, and neither is told twice.
+//!
+//! Where people are told, it judges what reached them, too (`messages`).
 
 mod agents;
+mod message_tests;
+mod messages;
 mod pipeline;
 mod source;
 mod tests;
@@ -22,8 +26,12 @@ mod truth;
 
 pub use truth::Truth;
 
+use std::collections::BTreeSet;
+
+use log_monitor_channels::{Event, EventKind};
+
 use crate::scenario::Scenario;
-use crate::world::Played;
+use crate::world::{Played, Told};
 
 /// What should not have been told, or was not.
 #[derive(Debug)]
@@ -35,9 +43,23 @@ pub struct Wrong {
 }
 
 /// Compares what was told with the truth.
-pub fn check(scenario: &Scenario, Played { told, failed }: &Played) -> Result<(), Wrong> {
+pub fn check(scenario: &Scenario, Played { told, failed, letters }: &Played) -> Result<(), Wrong> {
     let truth = Truth::of(scenario, failed);
-    source::check(scenario, &truth, told)?;
-    let stalls = pipeline::check(scenario, &truth, told)?;
-    agents::check(scenario, &truth, &stalls, told)
+    let news = news(told);
+    source::check(scenario, &truth, &news)?;
+    let stalls = pipeline::check(scenario, &truth, &news)?;
+    agents::check(scenario, &truth, &stalls, &news)?;
+    scenario.post.as_ref().map_or(Ok(()), |post| messages::check(scenario, &truth, post, told, letters))
+}
+
+/// What was told, but for what reminders say again of the same incident. (An agent has a word of its own for
+/// that; if it is told twice, that is one time too many.)
+fn news(told: &[Told]) -> Vec<Told> {
+    let mut known = BTreeSet::new();
+    let mut is_new = |told: &&Told| {
+        let Event { kind, incident, .. } = &*told.event;
+        let again = incident.is_some() && !known.insert((kind.name(), *incident));
+        !(again && matches!(kind, EventKind::SourceDown | EventKind::PipelineStalled))
+    };
+    told.iter().filter(|told| is_new(told)).cloned().collect()
 }

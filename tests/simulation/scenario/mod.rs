@@ -3,6 +3,7 @@
 
 mod agents;
 mod hours;
+pub mod post;
 mod troubles;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use log_monitor::source::SourceReason;
 
 use crate::spans::Spans;
 use hours::Hours;
+use post::Post;
 pub use troubles::REASONS;
 
 pub const SECOND: i64 = 1000;
@@ -32,6 +34,8 @@ pub enum Pace {
     Slow,
     /// Every few minutes, for days.
     Fast,
+    /// Every few minutes, for days, and people are told.
+    Told,
     /// Some times a day, for months, and thousands of them.
     Many,
 }
@@ -51,6 +55,8 @@ pub struct Scenario {
     pub stalls: Vec<Stall>,
     /// When this machine's clock is wrong.
     pub clock: Vec<ClockError>,
+    /// Who is told, if anybody is.
+    pub post: Option<Post>,
 }
 
 /// A class of agents.
@@ -184,6 +190,7 @@ impl Scenario {
             Pace::Slow => (rng.i64(90..150), rng.usize(80..220), rng.i64(90..240) * MINUTE),
             Pace::Many => (rng.i64(60..70), rng.usize(1100..1500), rng.i64(200..240) * MINUTE),
             Pace::Fast => (rng.i64(2..5), rng.usize(12..60), rng.i64(1..5) * MINUTE),
+            Pace::Told => (rng.i64(1..3), rng.usize(12..60), rng.i64(1..5) * MINUTE),
         };
         let (from, to) = (START, START + days * DAY);
         let kinds = agents::kinds(from, to, poll, rng);
@@ -199,9 +206,11 @@ impl Scenario {
             clock: troubles::clock(from, to, &down, rng),
             down,
             stalls: troubles::stalls(from, to, kinds[0].threshold(), &commons(&nodes, &kinds), rng),
+            post: None,
             kinds,
         };
         scenario.agents = (0..size).map(|place| agents::agent(&scenario, place, &nodes, rng)).collect();
+        scenario.post = (pace == Pace::Told).then(|| post::post(from, to, rng));
         scenario
     }
 

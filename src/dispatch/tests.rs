@@ -576,25 +576,31 @@ impl log_monitor_channels::Notifier for Slow {
 
 #[tokio::test(start_paused = true)]
 async fn a_firing_that_is_accepted_after_its_end_is_followed_by_the_end() {
-    let mut world = World::new(vec![route("catch_all", &[&["slow"]])], &["slow"]).await;
-    world.kill().await;
-    let slow = Slow(world.vendors["slow"].clone());
-    let channel = Channel { kind: "recorder", max_in_flight: 4, keep_alive: None, notifier: Box::new(slow) };
-    let (_keep, delivering) = watch::channel(Delivering {
-        routes: world.routes.borrow().clone(),
-        channels: Arc::new(Channels::from([("slow".to_owned(), Arc::new(channel))])),
-        installation: "here".into(),
-    });
-    let bus = world.recorder.bus.clone();
-    let dispatcher =
-        Dispatcher::new(world.journal.clone(), bus, world.clock.clone(), delivering, None).await.unwrap();
-    let (_stop, stopped) = watch::channel(false);
-    tokio::spawn(dispatcher.run(stopped));
-    let incidents = world.silent(&["001"]).await;
-    world.recovered(&[("001", incidents[0])]).await;
-    minutes(1).await;
-    let kinds: Vec<MessageKind> = world.got("slow").iter().map(|notification| notification.kind).collect();
-    assert_eq!(kinds, [MessageKind::Firing, MessageKind::Resolved]);
+    // Also where that is not known.
+    for answer in [None, Some(Err(DeliveryError::transient(Reason::Timeout, "lost")))] {
+        let mut world = World::new(vec![route("catch_all", &[&["slow"]])], &["slow"]).await;
+        world.kill().await;
+        world.vendors["slow"].script(answer);
+        let slow = Slow(world.vendors["slow"].clone());
+        let channel =
+            Channel { kind: "recorder", max_in_flight: 4, keep_alive: None, notifier: Box::new(slow) };
+        let (_keep, delivering) = watch::channel(Delivering {
+            routes: world.routes.borrow().clone(),
+            channels: Arc::new(Channels::from([("slow".to_owned(), Arc::new(channel))])),
+            installation: "here".into(),
+        });
+        let bus = world.recorder.bus.clone();
+        let dispatcher =
+            Dispatcher::new(world.journal.clone(), bus, world.clock.clone(), delivering, None).await.unwrap();
+        let (_stop, stopped) = watch::channel(false);
+        tokio::spawn(dispatcher.run(stopped));
+        let incidents = world.silent(&["001"]).await;
+        world.recovered(&[("001", incidents[0])]).await;
+        minutes(1).await;
+        let kinds: Vec<MessageKind> =
+            world.got("slow").iter().map(|notification| notification.kind).collect();
+        assert_eq!(kinds, [MessageKind::Firing, MessageKind::Resolved]);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -691,6 +697,18 @@ async fn a_try_without_an_answer_makes_the_next_a_possible_duplicate() {
     minutes(1).await;
     let doubts: Vec<bool> = world.got("slack").iter().map(|n| n.possible_duplicate).collect();
     assert_eq!(doubts, [false, false, true]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_is_told_to_whoever_may_have_the_beginning() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    world.vendors["slack"].script([Err(DeliveryError::transient(Reason::Timeout, "lost"))]);
+    let incidents = world.silent(&["001"]).await;
+    world.recovered(&[("001", incidents[0])]).await;
+    minutes(2).await;
+    let kinds: Vec<MessageKind> = world.got("slack").iter().map(|told| told.kind).collect();
+    assert_eq!(kinds, [MessageKind::Firing, MessageKind::Resolved]);
+    assert_eq!(world.got("email").len(), 0);
 }
 
 #[tokio::test(start_paused = true)]

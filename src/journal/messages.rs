@@ -242,8 +242,8 @@ pub fn incidents(connection: &Connection, message: i64, open: bool) -> rusqlite:
         .collect()
 }
 
-/// The ends that `channel` has not been and will not be told, of the incidents that it was told by a firing
-/// or its reminders.
+/// The ends that `channel` has not been and will not be told, of the incidents that it was, or may have been,
+/// told by a firing or its reminders.
 ///
 /// # Errors
 /// As the database.
@@ -261,7 +261,8 @@ pub fn owed_endings(
              WHERE message_event.message IN (
                  SELECT message.id FROM message
                  JOIN delivery ON delivery.message = message.id AND delivery.channel = ?2
-                      AND delivery.state = 'accepted'
+                      AND (delivery.state = 'accepted'
+                           OR delivery.uncertain AND delivery.state IN ('dropped', 'failed'))
                  WHERE message.id = ?1 OR (message.parent = ?1 AND message.kind = 'reminder'))
              AND NOT EXISTS (
                  SELECT 1 FROM message_event AS told

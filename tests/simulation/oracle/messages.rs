@@ -1,7 +1,7 @@
 //! What reached people.
 //!
 //! - Somebody **must** accept every beginning that lasts, while some channel that it can take works.
-//! - Whoever accepted a beginning **must** be told its end, unless the channel refuses it.
+//! - Whoever has a beginning, known or not, **must** be told its end, unless the channel refuses it.
 //! - What a channel has accepted **must not** be sent there again, but where a kill ate the answer; a try
 //!   after one without an answer, and no other, **must** say that it may be a duplicate.
 //! - Nothing **must** be told to a channel twice, except by different routes; no beginning after its end;
@@ -120,21 +120,24 @@ impl Case<'_> {
         late.map_or(Ok(()), |(at, _)| Err(Wrong { agent, ..wrong(at, "nobody gets the message".to_owned()) }))
     }
 
-    /// That whoever accepted a beginning is told the end.
+    /// That whoever has a beginning is told the end.
     fn end_follows(&self, over: &Told) -> Result<(), Wrong> {
         if !over.event.kind.closes() {
             return Ok(());
         }
         let beginnings = self.of_incident(over.event.incident.unwrap_or_default()).iter();
         for letter in beginnings.filter(|letter| begins(letter)) {
-            let Some(at) = accepted(letter) else { continue };
+            let at = match letter.answer {
+                Answer::Accepted(at) => at,
+                Answer::None => letter.at,
+                Answer::Failed | Answer::Refused => continue,
+            };
             let ends = self.of_event(over.event.id).iter().filter(|end| end.channel == letter.channel);
             let settled = |end: &&&Letter| accepted(end).is_some() || end.answer == Answer::Refused;
             let first = ends.filter(settled).map(|end| end.at).min().unwrap_or(self.scenario.to);
             let waits = Spans::of([(at.max(over.at) + LIMIT, first)]);
             if let Some((at, _)) = waits.and(&self.works(letter.channel)).iter().next() {
-                let what =
-                    format!("{} accepted the beginning, and gets no {}", letter.channel, over.event.kind);
+                let what = format!("{} has the beginning, and gets no {}", letter.channel, over.event.kind);
                 return Err(Wrong { agent: about(&over.event), ..wrong(at, what) });
             }
         }

@@ -36,7 +36,8 @@ pub fn tell(scenario: &Scenario, Played { told, failed, letters }: &Played, wron
     if let Some(place) = wrong.agent {
         agent(scenario, place, &mut lines);
     }
-    lines.extend(told.iter().filter(|told| concerns(told, wrong)).map(|told| (told.at, said(told))));
+    lines
+        .extend(told.iter().filter(|told| concerns(scenario, told, wrong)).map(|told| (told.at, said(told))));
     lines.extend(letters.iter().map(|letter| (letter.at, sent(letter))));
     lines.sort_by_key(|(at, _)| *at);
     let mut story = String::new();
@@ -86,6 +87,15 @@ fn agent(scenario: &Scenario, place: usize, lines: &mut Lines) {
     let allowed =
         format!("agent {} of {node}: {} and {} of grace", agent.id, span(kind.interval), span(kind.grace));
     lines.push((i64::MIN, allowed));
+    if let Some(gateways) = scenario.gateways.as_ref().filter(|gateways| gateways.are_before(agent)) {
+        let ids: Vec<&str> =
+            gateways.places.iter().map(|place| scenario.agents[*place].id.as_str()).collect();
+        lines.push((i64::MIN, format!("behind {}, {:?} of them", ids.join(" and "), gateways.quorum)));
+        for place in &gateways.places {
+            let id = &scenario.agents[*place].id;
+            both(&scenario.agents[*place].outages, [&format!("{id} stops"), &format!("{id} works")], lines);
+        }
+    }
     for (document, next) in agent.documents.iter().zip(agent.documents.iter().skip(1)) {
         // What comes and goes as it should is not worth a line.
         let late = document.visible - document.at;
@@ -108,11 +118,14 @@ fn both(spans: &Spans, said: [&str; 2], lines: &mut Lines) {
 }
 
 /// Whether an event belongs into the story.
-fn concerns(told: &Told, wrong: &Wrong) -> bool {
+fn concerns(scenario: &Scenario, told: &Told, wrong: &Wrong) -> bool {
+    let is_before =
+        |place| scenario.gateways.as_ref().is_some_and(|gateways| gateways.places.contains(&place));
     let of_other = told.event.entity.as_ref().is_some_and(|entity| {
         entity.id.starts_with(char::is_alphabetic)
             && !entity.id.contains('=')
             && Some(Scenario::place(&entity.id)) != wrong.agent
+            && !is_before(Scenario::place(&entity.id))
     });
     !of_other
 }

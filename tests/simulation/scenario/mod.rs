@@ -2,6 +2,7 @@
 //! true ones, in milliseconds since 1970.
 
 mod agents;
+mod gateways;
 mod hours;
 pub mod post;
 mod troubles;
@@ -15,6 +16,7 @@ use log_monitor::config::{self, Class, Pipeline, Suspicion, Watch, matcher::Matc
 use log_monitor::source::SourceReason;
 
 use crate::spans::Spans;
+pub use gateways::Gateways;
 use hours::Hours;
 use post::Post;
 pub use troubles::REASONS;
@@ -55,6 +57,8 @@ pub struct Scenario {
     pub stalls: Vec<Stall>,
     /// When this machine's clock is wrong.
     pub clock: Vec<ClockError>,
+    /// On whom some depend.
+    pub gateways: Option<Gateways>,
     /// Who is told, if anybody is.
     pub post: Option<Post>,
 }
@@ -206,10 +210,12 @@ impl Scenario {
             clock: troubles::clock(from, to, &down, rng),
             down,
             stalls: troubles::stalls(from, to, kinds[0].threshold(), &commons(&nodes, &kinds), rng),
+            gateways: None,
             post: None,
             kinds,
         };
         scenario.agents = (0..size).map(|place| agents::agent(&scenario, place, &nodes, rng)).collect();
+        scenario.gateways = (rng.u8(0..4) > 0).then(|| gateways::gateways(&mut scenario, rng));
         scenario.post = (pace == Pace::Told).then(|| post::post(from, to, rng));
         scenario
     }
@@ -256,7 +262,7 @@ impl Scenario {
             intervals: BTreeMap::new(),
             classes: self.kinds.iter().map(class).collect(),
             maintenance: self.kinds.iter().map(maintenance).collect(),
-            dependencies: Vec::new(),
+            dependencies: self.gateways.iter().map(|before| before.dependency(&self.agents)).collect(),
             pipeline: Pipeline::default(),
             suspicion: Suspicion::default(),
             min_events: None,

@@ -78,7 +78,12 @@ impl Case<'_> {
         let silent = silent.after_the_first(told_within(self.scenario, self.agent));
         never(&silent.and(&self.not(&open)), "it is silent, and nobody is told")?;
         let logging = self.not(self.overdue).and(good);
-        let back = logging.iter().map(|(from, to)| (from + next_round(self.scenario) + self.doubt(from), to));
+        let kind = self.scenario.kind_of(self.agent);
+        let believed = |from| match self.doubt(from) {
+            0 => from,
+            doubt => kind.after(from, doubt),
+        };
+        let back = logging.iter().map(|(from, to)| (believed(from) + next_round(self.scenario), to));
         never(&Spans::of(back).and(&open), "it logs again, and its incident is still open")?;
         let unlisted = self.not(listed).and(&self.truth.up).after_the_first(SLACK);
         never(&unlisted.and(&open), "it is listed no more, and its incident is still open")?;
@@ -131,7 +136,10 @@ impl Case<'_> {
 
     /// How long it must log until that is believed: after its third silence in short time for a threshold,
     /// and twice as long after each more; then until its next document.
-    fn doubt(&self, back: i64) -> i64 {
+    fn doubt(&self, good: i64) -> i64 {
+        // It may have been back before the source was.
+        let back =
+            self.overdue.iter().map(|(_, end)| end).take_while(|end| *end <= good).last().unwrap_or(good);
         let threshold = self.scenario.kind_of(self.agent).threshold();
         let lately = (threshold * 8).clamp(HOUR, DAY) + told_within(self.scenario, self.agent);
         let silences = self.overdue.iter().filter(|(from, _)| (back - lately..back).contains(from)).count();

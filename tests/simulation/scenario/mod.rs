@@ -88,7 +88,11 @@ impl Kind {
 
     /// When the time is up that a document gives to its agent.
     pub fn due(&self, at: i64) -> i64 {
-        let mut left = self.threshold();
+        self.after(at, self.threshold())
+    }
+
+    /// When so much time has passed in which its agents are expected to log.
+    pub fn after(&self, at: i64, mut left: i64) -> i64 {
         for (from, to) in self.hours.expected.from(at) {
             if to - from >= left {
                 return from + left;

@@ -130,7 +130,7 @@ fn within_budget(newest: &[Sent], group: Group, now: i64) -> i64 {
     [full, storm].into_iter().flatten().max().unwrap_or(now).clamp(now, now + interval)
 }
 
-/// Sends the end of incidents to every channel that accepted their beginning, or may have, whatever the
+/// Sends the end of incidents to every channel that accepted their beginning or may have, whatever the
 /// routes say today; takes back what was not delivered yet.
 fn resolve(connection: &Connection, routes: &[Route], endings: &[&Event], now: i64) -> rusqlite::Result<()> {
     let mut owed: Vec<(Message, EventKind, Vec<i64>)> = Vec::new();
@@ -144,8 +144,9 @@ fn resolve(connection: &Connection, routes: &[Route], endings: &[&Event], now: i
         }
     }
     for (firing, topic, events) in owed {
+        let untold = deliveries::heard_by(connection, firing.id)?.is_empty();
+        take_back(connection, &firing, untold)?;
         let told = deliveries::heard_by(connection, firing.id)?;
-        take_back(connection, &firing, told.is_empty())?;
         if !told.is_empty() {
             let group = routes
                 .iter()
@@ -195,8 +196,8 @@ fn tell_end(
     write_resolution(connection, firing, topic, steps, events, now, send_at)
 }
 
-/// Sends a channel the ends of what it was told, where it accepted the firing, or may have, only after the
-/// end was planned.
+/// Sends a channel the ends of what it was told, where it is known only after the end was planned that it
+/// accepted the beginning, or may have.
 ///
 /// # Errors
 /// As the database.

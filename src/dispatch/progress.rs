@@ -58,7 +58,7 @@ pub fn finish(
     if let Some(hold) = hold {
         channels::hold(connection, &claim.channel, now + hold.as_millis() as i64)?;
     }
-    if ending.state == State::Accepted || ending.uncertain {
+    if !ending.state.is_live() {
         plan::settle_debt(connection, &message, &claim.channel, now)?;
     }
     if let Some(change) = health.learn(connection, &claim.channel, result, now)? {

@@ -9,6 +9,7 @@
 //! [`steps`], [`retry`], [`reminders::wait`], [`render`].
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -116,7 +117,7 @@ impl Dispatcher {
         let (installation_id, interrupted) = journal
             .write(move |connection| {
                 if let Some(back) = timers::set_back_by(connection, now)? {
-                    timers::shift(connection, back)?;
+                    timers::shift(connection, back, &RangeInclusive::new(1, 0))?;
                 }
                 Ok((meta::installation_id(connection)?, deliveries::recover_interrupted(connection, now)?))
             })
@@ -268,9 +269,16 @@ impl Dispatcher {
 
     /// A clock that was set moves no timer.
     async fn follow_the_clock(&mut self) -> Result<(), JournalError> {
-        let Some(jump) = self.jumps.look(events::millis(self.clock.now())) else { return Ok(()) };
+        let now = events::millis(self.clock.now());
+        let Some(jump) = self.jumps.look(now) else { return Ok(()) };
         tracing::warn!("this machine's clock was set: what was to be sent keeps its waits");
-        self.journal.write(move |connection| timers::shift(connection, jump)).await
+        // What was written since the last look may know it already.
+        let written = now - 2 * SWEEP.as_millis() as i64..=now;
+        let write = move |connection: &rusqlite::Connection| {
+            timers::shift(connection, jump, &written)?;
+            meta::set_alive(connection, now)
+        };
+        self.journal.write(write).await
     }
 
     fn input(&mut self, channels: &Channels, claim: bool) -> tick::Input {

@@ -134,7 +134,7 @@ struct Owed {
     events: Vec<i64>,
 }
 
-/// Sends the end of incidents to every channel that accepted their beginning, or may have, whatever the
+/// Sends the end of incidents to every channel that accepted their beginning or may have, whatever the
 /// routes say today; takes back what was not delivered yet.
 fn resolve(connection: &Connection, routes: &[Route], endings: &[&Event], now: i64) -> rusqlite::Result<()> {
     let mut owed: Vec<Owed> = Vec::new();
@@ -152,8 +152,12 @@ fn resolve(connection: &Connection, routes: &[Route], endings: &[&Event], now: i
     }
     let mut by_group: Vec<(Group, Owed)> = Vec::new();
     for mut one in owed {
+        let untold = deliveries::heard_by(connection, one.firing.id)?.is_empty();
+        take_back(connection, &one.firing, untold)?;
         one.told = deliveries::heard_by(connection, one.firing.id)?;
-        take_back(connection, &one.firing, one.told.is_empty())?;
+        if one.told.is_empty() {
+            continue;
+        }
         let known = routes.iter().find(|route| route.name == one.firing.route);
         let group = known.map_or_else(Group::default, |route| route.group.clone());
         match by_group.iter_mut().find(|(_, known)| !group.by.is_empty() && known.goes_with(&one)) {
@@ -212,8 +216,8 @@ fn tell_end(connection: &Connection, owed: Owed, group: &Group, now: i64) -> rus
     write_resolution(connection, &firing, topic, steps, events, now, slot)
 }
 
-/// Sends a channel the ends of what it was told, where it accepted the firing, or may have, only after the
-/// end was planned.
+/// Sends a channel the ends of what it was told, where it is known only after the end was planned that it
+/// accepted the beginning, or may have.
 ///
 /// # Errors
 /// As the database.

@@ -70,7 +70,7 @@ pub fn finish(
     if ending.state == State::Accepted {
         lost::said(connection, claim.delivery)?;
     }
-    if ending.state == State::Accepted || ending.uncertain {
+    if !ending.state.is_live() {
         plan::settle_debt(connection, &message, &claim.channel, now)?;
     }
     if let Some(change) = health.learn(connection, &claim.channel, result, now)? {

@@ -299,7 +299,8 @@ pub fn of_message(connection: &Connection, message: i64) -> rusqlite::Result<Vec
         .collect()
 }
 
-/// The channels that accepted a firing or any of its reminders, or may have: their answer was not heard.
+/// The channels that accepted a firing or any of its reminders, and those that may have: a try was cut off,
+/// and there will be no other.
 ///
 /// # Errors
 /// As the database.
@@ -308,7 +309,8 @@ pub fn heard_by(connection: &Connection, firing: i64) -> rusqlite::Result<Vec<St
         .prepare_cached(
             "SELECT DISTINCT delivery.channel FROM delivery JOIN message ON message.id = delivery.message
              WHERE (message.id = ?1 OR message.id IN (SELECT message FROM reminder_of WHERE firing = ?1))
-             AND (delivery.state = 'accepted' OR delivery.uncertain) ORDER BY delivery.id",
+             AND (delivery.state = 'accepted' OR delivery.uncertain AND delivery.state IN ('dropped', 'failed'))
+             ORDER BY delivery.id",
         )?
         .query_map([firing], |row| row.get(0))?
         .collect()

@@ -335,7 +335,8 @@ pub fn incidents(connection: &Connection, message: i64, open: bool) -> rusqlite:
         .collect()
 }
 
-/// The ends of a firing's incidents that `channel` has not been and will not be told of.
+/// The ends that `channel` has not been and will not be told, of the incidents that it was, or may have been,
+/// told by a firing or its reminders.
 ///
 /// # Errors
 /// As the database.
@@ -350,7 +351,13 @@ pub fn owed_endings(
              JOIN event ON event.id = message_event.event
              JOIN incident ON incident.id = event.incident AND incident.closed IS NOT NULL
              JOIN event AS ending ON ending.incident = incident.id AND ending.kind = incident.outcome
-             WHERE message_event.message = ?1 AND NOT EXISTS (
+             WHERE message_event.message IN (
+                 SELECT message.id FROM message
+                 JOIN delivery ON delivery.message = message.id AND delivery.channel = ?2
+                      AND (delivery.state = 'accepted'
+                           OR delivery.uncertain AND delivery.state IN ('dropped', 'failed'))
+                 WHERE message.id = ?1 OR (message.parent = ?1 AND message.kind = 'reminder'))
+             AND NOT EXISTS (
                  SELECT 1 FROM message_event AS told
                  JOIN message ON message.id = told.message AND message.kind = 'resolved'
                  JOIN delivery ON delivery.message = message.id AND delivery.channel = ?2

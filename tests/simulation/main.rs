@@ -8,57 +8,37 @@
 //! LOG_MONITOR_SIMULATION_SEED=17 cargo test --locked --test simulation
 //! ```
 
+mod games;
 mod index;
 mod oracle;
 mod scenario;
 mod spans;
 mod story;
+mod vendors;
 mod world;
 
-use std::sync::Arc;
-use std::time::Instant;
+use games::Played;
+use scenario::Pace;
 
-use scenario::{Pace, Scenario};
+/// Fleets of thousands over months, of hundreds over months, and of dozens that log all the time, without and
+/// with people who are told: so many seeds of each are the ordinary run.
+const ORDINARY: [(Pace, u64); 4] = [(Pace::Many, 1), (Pace::Slow, 18), (Pace::Fast, 8), (Pace::Told, 4)];
 
-/// The seeds to play: one again, so many, or as many as there are in the ordinary run.
-fn seeds(ordinary: u64) -> std::ops::Range<u64> {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect(name));
-    match (number("LOG_MONITOR_SIMULATION_SEED"), number("LOG_MONITOR_SIMULATION_SEEDS")) {
-        (Some(one), _) => one..one + 1,
-        (None, many) => 0..many.unwrap_or(ordinary),
-    }
-}
+/// What the ordinary run must add up to.
+const AGENT_YEARS: f64 = 1000.0;
 
-fn play(pace: Pace, ordinary: u64) {
-    let (begun, mut days, mut agents, mut told) = (Instant::now(), 0.0, 0, 0);
-    for seed in seeds(ordinary) {
-        let scenario = Arc::new(Scenario::new(seed, pace));
-        let played = world::play(&scenario);
-        if let Err(wrong) = oracle::check(&scenario, &played) {
-            panic!("{}", story::tell(&scenario, &played, &wrong));
-        }
-        days += scenario.agent_days();
-        agents += scenario.agents.len();
-        told += played.told.len();
-    }
-    let years = days / 365.25;
+#[test]
+fn fleets_are_watched_for_a_thousand_years_without_a_false_word_or_a_missing_one() {
+    let choice = games::Choice::of_environment();
+    let begun = std::time::Instant::now();
+    let played = games::play(choice.of(&ORDINARY));
+    let years: f64 = played.iter().map(|one| one.agent_days).sum::<f64>() / 365.25;
+    let sum = |count: fn(&Played) -> usize| played.iter().map(count).sum::<usize>();
     println!(
-        "{agents} agents, {years:.1} agent-years, {told} events as they must be, in {:.1?}",
+        "{} agents, {years:.1} agent-years, {} events as they must be, in {:.1?}",
+        sum(|one| one.agents),
+        sum(|one| one.told),
         begun.elapsed()
     );
-}
-
-#[test]
-fn fleets_that_log_some_times_a_day_are_watched_for_years() {
-    play(Pace::Slow, 18);
-}
-
-#[test]
-fn thousands_of_agents_are_watched_for_months() {
-    play(Pace::Many, 1);
-}
-
-#[test]
-fn fleets_that_log_all_the_time_are_watched_for_days() {
-    play(Pace::Fast, 8);
+    assert!(choice != games::Choice::Ordinary || years >= AGENT_YEARS, "only {years:.1} agent-years");
 }

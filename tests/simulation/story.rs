@@ -5,23 +5,17 @@ use std::fmt::Write;
 use crate::oracle::{Truth, Wrong};
 use crate::scenario::{DAY, HOUR, Kind, MINUTE, SECOND, Scenario};
 use crate::spans::Spans;
+use crate::vendors::Letter;
 use crate::world::{Played, Told};
 
 /// How much around the moment is told, in thresholds of the agent.
 const AROUND: i64 = 5;
 
-/// The whole story of what is wrong, and how to see it again.
-pub fn tell(scenario: &Scenario, Played { told, failed }: &Played, wrong: &Wrong) -> String {
+/// The whole story of what is wrong.
+pub fn tell(scenario: &Scenario, Played { told, failed, letters }: &Played, wrong: &Wrong) -> String {
     let clock = |at: i64| clock(at - scenario.from);
     let mut lines = vec![
-        (i64::MIN, format!("seed {} ({:?}): {}", scenario.seed, scenario.pace, wrong.what)),
-        (
-            i64::MIN,
-            format!(
-                "again: LOG_MONITOR_SIMULATION_SEED={} cargo test --locked --test simulation",
-                scenario.seed
-            ),
-        ),
+        (i64::MIN, wrong.what.clone()),
         (
             i64::MIN,
             format!(
@@ -42,7 +36,9 @@ pub fn tell(scenario: &Scenario, Played { told, failed }: &Played, wrong: &Wrong
     if let Some(place) = wrong.agent {
         agent(scenario, place, &mut lines);
     }
-    lines.extend(told.iter().filter(|told| concerns(told, wrong)).map(|told| (told.at, said(told))));
+    lines
+        .extend(told.iter().filter(|told| concerns(scenario, told, wrong)).map(|told| (told.at, said(told))));
+    lines.extend(letters.iter().map(|letter| (letter.at, sent(letter))));
     lines.sort_by_key(|(at, _)| *at);
     let mut story = String::new();
     for (at, line) in lines {
@@ -68,6 +64,12 @@ fn world(scenario: &Scenario, lines: &mut Lines) {
         lines.push((stall.from, format!("nothing comes from {half}{common:?} {kept}")));
         lines.push((stall.to, format!("logs come from {half}{common:?}")));
     }
+    for channel in scenario.post.iter().flat_map(|post| &post.channels) {
+        for trouble in &channel.troubles {
+            lines.push((trouble.from, format!("trouble with {}: {:?}", channel.name, trouble.how)));
+            lines.push((trouble.to, format!("{} works", channel.name)));
+        }
+    }
     for wrong in &scenario.clock {
         lines.push((wrong.from, format!("this machine's clock is {} s ahead", wrong.ahead / SECOND)));
         lines.push((wrong.to, "this machine's clock is right".to_owned()));
@@ -85,6 +87,15 @@ fn agent(scenario: &Scenario, place: usize, lines: &mut Lines) {
     let allowed =
         format!("agent {} of {node}: {} and {} of grace", agent.id, span(kind.interval), span(kind.grace));
     lines.push((i64::MIN, allowed));
+    if let Some(gateways) = scenario.gateways.as_ref().filter(|gateways| gateways.are_before(agent)) {
+        let ids: Vec<&str> =
+            gateways.places.iter().map(|place| scenario.agents[*place].id.as_str()).collect();
+        lines.push((i64::MIN, format!("behind {}, {:?} of them", ids.join(" and "), gateways.quorum)));
+        for place in &gateways.places {
+            let id = &scenario.agents[*place].id;
+            both(&scenario.agents[*place].outages, [&format!("{id} stops"), &format!("{id} works")], lines);
+        }
+    }
     for (document, next) in agent.documents.iter().zip(agent.documents.iter().skip(1)) {
         // What comes and goes as it should is not worth a line.
         let late = document.visible - document.at;
@@ -107,11 +118,14 @@ fn both(spans: &Spans, said: [&str; 2], lines: &mut Lines) {
 }
 
 /// Whether an event belongs into the story.
-fn concerns(told: &Told, wrong: &Wrong) -> bool {
+fn concerns(scenario: &Scenario, told: &Told, wrong: &Wrong) -> bool {
+    let is_before =
+        |place| scenario.gateways.as_ref().is_some_and(|gateways| gateways.places.contains(&place));
     let of_other = told.event.entity.as_ref().is_some_and(|entity| {
         entity.id.starts_with(char::is_alphabetic)
             && !entity.id.contains('=')
             && Some(Scenario::place(&entity.id)) != wrong.agent
+            && !is_before(Scenario::place(&entity.id))
     });
     !of_other
 }
@@ -121,6 +135,14 @@ fn said(told: &Told) -> String {
     let who = event.entity.as_ref().map_or(event.scope.as_str(), |entity| entity.id.as_str());
     let part = event.part_of.map(|whole| format!(", part of #{whole}")).unwrap_or_default();
     format!("--> #{} {} {who} ({}{part})", event.incident.unwrap_or_default(), event.kind, event.cause)
+}
+
+fn sent(letter: &Letter) -> String {
+    let Letter { channel, notification, answer, .. } = letter;
+    let key = notification.idempotency_key.rsplit('-').next().unwrap_or_default();
+    let ids: Vec<i64> = notification.events.iter().filter_map(|event| event.incident).collect();
+    let doubt = if notification.possible_duplicate { ", possible duplicate" } else { "" };
+    format!("    {channel} gets {key} ({:?} {ids:?}{doubt}): {answer:?}", notification.kind)
 }
 
 /// `12d 03:04:05`, since the beginning.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use log_monitor::bus::Bus;
 use log_monitor::clock::{Clock, TokioClock};
+use log_monitor::dispatch::{Delivering, Dispatcher};
 use log_monitor::journal::Journal;
 use log_monitor::monitor::source_health::SourceHealth;
 use log_monitor::monitor::{Monitor, Setup};
@@ -17,6 +18,7 @@ use tokio::task::JoinHandle;
 
 use crate::index::Index;
 use crate::scenario::{Scenario, Step};
+use crate::vendors::{self, Letter, Letters};
 
 /// An event, and the true time at which it was committed.
 #[derive(Debug, Clone)]
@@ -44,10 +46,14 @@ pub struct Played {
     pub told: Vec<Told>,
     /// When single questions to the source failed.
     pub failed: Vec<i64>,
+    /// Every message that was tried on a channel.
+    pub letters: Vec<Letter>,
 }
 
 /// Plays a scenario.
 pub fn play(scenario: &Arc<Scenario>) -> Played {
+    // The dispatcher throws dice.
+    fastrand::seed(scenario.seed);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     // Within the runtime: its clock stands still from here on.
@@ -59,6 +65,7 @@ struct World {
     truth: TokioClock,
     recorder: Recorder,
     source: Arc<Index>,
+    letters: Letters,
     running: Option<Running>,
 }
 
@@ -66,6 +73,17 @@ struct Running {
     task: JoinHandle<()>,
     stop: watch::Sender<bool>,
     setups: watch::Sender<Setup>,
+    postman: Option<Postman>,
+}
+
+/// The dispatcher.
+struct Postman {
+    task: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+    /// Kept, so that it goes on.
+    _delivering: watch::Sender<Delivering>,
+    /// When this is dropped, tries under way are cut off.
+    _gone: watch::Sender<()>,
 }
 
 impl World {
@@ -74,21 +92,24 @@ impl World {
         let truth = TokioClock::starting_at(start);
         let clock = Arc::new(Wall { truth, scenario: scenario.clone() });
         let journal = Journal::in_memory().unwrap();
-        let (_, routes) = watch::channel(Arc::default());
+        let routes = scenario.post.as_ref().map(|post| post.routes.clone()).unwrap_or_default();
+        let (_, routes) = watch::channel(routes);
         let recorder = Recorder { journal, bus: Bus::default(), clock, routes };
         let source = Arc::new(Index::new(scenario.clone(), truth));
-        Self { scenario, truth, recorder, source, running: None }
+        Self { scenario, truth, recorder, source, letters: Letters::default(), running: None }
     }
 
     async fn play(mut self) -> Played {
-        let told = self.listen();
+        let (told, listener) = self.listen();
         for (at, step) in self.scenario.clone().steps() {
             let wait = at - self.truth.now().timestamp_millis();
             tokio::time::sleep(Duration::from_millis(wait.try_into().unwrap_or_default())).await;
             self.take(step).await;
         }
+        assert!(!listener.is_finished(), "more events at once than the bus holds");
         let failed = self.source.failed.lock().unwrap().clone();
-        Played { told: std::mem::take(&mut *told.lock().unwrap()), failed }
+        let letters = std::mem::take(&mut *self.letters.lock().unwrap());
+        Played { told: std::mem::take(&mut *told.lock().unwrap()), failed, letters }
     }
 
     async fn take(&mut self, step: Step) {
@@ -99,14 +120,22 @@ impl World {
                 self.running.iter().for_each(|running| drop(running.setups.send(setup.clone())));
             }
             Step::Stop => {
-                let Some(Running { task, stop, setups: _setups }) = self.running.take() else { return };
+                let Some(Running { task, stop, setups: _setups, postman }) = self.running.take() else {
+                    return;
+                };
                 stop.send_replace(true);
                 task.await.expect("the monitor stops");
+                if let Some(Postman { task, stop, .. }) = postman {
+                    stop.send_replace(true);
+                    task.await.expect("the dispatcher stops");
+                }
             }
             Step::Kill => {
                 let Some(running) = self.running.take() else { return };
-                running.task.abort();
-                assert!(running.task.await.is_err_and(|error| error.is_cancelled()), "it went on until then");
+                kill(running.task).await;
+                if let Some(postman) = running.postman {
+                    kill(postman.task).await;
+                }
             }
         }
     }
@@ -117,22 +146,45 @@ impl World {
     }
 
     async fn start(&self) -> Running {
+        let postman = self.postman().await;
         let (setups, new_setups) = watch::channel(self.setup());
         let (stop, stopped) = watch::channel(false);
         let health = Arc::new(SourceHealth::default());
         let monitor = Monitor::new(self.setup(), self.recorder.clone(), health).await.unwrap();
-        Running { task: tokio::spawn(monitor.run(new_setups, stopped)), stop, setups }
+        Running { task: tokio::spawn(monitor.run(new_setups, stopped)), stop, setups, postman }
     }
 
-    fn listen(&self) -> Arc<Mutex<Vec<Told>>> {
+    async fn postman(&self) -> Option<Postman> {
+        let post = self.scenario.post.as_ref()?;
+        let (_gone, gone) = watch::channel(());
+        let channels = vendors::channels(&self.scenario, self.truth, &self.letters, &gone);
+        let delivering = Delivering {
+            wording: Arc::default(),
+            routes: post.routes.clone(),
+            channels: Arc::new(channels),
+            installation: "simulated".into(),
+        };
+        let (_delivering, receiver) = watch::channel(delivering);
+        let Recorder { journal, bus, clock, .. } = self.recorder.clone();
+        let dispatcher = Dispatcher::new(journal, bus, clock, receiver, None).await.unwrap();
+        let (stop, stopped) = watch::channel(false);
+        Some(Postman { task: tokio::spawn(dispatcher.run(stopped)), stop, _delivering, _gone })
+    }
+
+    fn listen(&self) -> (Arc<Mutex<Vec<Told>>>, JoinHandle<()>) {
         let told = Arc::new(Mutex::new(Vec::new()));
         let (heard, truth, mut hints) = (told.clone(), self.truth, self.recorder.bus.hints());
-        tokio::spawn(async move {
-            loop {
-                let event = hints.recv().await.expect("more events at once than the bus holds");
+        let listener = tokio::spawn(async move {
+            while let Ok(event) = hints.recv().await {
                 heard.lock().unwrap().push(Told { at: truth.now().timestamp_millis(), event });
             }
         });
-        told
+        (told, listener)
     }
+}
+
+/// As `kill -9`, of something that has gone on until then.
+async fn kill(task: JoinHandle<()>) {
+    task.abort();
+    assert!(task.await.is_err_and(|error| error.is_cancelled()), "it went on until then");
 }

@@ -1,12 +1,14 @@
 //! Silences and recoveries of agents.
 
+use std::collections::BTreeSet;
+
 use log_monitor_channels::{Event, EventKind};
 
 use super::Wrong;
 use super::pipeline::Stalled;
 use super::truth::{SLACK, Truth, next_round, told_within};
 use crate::index::newest;
-use crate::scenario::{Agent, DAY, HOUR, Scenario};
+use crate::scenario::{Agent, DAY, Gateways, HOUR, Scenario};
 use crate::spans::Spans;
 use crate::world::Told;
 
@@ -17,13 +19,33 @@ pub fn check(scenario: &Scenario, truth: &Truth, stalls: &[Stalled], told: &[Tol
             of_agent[place].push(told);
         }
     }
-    (0..of_agent.len()).try_for_each(|place| {
-        let agent = &scenario.agents[place];
+    let case = |place: usize| {
+        let agent: &Agent = &scenario.agents[place];
         let expected = &scenario.kind_of(agent).hours.expected;
-        let case = Case { scenario, agent, truth, stalls, expected, overdue: &truth.overdue[place] };
-        let wrong = |(at, what): (i64, String)| Wrong { agent: Some(place), at, what };
-        case.check(&of_agent[place]).map_err(wrong)
+        Case { scenario, agent, truth, stalls, expected, overdue: &truth.overdue[place], before: None }
+    };
+    let wrong = |place| move |(at, what): (i64, String)| Wrong { agent: Some(place), at, what };
+    let before = scenario.gateways.as_ref().map(|gateways| {
+        let open = |place: &usize| case(*place).open(&of_agent[*place]).map_err(wrong(*place));
+        let open: Vec<Spans> = gateways.places.iter().map(open).collect::<Result<_, _>>()?;
+        let told = gateways.places.iter().flat_map(|place| of_agent[*place].iter().copied());
+        let incidents = told.filter_map(|told| told.event.incident).collect();
+        Ok(Before { gateways, incidents, down: gateways.down(open.iter()) })
+    });
+    let before = before.transpose()?;
+    (0..of_agent.len()).try_for_each(|place| {
+        let case = case(place);
+        let before = before.as_ref().filter(|before| before.gateways.are_before(case.agent));
+        Case { before, ..case }.check(&of_agent[place]).map_err(wrong(place))
     })
+}
+
+/// The gateways that an agent is behind.
+struct Before<'a> {
+    gateways: &'a Gateways,
+    incidents: BTreeSet<i64>,
+    /// When it was told that too many of them are silent.
+    down: Spans,
 }
 
 /// The place of the agent that an event is about.
@@ -42,6 +64,7 @@ struct Case<'a> {
     overdue: &'a Spans,
     /// When it should log.
     expected: &'a Spans,
+    before: Option<&'a Before<'a>>,
 }
 
 type Judged<T = ()> = Result<T, (i64, String)>;
@@ -55,7 +78,12 @@ impl Case<'_> {
         let silent = silent.after_the_first(told_within(self.scenario, self.agent));
         never(&silent.and(&self.not(&open)), "it is silent, and nobody is told")?;
         let logging = self.not(self.overdue).and(good);
-        let back = logging.iter().map(|(from, to)| (from + next_round(self.scenario) + self.doubt(from), to));
+        let kind = self.scenario.kind_of(self.agent);
+        let believed = |from| match self.doubt(from) {
+            0 => from,
+            doubt => kind.after(from, doubt),
+        };
+        let back = logging.iter().map(|(from, to)| (believed(from) + next_round(self.scenario), to));
         never(&Spans::of(back).and(&open), "it logs again, and its incident is still open")?;
         let unlisted = self.not(listed).and(&self.truth.up).after_the_first(SLACK);
         never(&unlisted.and(&open), "it is listed no more, and its incident is still open")?;
@@ -65,23 +93,12 @@ impl Case<'_> {
     /// What was told with others is told by itself when they are back and it is not.
     fn is_told_alone_after_a_stall(&self, told: &[&Told]) -> Judged {
         let (kind, end) = (self.scenario.kind_of(self.agent), self.scenario.to);
-        let stalls = Spans::of(self.stalls.iter().map(|stall| (stall.from, stall.to)));
+        let stalls = self.stalls.iter().map(|stall| (stall.from, stall.to));
+        let explained = Spans::of(stalls.chain(self.before.iter().flat_map(|before| before.down.iter())));
         for (n, part) in told.iter().enumerate().filter(|(_, told)| told.event.part_of.is_some()) {
-            let whole = self.stalls.iter().find(|stall| Some(stall.incident) == part.event.part_of);
-            let Some(whole) = whole.filter(|whole| (whole.from..=whole.to).contains(&part.at)) else {
-                return Err((part.at, "it is part of a stall that is not open".to_owned()));
-            };
-            if !whole.concerns(self.scenario, self.agent) {
-                return Err((part.at, "it is part of a stall of others".to_owned()));
-            }
-            if !whole.explains(self.scenario, self.truth, part.at) {
-                return Err((
-                    part.at,
-                    "it is part of a stall that began long ago, and others log".to_owned(),
-                ));
-            }
+            let from = self.explained_until(part)?;
             let next = told.get(n + 1).map_or(end, |next| next.at);
-            let left = Spans::of([(whole.to, next)]).and(&self.not(&stalls));
+            let left = Spans::of([(from, next)]).and(&self.not(&explained));
             // Its time begins anew, and only hours in which it is expected to log count.
             let left = Spans::of(left.iter().map(|(from, to)| (kind.due(from), to)))
                 .and(&self.truth.good)
@@ -93,9 +110,36 @@ impl Case<'_> {
         Ok(())
     }
 
+    /// When what explains a part is over; of somebody behind gateways, who may be a part of several things one
+    /// after the other, when it begins.
+    fn explained_until(&self, part: &Told) -> Judged<i64> {
+        let of_gateways =
+            self.before.filter(|before| part.event.part_of.is_some_and(|it| before.incidents.contains(&it)));
+        if let Some(before) = of_gateways {
+            return match before.down.touches(part.at - SLACK, part.at) {
+                true => Ok(part.at),
+                false => Err((part.at, "it is part of what gateways explain that work".to_owned())),
+            };
+        }
+        let whole = self.stalls.iter().find(|stall| Some(stall.incident) == part.event.part_of);
+        let Some(whole) = whole.filter(|whole| (whole.from..=whole.to).contains(&part.at)) else {
+            return Err((part.at, "it is part of a stall that is not open".to_owned()));
+        };
+        if !whole.concerns(self.scenario, self.agent) {
+            return Err((part.at, "it is part of a stall of others".to_owned()));
+        }
+        if !whole.explains(self.scenario, self.truth, part.at) {
+            return Err((part.at, "it is part of a stall that began long ago, and others log".to_owned()));
+        }
+        Ok(if self.before.is_some() { part.at } else { whole.to })
+    }
+
     /// How long it must log until that is believed: after its third silence in short time for a threshold,
     /// and twice as long after each more; then until its next document.
-    fn doubt(&self, back: i64) -> i64 {
+    fn doubt(&self, good: i64) -> i64 {
+        // It may have been back before the source was.
+        let back =
+            self.overdue.iter().map(|(_, end)| end).take_while(|end| *end <= good).last().unwrap_or(good);
         let threshold = self.scenario.kind_of(self.agent).threshold();
         let lately = (threshold * 8).clamp(HOUR, DAY) + told_within(self.scenario, self.agent);
         let silences = self.overdue.iter().filter(|(from, _)| (back - lately..back).contains(from)).count();
@@ -117,6 +161,11 @@ impl Case<'_> {
         };
         if !was_so {
             return Err((told.at, format!("{} is not true", told.event.kind)));
+        }
+        let alone = told.event.kind == EventKind::AgentSilent && told.event.part_of.is_none();
+        let behind = self.before.and_then(|before| before.down.end_of(from)).is_some_and(|end| end >= to);
+        if alone && behind {
+            return Err((told.at, "it is told alone, and its gateways are silent".to_owned()));
         }
         let since = told.event.since.map(|since| since.timestamp_millis());
         if since.is_none() && told.event.kind == EventKind::AgentSilent && !self.expected.touches(from, to) {

@@ -8,21 +8,32 @@
 //! - Many that are silent at once **may** be told as one stall of what they share, and **must** be where
 //!   it stalled and nothing else happened; whoever stays silent after it **must** be told alone, and so
 //!   **must** whoever falls silent long after it began while others log.
+//! - Whoever is behind gateways of which too many are silent **must** be told as a part of that, and alone
+//!   when they are back and it is not.
 //! - Whoever is on the list no more **must** be let go at once.
 //! - Whoever falls silent again and again **may** be believed to be back later each time.
 //! - What began and ended while nobody could look, or faster than that, **may** be told or not.
 //! - A message **must** name the newest log that could be found when it was written.
 //! - Every end has one beginning, every beginning has at most one end, and neither is told twice.
+//!
+//! Where people are told, it judges what reached them, too (`messages`).
 
 mod agents;
+mod message_tests;
+mod messages;
 mod pipeline;
 mod source;
+mod tests;
 mod truth;
 
 pub use truth::Truth;
 
+use std::collections::BTreeSet;
+
+use log_monitor_channels::{Event, EventKind};
+
 use crate::scenario::Scenario;
-use crate::world::Played;
+use crate::world::{Played, Told};
 
 /// What should not have been told, or was not.
 #[derive(Debug)]
@@ -34,9 +45,23 @@ pub struct Wrong {
 }
 
 /// Compares what was told with the truth.
-pub fn check(scenario: &Scenario, Played { told, failed }: &Played) -> Result<(), Wrong> {
+pub fn check(scenario: &Scenario, Played { told, failed, letters }: &Played) -> Result<(), Wrong> {
     let truth = Truth::of(scenario, failed);
-    source::check(scenario, &truth, told)?;
-    let stalls = pipeline::check(scenario, &truth, told)?;
-    agents::check(scenario, &truth, &stalls, told)
+    let news = if scenario.post.is_some() { news(told) } else { told.clone() };
+    source::check(scenario, &truth, &news)?;
+    let stalls = pipeline::check(scenario, &truth, &news)?;
+    agents::check(scenario, &truth, &stalls, &news)?;
+    scenario.post.as_ref().map_or(Ok(()), |post| messages::check(scenario, &truth, post, told, letters))
+}
+
+/// What was told, but for what reminders say again of the same incident. (An agent has a word of its own for
+/// that; if it is told twice, that is one time too many.)
+fn news(told: &[Told]) -> Vec<Told> {
+    let mut known = BTreeSet::new();
+    let mut is_new = |told: &&Told| {
+        let Event { kind, incident, .. } = &*told.event;
+        let again = incident.is_some() && !known.insert((kind.name(), *incident));
+        !(again && matches!(kind, EventKind::SourceDown | EventKind::PipelineStalled))
+    };
+    told.iter().filter(|told| is_new(told)).cloned().collect()
 }

@@ -45,7 +45,12 @@ pub fn next_round(scenario: &Scenario) -> i64 {
     scenario.poll.max(REFUSED) + SLACK
 }
 
-/// When an overdue agent is told at the latest.
+/// When an overdue agent is told at the latest. Those behind gateways wait as long for whether these work.
 pub fn told_within(scenario: &Scenario, agent: &Agent) -> i64 {
-    next_round(scenario) + scenario.kind_of(agent).threshold().min(DOUBT) + scenario.poll
+    let gateways = scenario.gateways.as_ref();
+    let doubt = match gateways.is_some_and(|gateways| gateways.are_before(agent)) {
+        true => DOUBT,
+        false => scenario.kind_of(agent).threshold().min(DOUBT),
+    };
+    next_round(scenario) + doubt + scenario.poll
 }

@@ -2,7 +2,9 @@
 //! true ones, in milliseconds since 1970.
 
 mod agents;
+mod gateways;
 mod hours;
+pub mod post;
 mod troubles;
 
 use std::collections::BTreeMap;
@@ -14,7 +16,9 @@ use log_monitor::config::{self, Class, Pipeline, Suspicion, Watch, matcher::Matc
 use log_monitor::source::SourceReason;
 
 use crate::spans::Spans;
+pub use gateways::Gateways;
 use hours::Hours;
+use post::Post;
 pub use troubles::REASONS;
 
 pub const SECOND: i64 = 1000;
@@ -32,13 +36,14 @@ pub enum Pace {
     Slow,
     /// Every few minutes, for days.
     Fast,
+    /// Every few minutes, for days, and people are told.
+    Told,
     /// Some times a day, for months, and thousands of them.
     Many,
 }
 
 pub struct Scenario {
     pub seed: u64,
-    pub pace: Pace,
     pub from: i64,
     pub to: i64,
     pub poll: i64,
@@ -52,6 +57,10 @@ pub struct Scenario {
     pub stalls: Vec<Stall>,
     /// When this machine's clock is wrong.
     pub clock: Vec<ClockError>,
+    /// On whom some depend.
+    pub gateways: Option<Gateways>,
+    /// Who is told, if anybody is.
+    pub post: Option<Post>,
 }
 
 /// A class of agents.
@@ -79,7 +88,11 @@ impl Kind {
 
     /// When the time is up that a document gives to its agent.
     pub fn due(&self, at: i64) -> i64 {
-        let mut left = self.threshold();
+        self.after(at, self.threshold())
+    }
+
+    /// When so much time has passed in which its agents are expected to log.
+    pub fn after(&self, at: i64, mut left: i64) -> i64 {
         for (from, to) in self.hours.expected.from(at) {
             if to - from >= left {
                 return from + left;
@@ -185,6 +198,7 @@ impl Scenario {
             Pace::Slow => (rng.i64(90..150), rng.usize(80..220), rng.i64(90..240) * MINUTE),
             Pace::Many => (rng.i64(60..70), rng.usize(1100..1500), rng.i64(200..240) * MINUTE),
             Pace::Fast => (rng.i64(2..5), rng.usize(12..60), rng.i64(1..5) * MINUTE),
+            Pace::Told => (rng.i64(1..3), rng.usize(12..60), rng.i64(1..5) * MINUTE),
         };
         let (from, to) = (START, START + days * DAY);
         let kinds = agents::kinds(from, to, poll, rng);
@@ -192,7 +206,6 @@ impl Scenario {
         let down = troubles::down(from, to, kinds[0].threshold(), rng);
         let mut scenario = Self {
             seed,
-            pace,
             from,
             to,
             poll,
@@ -201,9 +214,13 @@ impl Scenario {
             clock: troubles::clock(from, to, &down, rng),
             down,
             stalls: troubles::stalls(from, to, kinds[0].threshold(), &commons(&nodes, &kinds), rng),
+            gateways: None,
+            post: None,
             kinds,
         };
         scenario.agents = (0..size).map(|place| agents::agent(&scenario, place, &nodes, rng)).collect();
+        scenario.gateways = (rng.u8(0..4) > 0).then(|| gateways::gateways(&mut scenario, rng));
+        scenario.post = (pace == Pace::Told).then(|| post::post(from, to, rng));
         scenario
     }
 
@@ -249,7 +266,7 @@ impl Scenario {
             intervals: BTreeMap::new(),
             classes: self.kinds.iter().map(class).collect(),
             maintenance: self.kinds.iter().map(maintenance).collect(),
-            dependencies: Vec::new(),
+            dependencies: self.gateways.iter().map(|before| before.dependency(&self.agents)).collect(),
             pipeline: Pipeline::default(),
             suspicion: Suspicion::default(),
             min_events: None,

@@ -52,7 +52,7 @@ pub fn clock(from: i64, to: i64, down: &[Down], rng: &mut Rng) -> Vec<ClockError
 }
 
 /// So many spans, in order and apart.
-fn spans(from: i64, to: i64, count: i64, threshold: i64, rng: &mut Rng) -> Vec<(i64, i64)> {
+pub fn spans(from: i64, to: i64, count: i64, threshold: i64, rng: &mut Rng) -> Vec<(i64, i64)> {
     let room = (to - from) / count.max(1);
     let span = |n: i64| {
         let begin = from + n * room + rng.i64(0..room / 2);

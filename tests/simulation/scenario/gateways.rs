@@ -10,6 +10,8 @@ pub struct Gateways {
     /// Their places among the agents.
     pub places: Vec<usize>,
     pub quorum: Quorum,
+    /// What those behind them are: maintenance of too many gateways is theirs, too.
+    pub behind: Kind,
     /// What the ids of those behind them begin with.
     letter: char,
 }
@@ -29,13 +31,18 @@ impl Gateways {
         }
     }
 
-    /// When too few of them work, by when each does not.
-    pub fn down<'a>(&self, broken: impl Iterator<Item = &'a Spans>) -> Spans {
-        let need = match self.quorum {
+    /// How many of them must work.
+    fn need(&self) -> usize {
+        match self.quorum {
             Quorum::All => self.places.len(),
             Quorum::Count(count) => count.min(self.places.len()),
             Quorum::Share(_) => self.places.len().div_ceil(2),
-        };
+        }
+    }
+
+    /// When too few of them work, by when each does not.
+    pub fn down<'a>(&self, broken: impl Iterator<Item = &'a Spans>) -> Spans {
+        let need = self.need();
         let spans = broken.flat_map(Spans::iter);
         let mut steps: Vec<(i64, i32)> = spans.flat_map(|(from, to)| [(from, 1), (to, -1)]).collect();
         steps.sort_unstable();
@@ -58,7 +65,15 @@ pub fn gateways(scenario: &mut Scenario, rng: &mut Rng) -> Gateways {
     let mut places: Vec<usize> = (0..count).map(|_| rng.usize(..scenario.agents.len())).collect();
     places.sort_unstable();
     places.dedup();
-    let gateways = Gateways { places, quorum, letter: ['a', 'b'][rng.usize(..2)] };
+    let letter = ['a', 'b'][rng.usize(..2)];
+    let behind = scenario.kinds.iter().find(|kind| kind.letter == letter).expect("one of its kinds").clone();
+    let mut gateways = Gateways { places, quorum, behind, letter };
+    for (number, kind) in scenario.kinds.iter().enumerate() {
+        let left = gateways.places.iter().filter(|place| scenario.agents[**place].kind != number).count();
+        if left < gateways.need() {
+            gateways.behind.hours = gateways.behind.hours.paused_with(&kind.hours);
+        }
+    }
     for outage in common_outages(scenario, rng) {
         for place in gateways.places.iter().filter(|_| rng.u8(0..5) > 0) {
             scenario.agents[*place].breaks(&Spans::of([outage]));

@@ -22,6 +22,8 @@ pub struct Hours {
     pub calendar: Option<Calendar>,
     /// Of its watch.
     pub pauses: Vec<Pause>,
+    /// When these are.
+    pub paused: Spans,
     /// When logs are expected, after all.
     pub expected: Spans,
     /// Whether its machines are off at other times.
@@ -49,8 +51,20 @@ pub fn hours(from: i64, to: i64, rng: &mut Rng) -> Hours {
         off: calendar.is_some() && rng.bool(),
         calendar,
         pauses: pauses.into_iter().map(|when| Pause { zone, when }).collect(),
-        expected: expected.and(&paused.gaps(i64::MIN / 4, i64::MAX / 4)),
+        expected: expected.and(&not(&paused)),
+        paused,
     }
+}
+
+impl Hours {
+    /// The same, with the maintenance of others.
+    pub fn paused_with(&self, others: &Self) -> Self {
+        Self { expected: self.expected.and(&not(&others.paused)), ..self.clone() }
+    }
+}
+
+fn not(spans: &Spans) -> Spans {
+    spans.gaps(i64::MIN / 4, i64::MAX / 4)
 }
 
 fn working_hours(rng: &mut Rng) -> Window {

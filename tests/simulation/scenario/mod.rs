@@ -245,7 +245,8 @@ impl Scenario {
     }
 
     pub fn kind_of(&self, agent: &Agent) -> &Kind {
-        &self.kinds[agent.kind]
+        let before = self.gateways.as_ref().filter(|gateways| gateways.are_before(agent));
+        before.map_or(&self.kinds[agent.kind], |gateways| &gateways.behind)
     }
 
     /// The configuration that is in force at a time.

@@ -467,3 +467,37 @@ async fn report_and_explain_know_of_a_silence_that_is_over() {
         assert!(explained.contains(said), "{said} is not in\n{explained}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_is_sent_and_signed_as_a_real_message_is_but_for_its_mark() {
+    let world = World::new().await;
+    let toml = format!(
+        "[channels.hook]\nkind = \"webhook\"\nurl = \"{}\"\nsecret = \"k3y\"\n[catch_all]\nsteps = [{{ to = [\"hook\"] }}]\n",
+        world.slack.url("/hook")
+    );
+    world.write("config/log-monitor.toml", &toml);
+    assert_eq!(world.run(&["channels", "test", "hook"]).await.code, 0);
+    world.log(&["001"]);
+    let daemon = world.daemon();
+    eventually("a real message", || world.slack.count() == 2).await;
+    assert_eq!(daemon.stop().await, 0);
+    let [test, real] = world.slack.received().try_into().unwrap();
+    for sent in [&test, &real] {
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"k3y");
+        let signed = [sent.header("x-log-monitor-timestamp").as_bytes(), b":", &sent.body].concat();
+        let signature = ring::hmac::sign(&key, &signed);
+        let hex: String = signature.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(sent.header("x-log-monitor-signature"), format!("sha256={hex}"));
+    }
+    let names = |sent: &log_monitor_channels::testing::Request| {
+        sent.headers.keys().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&test), names(&real));
+    let ([test, real], marks) = ([test.json(), real.json()], ["[TEST] Silent: 001", "Silent: 002"]);
+    assert_eq!([&test["test"], &real["test"]], [true, false]);
+    for (json, mark) in [&test, &real].into_iter().zip(marks) {
+        assert!(json["title"].as_str().unwrap().starts_with(mark), "{json}");
+    }
+    let keys = |json: &serde_json::Value| json.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&test), keys(&real));
+}

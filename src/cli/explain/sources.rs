@@ -57,7 +57,7 @@ pub fn sources(tables: &[SourceTable], watch: &Watch, known: Option<(&View, &Kno
         let mut said = Vec::new();
         if let Some((view, known)) = known {
             said.push(answer(view, name)?);
-            said.extend(decides.then(|| documents(view, known)).flatten());
+            said.extend(decides.then(|| documents(view, known, !watch.also.is_empty())).flatten());
             said.extend(decides.then(|| lateness(&lags(view, watch).ok()?)).flatten());
             said.extend(tells.then(|| connection(known)).flatten());
         } else {
@@ -105,11 +105,14 @@ fn failed(failure: &IncidentRow) -> String {
     }
 }
 
-/// The newest document of the agent.
-fn documents(view: &View, known: &Known) -> Option<String> {
+/// The newest document of the agent: of several sources the journal knows the newest of them all.
+fn documents(view: &View, known: &Known, several: bool) -> Option<String> {
+    let of_all = if several { ", in any source" } else { "" };
     known.newest().map(|newest| match newest {
-        Some(newest) => format!("newest document of this agent: {}", moment(Some(time(newest)), view.at)),
-        None => "no document of this agent".to_owned(),
+        Some(newest) => {
+            format!("newest document of this agent{of_all}: {}", moment(Some(time(newest)), view.at))
+        }
+        None => format!("no document of this agent{of_all}"),
     })
 }
 

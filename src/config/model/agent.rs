@@ -1,0 +1,60 @@
+//! Agents as files and lists name them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Who is watched: a line of an agent file, or an entry of a source's list.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Agent {
+    /// The agent's id, such as `001`.
+    pub id: String,
+    /// The name people know it by; empty when there is none.
+    pub label: String,
+    /// What a source's list says of it; `None` = it is in the agent file only.
+    #[serde(default)]
+    pub listed: Option<ListedAs>,
+}
+
+/// What a source's list says of an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ListedAs {
+    /// Its groups in Wazuh.
+    pub groups: Vec<String>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// The node it sends through.
+    pub node: Option<String>,
+    /// The version of its agent, such as `v4.14.5`.
+    pub version: Option<String>,
+    /// It is not silent before this time, in milliseconds: it has only just appeared.
+    pub watched_from: Option<i64>,
+}
+
+impl Agent {
+    /// A line of an agent file.
+    #[must_use]
+    pub fn in_file(id: &str, label: &str) -> Self {
+        Self { id: id.to_owned(), label: label.to_owned(), listed: None }
+    }
+
+    /// The version of its Wazuh agent, where a list says it.
+    #[must_use]
+    pub fn version(&self) -> Option<&str> {
+        self.listed.as_ref()?.version.as_deref()
+    }
+
+    /// What a matcher's key means for it.
+    #[must_use]
+    pub fn facts(&self, key: &str) -> Vec<&str> {
+        let listed = self.listed.as_ref();
+        match key {
+            "id" => vec![&self.id],
+            // Wazuh's own labels of an agent are in no list.
+            "name" | "label" => vec![&self.label],
+            "group" => listed.map(|l| l.groups.iter().map(String::as_str).collect()).unwrap_or_default(),
+            "node" => listed.and_then(|listed| listed.node.as_deref()).into_iter().collect(),
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Deliveries (one message on one channel) and their attempts.
+
+use rusqlite::{Connection, params};
+
+mod told;
+mod tries;
+mod waiting;
+
+pub use told::*;
+pub use tries::*;
+pub use waiting::*;
+
+/// How long a delivery is tried, in milliseconds.
+pub const DEADLINE: i64 = 24 * 3600 * 1000;
+
+/// Where a delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Not tried yet.
+    Pending,
+    /// A try is under way.
+    Sending,
+    /// A try failed; there will be another.
+    Waiting,
+    /// The channel has it.
+    Accepted,
+    /// It never will.
+    Failed,
+    /// Overtaken by events.
+    Dropped,
+}
+
+impl State {
+    /// As it stands in the database.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Sending => "sending",
+            Self::Waiting => "waiting",
+            Self::Accepted => "accepted",
+            Self::Failed => "failed",
+            Self::Dropped => "dropped",
+        }
+    }
+
+    fn from_name(name: &str) -> Self {
+        [Self::Pending, Self::Sending, Self::Waiting, Self::Accepted, Self::Dropped]
+            .into_iter()
+            .find(|state| state.name() == name)
+            .unwrap_or(Self::Failed)
+    }
+
+    /// Whether it may still be accepted.
+    #[must_use]
+    pub const fn is_live(self) -> bool {
+        matches!(self, Self::Pending | Self::Sending | Self::Waiting)
+    }
+}
+
+/// One delivery as its siblings see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its number.
+    pub id: i64,
+    /// The step of the message that it belongs to.
+    pub step: usize,
+    /// The channel's name.
+    pub channel: String,
+    /// Where it stands.
+    pub state: State,
+    /// Why it waits, failed or was dropped.
+    pub reason: Option<String>,
+}
+
+/// Writes the deliveries of a step, but not to a channel that this message is on its way to
+/// already (or that has it).
+///
+/// # Errors
+/// As the database.
+pub fn insert(
+    connection: &Connection,
+    message: i64,
+    step: usize,
+    channels: &[String],
+    not_before: i64,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO delivery (message, step, channel, state, not_before, deadline)
+         SELECT ?1, ?2, ?3, 'pending', ?4, ?5
+         WHERE NOT EXISTS (SELECT 1 FROM delivery WHERE message = ?1 AND channel = ?3)",
+    )?;
+    for channel in channels {
+        statement.execute(params![message, step as i64, channel, not_before, not_before + DEADLINE])?;
+    }
+    Ok(())
+}
+
+/// Sends a delivery that has failed again, as if it were new. Returns whether there is one.
+///
+/// # Errors
+/// As the database.
+pub fn retry(connection: &Connection, id: i64, now: i64) -> rusqlite::Result<bool> {
+    let found = connection.execute(
+        "UPDATE delivery SET state = 'pending', not_before = ?2, deadline = ?3, reason = NULL
+         WHERE id = ?1 AND state = 'failed'",
+        params![id, now, now + DEADLINE],
+    )?;
+    connection.execute(
+        "UPDATE message SET outcome = NULL WHERE outcome = 'exhausted'
+         AND id = (SELECT message FROM delivery WHERE id = ?1 AND state = 'pending')",
+        [id],
+    )?;
+    Ok(found > 0)
+}
+
+/// All deliveries of a message, in order.
+///
+/// # Errors
+/// As the database.
+pub fn of_message(connection: &Connection, message: i64) -> rusqlite::Result<Vec<Delivery>> {
+    connection
+        .prepare_cached(
+            "SELECT id, step, channel, state, reason FROM delivery WHERE message = ?1 ORDER BY id",
+        )?
+        .query_map([message], |row| {
+            Ok(Delivery {
+                id: row.get(0)?,
+                step: row.get::<_, i64>(1)? as usize,
+                channel: row.get(2)?,
+                state: State::from_name(&row.get::<_, String>(3)?),
+                reason: row.get(4)?,
+            })
+        })?
+        .collect()
+}
+
+/// Whether no channel was tried yet for a message.
+///
+/// # Errors
+/// As the database.
+pub fn is_untried(connection: &Connection, message: i64) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT COALESCE(MAX(attempts), 0) = 0 FROM delivery WHERE message = ?1")?
+        .query_row([message], |row| row.get(0))
+}
+
+/// Ends a delivery that has no try under way.
+///
+/// # Errors
+/// As the database.
+pub fn fail(connection: &Connection, delivery: i64, reason: &str) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE delivery SET state = 'failed', reason = ?2 WHERE id = ?1")?
+        .execute(params![delivery, reason])
+        .map(drop)
+}

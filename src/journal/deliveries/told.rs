@@ -1,0 +1,100 @@
+//! Who has what was told.
+
+use log_monitor_channels::Receipt;
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// A firing that a channel has accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alive {
+    /// The delivery.
+    pub delivery: i64,
+    /// Its message.
+    pub message: i64,
+}
+
+/// The firings that a channel has accepted and of which something goes on; of one that it accepted
+/// only as a reminder, the first reminder.
+///
+/// # Errors
+/// As the database.
+pub fn alive(connection: &Connection, channel: &str) -> rusqlite::Result<Vec<Alive>> {
+    connection
+        .prepare_cached(
+            "SELECT MIN(delivery.id), delivery.message FROM incident
+             JOIN event ON event.incident = incident.id
+             JOIN message_event ON message_event.event = event.id
+             JOIN message ON message.id = message_event.message AND message.kind IN ('firing', 'reminder')
+             JOIN delivery ON delivery.message = message.id AND delivery.channel = ?1
+                  AND delivery.state = 'accepted'
+             WHERE incident.closed IS NULL GROUP BY COALESCE(message.parent, message.id) ORDER BY 1",
+        )?
+        .query_map([channel], |row| Ok(Alive { delivery: row.get(0)?, message: row.get(1)? }))?
+        .collect()
+}
+
+/// The channels that accepted a firing or any of its reminders, and those that may have: a try was cut off,
+/// and there will be no other.
+///
+/// # Errors
+/// As the database.
+pub fn heard_by(connection: &Connection, firing: i64) -> rusqlite::Result<Vec<String>> {
+    connection
+        .prepare_cached(
+            "SELECT DISTINCT delivery.channel FROM delivery JOIN message ON message.id = delivery.message
+             WHERE (message.id = ?1 OR message.id IN (SELECT message FROM reminder_of WHERE firing = ?1))
+             AND (delivery.state = 'accepted' OR delivery.uncertain AND delivery.state IN ('dropped', 'failed'))
+             ORDER BY delivery.id",
+        )?
+        .query_map([firing], |row| row.get(0))?
+        .collect()
+}
+
+/// What a channel answered to a message.
+///
+/// # Errors
+/// As the database.
+pub fn receipt(connection: &Connection, message: i64, channel: &str) -> rusqlite::Result<Option<Receipt>> {
+    let text: Option<String> = connection
+        .prepare_cached(
+            "SELECT receipt FROM delivery WHERE message = ?1 AND channel = ?2 AND state = 'accepted' LIMIT 1",
+        )?
+        .query_row(params![message, channel], |row| row.get(0))
+        .optional()?
+        .flatten();
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+/// The first post by which `channel` was told of an incident: its delivery, and what the channel answered.
+///
+/// # Errors
+/// As the database.
+pub fn post_of(
+    connection: &Connection,
+    incident: i64,
+    channel: &str,
+) -> rusqlite::Result<Option<(i64, Option<Receipt>)>> {
+    connection
+        .prepare_cached(
+            "SELECT COALESCE(merged_into, delivery.id), receipt FROM event
+             JOIN message_event ON message_event.event = event.id
+             JOIN message ON message.id = message_event.message AND message.kind IN ('firing', 'reminder')
+             JOIN delivery ON delivery.message = message.id AND channel = ?2 AND state = 'accepted'
+             WHERE event.incident = ?1 ORDER BY message.kind, delivery.id LIMIT 1",
+        )?
+        .query_row(params![incident, channel], |row| {
+            let receipt: Option<String> = row.get(1)?;
+            Ok((row.get(0)?, receipt.and_then(|text| serde_json::from_str(&text).ok())))
+        })
+        .optional()
+}
+
+/// The messages that a delivery was the post of.
+///
+/// # Errors
+/// As the database.
+pub fn told_by(connection: &Connection, delivery: i64) -> rusqlite::Result<Vec<i64>> {
+    connection
+        .prepare_cached("SELECT message FROM delivery WHERE id = ?1 OR merged_into = ?1 ORDER BY message")?
+        .query_map([delivery], |row| row.get(0))?
+        .collect()
+}

@@ -1,0 +1,101 @@
+//! The incidents of messages, and their ends.
+
+use log_monitor_channels::EventKind;
+use rusqlite::{Connection, params};
+
+use super::{COLUMNS, Message, read};
+
+/// The firings that an incident was in, oldest first.
+///
+/// # Errors
+/// As the database.
+pub fn firings_of(connection: &Connection, incident: i64) -> rusqlite::Result<Vec<Message>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT DISTINCT {} FROM event JOIN message_event ON message_event.event = event.id
+             JOIN message ON message.id = message_event.message
+             WHERE event.incident = ?1 AND message.kind = 'firing' ORDER BY message.id",
+            COLUMNS.split(", ").map(|column| format!("message.{column}")).collect::<Vec<_>>().join(", ")
+        ))?
+        .query_map([incident], read)?
+        .collect()
+}
+
+/// The incidents of a message that are open (`true`) or closed (`false`).
+///
+/// # Errors
+/// As the database.
+pub fn incidents(connection: &Connection, message: i64, open: bool) -> rusqlite::Result<Vec<i64>> {
+    connection
+        .prepare_cached(
+            "SELECT DISTINCT incident.id FROM message_event JOIN event ON event.id = message_event.event
+             JOIN incident ON incident.id = event.incident
+             WHERE message_event.message = ?1 AND (incident.closed IS NULL) = ?2 ORDER BY incident.id",
+        )?
+        .query_map(params![message, open], |row| row.get(0))?
+        .collect()
+}
+
+/// The ends that `channel` has not been and will not be told, of the incidents that it was, or may have been,
+/// told by a firing or its reminders.
+///
+/// # Errors
+/// As the database.
+pub fn owed_endings(
+    connection: &Connection,
+    firing: i64,
+    channel: &str,
+) -> rusqlite::Result<Vec<(i64, EventKind)>> {
+    connection
+        .prepare_cached(
+            "SELECT DISTINCT ending.id, ending.kind FROM message_event
+             JOIN event ON event.id = message_event.event
+             JOIN incident ON incident.id = event.incident AND incident.closed IS NOT NULL
+             JOIN event AS ending ON ending.incident = incident.id AND ending.kind = incident.outcome
+             WHERE message_event.message IN (
+                 SELECT message.id FROM message
+                 JOIN delivery ON delivery.message = message.id AND delivery.channel = ?2
+                      AND (delivery.state = 'accepted'
+                           OR delivery.uncertain AND delivery.state IN ('dropped', 'failed'))
+                 WHERE message.id = ?1 OR (message.parent = ?1 AND message.kind = 'reminder'))
+             AND NOT EXISTS (
+                 SELECT 1 FROM message_event AS told
+                 JOIN message ON message.id = told.message AND message.kind = 'resolved'
+                 JOIN delivery ON delivery.message = message.id AND delivery.channel = ?2
+                 WHERE told.event = ending.id)
+             ORDER BY ending.id",
+        )?
+        .query_map(params![firing, channel], |row| {
+            let kind: String = row.get(1)?;
+            Ok((row.get(0)?, EventKind::from_name(&kind).unwrap_or(EventKind::AgentRecovered)))
+        })?
+        .collect()
+}
+
+/// Notes that an incident of a firing, and so of its reminders, is over.
+///
+/// # Errors
+/// As the database.
+pub fn mark_ended(connection: &Connection, firing: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE message SET ended = 1
+             WHERE id = ?1 OR id IN (SELECT message FROM reminder_of WHERE firing = ?1)",
+        )?
+        .execute([firing])
+        .map(drop)
+}
+
+/// Takes out of an unsent firing what is over already.
+///
+/// # Errors
+/// As the database.
+pub fn remove_closed(connection: &Connection, message: i64) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached(
+            "DELETE FROM message_event WHERE message = ?1 AND event IN
+             (SELECT event.id FROM event JOIN incident ON incident.id = event.incident
+              WHERE incident.closed IS NOT NULL)",
+        )?
+        .execute([message])
+}

@@ -1,0 +1,55 @@
+//! Who is told later of what others were told before.
+
+use rusqlite::{Connection, params};
+
+use super::{COLUMNS, Message, json, millis, read};
+use crate::config::Step;
+
+/// The firings whose next escalation is due at `now`.
+///
+/// # Errors
+/// As the database.
+pub fn escalations_due(connection: &Connection, now: i64) -> rusqlite::Result<Vec<Message>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM message WHERE escalate_at <= ?1 ORDER BY escalate_at LIMIT 500"
+        ))?
+        .query_map([now], read)?
+        .collect()
+}
+
+/// The events of a firing that an escalation to these steps has told.
+///
+/// # Errors
+/// As the database.
+pub fn escalated(connection: &Connection, firing: i64, steps: &[Step]) -> rusqlite::Result<Vec<i64>> {
+    connection
+        .prepare_cached(
+            "SELECT event FROM message_event JOIN message ON message.id = message_event.message
+             WHERE parent = ?1 AND escalation IS NOT NULL AND steps = ?2",
+        )?
+        .query_map(params![firing, json(&steps)?], |row| row.get(0))?
+        .collect()
+}
+
+/// Sets which escalations of a firing are left, and when it is the first one's turn.
+///
+/// # Errors
+/// As the database.
+pub fn set_escalations(
+    connection: &Connection,
+    firing: i64,
+    left: &[Step],
+    at: Option<i64>,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE message SET escalations = ?2, escalate_at = ?3 WHERE id = ?1")?
+        .execute(params![firing, json(&left)?, at])
+        .map(drop)
+}
+
+/// When the first of these escalations is due, where the firing went out at `sent`, in milliseconds.
+#[must_use]
+pub fn escalate_at(escalations: &[Step], sent: i64) -> Option<i64> {
+    escalations.first()?.escalation.map(|escalation| sent + millis(escalation.after))
+}

@@ -1,0 +1,94 @@
+//! What waits, and what went out lately.
+
+use log_monitor_channels::EventKind;
+use rusqlite::{Connection, params};
+
+use super::{COLUMNS, Held, Message, read};
+
+/// The messages of a route and topic that are held back at `now` for the same reason (`None`: to be
+/// merged), newest first: of one group, or of all. They take in more, because nobody has been sent them yet.
+///
+/// # Errors
+/// As the database.
+pub fn held_back(
+    connection: &Connection,
+    (route, topic, grouped): (&str, EventKind, &str),
+    held_by: Option<&str>,
+    now: i64,
+) -> rusqlite::Result<Vec<Message>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM message
+             WHERE route = ?1 AND topic = ?2 AND send_at > ?3 AND send_at > created AND outcome IS NULL
+             AND held_by IS ?4 AND grouped IN (?5, '')
+             AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = message.id AND attempts > 0)
+             ORDER BY send_at DESC"
+        ))?
+        .query_map(params![route, topic.name(), now, held_by, grouped], read)?
+        .collect()
+}
+
+/// When a message went or will go out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent {
+    /// In milliseconds.
+    pub at: i64,
+    /// It was held back, because many came before it.
+    pub held: bool,
+    /// It was of all groups of the route.
+    pub whole: bool,
+}
+
+/// The newest messages of a route and topic since `since`, newest first; of one group, if that is asked for.
+///
+/// # Errors
+/// As the database.
+pub fn newest(
+    connection: &Connection,
+    (route, topic, grouped): (&str, EventKind, Option<&str>),
+    since: i64,
+    limit: u32,
+) -> rusqlite::Result<Vec<Sent>> {
+    connection
+        .prepare_cached(
+            "SELECT send_at, merges > 0, grouped = '' FROM message
+             WHERE route = ?1 AND topic = ?2 AND send_at > ?3 AND held_by IS NULL AND grouped = COALESCE(?5, grouped)
+             ORDER BY send_at DESC LIMIT ?4",
+        )?
+        .query_map(params![route, topic.name(), since, limit, grouped], |row| {
+            Ok(Sent { at: row.get(0)?, held: row.get(1)?, whole: row.get(2)? })
+        })?
+        .collect()
+}
+
+/// The messages that were held back for a reason and may go out at `now`, and that nobody has seen.
+///
+/// # Errors
+/// As the database.
+pub fn let_go(connection: &Connection, now: i64) -> rusqlite::Result<Vec<Message>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM message WHERE held_by IS NOT NULL AND outcome IS NULL AND send_at <= ?1
+             AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = message.id AND attempts > 0)"
+        ))?
+        .query_map([now], read)?
+        .collect()
+}
+
+/// Holds a message that nobody has seen back until later.
+///
+/// # Errors
+/// As the database.
+pub fn hold(connection: &Connection, message: &Message, until: i64, held: &Held) -> rusqlite::Result<()> {
+    let later = until - message.send_at;
+    connection
+        .prepare_cached(
+            "UPDATE message SET send_at = ?2, held_by = ?3, silence = ?4, fallback_at = fallback_at + ?5,
+                    reminder_at = reminder_at + ?5, escalate_at = escalate_at + ?5 WHERE id = ?1",
+        )?
+        .execute(params![message.id, until, held.reason, held.silence, later])?;
+    connection
+        .prepare_cached("UPDATE delivery SET not_before = ?2 WHERE message = ?1 AND state = 'pending'")?
+        .execute([message.id, until])
+        .map(drop)
+}

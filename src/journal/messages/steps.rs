@@ -1,0 +1,68 @@
+//! How far messages have come: steps, timers, outcomes.
+
+use rusqlite::{Connection, params};
+
+use super::{Message, fallback_at};
+use crate::journal::deliveries;
+
+/// How many messages are neither settled nor given up.
+///
+/// # Errors
+/// As the database.
+pub fn unsettled(connection: &Connection) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached("SELECT COUNT(*) FROM message WHERE outcome IS NULL")?
+        .query_row([], |row| row.get(0))
+}
+
+/// The messages whose next step is due at `now`.
+///
+/// # Errors
+/// As the database.
+pub fn fallbacks_due(connection: &Connection, now: i64) -> rusqlite::Result<Vec<i64>> {
+    connection
+        .prepare_cached("SELECT id FROM message WHERE fallback_at <= ?1 ORDER BY fallback_at LIMIT 500")?
+        .query_map([now], |row| row.get(0))?
+        .collect()
+}
+
+/// The earliest time at which a fallback, a reminder or an escalation is due.
+///
+/// # Errors
+/// As the database.
+pub fn next_timer(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    let earliest = |column: &str| {
+        connection
+            .prepare_cached(&format!("SELECT MIN({column}) FROM message WHERE {column} IS NOT NULL"))?
+            .query_row([], |row| row.get::<_, Option<i64>>(0))
+    };
+    let timers = [earliest("fallback_at")?, earliest("reminder_at")?, earliest("escalate_at")?];
+    Ok(timers.into_iter().flatten().min())
+}
+
+/// Goes on to a later step: writes its deliveries and sets its timer.
+///
+/// # Errors
+/// As the database.
+pub fn start_step(connection: &Connection, message: &Message, step: usize, now: i64) -> rusqlite::Result<()> {
+    deliveries::insert(connection, message.id, step, &message.steps[step].to, now)?;
+    connection
+        .prepare_cached("UPDATE message SET step = ?2, fallback_at = ?3 WHERE id = ?1")?
+        .execute(params![message.id, step as i64, fallback_at(&message.steps, step, now)])
+        .map(drop)
+}
+
+/// Stops the fallback timer, with the outcome where there is one. Accepted stays accepted.
+///
+/// # Errors
+/// As the database.
+pub fn settle(connection: &Connection, message: i64, outcome: Option<&str>) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE message SET fallback_at = NULL,
+                    outcome = CASE outcome WHEN 'accepted' THEN outcome ELSE COALESCE(?2, outcome) END
+             WHERE id = ?1",
+        )?
+        .execute(params![message, outcome])
+        .map(drop)
+}

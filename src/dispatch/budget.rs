@@ -3,7 +3,7 @@
 //! kept for what cannot wait: high severities and resolutions.
 //!
 //! What was sent is read from the journal's tries, so that a restart changes nothing. The decisions
-//! ([`room`], [`free_at`], [`choose`]) are pure.
+//! (`room`, `free_at`, `choose`) are pure.
 
 use rusqlite::Connection;
 

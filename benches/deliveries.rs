@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use log_monitor::clock::SystemClock;
 use log_monitor::config::matcher::Matcher;
 use log_monitor::config::{Group, Need, Reminders, Route, Step};
+use log_monitor::dispatch::budget::Limits;
 use log_monitor::dispatch::channel::{Channel, Channels};
 use log_monitor::dispatch::{Delivering, Dispatcher};
 use log_monitor::journal::Journal;
@@ -76,10 +77,17 @@ async fn deliver() -> Cost {
         routes,
     };
     let notifier = build::<Webhook>(&format!("url = \"{}\"", receiver.url("/hook")));
-    let channel = Arc::new(Channel { kind: "webhook", max_in_flight: 64, keep_alive: None, notifier });
+    let channel = Arc::new(Channel {
+        kind: "webhook",
+        max_in_flight: 64,
+        limits: Limits::default(),
+        keep_alive: None,
+        notifier,
+    });
     let (_delivering, delivering) = tokio::sync::watch::channel(Delivering {
         routes: Arc::new(vec![route()]),
         channels: Arc::new(Channels::from([("hook".to_owned(), channel)])),
+        wording: Arc::default(),
         installation: "bench".into(),
     });
     let bus = recorder.bus.clone();
@@ -134,9 +142,10 @@ fn route() -> Route {
             to: vec!["hook".to_owned()],
             need: Need::Any,
             fallback_after: Duration::from_secs(30),
+            escalation: None,
         }],
         reminders: Reminders::default(),
-        group: Group { burst: u32::MAX, interval: Duration::ZERO, max_items: 20 },
+        group: Group { burst: u32::MAX, interval: Duration::ZERO, ..Group::default() },
         quiet: None,
         stop: false,
     }

@@ -24,7 +24,7 @@ use chrono::{DateTime, Utc};
 use log_monitor::App;
 use log_monitor::source::wire::{Wire, parsed};
 use log_monitor::source::{
-    Answer, Entities, Observation, Query, Source, SourceContext, SourceError, SourceKind, SourceReason,
+    Answer, Entities, Keys, Observation, Query, Source, SourceContext, SourceError, SourceKind, SourceReason,
 };
 use log_monitor_channels::http::{check_url, client_builder};
 use log_monitor_channels::{BuildError, Problem, Secret, async_trait};
@@ -54,8 +54,8 @@ impl SourceKind for Heartbeats {
     }
 
     /// Machines here are no agents of Wazuh.
-    fn names_agents(_: &HeartbeatsConfig) -> bool {
-        false
+    fn keys(_: &HeartbeatsConfig) -> Keys {
+        Keys::Fields(1)
     }
 
     fn build(config: HeartbeatsConfig, _: &SourceContext) -> Result<Box<dyn Source>, BuildError> {

@@ -18,5 +18,6 @@ pub mod monitor;
 pub mod record;
 pub mod simulation;
 pub mod source;
+pub mod wording;
 
 pub use app::App;

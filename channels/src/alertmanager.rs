@@ -100,6 +100,14 @@ impl ChannelKind for Alertmanager {
         none.into_iter().chain(urls).chain(login).collect()
     }
 
+    fn host(config: &AlertmanagerConfig) -> Option<String> {
+        // Of several peers one is enough.
+        match &config.urls[..] {
+            [only] => crate::http::host_of(only),
+            _ => None,
+        }
+    }
+
     fn build(config: AlertmanagerConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         let http = tls::http_client(config.ca_file.as_ref(), context)?;
         Ok(Box::new(Self { config, http, timeout: context.timeout }))

@@ -76,6 +76,10 @@ impl ChannelKind for Discord {
         check_url("webhook_url", config.webhook_url.expose(), false).into_iter().chain(thread).collect()
     }
 
+    fn host(config: &DiscordConfig) -> Option<String> {
+        crate::http::host_of(config.webhook_url.expose())
+    }
+
     fn build(config: DiscordConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         let url = parse_url("webhook_url", config.webhook_url.expose())?;
         Ok(Box::new(Self { config, url, http: context.http.clone(), timeout: context.timeout }))

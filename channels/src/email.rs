@@ -50,6 +50,10 @@ impl ChannelKind for Email {
         config.problems()
     }
 
+    fn host(config: &EmailConfig) -> Option<String> {
+        Some(config.host.to_lowercase())
+    }
+
     fn build(config: EmailConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         Ok(Box::new(Self {
             redactor: redactor(&config),

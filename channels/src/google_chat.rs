@@ -60,6 +60,10 @@ impl ChannelKind for GoogleChat {
         check_url("webhook_url", config.webhook_url.expose(), false).into_iter().collect()
     }
 
+    fn host(config: &GoogleChatConfig) -> Option<String> {
+        crate::http::host_of(config.webhook_url.expose())
+    }
+
     fn build(config: GoogleChatConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         let mut url = parse_url("webhook_url", config.webhook_url.expose())?;
         url.query_pairs_mut().append_pair("messageReplyOption", "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD");

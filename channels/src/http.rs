@@ -12,7 +12,7 @@ use crate::error::{BuildError, DeliveryError, Reason};
 use crate::notification::Receipt;
 use crate::text::one_line;
 
-pub use url::{below, check_url, parse_url};
+pub use url::{below, check_url, host_of, parse_url};
 
 /// The most of an answer that is read, in bytes. No vendor's receipt is near it.
 pub const MAX_ANSWER: usize = 64 * 1024;

@@ -75,6 +75,10 @@ impl ChannelKind for JiraServiceManagement {
         way.into_iter().chain(check_url("api_url", &config.api_url, config.insecure)).collect()
     }
 
+    fn host(config: &JiraServiceManagementConfig) -> Option<String> {
+        crate::http::host_of(&config.api_url)
+    }
+
     fn build(
         config: JiraServiceManagementConfig,
         context: &Context,

@@ -108,6 +108,10 @@ impl ChannelKind for Matrix {
         check_url("homeserver", &config.homeserver, config.insecure).into_iter().chain(room).collect()
     }
 
+    fn host(config: &MatrixConfig) -> Option<String> {
+        crate::http::host_of(&config.homeserver)
+    }
+
     fn build(config: MatrixConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         let server = parse_url("homeserver", &config.homeserver)?;
         let api = below(&server, &["_matrix", "client", "v3"]);

@@ -62,6 +62,10 @@ impl ChannelKind for Mattermost {
         check_url("webhook_url", config.webhook_url.expose(), config.insecure).into_iter().collect()
     }
 
+    fn host(config: &MattermostConfig) -> Option<String> {
+        crate::http::host_of(config.webhook_url.expose())
+    }
+
     fn build(config: MattermostConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         Ok(Box::new(Self { url: config.webhook_url, http: context.http.clone(), timeout: context.timeout }))
     }

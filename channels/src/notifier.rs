@@ -82,6 +82,14 @@ pub trait ChannelKind: 'static {
         Vec::new()
     }
 
+    /// The one host without which nothing is delivered, in lower case, such as that of its address; `None`
+    /// where there is none, or more than one. Channels of one host are no fallback of each other, which
+    /// `check-config` says. Pure.
+    #[must_use]
+    fn host(_config: &Self::Config) -> Option<String> {
+        None
+    }
+
     /// Builds the notifier. Opens no connection and spawns nothing.
     ///
     /// # Errors

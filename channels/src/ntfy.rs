@@ -92,6 +92,10 @@ impl ChannelKind for Ntfy {
         check_url("server", &config.server, config.insecure).into_iter().chain(topic).chain(login).collect()
     }
 
+    fn host(config: &NtfyConfig) -> Option<String> {
+        crate::http::host_of(&config.server)
+    }
+
     fn build(config: NtfyConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         Ok(Box::new(Self { config, http: context.http.clone(), timeout: context.timeout }))
     }

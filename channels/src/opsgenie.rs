@@ -67,6 +67,10 @@ impl ChannelKind for Opsgenie {
         [end].into_iter().chain(check_url("api_url", &config.api_url, config.insecure)).collect()
     }
 
+    fn host(config: &OpsgenieConfig) -> Option<String> {
+        crate::http::host_of(&config.api_url)
+    }
+
     fn build(config: OpsgenieConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         let login = Login::Key(config.api_key);
         Ok(Box::new(Desk::new("Opsgenie", &config.api_url, &["v2"], login, context)?))

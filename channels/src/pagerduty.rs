@@ -93,6 +93,10 @@ impl ChannelKind for PagerDuty {
         key.into_iter().chain(check_url("api_url", &config.api_url, config.insecure)).collect()
     }
 
+    fn host(config: &PagerDutyConfig) -> Option<String> {
+        crate::http::host_of(&config.api_url)
+    }
+
     fn build(config: PagerDutyConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         Ok(Box::new(Self {
             url: format!("{}/v2/enqueue", config.api_url.trim_end_matches('/')),

@@ -118,6 +118,9 @@ pub trait Decoded: Send {
     /// What [`ChannelKind::validate`] finds.
     fn validate(&self) -> Vec<Problem>;
 
+    /// What [`ChannelKind::host`] says.
+    fn host(&self) -> Option<String>;
+
     /// What [`ChannelKind::build`] makes.
     ///
     /// # Errors
@@ -130,6 +133,10 @@ struct Config<K: ChannelKind>(K::Config);
 impl<K: ChannelKind> Decoded for Config<K> {
     fn validate(&self) -> Vec<Problem> {
         K::validate(&self.0)
+    }
+
+    fn host(&self) -> Option<String> {
+        K::host(&self.0)
     }
 
     fn build(self: Box<Self>, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {

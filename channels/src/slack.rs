@@ -9,7 +9,7 @@
 //! ```
 //!
 //! The message is Block Kit whose texts are all `plain_text`, so that no name in it formats,
-//! mentions or links; `text`, which notifications and screen readers use, is the title alone.
+//! mentions or links (links are elements of rich text); `text`, which notifications and screen readers use, is the title alone.
 //! Limits and error codes: Slack's documentation of blocks, `chat.postMessage`, `chat.update` and
 //! incoming webhooks.
 
@@ -97,6 +97,13 @@ impl ChannelKind for Slack {
             Problem::at("on_resolve", "a webhook cannot edit").help("use a bot: `token` and `channel`")
         });
         way.into_iter().chain(hook).chain(api).chain(edit).collect()
+    }
+
+    fn host(config: &SlackConfig) -> Option<String> {
+        let webhook = config.webhook_url.as_ref().map(Secret::expose);
+        let host = crate::http::host_of(webhook.unwrap_or(&config.api_url))?;
+        // Webhooks and the Web API are two addresses of one service.
+        Some(if host.ends_with(".slack.com") { "slack.com".to_owned() } else { host })
     }
 
     fn build(config: SlackConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {

@@ -58,6 +58,10 @@ impl ChannelKind for Teams {
         check_url("url", config.url.expose(), false).into_iter().collect()
     }
 
+    fn host(config: &TeamsConfig) -> Option<String> {
+        crate::http::host_of(config.url.expose())
+    }
+
     fn build(config: TeamsConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         Ok(Box::new(Self { url: config.url, http: context.http.clone(), timeout: context.timeout }))
     }

@@ -92,6 +92,10 @@ impl ChannelKind for Telegram {
         check_url("api_url", &config.api_url, config.insecure).into_iter().chain(chat).collect()
     }
 
+    fn host(config: &TelegramConfig) -> Option<String> {
+        crate::http::host_of(&config.api_url)
+    }
+
     fn build(config: TelegramConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         let bot = format!("bot{}", config.token.expose());
         let bot_url = below(&parse_url("api_url", &config.api_url)?, &[&bot]);

@@ -108,6 +108,10 @@ impl ChannelKind for TheHive {
         [url, organisation, kind, status, tags].into_iter().flatten().collect()
     }
 
+    fn host(config: &TheHiveConfig) -> Option<String> {
+        crate::http::host_of(&config.url)
+    }
+
     fn build(config: TheHiveConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         let http = tls::http_client(config.ca_file.as_ref(), context)?;
         Ok(Box::new(Self { config, http, timeout: context.timeout }))

@@ -70,6 +70,10 @@ impl ChannelKind for Webhook {
             .collect()
     }
 
+    fn host(config: &WebhookConfig) -> Option<String> {
+        crate::http::host_of(config.url.expose())
+    }
+
     fn build(config: WebhookConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         Ok(Box::new(Self { config, http: context.http.clone(), timeout: context.timeout }))
     }

@@ -88,6 +88,7 @@ impl Base {
 fn delivering(parts: &Parts) -> Delivering {
     Delivering {
         routes: parts.routes.clone(),
+        wording: parts.wording.clone(),
         channels: parts.channels.clone(),
         installation: parts.installation.clone(),
     }
@@ -377,6 +378,7 @@ mod tests {
             sources: BTreeMap::new(),
             channels: Arc::default(),
             routes: Arc::new(vec![route("catch_all", &[&["log"]])]),
+            wording: Arc::default(),
             watches: Vec::new(),
             installation: "here".into(),
             journal: PathBuf::new(),

@@ -9,6 +9,7 @@ use log_monitor_channels::BuildError;
 use crate::config::{LogSettings, Route, Settings, SourceTable, Watch};
 use crate::dispatch::channel::{self, Channels};
 use crate::source::{Source, SourceContext};
+use crate::wording::Wording;
 
 /// A configuration, built.
 pub struct Parts {
@@ -18,6 +19,8 @@ pub struct Parts {
     pub channels: Arc<Channels>,
     /// In order; the last one is the catch-all.
     pub routes: Arc<Vec<Route>>,
+    /// How messages are put into words.
+    pub wording: Arc<Wording>,
     /// In the order of the configuration.
     pub watches: Vec<Watch>,
     /// The name of this installation.
@@ -34,7 +37,7 @@ impl Parts {
     /// # Errors
     /// When something cannot be built; reading the configuration has tried it, so it changed since.
     pub fn build(settings: Settings) -> Result<Self, BuildError> {
-        let Settings { installation, sources, watches, channels, routes, journal, log } = settings;
+        let Settings { installation, sources, watches, channels, routes, wording, journal, log } = settings;
         let http = log_monitor_channels::http::client()?;
         let (channels, failed) = channel::build_all(channels, &http, &installation);
         if let Some((name, reason)) = failed.first() {
@@ -45,6 +48,7 @@ impl Parts {
             sources,
             channels: Arc::new(channels),
             routes: Arc::new(routes),
+            wording: Arc::new(wording),
             watches,
             installation: installation.into(),
             journal,

@@ -1,10 +1,8 @@
 //! `channels kinds`, `channels list` and `channels test NAME`.
 
-use std::collections::BTreeMap;
-
-use chrono::{TimeDelta, Utc};
+use chrono::Utc;
 use clap::builder::PossibleValuesParser;
-use log_monitor_channels::{Entity, Event, EventKind, MessageKind, Notification, Severity};
+use log_monitor_channels::{EventKind, Notification};
 use serde::Serialize;
 
 use super::Session;
@@ -12,8 +10,7 @@ use super::exit::Exit;
 use super::table::{print, say, table};
 use crate::app::parts::Parts;
 use crate::config::{Settings, example, suggest, tables};
-use crate::dispatch::render::{self, Facts};
-use crate::monitor::words;
+use crate::wording::{Subject, samples};
 
 /// Subcommands of `channels`.
 #[derive(Debug, clap::Subcommand)]
@@ -65,6 +62,7 @@ struct ShownChannel {
     name: String,
     kind: &'static str,
     max_in_flight: usize,
+    budget: Vec<String>,
     routes: Vec<String>,
 }
 
@@ -160,19 +158,21 @@ fn list(settings: &Settings, json: bool) -> Exit {
             name: channel.name.clone(),
             kind: channel.kind,
             max_in_flight: channel.max_in_flight,
+            budget: channel.budgets.iter().map(ToString::to_string).collect(),
             routes: routes(&channel.name),
         })
         .collect();
     if json {
         return super::exit::print_json(&shown);
     }
-    let mut rows = table(&["name", "kind", "in flight", "routes"]);
+    let mut rows = table(&["name", "kind", "in flight", "budget", "routes"]);
     for channel in &shown {
         let used = if channel.routes.is_empty() { "(none)".to_owned() } else { channel.routes.join(", ") };
         rows.add_row([
             channel.name.clone(),
             channel.kind.to_owned(),
             channel.max_in_flight.to_string(),
+            if channel.budget.is_empty() { "(none)".to_owned() } else { channel.budget.join(", ") },
             used,
         ]);
     }
@@ -194,7 +194,7 @@ async fn test(settings: Settings, name: &str, event: &str, json: bool) -> Exit {
         return Exit::Failed;
     };
     let kind = EventKind::from_name(event).unwrap_or(EventKind::AgentSilent);
-    let result = channel.try_once(&sample(kind, &parts.installation)).await;
+    let result = channel.try_once(&sample(kind, name, &parts)).await;
     let tested = Tested {
         channel: name.to_owned(),
         accepted: result.is_ok(),
@@ -212,44 +212,38 @@ async fn test(settings: Settings, name: &str, event: &str, json: bool) -> Exit {
     exit
 }
 
-/// What a real event of that kind looks like, but for the mark.
-fn sample(kind: EventKind, installation: &str) -> Notification {
+/// What a real message of that kind looks like on that channel, but for the mark.
+fn sample(kind: EventKind, channel: &str, parts: &Parts) -> Notification {
     let now = Utc::now();
-    let about_agent = matches!(
-        kind,
-        EventKind::AgentSilent
-            | EventKind::AgentStillSilent
-            | EventKind::AgentRecovered
-            | EventKind::AgentUnwatched
-    );
-    let event = Event {
-        entity: about_agent.then(|| Entity { id: "001".to_owned(), label: "example".to_owned() }),
-        since: Some(now - TimeDelta::minutes(16)),
-        threshold_seconds: about_agent.then_some(900),
-        cause: "test".to_owned(),
-        detail: "This is a test of the channel; nothing happened.".to_owned(),
-        labels: BTreeMap::new(),
-        ..words::about("test", kind, Severity::Medium, now.timestamp_millis())
-    };
-    let message = if kind.closes() { MessageKind::Resolved } else { MessageKind::Firing };
-    let facts = Facts { reminder: 1, ..Facts::of(message) };
-    let (title, body) = render::message(std::slice::from_ref(&event), &facts);
+    let mut sample = samples::sample(kind, now);
+    for event in &mut sample.events {
+        "test".clone_into(&mut event.scope);
+        "test".clone_into(&mut event.cause);
+        "This is a test of the channel; nothing happened.".clone_into(&mut event.detail);
+        if let Some(entity) = &mut event.entity {
+            "example".clone_into(&mut entity.label);
+        }
+    }
+    let installation = &*parts.installation;
+    let links = parts.wording.links(&sample.events, installation);
+    let subject = Subject { events: &sample.events, facts: &sample.facts(), links: &links, installation };
+    let (title, body) = parts.wording.message(Some(channel), &subject);
     Notification {
         idempotency_key: format!("test-{:016x}", fastrand::u64(..)),
-        kind: message,
+        kind: sample.kind,
         test: true,
-        severity: event.severity,
+        severity: sample.events[0].severity,
         title: format!("[TEST] {title}"),
         body,
         installation: installation.to_owned(),
         created_at: now,
-        events: vec![event],
+        events: sample.events,
         attempt: 1,
         possible_duplicate: false,
         fallback_reason: None,
         in_reply_to: None,
         all_over: false,
-        links: Vec::new(),
+        links,
         short: false,
     }
 }

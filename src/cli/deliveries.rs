@@ -58,6 +58,8 @@ struct Shown {
     reason: Option<String>,
     receipt: Option<String>,
     next_try: Option<DateTime<Utc>>,
+    /// The delivery as whose part it was sent.
+    merged_into: Option<i64>,
     created: DateTime<Utc>,
     attempts: Vec<Attempt>,
 }
@@ -120,9 +122,10 @@ fn read(path: &Path, args: &Args) -> Result<Vec<Shown>, JournalError> {
 fn list(connection: &Connection, args: &Args) -> rusqlite::Result<Vec<Shown>> {
     connection
         .prepare(
-            "SELECT delivery.id, message.id AS message, route, kind, topic, delivery.step + 1 AS step, channel, state,
-                    COALESCE(reason, held_by) AS reason,
-                    json_extract(receipt, '$.line') AS receipt, not_before, message.created,
+            "SELECT delivery.id, message.id AS message, route, topic, delivery.step + 1 AS step, channel, state,
+                    IIF(escalation IS NULL, kind, 'escalation') AS kind,
+                    COALESCE(reason, held_by, escalation) AS reason,
+                    json_extract(receipt, '$.line') AS receipt, not_before, merged_into, message.created,
                     (SELECT COUNT(*) FROM message_event WHERE message_event.message = message.id) AS events
              FROM delivery JOIN message ON message.id = delivery.message
              WHERE state = 'failed' OR NOT ?2 ORDER BY delivery.id DESC LIMIT ?1",
@@ -143,6 +146,7 @@ fn list(connection: &Connection, args: &Args) -> rusqlite::Result<Vec<Shown>> {
                 reason: row.get("reason")?,
                 receipt: row.get("receipt")?,
                 next_try: waits.then_some(time(row.get("not_before")?)),
+                merged_into: row.get("merged_into")?,
                 created: time(row.get("created")?),
                 attempts: Vec::new(),
             })
@@ -167,6 +171,16 @@ fn attempts(connection: &Connection, delivery: i64) -> rusqlite::Result<Vec<Atte
         .collect()
 }
 
+/// What the channel said, or why it waits and when it goes.
+fn answer(delivery: &Shown) -> String {
+    let said = delivery.receipt.as_ref().or(delivery.reason.as_ref()).map_or("", String::as_str);
+    match (delivery.merged_into, delivery.next_try) {
+        (_, Some(next)) if !said.is_empty() => format!("{said}; next try {}", written(next)),
+        (Some(with), None) => format!("with {with}: {said}"),
+        _ => said.to_owned(),
+    }
+}
+
 fn show(shown: &[Shown], args: &Args) -> Exit {
     if args.json {
         return super::exit::print_json(shown);
@@ -183,7 +197,7 @@ fn show(shown: &[Shown], args: &Args) -> Exit {
             delivery.channel.clone(),
             delivery.state.clone(),
             delivery.attempts.len().to_string(),
-            delivery.receipt.clone().or(delivery.reason.clone()).unwrap_or_default(),
+            answer(delivery),
         ]);
         for attempt in delivery.attempts.iter().filter(|_| args.attempts) {
             let outcome = attempt.outcome.clone().unwrap_or_else(|| "under way".to_owned());

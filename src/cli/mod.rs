@@ -33,6 +33,7 @@ pub mod schema;
 pub mod silence;
 pub mod suggest;
 pub mod table;
+pub mod templates;
 mod watched;
 mod who;
 
@@ -102,6 +103,9 @@ enum Command {
     /// List kinds of channel and configured channels, or send a test message
     #[command(subcommand)]
     Channels(channels::Command),
+    /// List templates, what they can say, and how messages read with them
+    #[command(subcommand)]
+    Templates(templates::Command),
     /// List the watched agents and how they stand
     Agents(agents::Args),
     /// Explain one agent: what holds for it and why, who is told, and how soon at worst
@@ -250,6 +254,7 @@ async fn dispatch(session: &Session<'_>, command: Command) -> Exit {
         }
         Command::Demo(args) => crate::demo::run(session, &args).await,
         Command::Channels(command) => channels::run(session, command).await,
+        Command::Templates(command) => templates::run(session, command),
         Command::Agents(args) => agents::run(session, &args),
         Command::Explain(args) => explain::run(session, &args),
         Command::Route(args) => route::run(session, &args),

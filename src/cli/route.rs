@@ -13,9 +13,10 @@ use super::exit::Exit;
 use super::explain::moment_of;
 use super::table::{print, say, table};
 use crate::config::duration::written;
-use crate::config::{Need, Route, Settings, Step};
+use crate::config::{ChannelTable, Escalation, Need, Route, Settings, Step, Unless};
 use crate::dispatch::router::{self, Fate};
 use crate::dispatch::suppress::Suppression;
+use crate::journal::events::time;
 use crate::journal::{JournalError, open_read_only};
 use crate::monitor::words;
 
@@ -59,6 +60,15 @@ struct ShownStep {
     after_seconds: u64,
     to: Vec<String>,
     need: Need,
+    /// Told although a step before it was accepted.
+    escalation: Option<ShownEscalation>,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownEscalation {
+    /// When it leaves.
+    at: DateTime<Utc>,
+    unless: Option<Unless>,
 }
 
 /// Prints what becomes of an event.
@@ -91,7 +101,7 @@ pub fn run(session: &Session<'_>, args: &Args) -> Exit {
     }
     print(rows, "there are no routes");
     for (shown, route) in shown.routes.iter().zip(&settings.routes).filter(|(shown, _)| shown.used) {
-        say(format!("\n{}", told(shown, route)));
+        say(format!("\n{}", told(shown, route, &settings.channels)));
     }
     Exit::Ok
 }
@@ -147,15 +157,17 @@ fn suppression(settings: &Settings, event: &Event) -> Result<Suppression, Journa
 
 fn shown(settings: &Settings, suppression: &Suppression, event: &Event) -> Shown {
     let fates = router::fates(&settings.routes, event);
-    let route = |(route, fate): (&Route, Fate<'_>)| ShownRoute {
-        name: route.name.clone(),
-        used: fate == Fate::Taken,
-        why: why(route, fate),
-        held_back: Some(route)
-            .filter(|_| fate == Fate::Taken)
-            .and_then(|route| suppression.of(event, route))
-            .map(|hold| hold.held.reason),
-        steps: if fate == Fate::Taken { steps(&route.steps) } else { Vec::new() },
+    let route = |(route, fate): (&Route, Fate<'_>)| {
+        let taken = fate == Fate::Taken;
+        let hold = suppression.of(event, route).filter(|_| taken);
+        let first = hold.as_ref().map_or(event.at.timestamp_millis(), |hold| hold.until);
+        ShownRoute {
+            name: route.name.clone(),
+            used: taken,
+            why: why(route, fate),
+            held_back: hold.map(|hold| hold.held.reason),
+            steps: if taken { steps(route, event.severity, first) } else { Vec::new() },
+        }
     };
     Shown { at: event.at, routes: settings.routes.iter().zip(fates).map(route).collect() }
 }
@@ -171,51 +183,103 @@ fn why(route: &Route, fate: Fate<'_>) -> String {
     }
 }
 
-fn steps(steps: &[Step]) -> Vec<ShownStep> {
-    let mut after = Duration::ZERO;
-    let step = |step: &Step| {
-        let shown = ShownStep { after_seconds: after.as_secs(), to: step.to.clone(), need: step.need };
-        after += step.fallback_after;
-        shown
+/// The steps where the first message leaves at `first`, in milliseconds, unless it waits for others.
+fn steps(route: &Route, severity: Severity, first: i64) -> Vec<ShownStep> {
+    let wait = route.group.wait;
+    let leaves = |after: Duration| {
+        let at = first.saturating_add_unsigned((wait + after).as_millis() as u64);
+        time(route.quiet.as_ref().and_then(|quiet| quiet.until(severity, at)).unwrap_or(at))
     };
-    steps.iter().map(step).collect()
+    let escalation = |of: Escalation| ShownEscalation { at: leaves(of.after), unless: of.unless };
+    let step = |(step, after): (&Step, Duration)| ShownStep {
+        after_seconds: (wait + after).as_secs(),
+        to: step.to.clone(),
+        need: step.need,
+        escalation: step.escalation.map(escalation),
+    };
+    route.steps.iter().zip(Step::starts(&route.steps)).map(step).collect()
 }
 
 /// Who is told when, a line for each step.
-fn told(shown: &ShownRoute, route: &Route) -> String {
+fn told(shown: &ShownRoute, route: &Route, channels: &[ChannelTable]) -> String {
     let mut text = format!("{}:", shown.name);
     if let Some(reason) = &shown.held_back {
         let _ = write!(text, "\n  held back: {reason}; then");
     }
     for (at, step) in shown.steps.iter().enumerate() {
-        let after = match at {
-            0 => "at once".to_owned(),
-            _ => {
-                format!("after {}, or once that has failed", written(Duration::from_secs(step.after_seconds)))
+        let long = written(Duration::from_secs(step.after_seconds));
+        let after = match &step.escalation {
+            Some(ShownEscalation { at, unless }) => {
+                let unless = unless.map_or("", |Unless::Acked| ", unless somebody has acknowledged it");
+                format!("after {long}, {}{unless}", at.format("%a %Y-%m-%d %H:%M UTC"))
             }
+            None if at == 0 && step.after_seconds == 0 => "at once".to_owned(),
+            None if at == 0 => format!("after {long}, with others of its group"),
+            None => format!("after {long}, or once that has failed"),
         };
         let need = match step.need {
             Need::All if step.to.len() > 1 => ", each of them",
             _ => "",
         };
-        let _ = write!(text, "\n  {after}: {}{need}", step.to.join(", "));
+        let to: Vec<String> = step.to.iter().map(|name| with_budget(name, channels)).collect();
+        let _ = write!(text, "\n  {after}: {}{need}", to.join(", "));
     }
-    let (group, reminders) = (route.group, route.reminders);
+    let (group, reminders) = (&route.group, route.reminders);
+    let (by, interval) = (group.by.join(", "), written(group.interval));
+    let of_group = if by.is_empty() { String::new() } else { format!(" of one {by}") };
     let _ = write!(
         text,
-        "\n  more than {} messages within {}: those over it are one, at most {} later",
+        "\n  more than {} messages{of_group} within {interval}: those over it are one, at most {interval} later",
         group.burst,
-        written(group.interval),
-        written(group.interval)
     );
+    if !by.is_empty() {
+        let _ = write!(text, "\n  more than {} in all: the same, of every {by}", group.storm);
+    }
     let (first, max) = (written(reminders.first), written(reminders.max));
     let _ = write!(text, "\n  reminded after {first}, then x{} up to {max}", reminders.factor);
     text
 }
 
+/// `soc (at most 1 per 1s, 20 per 10m)`.
+fn with_budget(name: &str, channels: &[ChannelTable]) -> String {
+    let budgets =
+        channels.iter().find(|channel| channel.name == name).map_or(&[][..], |known| &known.budgets);
+    let budgets: Vec<String> = budgets.iter().map(ToString::to_string).collect();
+    if budgets.is_empty() { name.to_owned() } else { format!("{name} (at most {})", budgets.join(", ")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Quiet;
+    use crate::config::calendar::{Calendar, Window};
+    use crate::dispatch::fixtures::{agent_silent, route};
+
+    #[test]
+    fn an_escalation_says_when_it_leaves_and_what_keeps_it_back() {
+        let mut route = route("catch_all", &[&["soc"], &["boss"], &["phone"]]);
+        let after = Duration::from_secs(7200);
+        route.steps[1].escalation = Some(Escalation { after, unless: Some(Unless::Acked) });
+        let event = agent_silent("001", "web-01");
+        let shown = |route: &Route| {
+            let first = event.at.timestamp_millis();
+            let steps = steps(route, event.severity, first);
+            let (name, why) = (route.name.clone(), String::new());
+            told(&ShownRoute { name, used: true, why, held_back: None, steps }, route, &[])
+        };
+        let told = shown(&route);
+        assert!(told.contains("\n  at once: soc\n"), "{told}");
+        let boss = "after 2h, Thu 2026-01-01 02:16 UTC, unless somebody has acknowledged it: boss\n";
+        assert!(told.contains(boss), "{told}");
+        assert!(told.contains("after 2h 1m, or once that has failed: phone\n"), "{told}");
+
+        let at = |hour| NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
+        let night = Window { days: [true; 7], from: at(1), to: at(7) };
+        let hours = Calendar { windows: vec![night], ..Calendar::always_but(Vec::new()) };
+        route.quiet = Some(Quiet { hours: std::sync::Arc::new(hours), below: Severity::High });
+        let told = shown(&route);
+        assert!(told.contains("after 2h, Thu 2026-01-01 07:00 UTC"), "the end of quiet hours: {told}");
+    }
 
     #[test]
     fn a_day_of_the_week_is_the_next_one() {

@@ -17,6 +17,8 @@ pub enum At {
     Place(Place),
     /// In a file that is not kept, such as an agent file, or at a file as a whole.
     Line(String, Option<usize>),
+    /// At a line and column, counted from 1, of a file that is not kept.
+    Column(String, usize, usize),
     /// Nowhere in particular.
     Nowhere,
 }
@@ -108,7 +110,7 @@ impl Findings {
         }
         self.items.sort_by_key(|item| match &item.at {
             At::Place(place) => place.start,
-            At::Line(..) => usize::MAX - 1,
+            At::Line(..) | At::Column(..) => usize::MAX - 1,
             At::Nowhere => usize::MAX,
         });
         self.items.dedup();
@@ -157,6 +159,9 @@ impl Diagnostics {
         match &diagnostic.at {
             At::Place(place) => self.map.origin(place),
             At::Line(name, line) => Some(Origin { name: name.clone(), line: *line, column: None }),
+            At::Column(name, line, column) => {
+                Some(Origin { name: name.clone(), line: Some(*line), column: Some(*column) })
+            }
             At::Nowhere => None,
         }
     }

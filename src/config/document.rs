@@ -34,6 +34,9 @@ pub fn schema(channels: &Registry, sources: &SourceRegistry) -> Value {
     let routes = json!({ "type": "array", "items": part::<tables::Route>(generator) });
     add("routes", "Who is told of what, in order: `[[routes]]`.", routes);
     add("catch_all", "Who is told of what no route took.", part::<tables::CatchAll>(generator));
+    add("health", "Who is told of channels that do not work.", part::<tables::Health>(generator));
+    add("templates", "Words of one's own: `[templates.NAME]`.", named(&part::<tables::Template>(generator)));
+    add("links", "Where people see more, by the word that messages show.", part::<tables::Links>(generator));
     add("journal", "Where everything is remembered.", part::<tables::Journal>(generator));
     add("log", "log-monitor's own log.", part::<tables::Log>(generator));
     json!({

@@ -54,7 +54,7 @@ fn at_route(route: &Route, severity: Severity, at: i64) -> Part {
         }
         None => {
             let why = format!("if the route has just sent {} such messages (group)", route.group.burst);
-            Part { time: route.group.interval, why }
+            Part { time: route.group.interval.max(route.group.wait), why }
         }
     }
 }
@@ -62,7 +62,7 @@ fn at_route(route: &Route, severity: Severity, at: i64) -> Part {
 /// The event of an agent's silence at `at`, in milliseconds, as far as routes look at it.
 #[must_use]
 pub fn silence(watch: &Watch, agent: &Agent, policy: &Policy, at: i64) -> Event {
-    let mut labels = policy.labels.clone();
+    let mut labels = policy.event_labels();
     let node = agent.listed.as_ref().and_then(|listed| listed.node.clone());
     if let Some(node) = node {
         labels.entry("node".to_owned()).or_insert(node);
@@ -88,23 +88,37 @@ pub fn soonest<'r>(
     told.min_by_key(|route| at_route(route, severity, at).time).copied()
 }
 
+/// What a message waits for where each person's channel of the first step is over its budget: until the
+/// longest time of one is over.
+#[must_use]
+pub fn over_budget(route: &Route, channels: &[ChannelTable]) -> Option<Part> {
+    let longest = |name: &str| {
+        let channel = channels.iter().find(|channel| channel.name == name)?;
+        Some((channel.budgets.iter().max_by_key(|budget| budget.per)?, channel))
+    };
+    let waits: Option<Vec<_>> = people(&route.steps[0], channels).into_iter().map(longest).collect();
+    let (budget, channel) = waits?.into_iter().min_by_key(|(budget, _)| budget.per)?;
+    let why = format!("if channel {} has been sent more than {budget} (budget)", channel.name);
+    Some(Part { time: budget.per, why })
+}
+
 /// What the sum hangs on: `if slack accepts; if it does not, up to 30s more until email`.
 #[must_use]
 pub fn condition(route: &Route, channels: &[ChannelTable]) -> String {
     let first = people(&route.steps[0], channels).join(" or ");
-    let waits = |steps: &[Step]| {
-        steps.iter().fold(Duration::ZERO, |sum, step| sum.saturating_add(step.fallback_after))
-    };
-    // What a log accepts goes no further, unless all of the step must.
-    let goes_on = |at: &usize| {
+    let starts = Step::starts(&route.steps);
+    // What a log accepts goes no further, unless all of the step must; but an escalation comes all the same.
+    let goes_on = |at: usize| {
         let step = &route.steps[at - 1];
         step.need == Need::All || people(step, channels).len() == step.to.len()
     };
-    let fallback = (1..route.steps.len()).take_while(goes_on).find_map(|at| {
+    let mut reached = true;
+    let fallback = (1..route.steps.len()).find_map(|at| {
         let (earlier, step) = (&route.steps[..at], &route.steps[at]);
+        reached = step.escalation.is_some() || reached && goes_on(at);
         let tried = |name: &str| earlier.iter().any(|step| step.to.iter().any(|known| known == name));
         let new: Vec<&str> = people(step, channels).into_iter().filter(|name| !tried(name)).collect();
-        (!new.is_empty()).then(|| (waits(earlier), new.join(" or ")))
+        (reached && !new.is_empty()).then(|| (starts[at], new.join(" or ")))
     });
     match fallback {
         Some((wait, next)) => {

@@ -9,6 +9,8 @@ use wildmatch::WildMatch;
 /// What a value is compared with.
 #[derive(Debug, Clone)]
 pub enum Pattern {
+    /// A glob without `*` and `?`.
+    Literal(String),
     /// `*` is any text, `?` one character; the whole value must match.
     Glob(WildMatch),
     /// A regular expression, found anywhere unless it says otherwise.
@@ -19,11 +21,16 @@ impl Pattern {
     /// A glob.
     #[must_use]
     pub fn glob(text: &str) -> Self {
-        Self::Glob(WildMatch::new(text))
+        if text.contains(['*', '?']) {
+            Self::Glob(WildMatch::new(text))
+        } else {
+            Self::Literal(text.to_owned())
+        }
     }
 
     fn matches(&self, value: &str) -> bool {
         match self {
+            Self::Literal(literal) => literal == value,
             Self::Glob(glob) => glob.matches(value),
             Self::Regex(regex) => regex.is_match(value),
         }
@@ -32,10 +39,7 @@ impl Pattern {
     /// Whether it matches all that `other` does, as far as that can be seen.
     fn covers(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Glob(_), Self::Glob(glob)) => {
-                let literal = glob.to_string();
-                self == other || (!literal.contains(['*', '?']) && self.matches(&literal))
-            }
+            (Self::Glob(glob), Self::Literal(literal)) => glob.matches(literal),
             _ => self == other,
         }
     }
@@ -44,6 +48,7 @@ impl Pattern {
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
+            (Self::Literal(one), Self::Literal(other)) => one == other,
             (Self::Glob(one), Self::Glob(other)) => one == other,
             (Self::Regex(one), Self::Regex(other)) => one.as_str() == other.as_str(),
             _ => false,
@@ -54,6 +59,7 @@ impl PartialEq for Pattern {
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Literal(literal) => f.write_str(literal),
             Self::Glob(glob) => write!(f, "{glob}"),
             Self::Regex(regex) => write!(f, "/{}/", regex.as_str()),
         }

@@ -5,16 +5,21 @@
 //! (`reading`), so that one run tells all that is wrong and where.
 
 pub mod agents;
+mod budget;
 pub mod calendar;
 mod coerce;
 pub mod diagnostics;
 pub mod document;
+mod domains;
 mod dotenv;
 pub mod example;
+mod health;
 pub use log_monitor_channels::duration;
 mod hours;
+mod inside;
 pub mod latency;
 pub mod layers;
+mod links;
 mod maintained;
 pub mod matcher;
 pub mod migrate;
@@ -33,15 +38,17 @@ pub mod source_map;
 pub mod suggest;
 mod suspicion;
 pub mod tables;
+mod templates;
 pub mod toml_text;
 mod tree;
 mod watches;
 
+pub use budget::Budget;
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use layers::{Flag, Inputs};
 pub use model::{
-    Agent, ChannelTable, Class, Dependency, Discover, Group, Level, ListedAs, LogSettings, Need, Pipeline,
-    Policy, Quiet, Quorum, Reminders, Route, Settings, SourceTable, Step, Watch,
+    Agent, ChannelTable, Class, Dependency, Discover, Escalation, Group, Level, ListedAs, LogSettings, Need,
+    Pipeline, Policy, Quiet, Quorum, Reminders, Route, Settings, SourceTable, Step, Unless, Watch,
 };
 pub use named::TRY_TIMEOUT;
 pub use resolved::Resolved;

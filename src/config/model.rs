@@ -10,9 +10,11 @@ use log_monitor_channels::Severity;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
+use super::budget::Budget;
 use super::calendar::{Calendar, Pause};
 use super::matcher::Matcher;
 use super::suspicion::Suspicion;
+use crate::wording::{Voice, Wording};
 
 /// A whole configuration, checked, its sources and channels not yet built.
 pub struct Settings {
@@ -26,6 +28,8 @@ pub struct Settings {
     pub channels: Vec<ChannelTable>,
     /// In the order of the configuration; the last one is the catch-all, which matches everything.
     pub routes: Vec<Route>,
+    /// How messages are put into words.
+    pub wording: Wording,
     /// The journal's file.
     pub journal: PathBuf,
     /// The log.
@@ -52,10 +56,16 @@ pub struct ChannelTable {
     pub kind: &'static str,
     /// Whether somebody reads what it takes.
     pub reaches_people: bool,
+    /// Whether the vendor keeps a state of its own, which a resolution closes.
+    pub resolve: bool,
     /// How many tries may be under way at once.
     pub max_in_flight: usize,
+    /// How many tries there may be within a time.
+    pub budgets: Vec<Budget>,
     /// How often it must hear that something goes on, if at all.
     pub keep_alive: Option<Duration>,
+    /// How it wants its messages.
+    pub voice: Voice,
     /// Ready to build.
     pub decoded: Box<dyn log_monitor_channels::registry::Decoded>,
 }
@@ -265,6 +275,8 @@ pub struct Policy {
     pub severity: Severity,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// Its groups in Wazuh.
+    pub groups: Vec<String>,
     /// Fewer logs than this in its interval are too few.
     pub min_events: Option<u64>,
     /// Which class, counted from 1; `None` = the watch's own values.
@@ -276,6 +288,16 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// What its events are labelled with: its labels, and its groups as Wazuh writes several.
+    #[must_use]
+    pub fn event_labels(&self) -> BTreeMap<String, String> {
+        let mut labels = self.labels.clone();
+        if !self.groups.is_empty() {
+            labels.entry("group".to_owned()).or_insert_with(|| self.groups.join(","));
+        }
+        labels
+    }
+
     /// When silence of `allowed` milliseconds since `seen` is over, counting only the times at which
     /// logs are expected. Milliseconds since 1970, UTC.
     #[must_use]
@@ -346,6 +368,7 @@ impl Watch {
             severity: labels.get("severity").and_then(|name| Severity::from_name(name)).unwrap_or_default(),
             min_events: of_class.and_then(|class| class.min_events).or(self.min_events),
             labels,
+            groups: agent.listed.as_ref().map(|listed| listed.groups.clone()).unwrap_or_default(),
             class: class.map(|at| at + 1),
             calendar: self.calendar(of_class.and_then(|class| class.calendar.as_ref()), agent),
             depends: self.dependencies.iter().any(|one| one.holds_for(agent)),
@@ -422,6 +445,48 @@ pub struct Step {
     /// The next step starts after this long without the acceptance that `need` asks for.
     #[serde(with = "super::duration::seconds")]
     pub fallback_after: Duration,
+    /// It is told although a step before it was accepted. Never at the first step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalation: Option<Escalation>,
+}
+
+/// When people are told of what others were told before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Escalation {
+    /// This long after the firing.
+    #[serde(with = "super::duration::seconds")]
+    pub after: Duration,
+    /// What keeps it from them.
+    pub unless: Option<Unless>,
+}
+
+/// What keeps an escalation from those it is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Unless {
+    /// An acknowledgement of the incident, as long as it holds.
+    Acked,
+}
+
+impl Step {
+    /// The steps that are each other's fallback, and the rest, which begins with an escalation.
+    #[must_use]
+    pub fn chain(steps: &[Self]) -> (&[Self], &[Self]) {
+        let end = steps.iter().skip(1).position(|step| step.escalation.is_some());
+        steps.split_at(end.map_or(steps.len(), |at| at + 1))
+    }
+
+    /// When each step begins, counted from the first try, if none before it was enough.
+    #[must_use]
+    pub fn starts(steps: &[Self]) -> Vec<Duration> {
+        let mut next = Duration::ZERO;
+        let start = |step: &Self| {
+            let start = step.escalation.map_or(next, |escalation| escalation.after);
+            next = start.saturating_add(step.fallback_after);
+            start
+        };
+        steps.iter().map(start).collect()
+    }
 }
 
 /// When a step has done its duty.
@@ -455,19 +520,33 @@ impl Default for Reminders {
 }
 
 /// Keeps a route from flooding: what goes over the budget waits and is sent as one message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
-    /// At most this many messages of one sort …
+    /// What is alike in these is a group of its own; none = all that the route takes is one.
+    pub by: Vec<String>,
+    /// A message waits this long for others of its group.
+    pub wait: Duration,
+    /// At most this many messages of one sort and group …
     pub burst: u32,
     /// … within this time.
     pub interval: Duration,
+    /// More messages of one sort than this within `interval` are a storm: what follows is one message of all
+    /// groups.
+    pub storm: u32,
     /// How many agents a grouped message lists before "+N more".
     pub max_items: usize,
 }
 
 impl Default for Group {
     fn default() -> Self {
-        Self { burst: 5, interval: Duration::from_secs(60), max_items: 20 }
+        Self {
+            by: Vec::new(),
+            wait: Duration::ZERO,
+            burst: 5,
+            interval: Duration::from_secs(60),
+            storm: 10,
+            max_items: 20,
+        }
     }
 }
 

@@ -9,8 +9,9 @@ use serde::de::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use log_monitor_channels::{BuildError, Context, Registry, http};
+use log_monitor_channels::{BuildError, Capabilities, Context, Registry, http};
 
+use super::budget::Budget;
 use super::diagnostics::At;
 use super::model::{ChannelTable, SourceTable};
 use super::reading::{Reading, joined, shown_name};
@@ -19,8 +20,11 @@ use super::secrets;
 use super::source_map::Place;
 use super::suggest;
 use super::tables;
+use super::templates;
 use super::tree::{Node, Table, string};
 use crate::source::{SourceContext, SourceRegistry};
+use crate::wording::Voice;
+use crate::wording::language::Language;
 
 /// How many messages may be under way where the vendor does not want order.
 const MAX_IN_FLIGHT: usize = 4;
@@ -92,6 +96,9 @@ pub fn article(word: &str) -> String {
 struct Own<'t> {
     kind: Option<Spanned<String>>,
     max_in_flight: Option<NonZeroUsize>,
+    budget: Vec<Budget>,
+    template: Option<Spanned<String>>,
+    language: Option<Language>,
     rest: Table<'t>,
 }
 
@@ -121,7 +128,14 @@ fn own_keys<'t>(
         // Without a kind nobody knows which of its values are secrets.
         rest.get_ref().values().for_each(|value| secrets::hide(&mut reading.findings, value));
     }
-    Own { kind, max_in_flight: own.max_in_flight, rest }
+    Own {
+        kind,
+        max_in_flight: own.max_in_flight,
+        budget: own.budget,
+        template: own.template,
+        language: own.language,
+        rest,
+    }
 }
 
 /// Tells that a kind is not known. It never is, hence the answer.
@@ -138,13 +152,19 @@ pub fn channels<'t>(
     node: Option<Node<'t>>,
     registry: &Registry,
     installation: &str,
+    templates: &[String],
 ) -> Family<ChannelTable> {
     let known: Vec<&str> = registry.iter().map(log_monitor_channels::registry::Kind::name).collect();
     let client = OnceCell::new();
     family(reading, "channels", node, |reading, name, table| {
         let path = joined("channels", name);
         let before = reading.findings.errors();
-        let own = own_keys(reading, &path, table, &["kind", "max_in_flight"], &known);
+        let keys = ["kind", "max_in_flight", "budget", "template", "language"];
+        let own = own_keys(reading, &path, table, &keys, &known);
+        let voice = Voice {
+            template: templates::known(reading, own.template, templates),
+            language: own.language.unwrap_or_default(),
+        };
         let kind = registry.get(own.kind?.get_ref())?;
         let default = if kind.capabilities().ordered { 1 } else { MAX_IN_FLIGHT };
         if own.max_in_flight.is_none() {
@@ -161,9 +181,18 @@ pub fn channels<'t>(
             not_built(reading, &read.table, built);
         }
         let max_in_flight = own.max_in_flight.map_or(default, NonZeroUsize::get);
-        let log_monitor_channels::Capabilities { reaches_people, keep_alive, .. } = kind.capabilities();
-        let (name, kind) = (name.to_owned(), kind.name());
-        let table = ChannelTable { name, kind, reaches_people, max_in_flight, keep_alive, decoded };
+        let Capabilities { reaches_people, resolve, keep_alive, .. } = kind.capabilities();
+        let table = ChannelTable {
+            name: name.to_owned(),
+            kind: kind.name(),
+            reaches_people,
+            resolve,
+            max_in_flight,
+            budgets: own.budget,
+            keep_alive,
+            voice,
+            decoded,
+        };
         reading.is_sound(&path, before).then_some(table)
     })
 }

@@ -66,7 +66,11 @@ fn wait<'a>(
 ) -> Wait<'a> {
     let routes = router::select(routes, &latency::silence(watch, agent, policy, at));
     let soonest = latency::soonest(&routes, channels, policy.severity, at);
-    let parts = soonest.map(|route| latency::parts(watch, policy, Some(route), at));
+    let parts = soonest.map(|route| {
+        let mut parts = latency::parts(watch, policy, Some(route), at);
+        parts.extend(latency::over_budget(route, channels));
+        parts
+    });
     Wait { agent, in_hours: policy.calendar.is_some(), at, parts }
 }
 

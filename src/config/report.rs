@@ -7,7 +7,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
 use super::duration::written;
-use super::model::{Need, Route, Settings, Step, Watch};
+use super::model::{Need, Route, Settings, Step, Unless, Watch};
 use super::resolved::Resolved;
 
 /// Every value with its origin, aligned.
@@ -68,13 +68,14 @@ pub fn routes(settings: &Settings) -> String {
 
 /// The last of several routes takes what the others leave.
 fn takes(route: &Route, settings: &Settings) -> String {
-    match settings.routes.last() {
+    let takes = match settings.routes.last() {
         Some(last) if settings.routes.len() > 1 && std::ptr::eq(last, route) => {
             "what no route took".to_owned()
         }
         _ if route.active.is_some() => format!("{}, at its times", route.matcher),
         _ => route.matcher.to_string(),
-    }
+    };
+    if route.group.by.is_empty() { takes } else { format!("{takes}, by {}", route.group.by.join(", ")) }
 }
 
 /// `all of soc (slack) + oncall (email); after 3m: log`.
@@ -87,7 +88,10 @@ pub fn tells(steps: &[Step], settings: &Settings) -> String {
     };
     let mut text = String::new();
     for (at, step) in steps.iter().enumerate() {
-        if at > 0 {
+        if let Some(escalation) = step.escalation {
+            let unless = escalation.unless.map_or("", |Unless::Acked| " unless acked");
+            text.push_str(&format!("; in any case after {}{unless}: ", written(escalation.after)));
+        } else if at > 0 {
             text.push_str(&format!("; after {}: ", written(steps[at - 1].fallback_after)));
         }
         if step.need == Need::All && step.to.len() > 1 {
@@ -118,7 +122,7 @@ pub fn to_json(resolved: &[Resolved], settings: Option<&Settings>) -> Value {
     let route = |route: &Route| {
         json!({
             "name": route.name, "match": route.matcher.to_string(), "steps": route.steps,
-            "reminders": route.reminders, "stop": route.stop,
+            "group_by": route.group.by, "reminders": route.reminders, "stop": route.stop,
         })
     };
     json!({

@@ -13,7 +13,7 @@ use log_monitor_channels::{EventKind, Severity};
 use super::diagnostics::At;
 use super::hours;
 use super::matcher::Matcher;
-use super::model::{Group, Need, Quiet, Reminders, Route, Step};
+use super::model::{Escalation, Group, Need, Quiet, Reminders, Route, Step};
 use super::named::{article, table_of};
 use super::reading::{Reading, shown_name};
 use super::source_map::Place;
@@ -24,13 +24,16 @@ use super::tree::{Node, Table};
 /// The name of the last route, and of its table.
 pub const CATCH_ALL: &str = "catch_all";
 
+/// A route, and where it stands; `None` = nowhere, since there is no TOML with one.
+pub type Placed = (Route, Option<Place>);
+
 /// Reads the routes and the catch-all. `channels` are the names there are, in their order.
 pub fn routes(
     reading: &mut Reading<'_>,
     routes: Option<Node<'_>>,
     catch_all: Option<Node<'_>>,
     channels: &[String],
-) -> Vec<Route> {
+) -> Vec<Placed> {
     let mut placed: Vec<(Route, Place)> = Vec::new();
     let mut first = None;
     let mut names: Vec<String> = Vec::new();
@@ -41,11 +44,14 @@ pub fn routes(
         placed.extend(route.map(|route| (route, place)));
     }
     hidden(reading, &placed);
-    let mut out: Vec<Route> = placed.into_iter().map(|(route, _)| route).collect();
+    let mut out: Vec<Placed> = placed.into_iter().map(|(route, place)| (route, Some(place))).collect();
     let table = table_of(reading, CATCH_ALL, catch_all);
     match (table, first) {
-        (Some(table), _) => out.extend(self::catch_all(reading, table, channels)),
-        (None, None) => out.push(default_route(channels)),
+        (Some(table), _) => {
+            let place = table.span();
+            out.extend(self::catch_all(reading, table, channels).map(|route| (route, Some(place))));
+        }
+        (None, None) => out.push((default_route(channels), None)),
         (None, Some(place)) => {
             reading
                 .findings
@@ -153,6 +159,7 @@ fn default_route(channels: &[String]) -> Route {
         to: vec![name.clone()],
         need: Need::Any,
         fallback_after: tables::fallback_after().0,
+        escalation: None,
     };
     Route {
         name: CATCH_ALL.to_owned(),
@@ -207,16 +214,51 @@ fn steps(
         reading.findings.error(At::Place(steps.span()), "`steps` is empty, so nobody would be told");
         return None;
     }
+    in_order(reading, steps.get_ref());
     steps.get_ref().iter().map(|step| self::step(reading, step, channels)).collect()
+}
+
+/// The first step is told at once, and each escalation later than the one before.
+fn in_order(reading: &mut Reading<'_>, steps: &[tables::Step]) {
+    let mut last = None;
+    for (at, step) in steps.iter().enumerate() {
+        let wrong = match (&step.after, &step.unless) {
+            (None, None) => None,
+            (None, Some(unless)) => Some((unless.span(), "`unless` is for a step that has an `after`")),
+            (Some(after), _) if at == 0 => Some((after.span(), "the first step is told at once")),
+            (Some(after), _) => {
+                let earlier = last.replace(after.get_ref().0) >= Some(after.get_ref().0);
+                earlier.then(|| (after.span(), "it is not later than an `after` above it"))
+            }
+        };
+        if let Some((place, message)) = wrong {
+            reading.findings.error(At::Place(place), message);
+        }
+    }
 }
 
 fn step(reading: &mut Reading<'_>, step: &tables::Step, channels: &[String]) -> Option<Step> {
     let to = step.to.as_ref()?;
-    if to.get_ref().is_empty() {
-        reading.findings.error(At::Place(to.span()), "`to` is empty, so nobody would be told");
+    let names = channel_names(reading, "to", to, channels);
+    let escalation = step.after.as_ref().map(|after| Escalation {
+        after: after.get_ref().0,
+        unless: step.unless.as_ref().map(|unless| *unless.get_ref()),
+    });
+    Some(Step { to: names, need: step.need, fallback_after: step.fallback_after.0, escalation })
+}
+
+/// The channels that a key names to be told together; mistakes are told.
+pub fn channel_names(
+    reading: &mut Reading<'_>,
+    key: &str,
+    list: &Spanned<Vec<Spanned<String>>>,
+    channels: &[String],
+) -> Vec<String> {
+    if list.get_ref().is_empty() {
+        reading.findings.error(At::Place(list.span()), format!("`{key}` is empty, so nobody would be told"));
     }
     let mut names: Vec<String> = Vec::new();
-    for name in to.get_ref() {
+    for name in list.get_ref() {
         if !channels.contains(name.get_ref()) {
             unknown_channel(reading, name.get_ref(), name.span(), channels);
         } else if names.contains(name.get_ref()) {
@@ -225,7 +267,7 @@ fn step(reading: &mut Reading<'_>, step: &tables::Step, channels: &[String]) -> 
         }
         names.push(name.get_ref().clone());
     }
-    Some(Step { to: names, need: step.need, fallback_after: step.fallback_after.0 })
+    names
 }
 
 fn unknown_channel(reading: &mut Reading<'_>, name: &str, place: Place, channels: &[String]) {

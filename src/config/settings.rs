@@ -10,8 +10,11 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 use log_monitor_channels::{ChannelKind, Registry, log};
 
 use super::diagnostics::{At, Diagnostics, Findings};
+use super::domains;
+use super::health;
 use super::layers::{self, Inputs, Merged, Texts};
-use super::model::{ChannelTable, Level, LogSettings, Settings};
+use super::links;
+use super::model::{ChannelTable, Level, LogSettings, Route, Settings};
 use super::named::{self, Family};
 use super::original;
 use super::promises;
@@ -21,12 +24,25 @@ use super::routes;
 use super::source_map::SourceMap;
 use super::suggest;
 use super::tables;
+use super::templates;
 use super::tree::{Node, Table};
 use super::watches;
 use crate::source::SourceRegistry;
+use crate::wording::{Voice, Wording};
 
 /// The tables there are at the top.
-const SECTIONS: [&str; 7] = ["sources", "watches", "channels", "routes", "catch_all", "journal", "log"];
+const SECTIONS: [&str; 10] = [
+    "sources",
+    "watches",
+    "channels",
+    "routes",
+    "catch_all",
+    "health",
+    "links",
+    "templates",
+    "journal",
+    "log",
+];
 
 /// A configuration that has been read.
 pub struct Loaded {
@@ -109,7 +125,14 @@ impl Assembly<'_, '_> {
         let installation = top.unwrap_or_else(|| self.inputs.host.clone());
         let sources = named::sources(&mut self.reading, take("sources"), self.sources);
         let watches = watches::watches(&mut self.reading, take("watches"), &sources);
-        let mut channels = named::channels(&mut self.reading, take("channels"), self.channels, &installation);
+        let templates = templates::templates(&mut self.reading, take("templates"));
+        let mut channels = named::channels(
+            &mut self.reading,
+            take("channels"),
+            self.channels,
+            &installation,
+            &templates.names,
+        );
         if nothing && !self.unreadable {
             self.nothing_to_watch();
         } else if watches.names.is_empty() && !self.unreadable {
@@ -119,17 +142,30 @@ impl Assembly<'_, '_> {
         if channels.names.is_empty() {
             self.log_only(&mut channels);
         }
-        let routes =
+        let placed =
             routes::routes(&mut self.reading, take("routes"), take(routes::CATCH_ALL), &channels.names);
+        domains::warn(&mut self.reading, &placed, &channels.items, &watches.items);
+        let mut routes: Vec<Route> = placed.into_iter().map(|(route, _)| route).collect();
+        let health = health::route(&mut self.reading, take("health"), &routes, &channels.names);
+        routes.splice(0..0, health);
         for watch in &watches.items {
             promises::keep(&mut self.reading, watch, &routes, &channels.items);
         }
+        let voice = |table: &ChannelTable| {
+            (table.voice != Voice::default()).then(|| (table.name.clone(), table.voice.clone()))
+        };
+        let wording = Wording {
+            links: links::links(&mut self.reading, take("links")),
+            templates: templates.templates,
+            voices: channels.items.iter().filter_map(voice).collect(),
+        };
         let settings = Settings {
             installation: installation.clone(),
             sources: sources.items,
             watches: watches.items,
             channels: channels.items,
             routes,
+            wording,
             journal: self.journal(take("journal")),
             log: self.log(take("log")),
         };
@@ -239,8 +275,11 @@ impl Assembly<'_, '_> {
             name,
             kind,
             reaches_people,
+            resolve: false,
             max_in_flight: 1,
+            budgets: Vec::new(),
             keep_alive: None,
+            voice: Voice::default(),
             decoded,
         });
         if self.unreadable {

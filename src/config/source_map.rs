@@ -105,6 +105,14 @@ impl SourceMap {
         self.find(place).map(|text| text.form)
     }
 
+    /// What is written at `place`.
+    #[must_use]
+    pub fn written(&self, place: &Place) -> Option<&str> {
+        let text = self.find(place)?;
+        let from = text.head + 1;
+        text.text.get(place.start.checked_sub(from)?..place.end.checked_sub(from)?)
+    }
+
     /// Whether a text of that name was read.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {

@@ -2,6 +2,7 @@
 //! commented default file is tested against.
 
 mod globs;
+mod group_key;
 mod patterns;
 mod watch;
 
@@ -16,11 +17,14 @@ use serde::de::{self, Deserialize, Deserializer};
 use toml::Spanned;
 
 pub use globs::Globs;
+pub use group_key::GroupKey;
 pub use patterns::Patterns;
 pub use watch::{Class, ClassMatch, Dependency, Discover, Maintenance, Watch, Window};
 
-use super::duration::Positive;
-use super::model::{self, Level, Need};
+use super::budget::Budget;
+use super::duration::{Positive, Span};
+use super::model::{self, Level, Need, Unless};
+use crate::wording::language::Language;
 
 /// The keys at the top, tables excepted.
 #[derive(Debug, serde::Deserialize, JsonSchema)]
@@ -42,6 +46,14 @@ pub struct Channel {
     pub kind: Option<Spanned<String>>,
     /// How many messages may be under way at once: 4, or 1 where the vendor wants order.
     pub max_in_flight: Option<NonZeroUsize>,
+    /// How many it is sent at most, such as `["1 per 1s", "20 per 10m"]`; no limit if there is none.
+    #[serde(default)]
+    pub budget: Vec<Budget>,
+    /// The `[templates.NAME]` that its messages are written by; the built-in words if there is none.
+    #[schemars(with = "Option<String>")]
+    pub template: Option<Spanned<String>>,
+    /// The language of the built-in words: `en` (English) or `it` (Italian); English by default.
+    pub language: Option<Language>,
 }
 
 /// A `[[routes]]` table.
@@ -51,8 +63,8 @@ pub struct Route {
     /// Its name, by which what was sent is remembered.
     #[schemars(with = "String", required)]
     pub name: Option<Spanned<String>>,
-    /// Which events: `event`, `severity`, `cause`, `watch`, `source`, `id`, `name`, `node`, or any
-    /// label. Absent = all of them.
+    /// Which events: `event`, `severity`, `cause`, `watch`, `source`, `id`, `name`, `group`, `node`,
+    /// or any label. Absent = all of them.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Patterns>")]
     pub r#match: BTreeMap<String, Spanned<Patterns>>,
@@ -110,6 +122,15 @@ pub struct CatchAll {
     pub quiet: Option<Quiet>,
 }
 
+/// The `[health]` table: channels that do not work.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Health {
+    /// Names of channels that are told of it first; the steps of the catch-all are their fallback.
+    #[schemars(with = "Vec<String>", required)]
+    pub tell: Option<Spanned<Vec<Spanned<String>>>>,
+}
+
 /// One of the `steps` of a route.
 #[derive(Debug, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -123,6 +144,12 @@ pub struct Step {
     /// The next step begins after this long without it.
     #[serde(default = "fallback_after")]
     pub fallback_after: Positive,
+    /// It is told this long after the first message, although an earlier step was accepted.
+    #[schemars(with = "Option<Positive>")]
+    pub after: Option<Spanned<Positive>>,
+    /// `"acked"`: only if nobody takes care of it by then.
+    #[schemars(with = "Option<Unless>")]
+    pub unless: Option<Spanned<Unless>>,
 }
 
 /// When to say again that it goes on.
@@ -142,12 +169,44 @@ pub struct Reminders {
 #[derive(Debug, serde::Serialize, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Group {
-    /// At most this many messages …
+    /// What is alike in all of these, keys as in `match`, is a group of its own. None: all of the route is one.
+    #[schemars(with = "Vec<String>")]
+    pub by: Vec<GroupKey>,
+    /// A message waits this long for others of its group.
+    pub wait: Span,
+    /// At most this many messages of a group …
     pub burst: NonZeroU32,
     /// … within this time.
     pub interval: Positive,
+    /// More messages than this within `interval` are a storm: what follows is one message of all groups.
+    pub storm: NonZeroU32,
     /// How many agents a message lists before "+N more".
     pub max_items: NonZeroUsize,
+}
+
+/// The `[links]` table: where people see more, by the word that messages show for it.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Links(
+    #[schemars(with = "BTreeMap<String, String>")] pub BTreeMap<Spanned<String>, Spanned<String>>,
+);
+
+/// A `[templates.NAME]` table: words of one's own, in the syntax of Jinja.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Template {
+    /// The title, one line; the built-in one if it is absent.
+    #[schemars(with = "Option<String>")]
+    pub title: Option<Spanned<String>>,
+    /// The same from a file.
+    #[schemars(with = "Option<PathBuf>")]
+    pub title_file: Option<Spanned<PathBuf>>,
+    /// The text below the title; the built-in one if it is absent.
+    #[schemars(with = "Option<String>")]
+    pub body: Option<Spanned<String>>,
+    /// The same from a file.
+    #[schemars(with = "Option<PathBuf>")]
+    pub body_file: Option<Spanned<PathBuf>>,
 }
 
 /// The `[journal]` table.
@@ -185,16 +244,26 @@ impl Default for Reminders {
 
 impl From<&Group> for model::Group {
     fn from(table: &Group) -> Self {
-        Self { burst: table.burst.get(), interval: table.interval.0, max_items: table.max_items.get() }
+        Self {
+            by: table.by.iter().map(|key| key.0.clone()).collect(),
+            wait: table.wait.0,
+            burst: table.burst.get(),
+            interval: table.interval.0,
+            storm: table.storm.get(),
+            max_items: table.max_items.get(),
+        }
     }
 }
 
 impl Default for Group {
     fn default() -> Self {
-        let model::Group { burst, interval, max_items } = model::Group::default();
+        let model::Group { burst, interval, storm, max_items, wait, .. } = model::Group::default();
         Self {
+            by: Vec::new(),
+            wait: Span(wait),
             burst: NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN),
             interval: Positive(interval),
+            storm: NonZeroU32::new(storm).unwrap_or(NonZeroU32::MIN),
             max_items: NonZeroUsize::new(max_items).unwrap_or(NonZeroUsize::MIN),
         }
     }

@@ -6,6 +6,7 @@ use log_monitor_channels::text::one_line;
 use log_monitor_channels::{Event, EventKind};
 
 use super::render::TOO_FEW;
+use crate::wording::language::{Many, Sentences};
 
 /// Begins the question in the sentences of an event.
 const CHECK: &str = "Check first: ";
@@ -18,11 +19,11 @@ const LONGEST: usize = 240;
 
 /// What follows an agent in a list: the word for its cause, and what is said beyond what to check.
 #[must_use]
-pub fn of_one(event: &Event) -> String {
+pub fn of_one(event: &Event, say: &Sentences) -> String {
     if !is_silence(event) {
         return String::new();
     }
-    let word = word(event);
+    let word = word(event, say);
     let beyond = parts(&event.detail).map_or("", |(_, beyond)| beyond.trim());
     match (word.is_empty(), beyond.is_empty()) {
         (true, true) => String::new(),
@@ -32,46 +33,65 @@ pub fn of_one(event: &Event) -> String {
     }
 }
 
+/// The cause and what to check, where the sentences of an event are in another language.
+#[must_use]
+pub fn in_words(event: &Event, say: &Sentences) -> String {
+    let cause = is_silence(event).then(|| word(event, say)).filter(|word| !word.is_empty());
+    let cause = cause.map(|word| say.body.cause.with([("cause", &word)]));
+    let question = parts(&event.detail).map(|(question, _)| say.question(question));
+    let check = question.map(|question| say.body.check.with([("question", question)]));
+    cause.into_iter().chain(check).collect::<Vec<_>>().join("\n")
+}
+
 /// What to check, once for each cause.
-pub fn check(body: &mut String, events: &[Event]) {
+pub fn check(body: &mut String, events: &[Event], say: &Sentences) {
     let mut asked: Vec<(String, &str)> = Vec::new();
     for event in events.iter().filter(|event| is_silence(event)) {
         let Some((question, _)) = parts(&event.detail) else { continue };
         if !asked.iter().any(|(_, known)| *known == question) {
-            asked.push((word(event), question));
+            asked.push((word(event, say), question));
         }
     }
     let one = asked.len() == 1;
     for (at, (word, question)) in asked.iter().take(QUESTIONS).enumerate() {
         let gap = if at == 0 { "\n" } else { "" };
-        let of = if one || word.is_empty() { String::new() } else { format!(" ({word})") };
-        let _ = writeln!(body, "{gap}Check first{of}: {question}");
+        let question = say.question(question);
+        let line = match one || word.is_empty() {
+            true => say.body.check.with([("question", question)]),
+            false => say.body.check_of.with([("cause", word), ("question", question)]),
+        };
+        let _ = writeln!(body, "{gap}{line}");
     }
 }
 
 /// How a message about silent agents, some of which only log too little, begins.
 #[must_use]
-pub fn title(events: &[Event], scope: &str, still: bool) -> String {
+pub fn title(events: &[Event], scope: &str, still: bool, say: &Many) -> String {
     let few = events.iter().filter(|event| event.cause == TOO_FEW).count();
     let silent = events.len() - few;
-    let agents = |count: usize| if count == 1 { "1 agent".to_owned() } else { format!("{count} agents") };
-    match (silent, still) {
-        (0, false) => format!("Too few logs: {} of {scope}", agents(few)),
-        (0, true) => format!("Still too few logs: {} of {scope}", agents(few)),
-        (_, still) => {
-            let begin = if still { "Still silent" } else { "Silent" };
-            let rest = if few == 0 { String::new() } else { format!(", and {few} with too few logs") };
-            format!("{begin}: {} of {scope}{rest}", agents(silent))
-        }
-    }
+    let agents = |count: usize| match count {
+        1 => say.agent.with([]),
+        count => say.agents.with([("count", &count.to_string())]),
+    };
+    let (phrase, count) = match (silent, still) {
+        (0, false) => (&say.too_few, few),
+        (0, true) => (&say.still_too_few, few),
+        (silent, false) => (&say.silent, silent),
+        (silent, true) => (&say.still_silent, silent),
+    };
+    let rest = match (silent, few) {
+        (0, _) | (_, 0) => String::new(),
+        (_, few) => say.and_too_few.with([("count", &few.to_string())]),
+    };
+    phrase.with([("agents", &agents(count)), ("scope", scope)]) + &rest
 }
 
 const fn is_silence(event: &Event) -> bool {
     matches!(event.kind, EventKind::AgentSilent | EventKind::AgentStillSilent)
 }
 
-fn word(event: &Event) -> String {
-    one_line(&event.cause.replace('_', " "), 40)
+fn word(event: &Event, say: &Sentences) -> String {
+    one_line(&say.cause(&event.cause), 40)
 }
 
 /// The question of a detail, and what comes after it.

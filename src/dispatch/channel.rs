@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use log_monitor_channels::{Context, DeliveryError, Notification, Notifier, Reason, Receipt};
 
+use super::budget::Limits;
 use crate::config::{ChannelTable, TRY_TIMEOUT};
 
 /// Added to [`TRY_TIMEOUT`] before the framework itself cuts a try off: a notifier's own timeout says
@@ -19,6 +20,8 @@ pub struct Channel {
     pub kind: &'static str,
     /// How many tries may be under way at once.
     pub max_in_flight: usize,
+    /// What it may be sent, and how.
+    pub limits: Limits,
     /// How often it must hear that something goes on, if at all.
     pub keep_alive: Option<Duration>,
     /// What sends.
@@ -35,7 +38,7 @@ pub fn build_all(
     installation: &str,
 ) -> (Channels, Vec<(String, String)>) {
     let (mut built, mut failed) = (Channels::new(), Vec::new());
-    for ChannelTable { name, kind, max_in_flight, keep_alive, decoded, .. } in tables {
+    for ChannelTable { name, kind, max_in_flight, budgets, resolve, keep_alive, decoded, .. } in tables {
         let context = Context {
             name: name.clone(),
             http: http.clone(),
@@ -44,7 +47,8 @@ pub fn build_all(
         };
         match decoded.build(&context) {
             Ok(notifier) => {
-                built.insert(name, Arc::new(Channel { kind, max_in_flight, keep_alive, notifier }));
+                let limits = Limits { budgets, resolve };
+                built.insert(name, Arc::new(Channel { kind, max_in_flight, limits, keep_alive, notifier }));
             }
             Err(error) => failed.push((name, error.to_string())),
         }
@@ -58,13 +62,25 @@ impl Channel {
     /// # Errors
     /// As the notifier; a panic and a hang are transient failures of ours.
     pub async fn try_once(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
-        let limit = TRY_TIMEOUT + GUARD;
-        let attempt = CatchUnwind(AssertUnwindSafe(self.notifier.notify(notification)));
-        match tokio::time::timeout(limit, attempt).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(())) => Err(DeliveryError::transient(Reason::Local, "the channel's code panicked")),
-            Err(_) => Err(DeliveryError::transient(Reason::Timeout, "no answer in time")),
-        }
+        bounded(self.notifier.notify(notification)).await
+    }
+
+    /// Probes in bounded time, too.
+    ///
+    /// # Errors
+    /// As [`try_once`](Self::try_once).
+    pub async fn probe(&self) -> Result<(), DeliveryError> {
+        bounded(self.notifier.probe()).await
+    }
+}
+
+async fn bounded<T>(
+    work: impl Future<Output = Result<T, DeliveryError>> + Unpin,
+) -> Result<T, DeliveryError> {
+    match tokio::time::timeout(TRY_TIMEOUT + GUARD, CatchUnwind(AssertUnwindSafe(work))).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(())) => Err(DeliveryError::transient(Reason::Local, "the channel's code panicked")),
+        Err(_) => Err(DeliveryError::transient(Reason::Timeout, "no answer in time")),
     }
 }
 

@@ -1,18 +1,23 @@
 //! From a claimed delivery to the notification that a channel is handed: what the journal knows
-//! about the message, put into words by [`super::render`].
+//! about the message, put into words by [`Wording`].
 
 use std::sync::Arc;
 
 use log_monitor_channels::{Event, EventKind, MessageKind, Notification};
 use rusqlite::Connection;
 
+use super::budget::Limits;
 use super::flapping;
-use super::render::{self, Facts};
+use super::posts::{self, Post};
+use super::render::{Facts, Lost};
+use super::router;
 use crate::config::{Group, Route};
 use crate::journal::deliveries::{self, Claim, Delivery, State};
 use crate::journal::events::{self, time};
 use crate::journal::incidents;
-use crate::journal::messages::{self, Message};
+use crate::journal::lost;
+use crate::journal::messages::{self, Merges, Message};
+use crate::wording::{Subject, Wording};
 
 /// What every message of this installation has in common.
 #[derive(Debug, Clone)]
@@ -23,39 +28,97 @@ pub struct Composer {
     pub installation: Arc<str>,
     /// The routes in force, which say how long a list may be.
     pub routes: Arc<Vec<Route>>,
+    /// How messages are put into words.
+    pub wording: Arc<Wording>,
 }
 
 impl Composer {
+    fn route(&self, name: &str) -> Option<&Route> {
+        self.routes.iter().find(|known| known.name == name)
+    }
+
     fn max_items(&self, route: &str) -> usize {
-        let known = self.routes.iter().find(|known| known.name == route);
-        known.map_or_else(Group::default, |route| route.group).max_items
+        self.route(route).map_or_else(|| Group::default().max_items, |route| route.group.max_items)
     }
 }
 
-/// The notification for a claimed delivery.
+/// What to send for a claimed delivery: one notification, or one for each post that it goes on with where
+/// the vendor keeps a state of each.
 ///
 /// # Errors
 /// As the database.
 pub fn delivery(
     connection: &Connection,
     composer: &Composer,
+    limits: &Limits,
     claim: &Claim,
-) -> rusqlite::Result<Notification> {
-    let message = messages::get(connection, claim.message)?;
+) -> rusqlite::Result<Vec<Notification>> {
+    let mut message = messages::get(connection, claim.message)?;
+    message.held_by = message.held_by.or_else(|| claim.held.clone());
     // At its first step there is none before and none after.
     let siblings = match message.step {
         0 => Vec::new(),
         _ => deliveries::of_message(connection, message.id)?,
     };
-    let mut notification =
-        notification(connection, composer, &message, &siblings, claim.step, claim.uncertain)?;
-    notification.idempotency_key = format!("{}-{}", composer.installation_id, claim.delivery);
-    notification.attempt = claim.n;
-    notification.short = claim.short;
-    if let Some(parent) = message.parent {
-        notification.in_reply_to = deliveries::receipt(connection, parent, &claim.channel)?;
+    let mut events = events::of_message(connection, message.id)?;
+    for other in &claim.with {
+        events.extend(events::of_message(connection, other.message)?);
+        if messages::get(connection, other.message)?.grouped != message.grouped {
+            message.grouped.clear();
+        }
     }
-    Ok(notification)
+    if message.kind == MessageKind::Reminder {
+        only_open(connection, &mut events);
+    }
+    let (posts, rest) = match message.kind {
+        MessageKind::Reminder | MessageKind::Resolved => posts::of(connection, &claim.channel, &events)?,
+        MessageKind::Firing | MessageKind::Notice => (Vec::new(), Vec::new()),
+    };
+    let key = format!("{}-{}", composer.installation_id, claim.delivery);
+    let mut lost = lost(connection, composer, claim.delivery)?;
+    let mut about = |events: Vec<Event>, posts: &[Post], key: String| -> rusqlite::Result<Notification> {
+        let way =
+            Way { uncertain: claim.uncertain, lost: lost.take(), ..Way::on(&claim.channel, claim.step) };
+        let about = notification(connection, composer, &message, (events, posts), &siblings, way)?;
+        let in_reply_to = posts.first().and_then(|post| post.receipt.clone());
+        let (attempt, short) = (claim.n, claim.short);
+        Ok(Notification { idempotency_key: key, attempt, short, in_reply_to, ..about })
+    };
+    let mut all = Vec::new();
+    if !limits.resolve || posts.len() + usize::from(!rest.is_empty()) < 2 {
+        all.push(about(events, &posts, key)?);
+    } else {
+        for post in &posts {
+            let key = format!("{key}-{}", post.delivery);
+            all.push(about(post.events.clone(), std::slice::from_ref(post), key)?);
+        }
+        if !rest.is_empty() {
+            // Last, since what the vendor says to it is what is remembered.
+            all.push(about(rest, &[], key)?);
+        }
+    }
+    Ok(all)
+}
+
+/// What a reminder is of may have ended since it was written.
+fn only_open(connection: &Connection, events: &mut Vec<Event>) {
+    let open = |event: &Event| {
+        event.incident.is_none_or(|incident| incidents::is_open(connection, incident).unwrap_or(true))
+    };
+    if events.iter().any(open) {
+        events.retain(open);
+    }
+}
+
+/// How many messages that reached nobody are named.
+const LOST_NAMED: usize = 3;
+
+/// What a delivery says of earlier messages that reached nobody.
+fn lost(connection: &Connection, composer: &Composer, delivery: i64) -> rusqlite::Result<Option<Lost>> {
+    let lost = lost::said_by(connection, delivery)?;
+    let title = |id: &i64| undelivered(connection, composer, *id).map(|message| message.title);
+    let titles = lost.iter().take(LOST_NAMED).map(title).collect::<rusqlite::Result<_>>()?;
+    Ok((!lost.is_empty()).then_some(Lost { count: lost.len(), titles }))
 }
 
 /// What `channel` accepted with a delivery, with what it said then.
@@ -70,7 +133,9 @@ pub fn accepted(
     channel: &str,
 ) -> rusqlite::Result<Notification> {
     let message = messages::get(connection, message)?;
-    let mut notification = notification(connection, composer, &message, &[], 0, false)?;
+    let events = events::of_message(connection, message.id)?;
+    let mut notification =
+        notification(connection, composer, &message, (events, &[]), &[], Way::on(channel, 0))?;
     notification.idempotency_key = format!("{}-{delivery}", composer.installation_id);
     notification.in_reply_to = deliveries::receipt(connection, message.id, channel)?;
     Ok(notification)
@@ -87,37 +152,72 @@ pub fn undelivered(
 ) -> rusqlite::Result<Notification> {
     let message = messages::get(connection, message)?;
     let siblings = deliveries::of_message(connection, message.id)?;
-    notification(connection, composer, &message, &siblings, usize::MAX, false)
+    let events = events::of_message(connection, message.id)?;
+    let way = Way { channel: None, step: usize::MAX, uncertain: false, lost: None };
+    notification(connection, composer, &message, (events, &[]), &siblings, way)
+}
+
+/// By which way a message goes.
+struct Way<'a> {
+    /// The channel, if it is one.
+    channel: Option<&'a str>,
+    /// The step it is of.
+    step: usize,
+    /// An earlier try may have arrived.
+    uncertain: bool,
+    /// What it says of others that reached nobody.
+    lost: Option<Lost>,
+}
+
+impl<'a> Way<'a> {
+    const fn on(channel: &'a str, step: usize) -> Self {
+        Self { channel: Some(channel), step, uncertain: false, lost: None }
+    }
 }
 
 fn notification(
     connection: &Connection,
     composer: &Composer,
     message: &Message,
+    (mut events, posts): (Vec<Event>, &[Post]),
     siblings: &[Delivery],
-    step: usize,
-    uncertain: bool,
+    Way { channel, step, uncertain, lost }: Way<'_>,
 ) -> rusqlite::Result<Notification> {
-    let events = events::of_message(connection, message.id)?;
-    let fallback_reason = failed_before(siblings, step);
-    let still_open = still_open(connection, message)?;
-    let all_over = message.kind == MessageKind::Resolved && still_open.is_empty();
+    let reasons = message.escalation.clone().into_iter().chain(failed_before(siblings, step));
+    let fallback_reason = reasons.reduce(|all, reason| format!("{all}; {reason}"));
+    let mut kind = message.kind;
+    if message.escalation.is_some() {
+        // It tells others what they have not heard of, as it is by then.
+        kind = MessageKind::Firing;
+        events.iter_mut().for_each(|event| event.at = time(message.created));
+    }
+    let still_open = still_open(connection, message, posts)?;
+    // Of several posts only one can be answered.
+    let all_over = message.kind == MessageKind::Resolved && still_open.is_empty() && posts.len() < 2;
+    let group = group_of(connection, composer, message, &events)?;
+    let interval = composer.route(&message.route).map(|route| route.group.interval);
     let facts = Facts {
-        kind: message.kind,
+        kind,
+        group: Some(message.grouped.as_str()).filter(|group| !group.is_empty()),
+        merging: interval.filter(|_| message.merges == Merges::Begins),
         reminder: reminder_number(connection, message)?,
-        still_open,
+        still_open: group.unwrap_or(still_open),
         fallback_reason: fallback_reason.as_deref(),
         told_already: told_already(siblings, step),
         silent_again: silent_again(connection, message, &events)?,
         possible_duplicate: uncertain,
         held_by: message.held_by.as_deref(),
         held_until: message.held_by.as_ref().map(|_| time(message.send_at)),
+        lost,
         max_items: composer.max_items(&message.route),
     };
-    let (title, body) = render::message(&events, &facts);
+    let links = composer.wording.links(&events, &composer.installation);
+    let installation = &*composer.installation;
+    let subject = Subject { events: &events, facts: &facts, links: &links, installation };
+    let (title, body) = composer.wording.message(channel, &subject);
     Ok(Notification {
         idempotency_key: format!("{}-m{}", composer.installation_id, message.id),
-        kind: message.kind,
+        kind,
         test: false,
         severity: events.iter().map(|event| event.severity).max().unwrap_or_default(),
         title,
@@ -130,20 +230,24 @@ fn notification(
         fallback_reason,
         in_reply_to: None,
         all_over,
-        links: Vec::new(),
+        links,
         short: false,
     })
 }
 
 /// Why the steps before were not enough: `soc failed: rate limited`.
-fn failed_before(siblings: &[Delivery], step: usize) -> Option<String> {
+#[must_use]
+pub fn failed_before(siblings: &[Delivery], step: usize) -> Option<String> {
     let reasons: Vec<String> = siblings
         .iter()
         .filter(|sibling| sibling.step < step && sibling.state != State::Accepted)
         .map(|sibling| {
             let (channel, reason) = (&sibling.channel, sibling.reason.as_deref());
             match sibling.state {
-                State::Pending | State::Sending => format!("{channel} has not answered yet"),
+                State::Pending | State::Sending => match reason {
+                    Some(reason) => format!("{channel} waits: {reason}"),
+                    None => format!("{channel} has not answered yet"),
+                },
                 _ => format!("{channel} failed: {}", reason.unwrap_or("no answer")),
             }
         })
@@ -158,20 +262,43 @@ fn told_already(siblings: &[Delivery], step: usize) -> Vec<String> {
 }
 
 fn reminder_number(connection: &Connection, message: &Message) -> rusqlite::Result<u32> {
-    match (message.kind, message.parent) {
-        (MessageKind::Reminder, Some(parent)) => messages::reminder_number(connection, parent, message.id),
-        _ => Ok(0),
+    if message.kind != MessageKind::Reminder {
+        return Ok(0);
     }
+    let firing = messages::reminded_of(connection, message.id)?.into_iter().next();
+    firing.map_or(Ok(0), |firing| messages::reminder_number(connection, firing, message.id))
 }
 
 /// For a resolution of some members of a group: the others.
-fn still_open(connection: &Connection, message: &Message) -> rusqlite::Result<Vec<Event>> {
+fn still_open(connection: &Connection, message: &Message, posts: &[Post]) -> rusqlite::Result<Vec<Event>> {
     let (MessageKind::Resolved, Some(firing)) = (message.kind, message.parent) else { return Ok(Vec::new()) };
-    let mut open = events::of_message(connection, firing)?;
-    open.retain(|event| {
-        event.incident.is_some_and(|incident| incidents::is_open(connection, incident).unwrap_or(false))
-    });
+    let open = posts::still_open(connection, firing, posts)?;
     open.into_iter().map(|event| flapping::as_it_is(connection, event)).collect()
+}
+
+/// For a message of a group: what goes on of the group besides.
+fn group_of(
+    connection: &Connection,
+    composer: &Composer,
+    message: &Message,
+    events: &[Event],
+) -> rusqlite::Result<Option<Vec<Event>>> {
+    let route = composer.route(&message.route).filter(|_| !message.grouped.is_empty());
+    let topic = match (message.kind, message.parent) {
+        (MessageKind::Firing, _) => Some(message.topic),
+        (MessageKind::Resolved, Some(firing)) => Some(messages::get(connection, firing)?.topic),
+        _ => None,
+    };
+    let Some((route, topic)) = route.zip(topic) else { return Ok(None) };
+    let mut open = events::open_of_route(connection, &route.name, topic)?;
+    open.retain(|event| {
+        router::group_of(route, event) == message.grouped
+            && events.iter().all(|told| told.incident != event.incident)
+    });
+    open.into_iter()
+        .map(|event| flapping::as_it_is(connection, event))
+        .collect::<rusqlite::Result<_>>()
+        .map(Some)
 }
 
 /// For a resolution that was held up: who has fallen silent again meanwhile.

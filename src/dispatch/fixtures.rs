@@ -41,6 +41,7 @@ pub fn route(name: &str, steps: &[&[&str]]) -> Route {
         to: to.iter().map(|channel| (*channel).to_owned()).collect(),
         need: Need::Any,
         fallback_after: Duration::from_secs(60),
+        escalation: None,
     };
     Route {
         name: name.to_owned(),

@@ -1,13 +1,14 @@
 //! Whether a channel works: a dead one is told of once, through the others, and once more when it
-//! accepts again.
+//! accepts again. One that refuses for good is left alone until then ([`quarantine`]).
 
 use std::collections::BTreeMap;
 
 use log_monitor_channels::{DeliveryError, Event, EventKind, Receipt, Severity};
 use rusqlite::Connection;
 
+use super::quarantine;
 use crate::config::duration::human;
-use crate::journal::channels::{self, Known};
+use crate::journal::channels::{self, Known, Probe, Quarantine};
 use crate::journal::events::time;
 use crate::journal::incidents::{self, Subject};
 use crate::record::{Change, IncidentChange};
@@ -60,9 +61,12 @@ impl Health {
         result: &Result<Receipt, DeliveryError>,
         now: i64,
     ) -> rusqlite::Result<Option<Change>> {
+        if let Err(DeliveryError::PermanentChannel { detail, .. }) = result {
+            self.leave_alone(connection, channel, detail, now)?;
+        }
         let known = self.known.entry(channel.to_owned()).or_default();
-        let incident = self.incidents.get(channel).copied();
-        match find(result, known.failing_since, incident.is_some(), now) {
+        let unhealthy = self.incidents.contains_key(channel) || known.quarantine.is_some() && result.is_ok();
+        match find(result, known.failing_since, unhealthy, now) {
             Finding::None => Ok(None),
             Finding::BeginsToFail => {
                 known.failing_since = Some(now);
@@ -74,13 +78,57 @@ impl Health {
                 Ok(Some(change(channel, IncidentChange::Open(Subject::Channel), cause, detail, now)))
             }
             Finding::Recovered => {
-                known.failing_since = None;
-                channels::set_failing(connection, channel, None)?;
-                let incident = self.incidents.remove(channel).filter(|incident| *incident != 0);
                 let detail = format!("Channel {channel} accepts messages again.");
-                Ok(incident.map(|id| change(channel, IncidentChange::Close(id), "accepted", detail, now)))
+                self.recovered(connection, channel, detail, now)
             }
         }
+    }
+
+    /// What is known of a channel that is left alone.
+    #[must_use]
+    pub fn quarantine(&self, channel: &str) -> Option<&Quarantine> {
+        self.known.get(channel)?.quarantine.as_ref()
+    }
+
+    fn leave_alone(
+        &mut self,
+        connection: &Connection,
+        channel: &str,
+        detail: &str,
+        now: i64,
+    ) -> rusqlite::Result<()> {
+        let known = self.known.entry(channel.to_owned()).or_default();
+        if known.quarantine.is_some() {
+            return Ok(());
+        }
+        let quarantine = Quarantine {
+            since: now,
+            reason: detail.to_owned(),
+            probe_at: now + quarantine::wait(0),
+            probes: 0,
+            probe: Probe::Unknown,
+        };
+        channels::quarantine(connection, channel, &quarantine)?;
+        known.quarantine = Some(quarantine);
+        Ok(())
+    }
+
+    /// It works again: notes that. Returns the change to write down, if anybody was told that it did not.
+    ///
+    /// # Errors
+    /// As the database.
+    pub fn recovered(
+        &mut self,
+        connection: &Connection,
+        channel: &str,
+        detail: String,
+        now: i64,
+    ) -> rusqlite::Result<Option<Change>> {
+        self.known.insert(channel.to_owned(), Known::default());
+        channels::set_failing(connection, channel, None)?;
+        channels::release(connection, channel)?;
+        let incident = self.incidents.remove(channel).filter(|incident| *incident != 0);
+        Ok(incident.map(|id| change(channel, IncidentChange::Close(id), "accepted", detail, now)))
     }
 }
 

@@ -13,9 +13,10 @@ use tokio::time::Instant;
 
 use super::channel::{Channel, Channels};
 use super::compose::{self, Composer};
-use super::render::{self, Facts};
+use super::render::Facts;
 use crate::journal::deliveries::{self, Alive};
 use crate::journal::incidents;
+use crate::wording::Subject;
 
 /// When each channel that wants it was told last what goes on.
 #[derive(Debug, Default)]
@@ -67,8 +68,11 @@ pub fn alive(
             continue;
         }
         notification.kind = MessageKind::Firing;
-        (notification.title, notification.body) =
-            render::message(&notification.events, &Facts::of(MessageKind::Firing));
+        let (events, installation) = (&notification.events, &*composer.installation);
+        notification.links = composer.wording.links(events, installation);
+        let (facts, links) = (&Facts::of(MessageKind::Firing), &notification.links);
+        let subject = Subject { events, facts, links, installation };
+        (notification.title, notification.body) = composer.wording.message(Some(channel), &subject);
         alive.push(notification);
     }
     Ok(alive)

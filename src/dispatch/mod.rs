@@ -18,9 +18,11 @@ use chrono::TimeDelta;
 use log_monitor_channels::{DeliveryError, Notification, Receipt};
 use tokio::sync::{mpsc, watch};
 
+pub mod budget;
 mod causes;
 pub mod channel;
 pub mod compose;
+pub mod escalation;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod flapping;
@@ -28,16 +30,20 @@ pub mod health;
 pub mod keep_alive;
 pub mod last_resort;
 pub mod plan;
+mod posts;
 pub mod progress;
+pub mod quarantine;
 pub mod reminders;
 pub mod render;
 pub mod retry;
 pub mod router;
+mod slot;
 pub mod steps;
 pub mod suppress;
 #[cfg(test)]
 mod tests;
 pub mod tick;
+mod titles;
 
 use crate::bus::Bus;
 use crate::clock::{Jumps, SharedClock};
@@ -45,10 +51,12 @@ use crate::config::Route;
 use crate::crash;
 use crate::journal::deliveries::{self, Claim};
 use crate::journal::{Journal, JournalError, events, messages, meta, timers};
+use crate::wording::Wording;
 use channel::{Channel, Channels};
 use compose::Composer;
 use keep_alive::KeepAlive;
 use progress::Finished;
+use quarantine::Probes;
 
 /// The longest sleep: even without a hint and a timer the journal is looked at this often.
 const SWEEP: Duration = Duration::from_secs(10);
@@ -64,6 +72,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Delivering {
     /// In order; the last one is the catch-all.
     pub routes: Arc<Vec<Route>>,
+    /// How messages are put into words.
+    pub wording: Arc<Wording>,
     /// Everything that can be sent on.
     pub channels: Arc<Channels>,
     /// The name of this installation.
@@ -85,6 +95,9 @@ pub struct Dispatcher {
     ended: Vec<Finished>,
     finished: mpsc::UnboundedReceiver<Finished>,
     finish: mpsc::UnboundedSender<Finished>,
+    probes: Probes,
+    /// The channels were just given, or replaced.
+    anew: bool,
 }
 
 impl Dispatcher {
@@ -126,6 +139,8 @@ impl Dispatcher {
             ended: Vec::new(),
             finished,
             finish,
+            probes: Probes::default(),
+            anew: true,
         })
     }
 
@@ -147,7 +162,8 @@ impl Dispatcher {
             tokio::select! {
                 _ = hints.recv() => while hints.try_recv().is_ok() {},
                 _ = self.finished.recv_many(&mut self.ended, 512) => {}
-                _ = self.delivering.changed() => {}
+                () = self.probes.end() => {}
+                _ = self.delivering.changed() => self.anew = true,
                 () = tokio::time::sleep(pause) => {}
                 _ = stop.changed() => {}
             }
@@ -166,7 +182,7 @@ impl Dispatcher {
         loop {
             let output = self.tick(true).await?;
             exhausted += output.exhausted;
-            let busy = self.in_flight.values().any(|count| *count > 0);
+            let busy = self.probes.under_way() || self.in_flight.values().any(|count| *count > 0);
             if !busy || tokio::time::Instant::now() >= deadline {
                 let unsettled = self.journal.write(messages::unsettled).await?;
                 if unsettled == 0 || tokio::time::Instant::now() >= deadline {
@@ -176,6 +192,7 @@ impl Dispatcher {
             let pause = self.until(output.wake_at);
             tokio::select! {
                 _ = self.finished.recv_many(&mut self.ended, 512) => {}
+                () = self.probes.end() => {}
                 () = tokio::time::sleep(pause) => {}
                 () = tokio::time::sleep_until(deadline) => {}
             }
@@ -213,9 +230,14 @@ impl Dispatcher {
             last_resort::keep(self.spool.as_deref(), &undelivered);
         }
         self.bus.publish(output.events.drain(..));
-        for (claim, notification) in output.claims.drain(..) {
+        for name in output.probes.drain(..) {
+            if let Some(channel) = channels.get(&name) {
+                self.probes.start(channel.clone(), name);
+            }
+        }
+        for (claim, notifications) in output.claims.drain(..) {
             if let Some(channel) = channels.get(&claim.channel) {
-                self.send(channel.clone(), claim, notification);
+                self.send(channel.clone(), claim, notifications);
             }
         }
         Ok(output)
@@ -241,6 +263,7 @@ impl Dispatcher {
             installation_id: self.installation_id.clone(),
             installation: delivering.installation.clone(),
             routes: delivering.routes.clone(),
+            wording: delivering.wording.clone(),
         }
     }
 
@@ -267,6 +290,9 @@ impl Dispatcher {
         });
         tick::Input {
             free: free.collect(),
+            probed: self.probes.take(),
+            anew: std::mem::take(&mut self.anew),
+            limits: channels.iter().map(|(name, channel)| (name.clone(), channel.limits.clone())).collect(),
             finished,
             now: events::millis(self.clock.now()),
             composer: self.composer(),
@@ -274,14 +300,20 @@ impl Dispatcher {
     }
 
     /// Starts one try. It outlives a reload: it holds its own notifier.
-    fn send(&mut self, channel: Arc<Channel>, claim: Claim, notification: Notification) {
+    fn send(&mut self, channel: Arc<Channel>, claim: Claim, notifications: Vec<Notification>) {
         *self.in_flight.entry(claim.channel.clone()).or_default() += 1;
         let finish = self.finish.clone();
         tokio::spawn(async move {
             crash::point("calling");
-            let result = channel.try_once(&notification).await;
+            let mut result = Ok(Receipt::line(String::new()));
+            for notification in &notifications {
+                result = channel.try_once(notification).await;
+                log_result(&claim, &result, notification);
+                if result.is_err() {
+                    break;
+                }
+            }
             crash::point("answered");
-            log_result(&claim, &result, &notification);
             // The receiver is gone only when nobody needs the result any more.
             let _ = finish.send(Finished { claim, result, dice: fastrand::f64() });
         });

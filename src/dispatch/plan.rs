@@ -1,14 +1,17 @@
 //! From events to messages. Runs inside the transaction that writes the events, so that nothing
 //! can happen without somebody being owed the news of it.
 
+use std::time::Duration;
+
 use log_monitor_channels::{Event, EventKind, MessageKind};
 use rusqlite::Connection;
 
 use super::router;
+use super::slot::{self, Slot};
 use super::suppress::{Hold, Suppression};
 use crate::config::{Group, Need, Route, Step};
 use crate::journal::deliveries;
-use crate::journal::messages::{self, Message, NewMessage, Sent};
+use crate::journal::messages::{self, Merges, Message, NewMessage};
 
 /// Writes the messages that `events` call for.
 ///
@@ -20,8 +23,8 @@ pub fn plan(connection: &Connection, routes: &[Route], events: &[Event], now: i6
     let by_themselves: Vec<&Event> = beginnings.into_iter().filter(|event| event.part_of.is_none()).collect();
     let suppression = Suppression::read(connection, now)?;
     for (route, topic, events) in by_route(routes, &by_themselves) {
-        for (hold, events) in by_hold(&suppression, route, events) {
-            announce(connection, route, topic, hold.as_ref(), &events, now)?;
+        for (apart, events) in apart(&suppression, route, events) {
+            announce(connection, route, topic, apart, &events, now)?;
         }
     }
     resolve(connection, routes, &endings, now)
@@ -42,18 +45,29 @@ fn by_route<'a>(routes: &'a [Route], events: &[&'a Event]) -> Vec<(&'a Route, Ev
     groups
 }
 
-/// What goes out now, and what is held back for the same reason.
-fn by_hold<'a>(
+/// What keeps events of one route out of the same message.
+#[derive(Debug, PartialEq, Eq)]
+struct Apart {
+    /// Why it waits.
+    hold: Option<Hold>,
+    /// Its group; none while it waits, for then it is one message.
+    grouped: String,
+}
+
+/// What goes out now, group by group, and what is held back for the same reason.
+fn apart<'a>(
     suppression: &Suppression,
     route: &Route,
     events: Vec<&'a Event>,
-) -> Vec<(Option<Hold>, Vec<&'a Event>)> {
-    let mut groups: Vec<(Option<Hold>, Vec<&Event>)> = Vec::new();
+) -> Vec<(Apart, Vec<&'a Event>)> {
+    let mut groups: Vec<(Apart, Vec<&Event>)> = Vec::new();
     for event in events {
         let hold = suppression.of(event, route);
-        match groups.iter_mut().find(|(known, _)| *known == hold) {
+        let grouped = if hold.is_some() { String::new() } else { router::group_of(route, event) };
+        let apart = Apart { hold, grouped };
+        match groups.iter_mut().find(|(known, _)| *known == apart) {
             Some((_, group)) => group.push(event),
-            None => groups.push((hold, vec![event])),
+            None => groups.push((apart, vec![event])),
         }
     }
     groups
@@ -63,13 +77,14 @@ fn announce(
     connection: &Connection,
     route: &Route,
     topic: EventKind,
-    hold: Option<&Hold>,
+    Apart { hold, grouped }: Apart,
     events: &[&Event],
     now: i64,
 ) -> rusqlite::Result<()> {
     let ids: Vec<i64> = events.iter().map(|event| event.id).collect();
-    let reason = hold.map(|hold| hold.held.reason.as_str());
-    if let Some(waiting) = messages::held_back(connection, &route.name, topic, reason, now)?.first() {
+    let reason = hold.as_ref().map(|hold| hold.held.reason.as_str());
+    let sort = (route.name.as_str(), topic, grouped.as_str());
+    if let Some(waiting) = messages::held_back(connection, sort, reason, now)?.first() {
         return messages::add_events(connection, waiting.id, &ids);
     }
     let firing = events[0].incident.is_some();
@@ -77,20 +92,24 @@ fn announce(
     if steps.is_empty() {
         return Ok(());
     }
+    let slot = match &hold {
+        Some(hold) => Slot { at: hold.until, merges: Merges::No, grouped },
+        None => slot::of(connection, sort, &route.group, now)?,
+    };
     let message = NewMessage {
         route: route.name.clone(),
         kind: if firing { MessageKind::Firing } else { MessageKind::Notice },
         topic,
         parent: None,
         created: now,
-        send_at: match hold {
-            Some(hold) => hold.until,
-            None => send_at(connection, &route.name, topic, route.group, now)?,
-        },
+        send_at: slot.at,
         steps,
         reminders: firing.then_some(route.reminders),
         events: ids,
-        held_by: hold.map(|hold| hold.held.clone()),
+        held_by: hold.map(|hold| hold.held),
+        escalation: None,
+        grouped: slot.grouped,
+        merges: slot.merges,
     };
     messages::insert(connection, &message).map(drop)
 }
@@ -107,55 +126,51 @@ fn steps_for(route: &Route, topic: EventKind, events: &[&Event]) -> Vec<Step> {
     steps
 }
 
-/// When a message may go out, by what went out before it.
-fn send_at(
-    connection: &Connection,
-    route: &str,
+/// The end of some incidents, owed to whoever accepted their beginning.
+struct Owed {
+    firing: Message,
     topic: EventKind,
-    group: Group,
-    now: i64,
-) -> rusqlite::Result<i64> {
-    let since = now - group.interval.as_millis() as i64;
-    Ok(within_budget(&messages::newest(connection, route, topic, since, group.burst)?, group, now))
-}
-
-/// Now, while the budget lasts. Then the message waits and takes in what comes meanwhile; and as
-/// long as it goes on like that, there is one message an interval. Pure; `newest` holds what was
-/// sent within the interval, newest first.
-fn within_budget(newest: &[Sent], group: Group, now: i64) -> i64 {
-    let interval = group.interval.as_millis() as i64;
-    let full = newest.get(group.burst as usize - 1).map(|oldest| oldest.at + interval);
-    let storm = newest.first().filter(|last| last.held).map(|last| last.at + interval);
-    // What seems to be from later than an interval was sent before our clock was set back.
-    [full, storm].into_iter().flatten().max().unwrap_or(now).clamp(now, now + interval)
+    told: Vec<String>,
+    events: Vec<i64>,
 }
 
 /// Sends the end of incidents to every channel that accepted their beginning or may have, whatever the
 /// routes say today; takes back what was not delivered yet.
 fn resolve(connection: &Connection, routes: &[Route], endings: &[&Event], now: i64) -> rusqlite::Result<()> {
-    let mut owed: Vec<(Message, EventKind, Vec<i64>)> = Vec::new();
+    let mut owed: Vec<Owed> = Vec::new();
     for event in endings {
         let Some(incident) = event.incident else { continue };
         for firing in messages::firings_of(connection, incident)? {
-            match owed.iter_mut().find(|(known, topic, _)| known.id == firing.id && *topic == event.kind) {
-                Some((_, _, events)) => events.push(event.id),
-                None => owed.push((firing, event.kind, vec![event.id])),
+            match owed.iter_mut().find(|one| one.firing.id == firing.id && one.topic == event.kind) {
+                Some(one) => one.events.push(event.id),
+                None => {
+                    let (topic, events) = (event.kind, vec![event.id]);
+                    owed.push(Owed { firing, topic, told: Vec::new(), events });
+                }
             }
         }
     }
-    for (firing, topic, events) in owed {
-        let untold = deliveries::heard_by(connection, firing.id)?.is_empty();
-        take_back(connection, &firing, untold)?;
-        let told = deliveries::heard_by(connection, firing.id)?;
-        if !told.is_empty() {
-            let group = routes
-                .iter()
-                .find(|route| route.name == firing.route)
-                .map_or_else(Group::default, |r| r.group);
-            tell_end(connection, &firing, topic, told, events, group, now)?;
+    let mut by_group: Vec<(Group, Owed)> = Vec::new();
+    for mut one in owed {
+        let untold = deliveries::heard_by(connection, one.firing.id)?.is_empty();
+        take_back(connection, &one.firing, untold)?;
+        one.told = deliveries::heard_by(connection, one.firing.id)?;
+        let known = routes.iter().find(|route| route.name == one.firing.route);
+        let group = known.map_or_else(Group::default, |route| route.group.clone());
+        match by_group.iter_mut().find(|(_, known)| !group.by.is_empty() && known.goes_with(&one)) {
+            Some((_, known)) => known.events.extend(one.events),
+            None => by_group.push((group, one)),
         }
     }
-    Ok(())
+    by_group.into_iter().try_for_each(|(group, one)| tell_end(connection, one, &group, now))
+}
+
+impl Owed {
+    /// Whether both are of one group, and for the same channels.
+    fn goes_with(&self, other: &Self) -> bool {
+        let sort = |one: &Self| (one.firing.route.clone(), one.firing.grouped.clone(), one.topic);
+        sort(self) == sort(other) && self.told == other.told
+    }
 }
 
 /// What is over needs no firing any more. A try under way cannot be taken back; should it be
@@ -171,29 +186,31 @@ fn take_back(connection: &Connection, firing: &Message, untold: bool) -> rusqlit
     }
     let reason = if untold { "it was over before it was delivered" } else { "it was over" };
     for message in messages::with_reminders(connection, firing.id)? {
+        // A reminder of several may be of something else, too, that goes on.
+        if !messages::incidents(connection, message, true)?.is_empty() {
+            continue;
+        }
         if deliveries::drop_unsent(connection, message, reason)? > 0 {
             messages::settle(connection, message, Some("dropped"))?;
         }
     }
+    messages::set_escalations(connection, firing.id, &[], None)?;
     messages::set_reminder(connection, firing.id, None, firing.reminded)
 }
 
-fn tell_end(
-    connection: &Connection,
-    firing: &Message,
-    topic: EventKind,
-    told: Vec<String>,
-    events: Vec<i64>,
-    group: Group,
-    now: i64,
-) -> rusqlite::Result<()> {
+fn tell_end(connection: &Connection, owed: Owed, group: &Group, now: i64) -> rusqlite::Result<()> {
+    let Owed { firing, topic, told, events } = owed;
+    if told.is_empty() {
+        return Ok(());
+    }
     let steps = vec![to_all(told)];
-    let waiting = messages::held_back(connection, &firing.route, topic, None, now)?;
+    let sort = (firing.route.as_str(), topic, firing.grouped.as_str());
+    let waiting = messages::held_back(connection, sort, None, now)?;
     if let Some(waiting) = waiting.iter().find(|message| message.steps == steps) {
         return messages::add_events(connection, waiting.id, &events);
     }
-    let send_at = send_at(connection, &firing.route, topic, group, now)?;
-    write_resolution(connection, firing, topic, steps, events, now, send_at)
+    let slot = slot::of(connection, sort, group, now)?;
+    write_resolution(connection, &firing, topic, steps, events, now, slot)
 }
 
 /// Sends a channel the ends of what it was told, where it is known only after the end was planned that it
@@ -207,14 +224,23 @@ pub fn settle_debt(
     channel: &str,
     now: i64,
 ) -> rusqlite::Result<()> {
-    let firing = match message.kind {
-        MessageKind::Firing => message.clone(),
-        MessageKind::Reminder => match message.parent {
-            Some(parent) => messages::get(connection, parent)?,
-            None => return Ok(()),
-        },
-        MessageKind::Resolved | MessageKind::Notice => return Ok(()),
+    let firings = match message.kind {
+        MessageKind::Firing => vec![message.id],
+        MessageKind::Reminder => messages::reminded_of(connection, message.id)?,
+        MessageKind::Resolved | MessageKind::Notice => Vec::new(),
     };
+    for firing in firings {
+        settle_debt_of(connection, &messages::get(connection, firing)?, channel, now)?;
+    }
+    Ok(())
+}
+
+fn settle_debt_of(
+    connection: &Connection,
+    firing: &Message,
+    channel: &str,
+    now: i64,
+) -> rusqlite::Result<()> {
     if !firing.ended {
         return Ok(());
     }
@@ -224,7 +250,8 @@ pub fn settle_debt(
         None => Ok(()),
         Some(topic) => {
             let steps = vec![to_all(vec![channel.to_owned()])];
-            write_resolution(connection, &firing, *topic, steps, endings, now, now)
+            let slot = Slot { at: now, merges: Merges::No, grouped: firing.grouped.clone() };
+            write_resolution(connection, firing, *topic, steps, endings, now, slot)
         }
     }
 }
@@ -236,7 +263,7 @@ fn write_resolution(
     steps: Vec<Step>,
     events: Vec<i64>,
     created: i64,
-    send_at: i64,
+    slot: Slot,
 ) -> rusqlite::Result<()> {
     let message = NewMessage {
         route: firing.route.clone(),
@@ -244,43 +271,19 @@ fn write_resolution(
         topic,
         parent: Some(firing.id),
         created,
-        send_at,
+        send_at: slot.at,
         steps,
         reminders: None,
         events,
         held_by: None,
+        escalation: None,
+        grouped: slot.grouped,
+        merges: slot.merges,
     };
     messages::insert(connection, &message).map(drop)
 }
 
 /// A resolution has no fallback: it is for these channels and no other.
 fn to_all(channels: Vec<String>) -> Step {
-    Step { to: channels, need: Need::All, fallback_after: std::time::Duration::ZERO }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    const GROUP: Group = Group { burst: 2, interval: Duration::from_secs(60), max_items: 20 };
-
-    fn at(at: i64, held: bool) -> Sent {
-        Sent { at, held }
-    }
-
-    #[test]
-    fn a_budget_is_spent_at_once_and_then_there_is_one_message_an_interval() {
-        let now = 100_000;
-        assert_eq!(within_budget(&[], GROUP, now), now);
-        assert_eq!(within_budget(&[at(90_000, false)], GROUP, now), now);
-        assert_eq!(within_budget(&[at(95_000, false), at(90_000, false)], GROUP, now), 150_000);
-        assert_eq!(within_budget(&[at(95_000, true)], GROUP, now), 155_000, "a storm that goes on");
-    }
-
-    #[test]
-    fn a_clock_that_was_set_back_holds_nothing_longer_than_an_interval() {
-        let tomorrow = 86_400_000;
-        assert_eq!(within_budget(&[at(tomorrow, false), at(tomorrow, false)], GROUP, 100_000), 160_000);
-    }
+    Step { to: channels, need: Need::All, fallback_after: Duration::ZERO, escalation: None }
 }

@@ -9,9 +9,9 @@ use super::retry;
 use super::steps::{self, Progress};
 use crate::config::{Need, Route};
 use crate::crash;
-use crate::journal::channels;
 use crate::journal::deliveries::{self, Claim, Delivery, State};
 use crate::journal::messages::{self, Message};
+use crate::journal::{channels, lost};
 use crate::record;
 
 /// A try that has ended.
@@ -23,6 +23,15 @@ pub struct Finished {
     pub result: Result<Receipt, DeliveryError>,
     /// In 0..1, drawn when it ended: a transaction may run twice, the dice only once.
     pub dice: f64,
+}
+
+impl Finished {
+    /// The same for each delivery that the try was for.
+    #[must_use]
+    pub fn each(&self) -> Vec<Self> {
+        let others = self.claim.with.iter().map(|claim| Self { claim: claim.clone(), ..self.clone() });
+        std::iter::once(self.clone()).chain(others).collect()
+    }
 }
 
 /// What a transaction found that the world must hear of.
@@ -57,6 +66,9 @@ pub fn finish(
     crash::point("receiving");
     if let Some(hold) = hold {
         channels::hold(connection, &claim.channel, now + hold.as_millis() as i64)?;
+    }
+    if ending.state == State::Accepted {
+        lost::said(connection, claim.delivery)?;
     }
     if !ending.state.is_live() {
         plan::settle_debt(connection, &message, &claim.channel, now)?;
@@ -103,7 +115,7 @@ pub fn advance(
                 overdue = false;
                 messages::start_step(connection, &message, message.step, now)?;
             }
-            Progress::Next => return last_step_failed(connection, &message, &all, findings),
+            Progress::Next => return last_step_failed(connection, &message, &all, now, findings),
         }
     }
 }
@@ -113,6 +125,7 @@ fn last_step_failed(
     connection: &Connection,
     message: &Message,
     deliveries: &[Delivery],
+    now: i64,
     findings: &mut Findings,
 ) -> rusqlite::Result<()> {
     let any = |test: fn(State) -> bool| deliveries.iter().any(|delivery| test(delivery.state));
@@ -121,7 +134,12 @@ fn last_step_failed(
     } else if any(State::is_live) {
         messages::settle(connection, message.id, None)
     } else if any(|state| state == State::Failed) {
-        findings.exhausted.push(message.id);
+        if message.escalations.is_empty() {
+            findings.exhausted.push(message.id);
+        } else {
+            // Whoever was to be told later is told now.
+            messages::set_escalations(connection, message.id, &message.escalations, Some(now))?;
+        }
         messages::settle(connection, message.id, Some("exhausted"))
     } else {
         messages::settle(connection, message.id, Some("dropped"))

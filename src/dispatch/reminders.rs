@@ -1,4 +1,5 @@
-//! Saying again that it still goes on: per firing, further apart each time, across restarts.
+//! Saying again that it still goes on: per firing, further apart each time, across restarts. What is due
+//! on a route at about the same time is one message.
 
 use std::time::Duration;
 
@@ -9,52 +10,134 @@ use super::flapping;
 use super::render::FLAPPING;
 use super::suppress::Suppression;
 use crate::clock::written;
-use crate::config::Reminders;
+use crate::config::{Reminders, Route};
 use crate::journal::deliveries;
 use crate::journal::events::{self, time};
 use crate::journal::incidents;
-use crate::journal::messages::{self, Message, NewMessage};
+use crate::journal::messages::{self, Merges, Message, NewMessage};
 use crate::journal::{notes, quiet};
 
 /// Whether what explains a silence is over is looked at so often, in milliseconds.
 const LOOK_AGAIN: i64 = 60_000;
 
-/// Writes the reminders that are due, with their events.
+/// Nobody is reminded so much earlier than is due, in milliseconds.
+const LONGEST_EARLY: i64 = 86_400_000;
+
+/// Writes the reminders that are due, with their events: those of one route and sort are one message,
+/// together with those that would be due soon.
 ///
 /// # Errors
 /// As the database.
-pub fn write_due(connection: &Connection, now: i64) -> rusqlite::Result<Vec<Event>> {
-    let mut written = Vec::new();
+pub fn write_due(connection: &Connection, routes: &[Route], now: i64) -> rusqlite::Result<Vec<Event>> {
     let due = messages::reminders_due(connection, now)?;
     if due.is_empty() {
-        return Ok(written);
+        return Ok(Vec::new());
     }
     let suppression = Suppression::read(connection, now)?;
+    let mut digests: Vec<Vec<Part>> = Vec::new();
     for id in due {
-        written.extend(write(connection, &suppression, &messages::get(connection, id)?, now)?);
+        let firing = messages::get(connection, id)?;
+        match look(connection, &suppression, &firing, now)? {
+            Look::Over => messages::set_reminder(connection, id, None, firing.reminded)?,
+            Look::Later(until) => messages::set_reminder(connection, id, Some(until), firing.reminded)?,
+            Look::Speak(policy, still) => {
+                match digests.iter_mut().find(|digest| digest[0].goes_with(&firing)) {
+                    Some(digest) => digest.push(Part { firing, policy, still }),
+                    None => digests.push(vec![Part { firing, policy, still }]),
+                }
+            }
+        }
+    }
+    let mut written = Vec::new();
+    for mut digest in digests {
+        come_along(connection, &suppression, routes, &mut digest, now)?;
+        written.extend(write(connection, &digest, now)?);
     }
     Ok(written)
 }
 
-fn write(
+/// A firing of which something goes on.
+struct Part {
+    firing: Message,
+    policy: Reminders,
+    still: Vec<Event>,
+}
+
+impl Part {
+    fn goes_with(&self, firing: &Message) -> bool {
+        (&self.firing.route, self.firing.topic, &self.firing.steps)
+            == (&firing.route, firing.topic, &firing.steps)
+    }
+}
+
+/// What there is to say of a firing.
+enum Look {
+    /// Nothing, ever again.
+    Over,
+    /// Nothing before this time, in milliseconds.
+    Later(i64),
+    /// This.
+    Speak(Reminders, Vec<Event>),
+}
+
+fn look(
     connection: &Connection,
     suppression: &Suppression,
     firing: &Message,
     now: i64,
-) -> rusqlite::Result<Vec<Event>> {
-    let (mut still, quiet_until) = still_going_on(connection, firing, now)?;
+) -> rusqlite::Result<Look> {
+    let (still, quiet_until) = still_going_on(connection, firing, now)?;
     if let Some(until) = quiet_until.filter(|_| still.is_empty()) {
-        messages::set_reminder(connection, firing.id, Some(until), firing.reminded)?;
-        return Ok(Vec::new());
+        return Ok(Look::Later(until));
     }
     let Some(policy) = firing.reminders.filter(|_| !still.is_empty() && !firing.steps.is_empty()) else {
-        messages::set_reminder(connection, firing.id, None, firing.reminded)?;
-        return Ok(Vec::new());
+        return Ok(Look::Over);
     };
-    if let Some(until) = suppression.of_reminder(connection, &still)? {
-        messages::set_reminder(connection, firing.id, Some(until), firing.reminded)?;
-        return Ok(Vec::new());
+    Ok(match suppression.of_reminder(connection, &still)? {
+        Some(until) => Look::Later(until),
+        None => Look::Speak(policy, still),
+    })
+}
+
+/// Adds those of which one would be reminded soon after.
+fn come_along(
+    connection: &Connection,
+    suppression: &Suppression,
+    routes: &[Route],
+    digest: &mut Vec<Part>,
+    now: i64,
+) -> rusqlite::Result<()> {
+    let (route, topic) = (digest[0].firing.route.clone(), digest[0].firing.topic);
+    let interval =
+        routes.iter().find(|known| known.name == route).map_or(Duration::ZERO, |known| known.group.interval);
+    for firing in messages::reminders_soon(connection, (&route, topic), now, now + LONGEST_EARLY)? {
+        let (Some(policy), Some(at)) = (firing.reminders, firing.reminder_at) else { continue };
+        let early = early(wait(&policy, firing.reminded), interval).as_millis() as i64;
+        if at - now > early || !digest[0].goes_with(&firing) {
+            continue;
+        }
+        if let Look::Speak(policy, still) = look(connection, suppression, &firing, now)? {
+            digest.push(Part { firing, policy, still });
+        }
     }
+    Ok(())
+}
+
+/// How much earlier than it is due a reminder may come with others, after a wait of so long: a quarter of
+/// it, or the interval of its route, but never more than half. Pure.
+fn early(wait: Duration, interval: Duration) -> Duration {
+    (wait / 4).max(interval).min(wait / 2)
+}
+
+/// Writes one reminder of all parts, whoever has been silent for longest first.
+fn write(connection: &Connection, digest: &[Part], now: i64) -> rusqlite::Result<Vec<Event>> {
+    let mut still: Vec<Event> = Vec::new();
+    for event in digest.iter().flat_map(|part| &part.still) {
+        if !still.iter().any(|known| known.incident == event.incident) {
+            still.push(event.clone());
+        }
+    }
+    still.sort_by_key(|event| event.since);
     for event in &mut still {
         if event.kind == EventKind::AgentSilent {
             event.kind = EventKind::AgentStillSilent;
@@ -62,33 +145,50 @@ fn write(
         event.at = time(now);
         events::insert(connection, event)?;
     }
-    let topic = still[0].kind;
+    let (first, several) = (&digest[0].firing, digest.len() > 1);
     let reminder = NewMessage {
-        route: firing.route.clone(),
+        route: first.route.clone(),
         kind: MessageKind::Reminder,
-        topic,
-        parent: Some(firing.id),
+        topic: still[0].kind,
+        parent: (!several).then_some(first.id),
         created: now,
         send_at: now,
-        steps: firing.steps.clone(),
+        steps: first.steps.clone(),
         reminders: None,
         events: still.iter().map(|event| event.id).collect(),
         held_by: None,
+        escalation: None,
+        grouped: String::new(),
+        merges: Merges::No,
     };
-    give_way(connection, firing.id)?;
-    messages::insert(connection, &reminder)?;
-    let reminded = firing.reminded + 1;
-    let next = now + wait(&policy, reminded).as_millis() as i64;
-    messages::set_reminder(connection, firing.id, Some(next), reminded)?;
+    let firings: Vec<i64> = digest.iter().map(|part| part.firing.id).collect();
+    give_way(connection, &firings, &still)?;
+    let id = messages::insert(connection, &reminder)?;
+    if several {
+        messages::insert_digest(connection, id, &firings)?;
+    }
+    digest.iter().try_for_each(|part| schedule(connection, part, now))?;
     Ok(still)
 }
 
-/// Earlier reminders that still wait somewhere: whoever comes back after a night wants one, not ten.
-fn give_way(connection: &Connection, firing: i64) -> rusqlite::Result<()> {
-    for earlier in messages::with_reminders(connection, firing)? {
-        if earlier != firing && deliveries::drop_unsent(connection, earlier, "a newer reminder follows")? > 0
-        {
-            messages::settle(connection, earlier, Some("dropped"))?;
+/// Each firing goes on at its own pace, also where its reminder came early.
+fn schedule(connection: &Connection, Part { firing, policy, .. }: &Part, now: i64) -> rusqlite::Result<()> {
+    let reminded = firing.reminded + 1;
+    let due = firing.reminder_at.map_or(now, |due| due.max(now));
+    let next = due + wait(policy, reminded).as_millis() as i64;
+    messages::set_reminder(connection, firing.id, Some(next), reminded)
+}
+
+/// Earlier reminders that still wait somewhere and of which all is said again: whoever comes back after a
+/// night wants one, not ten.
+fn give_way(connection: &Connection, firings: &[i64], still: &[Event]) -> rusqlite::Result<()> {
+    for firing in firings {
+        for earlier in messages::reminders_of(connection, *firing)? {
+            let open = messages::incidents(connection, earlier, true)?;
+            let said_again = open.iter().all(|one| still.iter().any(|event| event.incident == Some(*one)));
+            if said_again && deliveries::drop_unsent(connection, earlier, "a newer reminder follows")? > 0 {
+                messages::settle(connection, earlier, Some("dropped"))?;
+            }
         }
     }
     Ok(())
@@ -161,6 +261,14 @@ pub fn wait(policy: &Reminders, sent: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reminder_comes_early_for_others_but_never_by_more_than_half_its_wait() {
+        let minutes = |count: u64| Duration::from_secs(count * 60);
+        assert_eq!(early(minutes(60), minutes(1)), minutes(15));
+        assert_eq!(early(minutes(60), minutes(20)), minutes(20));
+        assert_eq!(early(minutes(2), minutes(5)), minutes(1));
+    }
 
     #[test]
     fn waits_grow_up_to_the_cap_and_never_overflow() {

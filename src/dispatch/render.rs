@@ -8,9 +8,9 @@ use chrono::{DateTime, Utc};
 use log_monitor_channels::text::one_line;
 use log_monitor_channels::{Entity, Event, EventKind, MessageKind};
 
-use super::causes;
+use super::{causes, titles};
 use crate::clock::written;
-use crate::config::duration::human;
+use crate::wording::language::{Language, Sentences};
 
 /// What is to be said beside the events themselves.
 #[derive(Debug, Clone)]
@@ -19,7 +19,11 @@ pub struct Facts<'a> {
     pub kind: MessageKind,
     /// Which reminder it is, from 1.
     pub reminder: u32,
-    /// For a resolution of a part of a group: what is still going on.
+    /// The group of its route that it is about.
+    pub group: Option<&'a str>,
+    /// Where many come at once: what follows is one message in this time.
+    pub merging: Option<Duration>,
+    /// Of a group, or of a firing of which a part has ended: what is still going on.
     pub still_open: Vec<Event>,
     /// For a resolution that was held up: who has fallen silent again since.
     pub silent_again: Vec<Event>,
@@ -33,8 +37,30 @@ pub struct Facts<'a> {
     pub held_by: Option<&'a str>,
     /// And until when: what it tells goes on since.
     pub held_until: Option<DateTime<Utc>>,
+    /// Others that reached nobody.
+    pub lost: Option<Lost>,
     /// How many agents are listed before "+N more".
     pub max_items: usize,
+}
+
+/// Messages that reached nobody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// How many.
+    pub count: usize,
+    /// The titles of some of them.
+    pub titles: Vec<String>,
+}
+
+impl Lost {
+    fn said(&self, say: &Sentences) -> String {
+        let mut titles = self.titles.clone();
+        if self.count > titles.len() {
+            titles.push(say.body.more.with([("count", &(self.count - titles.len()).to_string())]));
+        }
+        let phrase = if self.count == 1 { &say.below.lost } else { &say.below.several_lost };
+        phrase.with([("count", &self.count.to_string()), ("titles", &titles.join("; "))])
+    }
 }
 
 impl Facts<'_> {
@@ -44,6 +70,8 @@ impl Facts<'_> {
         Self {
             kind,
             reminder: 0,
+            group: None,
+            merging: None,
             still_open: Vec::new(),
             silent_again: Vec::new(),
             fallback_reason: None,
@@ -51,6 +79,7 @@ impl Facts<'_> {
             possible_duplicate: false,
             held_by: None,
             held_until: None,
+            lost: None,
             max_items: 20,
         }
     }
@@ -77,126 +106,53 @@ pub const FLAPPING: &str = "flapping";
 /// The cause of a silence that is none: its logs come, but late.
 pub const LATE: &str = "late";
 
-/// Title and body.
+/// The words of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words {
+    /// One line.
+    pub title: String,
+    /// What its events tell.
+    pub body: String,
+    /// What stands below that, whoever wrote it: who is still silent, and why it came this way.
+    pub below: String,
+}
+
+impl Words {
+    /// Title and body.
+    #[must_use]
+    pub fn joined(self) -> (String, String) {
+        let texts = [self.body.trim_end(), self.below.trim()].into_iter().filter(|text| !text.is_empty());
+        (self.title, texts.collect::<Vec<_>>().join("\n\n"))
+    }
+}
+
+/// Title and body, in English.
 #[must_use]
 pub fn message(events: &[Event], facts: &Facts<'_>) -> (String, String) {
-    let Some(first) = events.first() else {
-        return ("log-monitor: nothing to say".to_owned(), "This message has no events.".to_owned());
-    };
+    words(events, facts, Language::default()).joined()
+}
+
+/// The words for some events in a language.
+#[must_use]
+pub fn words(events: &[Event], facts: &Facts<'_>, language: Language) -> Words {
+    let say = language.sentences();
     let mut body = String::new();
-    let title = if events.len() == 1 {
-        one(&mut body, first, facts.kind);
-        one_title(first, facts)
-    } else {
-        list(&mut body, events, facts.max_items);
-        causes::check(&mut body, events);
-        many_title(events, first)
+    let title = match events {
+        [] => {
+            body += &say.body.nothing.with([]);
+            say.title.nothing.with([])
+        }
+        [event] => {
+            one(&mut body, event, facts.kind, say);
+            titles::of_one(event, facts, say)
+        }
+        [first, ..] => {
+            list(&mut body, events, facts.max_items, say);
+            causes::check(&mut body, events, say);
+            titles::of_several(events, first, say)
+        }
     };
-    if !facts.still_open.is_empty() {
-        let _ = writeln!(body, "\nStill silent ({}):", facts.still_open.len());
-        list(&mut body, &facts.still_open, facts.max_items);
-    }
-    if !facts.silent_again.is_empty() {
-        let _ =
-            writeln!(body, "\nThis message is late. Silent again since then ({}):", facts.silent_again.len());
-        list(&mut body, &facts.silent_again, facts.max_items);
-    }
-    footnotes(&mut body, facts);
-    (title, body.trim_end().to_owned())
-}
-
-fn one_title(event: &Event, facts: &Facts<'_>) -> String {
-    let who = who(event);
-    let long = since(event, facts).map(human);
-    if event.cause == NO_LONGER_CONFIGURED {
-        return format!("No longer configured: {who}");
-    }
-    match (event.kind, long) {
-        (EventKind::AgentSilent, _) if event.cause == TOO_FEW => format!("Too few logs: {who}"),
-        (EventKind::AgentStillSilent, _) if event.cause == TOO_FEW => {
-            format!("Still too few logs: {who} (reminder {})", facts.reminder)
-        }
-        (EventKind::AgentStillSilent, _) if event.cause == FLAPPING => {
-            format!("Not over yet: {who} logs again, but flaps (reminder {})", facts.reminder)
-        }
-        (EventKind::AgentSilent, Some(long)) if event.cause == LATE => {
-            format!("Logs arrive late: {who}, the newest is {long} old")
-        }
-        (EventKind::AgentStillSilent, _) if event.cause == LATE => {
-            format!("Logs still arrive late: {who} (reminder {})", facts.reminder)
-        }
-        (EventKind::AgentSilent, Some(long)) => format!("Silent: {who}, no logs for {long}"),
-        (EventKind::AgentSilent, None) => format!("Silent: {who} has never been seen logging"),
-        (EventKind::AgentStillSilent, Some(long)) => {
-            format!("Still silent: {who}, no logs for {long} (reminder {})", facts.reminder)
-        }
-        (EventKind::AgentStillSilent, None) => {
-            format!("Still silent: {who} has never been seen logging (reminder {})", facts.reminder)
-        }
-        (EventKind::AgentRecovered, _) if event.cause == TOO_FEW => {
-            format!("Recovered: {who} logs as much as it should again")
-        }
-        (EventKind::AgentRecovered, Some(long)) => format!("Recovered: {who} logs again after {long}"),
-        (EventKind::AgentRecovered, None) => format!("Recovered: {who} logs for the first time"),
-        (EventKind::AgentUnwatched, _) if event.cause == ENROLLED_ANEW => {
-            format!("Told twice: {who} was enrolled anew, and its silence goes on as one")
-        }
-        (EventKind::AgentUnwatched, _) => {
-            format!("No longer watched: {who} was taken off the list while silent")
-        }
-        (EventKind::SourceDown, _) if facts.kind == MessageKind::Reminder => {
-            format!("Source down: {who} still cannot be read (reminder {})", facts.reminder)
-        }
-        (EventKind::SourceDown, _) => format!("Source down: {who} cannot be read ({})", event.cause),
-        (EventKind::SourceUp, Some(long)) => format!("Source up: {who} can be read again after {long}"),
-        (EventKind::SourceUp, None) => format!("Source up: {who} can be read again"),
-        (EventKind::PipelineStalled, long) => {
-            let (again, number) = match facts.kind {
-                MessageKind::Reminder => ("still ", format!(" (reminder {})", facts.reminder)),
-                _ => ("", String::new()),
-            };
-            let long = long.filter(|_| event.cause != MANY_AT_ONCE);
-            let long = long.map_or_else(String::new, |long| format!(", newest log {long} old"));
-            format!("Pipeline {again}stalled: {who}{long}{number}")
-        }
-        (EventKind::PipelineRecovered, _) => format!("Pipeline recovered: {who} logs again"),
-        (EventKind::InventoryChanged, _) => format!("Inventory changed: {who}"),
-        (EventKind::ClockSkewed, _) => format!("Clock skewed: documents of {who} are dated ahead of now"),
-        (EventKind::MonitoringResumed, long) => {
-            let long = long.unwrap_or_else(|| "a while".to_owned());
-            format!("Monitoring resumed: log-monitor was away for {long}")
-        }
-        (EventKind::SetupFailed, _) if event.cause == CRASHED => {
-            format!("Monitor crashed: that of {who} is started again")
-        }
-        (EventKind::SetupFailed, _) => format!("Setup failed: {who}"),
-        (EventKind::ChannelUnhealthy, _) => format!("Channel unhealthy: {who} ({})", event.cause),
-        (EventKind::ChannelRecovered, _) => format!("Channel recovered: {who}"),
-        (EventKind::JournalFailed, _) => "Journal failed: log-monitor goes on from memory".to_owned(),
-        (EventKind::JournalRecovered, _) => "Journal recovered: on disk again".to_owned(),
-        (other, _) => format!("{other}: {who}"),
-    }
-}
-
-fn many_title(events: &[Event], first: &Event) -> String {
-    let count = events.len();
-    let same = events.iter().all(|event| event.scope == first.scope);
-    let scope = if same { one_line(&first.scope, 80) } else { "several watches".to_owned() };
-    match first.kind {
-        EventKind::AgentStillSilent if events.iter().all(|event| event.cause == FLAPPING) => {
-            format!("Not over yet: {count} agents of {scope} log again, but flap")
-        }
-        EventKind::AgentSilent => causes::title(events, &scope, false),
-        EventKind::AgentStillSilent => causes::title(events, &scope, true),
-        EventKind::AgentRecovered => format!("Recovered: {count} agents of {scope} log again"),
-        EventKind::AgentUnwatched => format!("No longer watched: {count} silent agents of {scope}"),
-        EventKind::SourceDown => format!("Source down: {count} sources cannot be read"),
-        EventKind::SourceUp => format!("Source up: {count} sources can be read again"),
-        EventKind::PipelineStalled => format!("Pipeline stalled: {count} groups of agents"),
-        EventKind::PipelineRecovered => format!("Pipeline recovered: {count} groups of agents log again"),
-        EventKind::SetupFailed => format!("Setup failed: {count} problems"),
-        other => format!("{other}: {count}"),
-    }
+    Words { title, body, below: below(facts, say) }
 }
 
 /// `001 web-01`: the id as a word of its own, then the label.
@@ -205,7 +161,8 @@ fn name(entity: &Entity) -> String {
 }
 
 /// The agent, what stalled agents share, or the watch, source or channel.
-fn who(event: &Event) -> String {
+#[must_use]
+pub fn who(event: &Event) -> String {
     event.entity.as_ref().map_or_else(|| one_line(&event.scope, 80), name)
 }
 
@@ -215,41 +172,50 @@ const fn is_about_agent(event: &Event) -> bool {
 }
 
 /// How long what it tells had lasted at its end, else when it was noticed or may be told.
-fn since(event: &Event, facts: &Facts<'_>) -> Option<Duration> {
+#[must_use]
+pub fn lasted(event: &Event, facts: &Facts<'_>) -> Option<Duration> {
     let goes_on = facts.held_until.filter(|_| facts.kind == MessageKind::Firing);
     let until = event.back.unwrap_or_else(|| goes_on.map_or(event.at, |until| until.max(event.at)));
     event.since.and_then(|since| (until - since).to_std().ok())
 }
 
-fn one(body: &mut String, event: &Event, kind: MessageKind) {
-    let _ = writeln!(body, "{}", event.detail);
+fn one(body: &mut String, event: &Event, kind: MessageKind, say: &Sentences) {
+    let mut line = |line: String| body.extend([line.as_str(), "\n"]);
+    let beginning = if say.details_apart { causes::in_words(event, say) } else { event.detail.clone() };
+    if !beginning.is_empty() {
+        line(beginning + "\n");
+    }
+    let time = |time: Option<DateTime<Utc>>| time.map_or_else(|| say.body.never.with([]), written);
     if let Some(entity) = event.entity.as_ref().filter(|_| is_about_agent(event)) {
-        let _ = writeln!(body, "\nAgent: {}", name(entity));
-        let last = event.since.map_or_else(|| "never".to_owned(), written);
-        let _ = writeln!(body, "Last log before: {last}");
-    } else if let Some(since) = event.since {
-        let _ = writeln!(body, "\nSince: {}", written(since));
+        line(say.body.agent.with([("who", &name(entity))]));
+        line(say.body.last_log.with([("time", &time(event.since))]));
+    } else if event.since.is_some() {
+        line(say.body.since.with([("time", &time(event.since))]));
     }
     if let Some(threshold) = event.threshold_seconds {
-        let _ = writeln!(body, "Allowed silence: {}", human(Duration::from_secs(threshold)));
+        line(say.body.allowed.with([("long", &say.span(Duration::from_secs(threshold)))]));
     }
     if kind != MessageKind::Reminder {
-        let _ = writeln!(body, "Noticed: {}", written(event.at));
+        line(say.body.noticed.with([("time", &written(event.at))]));
     }
     for (key, value) in &event.labels {
-        let _ = writeln!(body, "{}: {}", one_line(key, 40), one_line(value, 120));
+        line(format!("{}: {}", one_line(key, 40), one_line(value, 120)));
+    }
+    if say.details_apart {
+        line(format!("\n{}", say.body.detail.with([("detail", &event.detail)])));
     }
 }
 
-fn list(body: &mut String, events: &[Event], max_items: usize) {
+fn list(body: &mut String, events: &[Event], max_items: usize, say: &Sentences) {
     for event in events.iter().take(max_items) {
         let who = who(event);
-        let last = event
-            .since
-            .map_or_else(|| "never seen".to_owned(), |since| format!("last log {}", written(since)));
+        let last = event.since.map_or_else(
+            || say.body.listed_never.with([]),
+            |since| say.body.listed_last.with([("time", &written(since))]),
+        );
         match event.entity {
             Some(_) if is_about_agent(event) && event.cause != FLAPPING => {
-                let _ = writeln!(body, "- {who}, {last}{}", causes::of_one(event));
+                let _ = writeln!(body, "- {who}, {last}{}", causes::of_one(event, say));
             }
             _ => {
                 let _ = writeln!(body, "- {who}: {}", event.detail);
@@ -257,23 +223,36 @@ fn list(body: &mut String, events: &[Event], max_items: usize) {
         }
     }
     if let Some(more) = events.len().checked_sub(max_items).filter(|more| *more > 0) {
-        let _ = writeln!(body, "+{more} more");
+        let _ = writeln!(body, "{}", say.body.more.with([("count", &more.to_string())]));
     }
 }
 
-fn footnotes(body: &mut String, facts: &Facts<'_>) {
-    if let Some(reason) = facts.held_by {
-        let _ = writeln!(body, "\nHeld back until now: {reason}.");
+/// What stands below the events: who is still silent, and why the message came this way.
+fn below(facts: &Facts<'_>, say: &Sentences) -> String {
+    let mut below = String::new();
+    for (events, headline) in
+        [(&facts.still_open, &say.below.still_silent), (&facts.silent_again, &say.below.silent_again)]
+    {
+        if !events.is_empty() {
+            let _ = writeln!(below, "\n{}", headline.with([("count", &events.len().to_string())]));
+            list(&mut below, events, facts.max_items, say);
+        }
     }
-    if let Some(reason) = facts.fallback_reason {
-        let _ = writeln!(body, "\nSent this way because {reason}.");
+    let told = facts.told_already.join(", ");
+    let every = facts.merging.map(|interval| say.span(interval));
+    let notes = [
+        facts.group.map(|group| say.below.group.with([("group", group)])),
+        every.map(|every| say.below.merging.with([("every", &every)])),
+        facts.held_by.map(|reason| say.below.held_back.with([("reason", reason)])),
+        facts.fallback_reason.map(|reason| say.below.fallback.with([("reason", reason)])),
+        (!told.is_empty()).then(|| say.below.told_already.with([("channels", &told)])),
+        facts.possible_duplicate.then(|| say.below.duplicate.with([])),
+        facts.lost.as_ref().map(|lost| lost.said(say)),
+    ];
+    for note in notes.into_iter().flatten() {
+        let _ = writeln!(below, "\n{note}");
     }
-    if !facts.told_already.is_empty() {
-        let _ = writeln!(body, "\nAlready told through {}.", facts.told_already.join(", "));
-    }
-    if facts.possible_duplicate {
-        let _ = writeln!(body, "\nPossible duplicate: an earlier try was cut off before its answer came.");
-    }
+    below
 }
 
 #[cfg(test)]

@@ -77,6 +77,8 @@ mod tests {
             short,
             uncertain: false,
             deadline: 1_000_000,
+            held: None,
+            with: Vec::new(),
         }
     }
 

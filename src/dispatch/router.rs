@@ -1,6 +1,7 @@
 //! Which routes an event takes. Pure.
 
 use log_monitor_channels::Event;
+use log_monitor_channels::text::one_line;
 
 use crate::config::Route;
 use crate::config::matcher::Matcher;
@@ -56,6 +57,20 @@ pub fn matches(matcher: &Matcher, event: &Event) -> bool {
     matcher.matches(|key| facts(event, key))
 }
 
+/// The longest value of a group's key, in characters.
+const LONGEST_VALUE: usize = 120;
+
+/// Which group of a route an event belongs to, such as `site=MIL, node=node02`; empty where there are none.
+/// Whoever lacks a label is with the others that lack it.
+#[must_use]
+pub fn group_of(route: &Route, event: &Event) -> String {
+    let value = |key: &String| {
+        let value = facts(event, key).collect::<Vec<_>>().join(",");
+        format!("{key}={}", one_line(&value, LONGEST_VALUE))
+    };
+    route.group.by.iter().map(value).collect::<Vec<_>>().join(", ")
+}
+
 /// What a matcher's key means for an event: its own facts first, then its labels. Only of groups there
 /// may be several.
 fn facts<'a>(event: &'a Event, key: &str) -> impl Iterator<Item = &'a str> + use<'a> {
@@ -68,8 +83,8 @@ fn facts<'a>(event: &'a Event, key: &str) -> impl Iterator<Item = &'a str> + use
         "name" | "label" => event.entity.as_ref().map(|entity| entity.label.as_str()),
         label => event.labels.get(label).map(String::as_str),
     };
-    let several = key == "group";
-    one.into_iter().flat_map(move |value| value.split(move |c| several && c == ','))
+    let (one, several) = if key == "group" { (None, one) } else { (one, None) };
+    one.into_iter().chain(several.into_iter().flat_map(|value| value.split(',')))
 }
 
 #[cfg(test)]

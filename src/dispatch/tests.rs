@@ -1,8 +1,15 @@
 //! Delivery as a whole, on a real journal and a paused clock, with recorders in place of vendors.
 
+mod budget;
 mod clock;
+mod digest;
+mod escalation;
+mod group;
 mod keep_alive;
+mod lost;
+mod quarantine;
 mod suppress;
+mod wording;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,6 +22,7 @@ use log_monitor_channels::{DeliveryError, Event, EventKind, MessageKind, Notific
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::budget::Limits;
 use super::channel::{Channel, Channels};
 use super::fixtures::{agent_silent, route, start};
 use super::{Delivering, Dispatcher};
@@ -26,6 +34,7 @@ use crate::journal::notes::{self, Note};
 use crate::journal::quiet::{self, Quiet};
 use crate::journal::{Journal, events};
 use crate::record::{Change, IncidentChange, Recorder, Whole};
+use crate::wording::Wording;
 
 /// A dispatcher with its surroundings, which can be stopped, killed and started again.
 struct World {
@@ -38,6 +47,9 @@ struct World {
     running: Option<(JoinHandle<()>, watch::Sender<bool>)>,
     /// Of every channel.
     keep_alive: Option<Duration>,
+    /// By channel.
+    limits: BTreeMap<String, Limits>,
+    wording: Arc<Wording>,
 }
 
 impl World {
@@ -55,23 +67,35 @@ impl World {
             routes: routes.subscribe(),
         };
         let vendors = channels.iter().map(|name| ((*name).to_owned(), Vendor::new())).collect();
-        let mut world =
-            Self { journal, clock, routes, vendors, recorder, spool: None, running: None, keep_alive: None };
+        let mut world = Self {
+            journal,
+            clock,
+            routes,
+            vendors,
+            recorder,
+            spool: None,
+            running: None,
+            keep_alive: None,
+            limits: BTreeMap::new(),
+            wording: Arc::default(),
+        };
         world.start().await;
         world
     }
 
     async fn start(&mut self) {
-        let build = |vendor: &Vendor| {
+        let build = |name: &String, vendor: &Vendor| {
             let notifier = Box::new(vendor.clone());
             let keep_alive = self.keep_alive;
-            Arc::new(Channel { kind: "recorder", max_in_flight: 4, keep_alive, notifier })
+            let limits = self.limits.get(name).cloned().unwrap_or_default();
+            Arc::new(Channel { kind: "recorder", max_in_flight: 4, limits, keep_alive, notifier })
         };
         let channels: Channels =
-            self.vendors.iter().map(|(name, vendor)| (name.clone(), build(vendor))).collect();
+            self.vendors.iter().map(|(name, vendor)| (name.clone(), build(name, vendor))).collect();
         let delivering = Delivering {
             routes: self.routes.borrow().clone(),
             channels: Arc::new(channels),
+            wording: self.wording.clone(),
             installation: "here".into(),
         };
         let (_keep, receiver) = watch::channel(delivering);
@@ -199,6 +223,7 @@ async fn a_revoked_token_falls_back_at_once_and_its_owner_is_told_once() {
     assert_eq!(world.titles("email").len(), 3, "no second note about slack");
 
     world.fail("slack", None);
+    minutes(2).await;
     world.silent(&["003"]).await;
     assert_eq!(world.titles("email").last().unwrap(), "Channel recovered: slack");
 }
@@ -371,6 +396,7 @@ async fn restart(path: &Path, world: World) -> World {
     next.clock = world.clock.clone();
     next.recorder.clock = world.clock.clone();
     next.vendors = vendors;
+    next.limits = world.limits.clone();
     drop(world);
     next.start().await;
     settle().await;
@@ -560,19 +586,32 @@ async fn a_channel_taken_out_of_the_configuration_leaves_its_messages_to_the_cat
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_hanging_channel_delays_no_other() {
-    let mut world = World::new(vec![route("catch_all", &[&["slow", "slack"]])], &["slow", "slack"]).await;
+async fn one_hanging_channel_among_many_delays_no_other() {
+    let others: Vec<String> = (0..100).map(|number| format!("channel-{number}")).collect();
+    let names: Vec<&str> = others.iter().map(String::as_str).chain(["slow"]).collect();
+    let mut world = World::new(vec![route("catch_all", &[&names])], &names).await;
     world.kill().await;
-    let hangs = Hangs(world.vendors["slow"].clone());
-    let channel =
-        |notifier| Arc::new(Channel { kind: "recorder", max_in_flight: 4, keep_alive: None, notifier });
-    let channels = Channels::from([
-        ("slow".to_owned(), channel(Box::new(hangs) as Box<dyn log_monitor_channels::Notifier>)),
-        ("slack".to_owned(), channel(Box::new(world.vendors["slack"].clone()))),
-    ]);
+    let channel = |notifier| {
+        Arc::new(Channel {
+            kind: "recorder",
+            max_in_flight: 4,
+            limits: Limits::default(),
+            keep_alive: None,
+            notifier,
+        })
+    };
+    let build = |(name, vendor): (&String, &Vendor)| {
+        let notifier: Box<dyn log_monitor_channels::Notifier> = match name.as_str() {
+            "slow" => Box::new(Hangs(vendor.clone())),
+            _ => Box::new(vendor.clone()),
+        };
+        (name.clone(), channel(notifier))
+    };
+    let channels: Channels = world.vendors.iter().map(build).collect();
     let (_keep, delivering) = watch::channel(Delivering {
         routes: world.routes.borrow().clone(),
         channels: Arc::new(channels),
+        wording: Arc::default(),
         installation: "here".into(),
     });
     let bus = world.recorder.bus.clone();
@@ -583,7 +622,7 @@ async fn one_hanging_channel_delays_no_other() {
     for id in 0..5 {
         world.silent(&[&format!("00{id}")]).await;
     }
-    assert_eq!(world.got("slack").len(), 5);
+    assert!(others.iter().all(|name| world.got(name).len() == 5));
     assert_eq!(world.got("slow").len(), 4, "its own bound holds it");
 }
 
@@ -609,11 +648,17 @@ async fn a_firing_that_is_accepted_after_its_end_is_followed_by_the_end() {
         world.kill().await;
         world.vendors["slow"].script(answer);
         let slow = Slow(world.vendors["slow"].clone());
-        let channel =
-            Channel { kind: "recorder", max_in_flight: 4, keep_alive: None, notifier: Box::new(slow) };
+        let channel = Channel {
+            kind: "recorder",
+            max_in_flight: 4,
+            limits: Limits::default(),
+            keep_alive: None,
+            notifier: Box::new(slow),
+        };
         let (_keep, delivering) = watch::channel(Delivering {
             routes: world.routes.borrow().clone(),
             channels: Arc::new(Channels::from([("slow".to_owned(), Arc::new(channel))])),
+            wording: Arc::default(),
             installation: "here".into(),
         });
         let bus = world.recorder.bus.clone();
@@ -648,8 +693,15 @@ async fn a_firing_that_fails_after_its_end_goes_nowhere_else() {
     let mut world = World::new(two_steps(), &["slack", "email"]).await;
     world.kill().await;
     world.fail("slack", Some(down()));
-    let channel =
-        |notifier| Arc::new(Channel { kind: "recorder", max_in_flight: 4, keep_alive: None, notifier });
+    let channel = |notifier| {
+        Arc::new(Channel {
+            kind: "recorder",
+            max_in_flight: 4,
+            limits: Limits::default(),
+            keep_alive: None,
+            notifier,
+        })
+    };
     let slow = Box::new(Slow(world.vendors["slack"].clone())) as Box<dyn log_monitor_channels::Notifier>;
     let channels = Channels::from([
         ("slack".to_owned(), channel(slow)),
@@ -658,6 +710,7 @@ async fn a_firing_that_fails_after_its_end_goes_nowhere_else() {
     let (_keep, delivering) = watch::channel(Delivering {
         routes: world.routes.borrow().clone(),
         channels: Arc::new(channels),
+        wording: Arc::default(),
         installation: "here".into(),
     });
     let bus = world.recorder.bus.clone();

@@ -2,17 +2,22 @@
 //! sent is claimed. Everything it decides it reads from the journal, so a lost hint costs time and
 //! never a message.
 
+use std::collections::BTreeMap;
+
 use log_monitor_channels::{Event, Notification};
 use rusqlite::Connection;
 
+use super::budget::{self, Limits};
 use super::compose::{self, Composer};
+use super::escalation;
 use super::health::Health;
 use super::progress::{self, Findings, Finished};
+use super::quarantine::{self, Probed};
 use super::reminders;
 use super::suppress;
 use crate::crash;
 use crate::journal::deliveries::{self, Claim};
-use crate::journal::{channels, messages};
+use crate::journal::{channels, lost, messages};
 
 /// What a tick is given.
 #[derive(Debug, Clone)]
@@ -21,6 +26,12 @@ pub struct Input {
     pub finished: Vec<Finished>,
     /// Every configured channel, and how many more tries it may have under way.
     pub free: Vec<(String, usize)>,
+    /// Probes that have ended.
+    pub probed: Vec<Probed>,
+    /// The channels may not be what they were: this is a start or a reload.
+    pub anew: bool,
+    /// What each of them may be sent, and how.
+    pub limits: BTreeMap<String, Limits>,
     /// Now, in milliseconds.
     pub now: i64,
     /// How messages are put into words, and the routes in force.
@@ -31,7 +42,9 @@ pub struct Input {
 #[derive(Debug, Default)]
 pub struct Output {
     /// What to send now.
-    pub claims: Vec<(Claim, Notification)>,
+    pub claims: Vec<(Claim, Vec<Notification>)>,
+    /// The channels to probe now.
+    pub probes: Vec<String>,
     /// Events that were written.
     pub events: Vec<Event>,
     /// Messages that reached nobody, in words.
@@ -58,12 +71,15 @@ pub fn run(connection: &Connection, input: &Input) -> rusqlite::Result<Output> {
     for due in messages::fallbacks_due(connection, input.now)? {
         progress::advance(connection, messages::get(connection, due)?, input.now, true, &mut findings)?;
     }
-    findings.events.extend(reminders::write_due(connection, input.now)?);
+    findings.events.extend(reminders::write_due(connection, routes, input.now)?);
+    escalation::write_due(connection, routes, input.now)?;
     suppress::hold_again(connection, input.now)?;
+    let probes = quarantine::pass_over(connection, input, &mut findings)?;
     let (claims, wake_at) = claim(connection, input)?;
     let compose = |id: &i64| compose::undelivered(connection, &input.composer, *id);
     Ok(Output {
         claims,
+        probes,
         wake_at: [wake_at, messages::next_timer(connection)?].into_iter().flatten().min(),
         exhausted: findings.exhausted.len() as i64,
         undelivered: findings.exhausted.iter().map(compose).collect::<rusqlite::Result<_>>()?,
@@ -72,31 +88,36 @@ pub fn run(connection: &Connection, input: &Input) -> rusqlite::Result<Output> {
 }
 
 fn finish(connection: &Connection, input: &Input, findings: &mut Findings) -> rusqlite::Result<()> {
-    if input.finished.is_empty() {
+    if input.finished.is_empty() && input.probed.is_empty() {
         return Ok(());
     }
     let mut health = Health::read(connection)?;
     let routes = &*input.composer.routes;
-    input
-        .finished
-        .iter()
-        .try_for_each(|ended| progress::finish(connection, routes, &mut health, ended, input.now, findings))
+    input.finished.iter().flat_map(Finished::each).try_for_each(|ended| {
+        progress::finish(connection, routes, &mut health, &ended, input.now, findings)
+    })?;
+    quarantine::learn(connection, &mut health, input, findings)
 }
 
 /// A claimed delivery with the words for it.
-type Ready = (Claim, Notification);
+type Ready = (Claim, Vec<Notification>);
 
 /// Claims what every channel has room for; also when the next delivery will be due.
 fn claim(connection: &Connection, input: &Input) -> rusqlite::Result<(Vec<Ready>, Option<i64>)> {
     let known = channels::all(connection)?;
+    let lost = lost::any(connection)?;
     let (mut ready, mut wake_at) = (Vec::new(), None::<i64>);
     for (channel, free) in input.free.iter().filter(|(_, free)| *free > 0) {
         let held_until = known.get(channel).and_then(|known| known.held_until).filter(|at| *at > input.now);
         if held_until.is_none() {
-            for claim in deliveries::claim(connection, channel, *free, input.now)? {
-                let notification = compose::delivery(connection, &input.composer, &claim)?;
+            let limits = input.limits.get(channel).cloned().unwrap_or_default();
+            for claim in budget::claim(connection, channel, &limits, *free, input.now)? {
+                if lost {
+                    lost::say(connection, claim.delivery)?;
+                }
+                let notifications = compose::delivery(connection, &input.composer, &limits, &claim)?;
                 crash::point("claiming");
-                ready.push((claim, notification));
+                ready.push((claim, notifications));
             }
         }
         let due = deliveries::next_due(connection, channel)?.map(|due| due.max(held_until.unwrap_or(due)));

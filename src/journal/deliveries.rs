@@ -3,6 +3,8 @@
 use log_monitor_channels::Receipt;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::waiting::OVER_BUDGET;
+
 /// How long a delivery is tried, in milliseconds.
 pub const DEADLINE: i64 = 24 * 3600 * 1000;
 
@@ -87,6 +89,10 @@ pub struct Claim {
     pub uncertain: bool,
     /// When it is given up, in milliseconds.
     pub deadline: i64,
+    /// Why it waited until now, where that was no failure.
+    pub held: Option<String>,
+    /// Others that this try is for, too.
+    pub with: Vec<Self>,
 }
 
 /// Writes the deliveries of a step, but not to a channel that this message is on its way to
@@ -120,14 +126,15 @@ pub fn insert(
 pub fn claim(connection: &Connection, channel: &str, limit: usize, now: i64) -> rusqlite::Result<Vec<Claim>> {
     let claims: Vec<Claim> = connection
         .prepare_cached(
-            "SELECT id, message, step, channel, attempts + 1, short, uncertain, deadline FROM delivery
+            "SELECT id, message, step, channel, attempts + 1, short, uncertain, deadline, reason FROM delivery
              WHERE channel = ?1 AND state IN ('pending', 'waiting') AND not_before <= ?2
              ORDER BY not_before, id LIMIT ?3",
         )?
         .query_map(params![channel, now, limit as i64], |row| read_claim(row, now))?
         .collect::<rusqlite::Result<_>>()?;
-    let mut mark = connection
-        .prepare_cached("UPDATE delivery SET state = 'sending', tried = ?2, attempts = ?3 WHERE id = ?1")?;
+    let mut mark = connection.prepare_cached(
+        "UPDATE delivery SET state = 'sending', tried = ?2, attempts = ?3, merged_into = NULL WHERE id = ?1",
+    )?;
     for claim in &claims {
         mark.execute(params![claim.delivery, now, claim.n])?;
     }
@@ -181,7 +188,12 @@ pub fn retry(connection: &Connection, id: i64, now: i64) -> rusqlite::Result<boo
     Ok(found > 0)
 }
 
-fn read_claim(row: &Row<'_>, now: i64) -> rusqlite::Result<Claim> {
+/// Reads `id, message, step, channel, attempts + 1, short, uncertain, deadline, reason`.
+///
+/// # Errors
+/// As the database.
+pub fn read_claim(row: &Row<'_>, now: i64) -> rusqlite::Result<Claim> {
+    let reason: Option<String> = row.get(8)?;
     Ok(Claim {
         delivery: row.get(0)?,
         tried: now,
@@ -192,6 +204,8 @@ fn read_claim(row: &Row<'_>, now: i64) -> rusqlite::Result<Claim> {
         short: row.get(5)?,
         uncertain: row.get(6)?,
         deadline: row.get(7)?,
+        held: reason.filter(|reason| reason.starts_with(OVER_BUDGET)),
+        with: Vec::new(),
     })
 }
 
@@ -222,7 +236,8 @@ pub struct Ending {
 pub fn finish(connection: &Connection, claim: &Claim, ending: &Ending, now: i64) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO attempt (delivery, n, started, ended, outcome, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO attempt (delivery, n, started, ended, outcome, reason, merged_into)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, merged_into FROM delivery WHERE id = ?1",
         )?
         .execute(params![claim.delivery, claim.n, claim.tried, now, ending.outcome, ending.reason])?;
     let receipt = ending.receipt.as_ref().map(|receipt| serde_json::to_string(receipt).unwrap_or_default());
@@ -252,8 +267,8 @@ pub fn finish(connection: &Connection, claim: &Claim, ending: &Ending, now: i64)
 /// As the database.
 pub fn recover_interrupted(connection: &Connection, now: i64) -> rusqlite::Result<usize> {
     connection.execute(
-        "INSERT INTO attempt (delivery, n, started, ended, outcome, reason)
-         SELECT id, attempts, tried, ?1, 'interrupted', 'log-monitor stopped during this try'
+        "INSERT INTO attempt (delivery, n, started, ended, outcome, reason, merged_into)
+         SELECT id, attempts, tried, ?1, 'interrupted', 'log-monitor stopped during this try', merged_into
          FROM delivery WHERE state = 'sending'",
         [now],
     )?;
@@ -293,7 +308,7 @@ pub fn heard_by(connection: &Connection, firing: i64) -> rusqlite::Result<Vec<St
     connection
         .prepare_cached(
             "SELECT DISTINCT delivery.channel FROM delivery JOIN message ON message.id = delivery.message
-             WHERE (message.id = ?1 OR (message.parent = ?1 AND message.kind = 'reminder'))
+             WHERE (message.id = ?1 OR message.id IN (SELECT message FROM reminder_of WHERE firing = ?1))
              AND (delivery.state = 'accepted' OR delivery.uncertain AND delivery.state IN ('dropped', 'failed'))
              ORDER BY delivery.id",
         )?
@@ -324,6 +339,41 @@ pub fn receipt(connection: &Connection, message: i64, channel: &str) -> rusqlite
         .optional()?
         .flatten();
     Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+/// The first post by which `channel` was told of an incident: its delivery, and what the channel answered.
+///
+/// # Errors
+/// As the database.
+pub fn post_of(
+    connection: &Connection,
+    incident: i64,
+    channel: &str,
+) -> rusqlite::Result<Option<(i64, Option<Receipt>)>> {
+    connection
+        .prepare_cached(
+            "SELECT COALESCE(merged_into, delivery.id), receipt FROM event
+             JOIN message_event ON message_event.event = event.id
+             JOIN message ON message.id = message_event.message AND message.kind IN ('firing', 'reminder')
+             JOIN delivery ON delivery.message = message.id AND channel = ?2 AND state = 'accepted'
+             WHERE event.incident = ?1 ORDER BY message.kind, delivery.id LIMIT 1",
+        )?
+        .query_row(params![incident, channel], |row| {
+            let receipt: Option<String> = row.get(1)?;
+            Ok((row.get(0)?, receipt.and_then(|text| serde_json::from_str(&text).ok())))
+        })
+        .optional()
+}
+
+/// The messages that a delivery was the post of.
+///
+/// # Errors
+/// As the database.
+pub fn told_by(connection: &Connection, delivery: i64) -> rusqlite::Result<Vec<i64>> {
+    connection
+        .prepare_cached("SELECT message FROM delivery WHERE id = ?1 OR merged_into = ?1 ORDER BY message")?
+        .query_map([delivery], |row| row.get(0))?
+        .collect()
 }
 
 /// Drops what is not under way of a message. Returns how many.
@@ -369,6 +419,21 @@ pub fn waiting_for(connection: &Connection, channel: &str) -> rusqlite::Result<V
             "SELECT id, message FROM delivery WHERE channel = ?1 AND state IN ('pending', 'waiting')",
         )?
         .query_map([channel], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
+/// What may be tried on a channel at `now`: the delivery and its message, in their order.
+///
+/// # Errors
+/// As the database.
+pub fn due(connection: &Connection, channel: &str, now: i64) -> rusqlite::Result<Vec<(i64, i64)>> {
+    connection
+        .prepare_cached(
+            "SELECT id, message FROM delivery
+             WHERE channel = ?1 AND state IN ('pending', 'waiting') AND not_before <= ?2
+             ORDER BY not_before, id",
+        )?
+        .query_map(params![channel, now], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect()
 }
 

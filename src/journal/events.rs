@@ -83,6 +83,24 @@ pub fn of_message(connection: &Connection, message: i64) -> rusqlite::Result<Vec
         .collect()
 }
 
+/// What goes on of what a route's firings of a topic told, the first event of each incident.
+///
+/// # Errors
+/// As the database.
+pub fn open_of_route(connection: &Connection, route: &str, topic: EventKind) -> rusqlite::Result<Vec<Event>> {
+    connection
+        .prepare_cached(
+            "SELECT MIN(event.id), event.body, event.incident, event.kind, event.at FROM incident
+             JOIN event ON event.incident = incident.id
+             JOIN message_event ON message_event.event = event.id
+             JOIN message ON message.id = message_event.message AND message.kind = 'firing'
+                  AND message.route = ?1 AND message.topic = ?2
+             WHERE incident.closed IS NULL GROUP BY incident.id ORDER BY 1",
+        )?
+        .query_map(params![route, topic.name()], read)?
+        .collect()
+}
+
 /// Reads `id, body, incident, kind, at`. A damaged body must not stop everything else: what the other
 /// columns say is told all the same.
 fn read(row: &Row<'_>) -> rusqlite::Result<Event> {

@@ -20,7 +20,7 @@ pub struct NewMessage {
     pub created: i64,
     /// When it may be sent, in milliseconds; until then it takes in more events.
     pub send_at: i64,
-    /// Where to, in order. Never empty.
+    /// Where to, in order. Never empty. The escalations of a firing are kept for later.
     pub steps: Vec<Step>,
     /// For a firing.
     pub reminders: Option<Reminders>,
@@ -28,6 +28,42 @@ pub struct NewMessage {
     pub events: Vec<i64>,
     /// Why it waits for `send_at`, unless only to be merged with others.
     pub held_by: Option<Held>,
+    /// Why its parent is told to further people, if it is that.
+    pub escalation: Option<String>,
+    /// Its group of the route; empty for all of them.
+    pub grouped: String,
+    /// Whether it waits because many came before it.
+    pub merges: Merges,
+}
+
+/// Whether a message waits because many came before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Merges {
+    /// It does not.
+    #[default]
+    No,
+    /// It is the first that does.
+    Begins,
+    /// So did the one before it.
+    GoesOn,
+}
+
+impl Merges {
+    const fn number(self) -> i64 {
+        match self {
+            Self::No => 0,
+            Self::Begins => 1,
+            Self::GoesOn => 2,
+        }
+    }
+
+    const fn from_number(number: i64) -> Self {
+        match number {
+            0 => Self::No,
+            1 => Self::Begins,
+            _ => Self::GoesOn,
+        }
+    }
 }
 
 /// What holds a message back.
@@ -70,9 +106,18 @@ pub struct Message {
     pub ended: bool,
     /// Why it waited, unless only to be merged with others.
     pub held_by: Option<String>,
+    /// Why its parent is told to further people, if it is that.
+    pub escalation: Option<String>,
+    /// For a firing: the steps from the next escalation on.
+    pub escalations: Vec<Step>,
+    /// Its group of the route; empty for all of them.
+    pub grouped: String,
+    /// Whether it waited because many came before it.
+    pub merges: Merges,
 }
 
-const COLUMNS: &str = "id, route, kind, topic, parent, created, send_at, steps, step, reminders, reminder_at, reminded, ended, held_by";
+const COLUMNS: &str = "id, route, kind, topic, parent, created, send_at, steps, step, reminders, reminder_at, reminded, ended, held_by, escalation,
+    escalations, grouped, merges";
 
 /// Writes a message, its events and the deliveries of its first step.
 ///
@@ -80,11 +125,13 @@ const COLUMNS: &str = "id, route, kind, topic, parent, created, send_at, steps, 
 /// As the database.
 pub fn insert(connection: &Connection, new: &NewMessage) -> rusqlite::Result<i64> {
     let reminder_at = new.reminders.map(|policy| new.send_at + millis(policy.first));
+    let (steps, escalations) = Step::chain(&new.steps);
+    let escalations = Some(escalations).filter(|_| new.kind == MessageKind::Firing);
     let id = connection
         .prepare_cached(
             "INSERT INTO message (route, kind, topic, parent, created, send_at, steps, fallback_at, reminders,
-                                  reminder_at, held_by, silence)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                                  reminder_at, held_by, silence, escalation, escalations, escalate_at, grouped, merges)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         )?
         .insert(params![
             new.route,
@@ -93,15 +140,20 @@ pub fn insert(connection: &Connection, new: &NewMessage) -> rusqlite::Result<i64
             new.parent,
             new.created,
             new.send_at,
-            json(&new.steps)?,
-            fallback_at(&new.steps, 0, new.send_at),
+            json(&steps)?,
+            fallback_at(steps, 0, new.send_at),
             new.reminders.as_ref().map(json).transpose()?,
             reminder_at,
             new.held_by.as_ref().map(|held| &held.reason),
             new.held_by.as_ref().and_then(|held| held.silence),
+            new.escalation,
+            escalations.map(|steps| json(&steps)).transpose()?,
+            escalations.and_then(|steps| escalate_at(steps, new.send_at)),
+            new.grouped,
+            new.merges.number(),
         ])?;
     add_events(connection, id, &new.events)?;
-    super::deliveries::insert(connection, id, 0, &new.steps[0].to, new.send_at)?;
+    super::deliveries::insert(connection, id, 0, &steps[0].to, new.send_at)?;
     Ok(id)
 }
 
@@ -116,14 +168,13 @@ pub fn add_events(connection: &Connection, message: i64, events: &[i64]) -> rusq
 }
 
 /// The messages of a route and topic that are held back at `now` for the same reason (`None`: to be
-/// merged), newest first. They take in more, because nobody has been sent them yet.
+/// merged), newest first: of one group, or of all. They take in more, because nobody has been sent them yet.
 ///
 /// # Errors
 /// As the database.
 pub fn held_back(
     connection: &Connection,
-    route: &str,
-    topic: EventKind,
+    (route, topic, grouped): (&str, EventKind, &str),
     held_by: Option<&str>,
     now: i64,
 ) -> rusqlite::Result<Vec<Message>> {
@@ -131,11 +182,11 @@ pub fn held_back(
         .prepare_cached(&format!(
             "SELECT {COLUMNS} FROM message
              WHERE route = ?1 AND topic = ?2 AND send_at > ?3 AND send_at > created AND outcome IS NULL
-             AND held_by IS ?4
+             AND held_by IS ?4 AND grouped IN (?5, '')
              AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = message.id AND attempts > 0)
              ORDER BY send_at DESC"
         ))?
-        .query_map(params![route, topic.name(), now, held_by], read)?
+        .query_map(params![route, topic.name(), now, held_by, grouped], read)?
         .collect()
 }
 
@@ -146,26 +197,28 @@ pub struct Sent {
     pub at: i64,
     /// It was held back, because many came before it.
     pub held: bool,
+    /// It was of all groups of the route.
+    pub whole: bool,
 }
 
-/// The newest messages of a route and topic since `since`, newest first.
+/// The newest messages of a route and topic since `since`, newest first; of one group, if that is asked for.
 ///
 /// # Errors
 /// As the database.
 pub fn newest(
     connection: &Connection,
-    route: &str,
-    topic: EventKind,
+    (route, topic, grouped): (&str, EventKind, Option<&str>),
     since: i64,
     limit: u32,
 ) -> rusqlite::Result<Vec<Sent>> {
     connection
         .prepare_cached(
-            "SELECT send_at, send_at > created FROM message WHERE route = ?1 AND topic = ?2 AND send_at > ?3
-             AND held_by IS NULL ORDER BY send_at DESC LIMIT ?4",
+            "SELECT send_at, merges > 0, grouped = '' FROM message
+             WHERE route = ?1 AND topic = ?2 AND send_at > ?3 AND held_by IS NULL AND grouped = COALESCE(?5, grouped)
+             ORDER BY send_at DESC LIMIT ?4",
         )?
-        .query_map(params![route, topic.name(), since, limit], |row| {
-            Ok(Sent { at: row.get(0)?, held: row.get(1)? })
+        .query_map(params![route, topic.name(), since, limit, grouped], |row| {
+            Ok(Sent { at: row.get(0)?, held: row.get(1)?, whole: row.get(2)? })
         })?
         .collect()
 }
@@ -194,14 +247,28 @@ pub fn firings_of(connection: &Connection, incident: i64) -> rusqlite::Result<Ve
         .collect()
 }
 
-/// A firing and its reminders.
+/// A firing, its reminders and its escalations.
 ///
 /// # Errors
 /// As the database.
 pub fn with_reminders(connection: &Connection, firing: i64) -> rusqlite::Result<Vec<i64>> {
     connection
         .prepare_cached(
-            "SELECT id FROM message WHERE id = ?1 OR (parent = ?1 AND kind = 'reminder') ORDER BY id",
+            "SELECT id FROM message WHERE id = ?1 UNION SELECT message FROM reminder_of WHERE firing = ?1 ORDER BY 1",
+        )?
+        .query_map([firing], |row| row.get(0))?
+        .collect()
+}
+
+/// The reminders of a firing.
+///
+/// # Errors
+/// As the database.
+pub fn reminders_of(connection: &Connection, firing: i64) -> rusqlite::Result<Vec<i64>> {
+    connection
+        .prepare_cached(
+            "SELECT id FROM reminder_of JOIN message ON message.id = reminder_of.message
+             WHERE firing = ?1 AND escalation IS NULL ORDER BY id",
         )?
         .query_map([firing], |row| row.get(0))?
         .collect()
@@ -213,8 +280,34 @@ pub fn with_reminders(connection: &Connection, firing: i64) -> rusqlite::Result<
 /// As the database.
 pub fn reminder_number(connection: &Connection, firing: i64, reminder: i64) -> rusqlite::Result<u32> {
     connection
-        .prepare_cached("SELECT COUNT(*) FROM message WHERE parent = ?1 AND kind = 'reminder' AND id <= ?2")?
+        .prepare_cached(
+            "SELECT COUNT(*) FROM reminder_of JOIN message ON message.id = reminder_of.message
+             WHERE firing = ?1 AND escalation IS NULL AND message.id <= ?2",
+        )?
         .query_row([firing, reminder], |row| row.get(0))
+}
+
+/// The firings that a reminder is of, oldest first.
+///
+/// # Errors
+/// As the database.
+pub fn reminded_of(connection: &Connection, reminder: i64) -> rusqlite::Result<Vec<i64>> {
+    connection
+        .prepare_cached(
+            "SELECT parent FROM message WHERE id = ?1 AND parent IS NOT NULL
+             UNION SELECT firing FROM digest WHERE message = ?1 ORDER BY 1",
+        )?
+        .query_map([reminder], |row| row.get(0))?
+        .collect()
+}
+
+/// Notes that a reminder is of several firings.
+///
+/// # Errors
+/// As the database.
+pub fn insert_digest(connection: &Connection, reminder: i64, firings: &[i64]) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached("INSERT INTO digest (firing, message) VALUES (?1, ?2)")?;
+    firings.iter().try_for_each(|firing| statement.execute([*firing, reminder]).map(drop))
 }
 
 /// How many messages are neither settled nor given up.
@@ -263,7 +356,10 @@ pub fn owed_endings(
                  JOIN delivery ON delivery.message = message.id AND delivery.channel = ?2
                       AND (delivery.state = 'accepted'
                            OR delivery.uncertain AND delivery.state IN ('dropped', 'failed'))
-                 WHERE message.id = ?1 OR (message.parent = ?1 AND message.kind = 'reminder'))
+                 WHERE message.id = ?1 OR message.id IN (SELECT message FROM reminder_of WHERE firing = ?1))
+             AND incident.id IN (
+                 SELECT event.incident FROM message_event JOIN event ON event.id = message_event.event
+                 WHERE message_event.message = ?1)
              AND NOT EXISTS (
                  SELECT 1 FROM message_event AS told
                  JOIN message ON message.id = told.message AND message.kind = 'resolved'
@@ -284,7 +380,10 @@ pub fn owed_endings(
 /// As the database.
 pub fn mark_ended(connection: &Connection, firing: i64) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("UPDATE message SET ended = 1 WHERE id = ?1 OR (parent = ?1 AND kind = 'reminder')")?
+        .prepare_cached(
+            "UPDATE message SET ended = 1
+             WHERE id = ?1 OR id IN (SELECT message FROM reminder_of WHERE firing = ?1)",
+        )?
         .execute([firing])
         .map(drop)
 }
@@ -325,7 +424,75 @@ pub fn reminders_due(connection: &Connection, now: i64) -> rusqlite::Result<Vec<
         .collect()
 }
 
-/// The earliest time at which a fallback or a reminder is due.
+/// The firings of a route and topic whose next reminder is due after `now`, but until `until`.
+///
+/// # Errors
+/// As the database.
+pub fn reminders_soon(
+    connection: &Connection,
+    (route, topic): (&str, EventKind),
+    now: i64,
+    until: i64,
+) -> rusqlite::Result<Vec<Message>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM message WHERE reminder_at > ?3 AND reminder_at <= ?4
+             AND route = ?1 AND topic = ?2 ORDER BY reminder_at LIMIT 500"
+        ))?
+        .query_map(params![route, topic.name(), now, until], read)?
+        .collect()
+}
+
+/// The firings whose next escalation is due at `now`.
+///
+/// # Errors
+/// As the database.
+pub fn escalations_due(connection: &Connection, now: i64) -> rusqlite::Result<Vec<Message>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM message WHERE escalate_at <= ?1 ORDER BY escalate_at LIMIT 500"
+        ))?
+        .query_map([now], read)?
+        .collect()
+}
+
+/// The events of a firing that an escalation to these steps has told.
+///
+/// # Errors
+/// As the database.
+pub fn escalated(connection: &Connection, firing: i64, steps: &[Step]) -> rusqlite::Result<Vec<i64>> {
+    connection
+        .prepare_cached(
+            "SELECT event FROM message_event JOIN message ON message.id = message_event.message
+             WHERE parent = ?1 AND escalation IS NOT NULL AND steps = ?2",
+        )?
+        .query_map(params![firing, json(&steps)?], |row| row.get(0))?
+        .collect()
+}
+
+/// Sets which escalations of a firing are left, and when it is the first one's turn.
+///
+/// # Errors
+/// As the database.
+pub fn set_escalations(
+    connection: &Connection,
+    firing: i64,
+    left: &[Step],
+    at: Option<i64>,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE message SET escalations = ?2, escalate_at = ?3 WHERE id = ?1")?
+        .execute(params![firing, json(&left)?, at])
+        .map(drop)
+}
+
+/// When the first of these escalations is due, where the firing went out at `sent`, in milliseconds.
+#[must_use]
+pub fn escalate_at(escalations: &[Step], sent: i64) -> Option<i64> {
+    escalations.first()?.escalation.map(|escalation| sent + millis(escalation.after))
+}
+
+/// The earliest time at which a fallback, a reminder or an escalation is due.
 ///
 /// # Errors
 /// As the database.
@@ -335,7 +502,8 @@ pub fn next_timer(connection: &Connection) -> rusqlite::Result<Option<i64>> {
             .prepare_cached(&format!("SELECT MIN({column}) FROM message WHERE {column} IS NOT NULL"))?
             .query_row([], |row| row.get::<_, Option<i64>>(0))
     };
-    Ok([earliest("fallback_at")?, earliest("reminder_at")?].into_iter().flatten().min())
+    let timers = [earliest("fallback_at")?, earliest("reminder_at")?, earliest("escalate_at")?];
+    Ok(timers.into_iter().flatten().min())
 }
 
 /// Goes on to a later step: writes its deliveries and sets its timer.
@@ -373,7 +541,7 @@ pub fn hold(connection: &Connection, message: &Message, until: i64, held: &Held)
     connection
         .prepare_cached(
             "UPDATE message SET send_at = ?2, held_by = ?3, silence = ?4, fallback_at = fallback_at + ?5,
-                    reminder_at = reminder_at + ?5 WHERE id = ?1",
+                    reminder_at = reminder_at + ?5, escalate_at = escalate_at + ?5 WHERE id = ?1",
         )?
         .execute(params![message.id, until, held.reason, held.silence, later])?;
     connection
@@ -449,5 +617,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Message> {
         reminded: row.get("reminded")?,
         ended: row.get("ended")?,
         held_by: row.get("held_by")?,
+        escalation: row.get("escalation")?,
+        escalations: from_json(row.get("escalations")?).unwrap_or_default(),
+        grouped: row.get("grouped")?,
+        merges: Merges::from_number(row.get("merges")?),
     })
 }

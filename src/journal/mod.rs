@@ -21,6 +21,7 @@ pub mod entities;
 pub mod events;
 pub mod incidents;
 pub mod listed;
+pub mod lost;
 pub mod messages;
 pub mod meta;
 pub mod notes;
@@ -34,6 +35,7 @@ pub mod spells;
 #[cfg(test)]
 mod tests;
 pub mod timers;
+pub mod waiting;
 mod writer;
 
 use writer::{Job, Writer};

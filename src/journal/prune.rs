@@ -9,6 +9,7 @@ pub const KEEP: i64 = 90 * 86_400_000;
 /// message that answers it.
 const OLD: &str = "SELECT id FROM message WHERE created < ?1 AND outcome IS NOT NULL AND reminder_at IS NULL
     AND NOT EXISTS (SELECT 1 FROM message AS answer WHERE answer.parent = message.id)
+    AND NOT EXISTS (SELECT 1 FROM digest WHERE firing = message.id)
     AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = message.id AND state IN ('pending', 'waiting', 'sending'))
     AND NOT EXISTS (SELECT 1 FROM message_event JOIN event ON event.id = message_event.event
                     JOIN incident ON incident.id = event.incident
@@ -49,7 +50,8 @@ fn prune_leaves(connection: &Connection, before: i64) -> rusqlite::Result<usize>
     connection.execute_batch(
         "DELETE FROM attempt WHERE delivery IN (SELECT id FROM delivery WHERE message IN old);
          DELETE FROM delivery WHERE message IN old;
-         DELETE FROM message_event WHERE message IN old;",
+         DELETE FROM message_event WHERE message IN old;
+         DELETE FROM digest WHERE message IN old;",
     )?;
     connection.execute("DELETE FROM message WHERE id IN old", [])
 }
@@ -83,10 +85,14 @@ mod tests {
                     to: vec!["soc".to_owned()],
                     need: Need::Any,
                     fallback_after: std::time::Duration::ZERO,
+                    escalation: None,
                 }],
                 reminders: None,
                 events: vec![event],
                 held_by: None,
+                escalation: None,
+                grouped: String::new(),
+                merges: messages::Merges::No,
             },
         )?;
         connection.execute("UPDATE delivery SET state = 'accepted' WHERE message = ?1", [message])?;

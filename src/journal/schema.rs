@@ -6,13 +6,15 @@ use rusqlite::config::DbConfig;
 use super::JournalError;
 
 /// The schema, as it grew; `PRAGMA user_version` says how many of these steps a file has taken.
-pub(super) const STEPS: [&str; 6] = [
+pub(super) const STEPS: [&str; 8] = [
     include_str!("schema.sql"),
     include_str!("schema.2.sql"),
     include_str!("schema.3.sql"),
     include_str!("schema.4.sql"),
     include_str!("schema.5.sql"),
     include_str!("schema.6.sql"),
+    include_str!("schema.7.sql"),
+    include_str!("schema.8.sql"),
 ];
 
 /// Makes a connection ready: durable at every commit, readable by others at any time.

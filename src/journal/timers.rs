@@ -25,10 +25,13 @@ pub fn shift(connection: &Connection, by: i64, written: &RangeInclusive<i64>) ->
          WHERE fallback_at IS NOT NULL AND created NOT BETWEEN ?2 AND ?3",
         "UPDATE message SET reminder_at = reminder_at + ?1
          WHERE reminder_at IS NOT NULL AND created NOT BETWEEN ?2 AND ?3",
+        "UPDATE message SET escalate_at = escalate_at + ?1
+         WHERE escalate_at IS NOT NULL AND created NOT BETWEEN ?2 AND ?3",
     ] {
         connection.execute(sql, [by, *written.start(), *written.end()])?;
     }
-    let channels = "UPDATE channel SET held_until = held_until + ?1, failing_since = failing_since + ?1";
+    let channels = "UPDATE channel SET held_until = held_until + ?1, failing_since = failing_since + ?1,
+                           probe_at = probe_at + ?1";
     connection.execute(channels, [by]).map(drop)
 }
 

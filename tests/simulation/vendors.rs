@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use log_monitor::clock::{Clock, TokioClock};
+use log_monitor::dispatch::budget::Limits;
 use log_monitor::dispatch::channel::{Channel, Channels};
 use log_monitor_channels::{DeliveryError, Notification, Notifier, Reason, Receipt};
 use tokio::sync::watch;
@@ -13,7 +14,7 @@ use crate::scenario::post::{HOW, How, LAST, Post};
 use crate::scenario::{SECOND, Scenario};
 
 /// The longest that an answer takes, in milliseconds.
-const SLOWEST: i64 = 3 * SECOND;
+pub const SLOWEST: i64 = 3 * SECOND;
 
 /// One message of so many meets some trouble by chance.
 const TROUBLE: u32 = 25;
@@ -72,8 +73,13 @@ pub fn channels(
             letters: letters.clone(),
             gone: gone.clone(),
         };
-        let channel_of =
-            Channel { kind: "vendor", max_in_flight: 4, keep_alive: None, notifier: Box::new(vendor) };
+        let channel_of = Channel {
+            kind: "vendor",
+            max_in_flight: 4,
+            limits: Limits::default(),
+            keep_alive: None,
+            notifier: Box::new(vendor),
+        };
         (channel.name.to_owned(), Arc::new(channel_of))
     };
     post.channels.iter().enumerate().map(channel).collect()

@@ -161,6 +161,7 @@ impl World {
         let delivering = Delivering {
             routes: post.routes.clone(),
             channels: Arc::new(channels),
+            wording: Arc::default(),
             installation: "simulated".into(),
         };
         let (_delivering, receiver) = watch::channel(delivering);

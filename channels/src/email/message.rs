@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, MessageBuilder, MultiPart, SinglePart};
 
-use crate::notification::Notification;
+use crate::notification::{Link, Notification};
 use crate::text::one_line;
 
 /// The longest subject, in characters; more would not be shown anywhere.
@@ -94,13 +94,20 @@ fn html(notification: &Notification) -> String {
     format!(
         "<!DOCTYPE html>\n<html>\n<body style=\"font-family: sans-serif; color: #222\">\n\
          <h3 style=\"border-left: 6px solid {color}; padding-left: 10px\">{title}</h3>\n\
-         <div>{body}</div>\n\
+         <div>{body}{links}</div>\n\
          <p style=\"color: #777\"><small>log-monitor {installation}</small></p>\n</body>\n</html>\n",
         color = notification.tone().color(),
         title = escape(&notification.title),
-        body = escape(&notification.text(usize::MAX)).replace('\n', "<br>\n"),
+        body = escape(&notification.body_within(usize::MAX)).replace('\n', "<br>\n"),
+        links = notification.links.iter().map(anchor).collect::<String>(),
         installation = escape(&notification.installation),
     )
+}
+
+/// On a line of its own. Not every program makes a link of an address.
+fn anchor(link: &Link) -> String {
+    let (word, url) = (escape(&one_line(&link.title, 80)), escape(&link.url));
+    format!("<br>\n<a href=\"{url}\">{word}</a>")
 }
 
 fn escape(text: &str) -> String {

@@ -98,6 +98,18 @@ async fn the_short_form_is_text_alone() {
 }
 
 #[tokio::test]
+async fn links_can_be_followed_from_both_texts() {
+    let server = SmtpServer::start(SmtpReplies::default()).await.unwrap();
+    let url = "https://a.example/?id=1&x='2'".to_owned();
+    let links = vec![crate::Link { title: "<Dash>".to_owned(), url }];
+    email(&server).notify(&Notification { links, ..notification() }).await.unwrap();
+    let mail = &server.received()[0];
+    assert!(mail.text().unwrap().contains("\n<Dash>: https://a.example/?id=1&x='2'"));
+    let anchor = "<a href=\"https://a.example/?id=1&amp;x=&#39;2&#39;\">&lt;Dash&gt;</a>";
+    assert!(mail.html().unwrap().contains(anchor), "{}", mail.html().unwrap());
+}
+
+#[tokio::test]
 async fn hostile_names_stay_text() {
     let server = SmtpServer::start(SmtpReplies::default()).await.unwrap();
     let evil = "a\r\nBcc: x@evil.example\r\n\r\n<script>'\"&</script> =?utf-8?Q?=0D=0ABcc:?=";

@@ -40,6 +40,12 @@ pub fn parse_url(key: &str, url: &str) -> Result<Url, BuildError> {
     Url::parse(url).map_err(|error| BuildError(format!("`{key}` is not a valid URL: {error}")))
 }
 
+/// The host of an address, in lower case, if it has one.
+#[must_use]
+pub fn host_of(url: &str) -> Option<String> {
+    Url::parse(url).ok()?.host_str().map(str::to_owned)
+}
+
 /// The address so many segments below `base`, each encoded where it has to be; its query stays.
 #[must_use]
 pub fn below(base: &Url, segments: &[&str]) -> Url {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::notification::Notification;
-use crate::text::{defuse_mentions, fitting, one_line, shorten};
+use crate::notification::{Link, Notification};
+use crate::text::{defuse_markup, defuse_mentions, fitting, one_line, shorten};
 
 /// The most characters of a header block.
 const MAX_HEADER: usize = 150;
@@ -13,7 +13,11 @@ const MAX_SECTION: usize = 3000;
 const MAX_SECTIONS: usize = 10;
 /// What is left of [`MAX_SECTION`] where escaping makes five characters of one.
 const SECTION: usize = MAX_SECTION / 5;
-/// The most characters of body and links.
+/// The most characters of an address.
+const MAX_URL: usize = 3000;
+/// The most links.
+const MAX_LINKS: usize = 10;
+/// The most characters of the body.
 pub(super) const MAX_BODY: usize = SECTION * MAX_SECTIONS;
 
 /// The message: title alone in the short form, else blocks as well.
@@ -30,10 +34,27 @@ fn blocks(notification: &Notification) -> Vec<Value> {
     let title = within(&notification.marked_title(MAX_HEADER), MAX_HEADER);
     let mut blocks = vec![json!({ "type": "header", "text": plain(&title) })];
     blocks.extend(
-        sections(&notification.text(MAX_BODY)).map(|text| json!({ "type": "section", "text": plain(&text) })),
+        sections(&notification.body_within(MAX_BODY))
+            .map(|text| json!({ "type": "section", "text": plain(&text) })),
     );
+    blocks.extend(links(&notification.links));
     blocks.push(json!({ "type": "context", "elements": [plain(&safe(&notification.footer()))] }));
     blocks
+}
+
+/// On one line. Only in a block of rich text is a link a value of its own, and no markup.
+fn links(links: &[Link]) -> Option<Value> {
+    let fitting = links.iter().filter(|link| link.url.len() <= MAX_URL).take(MAX_LINKS);
+    let mut elements: Vec<Value> = Vec::new();
+    for link in fitting {
+        if !elements.is_empty() {
+            elements.push(json!({ "type": "text", "text": " · " }));
+        }
+        let word = defuse_markup(&one_line(&link.title, 80));
+        elements.push(json!({ "type": "link", "url": link.url, "text": word }));
+    }
+    let section = json!({ "type": "rich_text_section", "elements": elements });
+    (!elements.is_empty()).then(|| json!({ "type": "rich_text", "elements": [section] }))
 }
 
 fn plain(text: &str) -> Value {

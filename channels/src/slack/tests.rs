@@ -143,6 +143,21 @@ fn every_text_is_within_slacks_limits_even_when_all_of_it_is_escaped() {
 }
 
 #[test]
+fn links_are_elements_and_no_markup() {
+    let link = |title: &str| crate::Link {
+        title: title.to_owned(),
+        url: "https://a.example/?id=1&x='2'".to_owned(),
+    };
+    let links = vec![link("Dashboard"), link("<!here|x>")];
+    let message = message(&Notification { links, ..conformance::sample() });
+    let elements = &message["blocks"][2]["elements"][0]["elements"];
+    let url = "https://a.example/?id=1&x='2'";
+    assert_eq!(elements[0], json!({ "type": "link", "url": url, "text": "Dashboard" }));
+    assert_eq!(elements[2]["text"], "‹!here|x›");
+    assert!(!message["blocks"][1].to_string().contains("http"), "said once");
+}
+
+#[test]
 fn one_way_in_is_needed_and_only_one() {
     let problems = |text: &str| Slack::validate(&toml::from_str(text).unwrap()).len();
     assert_eq!(problems("webhook_url = \"https://hooks.example/x\""), 0);

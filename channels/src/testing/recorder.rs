@@ -33,6 +33,8 @@ pub struct Recorder {
 struct Shared {
     script: VecDeque<Result<Receipt, DeliveryError>>,
     always: Option<DeliveryError>,
+    probed: u32,
+    probe: Option<DeliveryError>,
     received: Vec<Notification>,
 }
 
@@ -51,6 +53,17 @@ impl Recorder {
     /// Fails every try that no script covers, until `None` is given.
     pub fn fail_always(&self, error: Option<DeliveryError>) {
         self.lock().always = error;
+    }
+
+    /// Fails every probe, until `None` is given.
+    pub fn fail_probes(&self, error: Option<DeliveryError>) {
+        self.lock().probe = error;
+    }
+
+    /// How many times it was probed.
+    #[must_use]
+    pub fn probed(&self) -> u32 {
+        self.lock().probed
     }
 
     /// Every try so far, refused ones too.
@@ -78,5 +91,11 @@ impl Notifier for Recorder {
             Some(answer) => answer,
             None => shared.always.clone().map_or(Ok(receipt), Err),
         }
+    }
+
+    async fn probe(&self) -> Result<(), DeliveryError> {
+        let mut shared = self.lock();
+        shared.probed += 1;
+        shared.probe.clone().map_or(Ok(()), Err)
     }
 }

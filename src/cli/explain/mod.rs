@@ -129,6 +129,7 @@ fn explain(
     let routes = router::select(&settings.routes, &event);
     let soonest = latency::soonest(&routes, &settings.channels, policy.severity, millis(at));
     let mut waits = latency::parts(watch, &policy, soonest.or(routes.first().copied()), millis(at));
+    waits.extend(soonest.and_then(|route| latency::over_budget(route, &settings.channels)));
     waits.extend(view.map(|view| sources::wait(view, watch, agent, &policy)).transpose()?.flatten());
     let known = view.map(|view| Known::read(view, &watch.name, &agent.id)).transpose()?;
     let state = known.as_ref().map(Known::state);

@@ -1,7 +1,9 @@
 //! The configuration as its users meet it: whole directories in, settings or diagnostics out.
 
+mod domains;
 mod kinds;
 mod layering;
+mod links;
 mod migrate;
 mod original;
 mod printing;
@@ -10,6 +12,7 @@ mod reference;
 mod refusals;
 mod secrecy;
 mod sources;
+mod templates;
 
 use std::ffi::OsString;
 

@@ -30,12 +30,13 @@ fn as_shipped_it_sets_nothing() {
 fn every_key_of_the_framework_is_in_it_and_no_other_default_is_shown() {
     let shown: Table = toml::from_str(&uncommented()).unwrap();
     let shown = serde_json::to_value(shown).unwrap();
-    let sections: [(&str, Value); 8] = [
+    let sections: [(&str, Value); 9] = [
         ("", tables::schema_of::<tables::Top>()),
         ("/watches/default", tables::schema_of::<tables::Watch>()),
         ("/routes/0", tables::schema_of::<tables::Route>()),
-        ("/routes/0/steps/0", tables::schema_of::<tables::Step>()),
+        ("/routes/0/steps/2", tables::schema_of::<tables::Step>()),
         ("/catch_all", tables::schema_of::<tables::CatchAll>()),
+        ("/health", tables::schema_of::<tables::Health>()),
         ("/journal", tables::schema_of::<tables::Journal>()),
         ("/log", tables::schema_of::<tables::Log>()),
         ("/channels/log", tables::schema_of::<tables::Channel>()),
@@ -58,10 +59,23 @@ fn every_key_of_every_kind_is_in_it() {
         let tables: Vec<&Value> =
             shown[section].as_object().unwrap().values().filter(|table| table["kind"] == kind).collect();
         assert!(!tables.is_empty(), "no table of {section} shows kind {kind}");
-        let mut all = serde_json::Map::new();
-        tables.iter().for_each(|table| all.extend(table.as_object().unwrap().clone()));
-        complete(&format!("{section} {kind}"), Schema::new(&schema), &Value::Object(all));
+        complete(&format!("{section} {kind}"), Schema::new(&schema), &together(&tables));
     }
+}
+
+#[test]
+fn every_key_of_a_template_is_in_it() {
+    let shown: Table = toml::from_str(&uncommented()).unwrap();
+    let shown = serde_json::to_value(shown).unwrap();
+    let tables: Vec<&Value> = shown["templates"].as_object().unwrap().values().collect();
+    let schema = tables::schema_of::<tables::Template>();
+    complete("templates", Schema::new(&schema), &together(&tables));
+}
+
+fn together(tables: &[&Value]) -> Value {
+    let mut all = serde_json::Map::new();
+    tables.iter().for_each(|table| all.extend(table.as_object().unwrap().clone()));
+    Value::Object(all)
 }
 
 fn complete(at: &str, schema: Schema<'_>, table: &Value) {
@@ -88,12 +102,16 @@ fn with_every_key_set_it_loads() {
     let place = Place::new()
         .with("secret", "https://hooks.example/services/T00/B00/abcdefgh")
         .with_authority("ca.pem")
+        .with("title.j2", "{{ event.who }}")
+        .with("body.j2", "{{ event.detail }}")
         .with("holidays.txt", "2026-12-25 # Christmas\n")
         .toml(
             &references
                 .replace("\"config/agents.csv\"", "\"@/agents.csv\"")
                 .replace("\"certs/root-ca.pem\"", "\"@/ca.pem\"")
                 .replace("\"certs/api.pem\"", "\"@/ca.pem\"")
+                .replace("\"config/title.j2\"", "\"@/title.j2\"")
+                .replace("\"config/body.j2\"", "\"@/body.j2\"")
                 .replace("\"config/holidays.txt\"", "\"@/holidays.txt\""),
         );
     let loaded = place.load_with(&default_channels(), &default_sources());

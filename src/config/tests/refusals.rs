@@ -118,6 +118,32 @@ fn each_mistake_is_told_at_its_own_place_with_the_right_word() {
         ("to = [\"soc\"]", "to = []", "[], fallback", "`to` is empty"),
         ("steps = [{ to = [\"oncall\"] }]", "steps = []", "[]\n", "`steps` is empty"),
         (
+            "[journal]",
+            "[health]\ntell = [\"oncal\"]\n[journal]",
+            "\"oncal\"",
+            "unknown channel `oncal` (did you mean `oncall`?)",
+        ),
+        ("[journal]", "[health]\ntell = []\n[journal]", "[]\n[jour", "`tell` is empty"),
+        (
+            "[journal]",
+            "[[routes]]\nname = 'health'\nsteps = [{ to = [\"soc\"] }]\n[health]\ntell = [\"soc\"]\n[journal]",
+            "[\"soc\"]\n[journal]",
+            "a route is named `health`",
+        ),
+        ("fallback_after = \"3m\"", "after = \"3m\"", "\"3m\"", "the first step is told at once"),
+        (
+            "{ to = [\"oncall\"] }]\nrem",
+            "{ to = [\"oncall\"], unless = \"acked\" }]\nrem",
+            "\"acked\"",
+            "`unless` is for a step that has an `after`",
+        ),
+        (
+            "{ to = [\"oncall\"] }]\nrem",
+            "{ to = [\"oncall\"], after = \"2h\" }, { to = [\"soc\"], after = \"90m\" }]\nrem",
+            "\"90m\"",
+            "it is not later than an `after` above it",
+        ),
+        (
             "[catch_all]\nsteps = [{ to = [\"oncall\"] }]\n",
             "",
             "[[routes]]",
@@ -170,6 +196,18 @@ fn each_mistake_is_told_at_its_own_place_with_the_right_word() {
             "`port`: expected a whole number from 0 to 65535, found integer `99999`",
         ),
         ("[\"b@example.org\"]", "[\"b\"]", "[\"b\"]", "`to`: that is no address"),
+        (
+            "[journal]",
+            "group = { by = [\"site\", \"\"] }\n[journal]",
+            "\"\"",
+            "a key has 1 to 64 characters, and no control characters",
+        ),
+        (
+            "max_in_flight = 2",
+            "budget = [\"1 per 1s\", \"20 in 10m\"]",
+            "\"20 in",
+            "`20 in 10m` is not a budget: write a number and a time, such as \"20 per 10m\"",
+        ),
         (
             "max_in_flight = 2",
             "max_in_flight = 0",
@@ -318,4 +356,22 @@ fn hostile_files_are_refused_without_a_panic() {
         assert!(loaded.settings.is_none());
         assert!(!place.shown(&loaded).is_empty());
     }
+}
+
+#[test]
+fn the_owner_of_a_channel_is_told_first_and_the_catch_all_is_the_fallback() {
+    let place = place(&GOOD.replace("[journal]", "[health]\ntell = [\"soc\"]\n\n[journal]"));
+    let loaded = place.load();
+    let settings = loaded.settings.unwrap_or_else(|| panic!("{}", loaded.diagnostics.render(false)));
+    let about = |kind| log_monitor_channels::Event {
+        kind,
+        ..crate::dispatch::fixtures::agent_silent("001", "web-01")
+    };
+    let told = |kind| {
+        let routes = crate::dispatch::router::select(&settings.routes, &about(kind));
+        let steps = routes.iter().flat_map(|route| &route.steps).map(|step| step.to.join("+"));
+        steps.collect::<Vec<_>>()
+    };
+    assert_eq!(told(log_monitor_channels::EventKind::ChannelUnhealthy), ["soc", "oncall"]);
+    assert_eq!(told(log_monitor_channels::EventKind::SourceDown), ["oncall"]);
 }

@@ -170,6 +170,8 @@ fn the_sum_says_whose_acceptance_it_hangs_on() {
     assert_eq!(said(step), "if desk accepts; if not, no other person is told");
     let all = step.replacen(" }", ", need = \"all\" }", 1);
     assert_eq!(said(&all), "if desk accepts; if not, up to 30s more until other");
+    let escalation = step.replacen("[\"other\"]", "[\"other\"], after = \"2h\"", 1);
+    assert_eq!(said(&escalation), "if desk accepts; if not, up to 2h more until other");
 }
 
 #[test]

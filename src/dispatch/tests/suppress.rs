@@ -27,7 +27,7 @@ impl World {
         self.journal.write(move |db| silences::add(db, &silence)).await.unwrap()
     }
 
-    async fn ack(&self, incident: i64, minutes: i64, severity: Severity) {
+    pub(super) async fn ack(&self, incident: i64, minutes: i64, severity: Severity) {
         let (created, until) = (self.now(), self.now() + minutes * 60_000);
         let (author, reason) = ("bob".to_owned(), String::new());
         let ack = Ack { incident, author, reason, severity, created, until };

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::config::{Agent, Discover};
+use crate::dispatch::router;
 use crate::monitor::inventory::Changes;
 use crate::source::Listed;
 
@@ -331,4 +332,18 @@ async fn a_doubt_is_over_after_a_day_whatever_is_read_again_meanwhile() {
     let told = world.story().await;
     assert!(told.contains(&"source_up api".to_owned()), "{told:?}");
     assert_eq!(world.monitor.fleet.entities().len(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_carries_the_groups_of_its_agent_so_that_a_route_may_ask_for_one() {
+    let list = Arc::new(Lists::default());
+    list.set(&[("001", "web-01"), ("002", "web-02")]);
+    list.agents.lock().unwrap()[1].groups.push("linux".into());
+    let mut world = world(&list).await;
+    world.minutes(20, &["001", "002"]).await;
+    world.minutes(17, &["001"]).await;
+    let event = world.events().await.pop().unwrap();
+    assert_eq!(event.labels["group"], "default,linux");
+    let asks = |group| Matcher::new([("group", vec![group])]);
+    assert!(router::matches(&asks("linux"), &event) && !router::matches(&asks("windows"), &event));
 }

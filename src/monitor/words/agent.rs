@@ -39,7 +39,7 @@ pub fn changed(
     Event {
         entity: Some(Subject { id: entity.key.to_string(), label: entity.label.to_string() }),
         threshold_seconds: Some(u64::try_from(fleet::threshold(policy) / 1000).unwrap_or_default()),
-        labels: policy.labels.clone(),
+        labels: policy.event_labels(),
         ..event
     }
 }

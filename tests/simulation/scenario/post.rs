@@ -90,6 +90,7 @@ fn route(name: &str, ids: &[&str], steps: [&[&str]; 2], rng: &mut Rng) -> Route 
         to: to.iter().map(|name| (*name).to_owned()).collect(),
         need: Need::Any,
         fallback_after: seconds(10..180),
+        escalation: None,
     };
     let mut steps: Vec<Step> = steps.map(step).into();
     let reminders = Reminders { first: seconds(1800..7200), ..Reminders::default() };

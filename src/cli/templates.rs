@@ -1,0 +1,177 @@
+//! `templates list`, `templates preview [NAME]` and `templates variables`.
+
+use chrono::Utc;
+use clap::builder::PossibleValuesParser;
+use log_monitor_channels::EventKind;
+use serde::Serialize;
+
+use super::Session;
+use super::exit::{Exit, print_json};
+use super::table::{print, say, table};
+use crate::config::{Settings, suggest};
+use crate::wording::template::Part;
+use crate::wording::variables::{FILTERS, VARIABLES};
+use crate::wording::{Subject, Voice, samples};
+
+/// Subcommands of `templates`.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// The templates that are configured, and the channels that use them
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Messages as they would read, sending nothing
+    Preview {
+        /// The template's name; the built-in words if it is absent
+        name: Option<String>,
+        /// The event to tell of [default: each of them]
+        #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(EventKind::ALL.map(EventKind::name)))]
+        event: Option<String>,
+        /// As this channel would be told
+        #[arg(long, value_name = "NAME", conflicts_with = "name")]
+        channel: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// What a template can say
+    Variables {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Serialize)]
+struct ShownTemplate {
+    name: String,
+    title: bool,
+    body: bool,
+    channels: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownMessage {
+    event: &'static str,
+    title: String,
+    body: String,
+}
+
+/// Does what the subcommand says.
+pub fn run(session: &Session<'_>, command: Command) -> Exit {
+    let settings = match &command {
+        Command::Variables { json } => return variables(*json),
+        _ => match session.settings() {
+            Ok(settings) => settings,
+            Err(exit) => return exit,
+        },
+    };
+    match command {
+        Command::Preview { name, event, channel, json } => {
+            let voice = voice(&settings, name, channel.as_deref());
+            match voice {
+                Ok(voice) => preview(&settings, &voice, event.as_deref(), json),
+                Err(problem) => {
+                    eprintln!("error: {problem}");
+                    Exit::Failed
+                }
+            }
+        }
+        Command::List { json } | Command::Variables { json } => list(&settings, json),
+    }
+}
+
+fn list(settings: &Settings, json: bool) -> Exit {
+    let templates = &settings.wording.templates;
+    let channels = |name: &str| {
+        let uses = |voice: &Voice| voice.template.as_deref() == Some(name);
+        let used = settings.wording.voices.iter().filter(|(_, voice)| uses(voice));
+        used.map(|(channel, _)| channel.clone()).collect()
+    };
+    let shown = |name: &String| ShownTemplate {
+        name: name.clone(),
+        title: templates.has(name, Part::Title),
+        body: templates.has(name, Part::Body),
+        channels: channels(name),
+    };
+    let shown: Vec<ShownTemplate> = templates.names().iter().map(shown).collect();
+    if json {
+        return print_json(&shown);
+    }
+    let mut rows = table(&["name", "has", "channels"]);
+    for template in &shown {
+        let has = match (template.title, template.body) {
+            (true, true) => "title, body",
+            (true, false) => "title",
+            (false, _) => "body",
+        };
+        let used =
+            if template.channels.is_empty() { "(none)".to_owned() } else { template.channels.join(", ") };
+        rows.add_row([template.name.clone(), has.to_owned(), used]);
+    }
+    print(rows, "no templates are configured");
+    Exit::Ok
+}
+
+/// How messages are to read.
+fn voice(settings: &Settings, name: Option<String>, channel: Option<&str>) -> Result<Voice, String> {
+    let unknown = |what: &str, name: &str, known: Vec<&str>| {
+        let help = suggest::help(name, known).map(|help| format!("; {help}")).unwrap_or_default();
+        Err(format!("no {what} `{name}` is configured{help}"))
+    };
+    let templates = settings.wording.templates.names();
+    match (name, channel) {
+        (_, Some(channel)) if !settings.channels.iter().any(|known| known.name == channel) => {
+            unknown("channel", channel, settings.channels.iter().map(|known| known.name.as_str()).collect())
+        }
+        (_, Some(channel)) => Ok(settings.wording.voices.get(channel).cloned().unwrap_or_default()),
+        (Some(name), None) if !templates.contains(&name) => {
+            unknown("template", &name, templates.iter().map(String::as_str).collect())
+        }
+        (template, None) => Ok(Voice { template, ..Voice::default() }),
+    }
+}
+
+fn preview(settings: &Settings, voice: &Voice, event: Option<&str>, json: bool) -> Exit {
+    let kinds = EventKind::ALL.into_iter().filter(|kind| event.is_none_or(|event| event == kind.name()));
+    let messages: Vec<ShownMessage> = kinds.map(|kind| message(settings, voice, kind)).collect();
+    if json {
+        return print_json(&messages);
+    }
+    for (at, ShownMessage { event, title, body }) in messages.iter().enumerate() {
+        let gap = if at == 0 { "" } else { "\n" };
+        let body: String =
+            body.lines().map(|line| format!("  {line}").trim_end().to_owned() + "\n").collect();
+        say(format!("{gap}{event}\n  {title}\n\n{}", body.trim_end()));
+    }
+    Exit::Ok
+}
+
+fn message(settings: &Settings, voice: &Voice, kind: EventKind) -> ShownMessage {
+    let sample = samples::sample(kind, Utc::now());
+    let (wording, installation) = (&settings.wording, settings.installation.as_str());
+    let links = &wording.links(&sample.events, installation);
+    let subject = Subject { events: &sample.events, facts: &sample.facts(), links, installation };
+    let (title, mut body) = wording.in_voice(voice, &subject);
+    for link in links {
+        body += &format!("\n{}: {}", link.title, link.url);
+    }
+    ShownMessage { event: kind.name(), title, body }
+}
+
+fn variables(json: bool) -> Exit {
+    let filters = FILTERS.map(|(name, about)| (format!("| {name}"), about));
+    let all = VARIABLES.map(|(name, about)| (name.to_owned(), about)).into_iter().chain(filters);
+    if json {
+        let all = all.map(|(name, about)| serde_json::json!({ "name": name, "about": about }));
+        return print_json(&all.collect::<Vec<_>>());
+    }
+    let mut rows = table(&["name", "about"]);
+    for (name, about) in all {
+        rows.add_row([name, about.to_owned()]);
+    }
+    print(rows, "");
+    Exit::Ok
+}

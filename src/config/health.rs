@@ -1,0 +1,53 @@
+//! The `[health]` table: who is told of channels that do not work. It is a route before all others.
+
+use serde::de::Deserialize;
+use toml::de::ValueDeserializer;
+
+use log_monitor_channels::EventKind;
+
+use super::diagnostics::At;
+use super::matcher::Matcher;
+use super::model::{Group, Need, Reminders, Route, Step};
+use super::named::table_of;
+use super::reading::Reading;
+use super::routes::channel_names;
+use super::tables;
+use super::tree::Node;
+
+/// The name of its route.
+const NAME: &str = "health";
+
+/// The route that it stands for, before `routes`, of which the last is the fallback.
+pub fn route(
+    reading: &mut Reading<'_>,
+    node: Option<Node<'_>>,
+    routes: &[Route],
+    channels: &[String],
+) -> Option<Route> {
+    let table = table_of(reading, NAME, node)?;
+    let schema = tables::schema_of::<tables::Health>();
+    let read = reading
+        .table(NAME, &schema, table, |value| tables::Health::deserialize(ValueDeserializer::from(value)));
+    let tell = read.value?.tell?;
+    if routes.iter().any(|route| route.name == NAME) {
+        let message = "a route is named `health`, which is the name of the one that this makes";
+        reading.findings.error(At::Place(tell.span()), message);
+    }
+    let first = Step {
+        to: channel_names(reading, "tell", &tell, channels),
+        need: Need::Any,
+        fallback_after: tables::fallback_after().0,
+        escalation: None,
+    };
+    let fallback = routes.last().map(|catch_all| Step::chain(&catch_all.steps).0).unwrap_or_default();
+    Some(Route {
+        name: NAME.to_owned(),
+        matcher: Matcher::new([("event", vec![EventKind::ChannelUnhealthy.name()])]),
+        active: None,
+        steps: [first].iter().chain(fallback).cloned().collect(),
+        reminders: Reminders::default(),
+        group: Group::default(),
+        quiet: None,
+        stop: true,
+    })
+}

@@ -1,0 +1,150 @@
+//! Telling further people of what goes on although others were told: some time after the firing, and
+//! where a step says so only unless somebody takes care of it.
+
+use log_monitor_channels::{Event, MessageKind, Severity};
+use rusqlite::Connection;
+
+use super::compose;
+use super::suppress::Suppression;
+use crate::config::duration::human;
+use crate::config::{Escalation, Route, Step, Unless};
+use crate::journal::acks::{self, Ack};
+use crate::journal::messages::{self, Merges, Message, NewMessage};
+use crate::journal::{deliveries, events, incidents, notes, quiet};
+
+/// What keeps an escalation back may end sooner than it says (an acknowledgement is pierced, a silence
+/// ended), so it is looked at again after so many milliseconds.
+const AGAIN: i64 = 60_000;
+
+/// Writes the escalations that are due.
+///
+/// # Errors
+/// As the database.
+pub fn write_due(connection: &Connection, routes: &[Route], now: i64) -> rusqlite::Result<()> {
+    let due = messages::escalations_due(connection, now)?;
+    if due.is_empty() {
+        return Ok(());
+    }
+    let suppression = Suppression::read(connection, now)?;
+    for firing in due {
+        let route = routes.iter().find(|route| route.name == firing.route);
+        write(connection, &suppression, route, &firing, now)?;
+    }
+    Ok(())
+}
+
+/// What the firing tells is told to the steps whose turn it is, as far as nothing holds it back; the
+/// rest follows when it may.
+fn write(
+    connection: &Connection,
+    suppression: &Suppression,
+    route: Option<&Route>,
+    firing: &Message,
+    now: i64,
+) -> rusqlite::Result<()> {
+    let (steps, later) = Step::chain(&firing.escalations);
+    let Some(escalation) = steps.first().and_then(|step| step.escalation) else {
+        return messages::set_escalations(connection, firing.id, &[], None);
+    };
+    let (mut ready, mut waits) = (Vec::new(), false);
+    for event in untold(connection, firing, steps)? {
+        match is_held(connection, suppression, route, escalation, &event, now)? {
+            true => waits = true,
+            false => ready.push(event),
+        }
+    }
+    if !ready.is_empty() {
+        let why = why(connection, firing, escalation, &ready, now)?;
+        messages::insert(connection, &message(firing, steps, &ready, why, now))?;
+    }
+    match waits {
+        true => messages::set_escalations(connection, firing.id, &firing.escalations, Some(now + AGAIN)),
+        false => {
+            let next = messages::escalate_at(later, firing.send_at);
+            messages::set_escalations(connection, firing.id, later, next)
+        }
+    }
+}
+
+/// What is open of a firing and was not told to these steps.
+fn untold(connection: &Connection, firing: &Message, steps: &[Step]) -> rusqlite::Result<Vec<Event>> {
+    let told = messages::escalated(connection, firing.id, steps)?;
+    let mut events = events::of_message(connection, firing.id)?;
+    events.retain(|event| {
+        let open = |incident| incidents::is_open(connection, incident).unwrap_or(true);
+        !told.contains(&event.id) && event.incident.is_some_and(open)
+    });
+    Ok(events)
+}
+
+/// Whether it is not to be said now: silenced, in quiet hours or maintenance, about to be over, or taken
+/// care of.
+fn is_held(
+    connection: &Connection,
+    suppression: &Suppression,
+    route: Option<&Route>,
+    escalation: Escalation,
+    event: &Event,
+    now: i64,
+) -> rusqlite::Result<bool> {
+    let hold = route.map_or_else(|| suppression.silence(event), |route| suppression.of(event, route));
+    let Some(incident) = event.incident.filter(|_| hold.is_none()) else { return Ok(true) };
+    let in_maintenance =
+        quiet::of(connection, incident)?.is_some_and(|quiet| (quiet.from..quiet.until).contains(&now));
+    if in_maintenance || notes::back_since(connection, incident)?.is_some() {
+        return Ok(true);
+    }
+    let Some(Unless::Acked) = escalation.unless else { return Ok(false) };
+    let ack = acks::of(connection, incident, now)?;
+    let severity = incidents::severity_of_open(connection, incident)?;
+    let severity = severity.and_then(|name| Severity::from_name(&name)).unwrap_or(event.severity);
+    Ok(ack.is_some_and(|ack| ack.severity >= severity))
+}
+
+/// Why these people are told, for them.
+fn why(
+    connection: &Connection,
+    firing: &Message,
+    escalation: Escalation,
+    ready: &[Event],
+    now: i64,
+) -> rusqlite::Result<String> {
+    let due = messages::escalate_at(&firing.escalations, firing.send_at);
+    if due > Some(now) {
+        let failed = compose::failed_before(&deliveries::of_message(connection, firing.id)?, usize::MAX);
+        return Ok(failed.unwrap_or_else(|| "nobody else could be told".to_owned()));
+    }
+    let long = human(std::time::Duration::from_millis((now - firing.send_at).unsigned_abs()));
+    if escalation.unless.is_none() {
+        return Ok(format!("it has gone on for {long} since others were told"));
+    }
+    let mut acknowledged = None;
+    for incident in ready.iter().filter_map(|event| event.incident) {
+        acknowledged = acknowledged.or(acks::of(connection, incident, i64::MIN)?);
+    }
+    Ok(match acknowledged {
+        None => format!("nobody has acknowledged it for {long}"),
+        Some(Ack { author, until, .. }) if until <= now => {
+            format!("the acknowledgement by {author} has ended, and it goes on")
+        }
+        Some(Ack { author, .. }) => format!("it got worse after {author} acknowledged it"),
+    })
+}
+
+fn message(firing: &Message, steps: &[Step], ready: &[Event], why: String, now: i64) -> NewMessage {
+    NewMessage {
+        route: firing.route.clone(),
+        kind: MessageKind::Reminder,
+        topic: firing.topic,
+        parent: Some(firing.id),
+        created: now,
+        send_at: now,
+        steps: steps.to_vec(),
+        reminders: None,
+        events: ready.iter().map(|event| event.id).collect(),
+        held_by: None,
+        grouped: firing.grouped.clone(),
+        merges: Merges::No,
+        escalation: Some(why),
+    }
+}

@@ -1,0 +1,109 @@
+//! Who is told later of what others were told, and what keeps it from them.
+
+use log_monitor_channels::Severity;
+
+use super::*;
+use crate::config::{Escalation, Unless};
+
+/// `soc` at once, `boss` after two hours.
+fn escalating(unless: Option<Unless>) -> Vec<Route> {
+    let mut route = route("catch_all", &[&["soc"], &["boss"]]);
+    route.steps[1].escalation = Some(Escalation { after: Duration::from_secs(7200), unless });
+    vec![route]
+}
+
+async fn unless_acked() -> World {
+    World::new(escalating(Some(Unless::Acked)), &["soc", "boss"]).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_acknowledges_is_told_further_although_it_was_accepted_and_so_is_its_end() {
+    let mut world = unless_acked().await;
+    let incident = world.silent(&["001"]).await[0];
+    minutes(60).await;
+    world.kill().await;
+    minutes(59).await;
+    world.start().await;
+    settle().await;
+    assert_eq!(world.titles("boss"), [""; 0], "not yet");
+    minutes(1).await;
+    let told = world.got("boss").remove(0);
+    assert_eq!(told.kind, MessageKind::Firing, "it is news to them");
+    assert_eq!(told.title, "Silent: 001 host-001, no logs for 2 h 16 min");
+    assert!(
+        told.body.ends_with("Sent this way because nobody has acknowledged it for 2 h."),
+        "{}",
+        told.body
+    );
+    let before = world.titles("soc").len();
+    minutes(60 * 24).await;
+    assert_eq!(world.got("boss").len(), 1, "once");
+    assert!(world.titles("soc")[before].ends_with("(reminder 2)"), "{:?}", world.titles("soc"));
+    world.recovered(&[("001", incident)]).await;
+    assert_eq!(world.got("boss").pop().unwrap().kind, MessageKind::Resolved);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_over_by_then_is_told_no_further() {
+    let world = unless_acked().await;
+    let incident = world.silent(&["001"]).await[0];
+    minutes(119).await;
+    world.recovered(&[("001", incident)]).await;
+    minutes(60).await;
+    assert_eq!(world.titles("boss"), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_acknowledgement_keeps_it_back_until_it_ends() {
+    let world = unless_acked().await;
+    let incidents = world.silent(&["001", "002"]).await;
+    world.ack(incidents[0], 300, Severity::Medium).await;
+    minutes(121).await;
+    assert_eq!(world.titles("boss"), ["Silent: 002 host-002, no logs for 2 h 16 min"], "only this one");
+    minutes(178).await;
+    assert_eq!(world.got("boss").len(), 1);
+    minutes(3).await;
+    let told = world.got("boss").remove(1);
+    assert_eq!(told.events.len(), 1);
+    assert!(told.body.contains("because the acknowledgement by bob has ended"), "{}", told.body);
+    minutes(600).await;
+    assert_eq!(world.got("boss").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_acknowledgement_is_pierced_by_what_is_worse() {
+    let world = unless_acked().await;
+    let incident = world.silent(&["001"]).await[0];
+    world.ack(incident, 6000, Severity::Medium).await;
+    minutes(180).await;
+    assert_eq!(world.titles("boss"), [""; 0]);
+    let mut worse = agent_silent("001", "host-001");
+    (worse.at, worse.severity) = (world.clock.now(), Severity::Critical);
+    world.recorder.record(vec![Change::event(IncidentChange::Worsen(incident), worse)]).await.unwrap();
+    minutes(1).await;
+    let told = world.got("boss").remove(0);
+    assert!(told.body.contains("because it got worse after bob acknowledged it"), "{}", told.body);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_condition_no_acknowledgement_keeps_it_back() {
+    let world = World::new(escalating(None), &["soc", "boss"]).await;
+    let incident = world.silent(&["001"]).await[0];
+    world.ack(incident, 6000, Severity::Critical).await;
+    minutes(120).await;
+    let told = world.got("boss").remove(0);
+    assert!(told.body.contains("because it has gone on for 2 h since others were told"), "{}", told.body);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_to_be_told_later_is_told_at_once_when_nobody_else_can_be() {
+    let world = unless_acked().await;
+    world.fail("soc", Some(revoked()));
+    world.silent(&["001"]).await;
+    let titles = world.titles("boss");
+    let told = world.got("boss").into_iter().find(|one| one.title.starts_with("Silent: 001")).unwrap();
+    assert!(told.body.contains("because soc failed: HTTP 403 Forbidden: invalid_token"), "{titles:?}");
+    minutes(180).await;
+    let again = world.titles("boss").into_iter().filter(|title| title.starts_with("Silent: 001")).count();
+    assert_eq!(again, 1);
+}

@@ -1,0 +1,90 @@
+//! A channel that refuses for good is left alone, looked at from time to time, and comes back.
+
+use super::*;
+
+/// Slack has refused a message that went on to mail.
+async fn refused() -> World {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    world.fail("slack", Some(revoked()));
+    world.silent(&["001"]).await;
+    world
+}
+
+fn silences(world: &World, channel: &str) -> Vec<String> {
+    world.titles(channel).into_iter().filter(|title| title.starts_with("Silent")).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_for_it_goes_to_the_next_step_at_once_also_after_a_restart() {
+    let mut world = refused().await;
+    world.vendors["slack"].fail_probes(Some(revoked()));
+    world.kill().await;
+    world.start().await;
+    for id in ["002", "003"] {
+        world.silent(&[id]).await;
+    }
+    minutes(60).await;
+    assert_eq!(world.got("slack").len(), 1, "the one that it refused");
+    assert_eq!(silences(&world, "email").len(), 3);
+    let mail = world.got("email").pop().unwrap();
+    assert!(
+        mail.body
+            .contains("slack failed: HTTP 403 Forbidden: invalid_token; it is left alone since 2026-01-01"),
+        "{}",
+        mail.body
+    );
+    let probed = world.vendors["slack"].probed();
+    assert!((5..10).contains(&probed), "further and further apart: {probed}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_is_good_after_a_bad_one_brings_it_back_and_that_is_told() {
+    let world = refused().await;
+    world.vendors["slack"].fail_probes(Some(revoked()));
+    minutes(4).await;
+    world.vendors["slack"].fail_probes(None);
+    world.fail("slack", None);
+    minutes(5).await;
+    assert_eq!(world.titles("email").last().unwrap(), "Channel recovered: slack");
+    world.silent(&["002"]).await;
+    assert_eq!(silences(&world, "slack").len(), 2);
+    assert_eq!(silences(&world, "email").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_was_always_good_lets_one_message_through_to_see() {
+    let world = refused().await;
+    minutes(2).await;
+    world.silent(&["002"]).await;
+    world.silent(&["003"]).await;
+    assert_eq!(world.got("slack").len(), 2, "002 is refused, and 003 does not try");
+    assert_eq!(silences(&world, "email").len(), 3);
+    world.fail("slack", None);
+    minutes(20).await;
+    world.silent(&["004"]).await;
+    assert_eq!(world.titles("email").last().unwrap(), "Channel recovered: slack");
+    world.silent(&["005"]).await;
+    assert_eq!((world.got("slack").len(), silences(&world, "email").len()), (4, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_no_other_way_is_tried_all_the_same() {
+    let world = World::new(vec![route("catch_all", &[&["slack"]])], &["slack"]).await;
+    world.fail("slack", Some(revoked()));
+    world.silent(&["001"]).await;
+    world.fail("slack", None);
+    world.silent(&["002"]).await;
+    assert_eq!(silences(&world, "slack").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_accepted_in_the_same_step_is_enough_and_is_not_told_twice() {
+    let routes = vec![route("catch_all", &[&["slack", "email"], &["phone"]])];
+    let world = World::new(routes, &["slack", "email", "phone"]).await;
+    world.fail("slack", Some(revoked()));
+    world.silent(&["001"]).await;
+    world.silent(&["002"]).await;
+    minutes(30).await;
+    assert_eq!((world.got("slack").len(), silences(&world, "email").len()), (1, 2));
+    assert_eq!(silences(&world, "phone").len(), 0);
+}

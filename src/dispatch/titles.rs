@@ -1,0 +1,83 @@
+//! The first line of a message, which alone says who, what and since when. Pure.
+
+use log_monitor_channels::text::one_line;
+use log_monitor_channels::{Event, EventKind, MessageKind};
+
+use super::causes;
+use super::render::{
+    CRASHED, ENROLLED_ANEW, FLAPPING, Facts, LATE, MANY_AT_ONCE, NO_LONGER_CONFIGURED, TOO_FEW, lasted, who,
+};
+use crate::wording::language::Sentences;
+
+/// Of a message about one event.
+#[must_use]
+pub fn of_one(event: &Event, facts: &Facts<'_>, say: &Sentences) -> String {
+    use EventKind as E;
+    let t = &say.title;
+    let nothing_comes = event.kind != E::PipelineStalled || event.cause != MANY_AT_ONCE;
+    let long = lasted(event, facts).filter(|_| nothing_comes).map(|lasted| say.span(lasted));
+    let again = facts.kind == MessageKind::Reminder;
+    let cause = event.cause.as_str();
+    let phrase = match (event.kind, long.is_some()) {
+        _ if cause == NO_LONGER_CONFIGURED => &t.no_longer_configured,
+        (E::AgentSilent, _) if cause == TOO_FEW => &t.too_few,
+        (E::AgentStillSilent, _) if cause == TOO_FEW => &t.still_too_few,
+        (E::AgentStillSilent, _) if cause == FLAPPING => &t.flapping,
+        (E::AgentSilent, true) if cause == LATE => &t.late,
+        (E::AgentStillSilent, _) if cause == LATE => &t.still_late,
+        (E::AgentSilent, true) => &t.silent,
+        (E::AgentSilent, false) => &t.never_seen,
+        (E::AgentStillSilent, true) => &t.still_silent,
+        (E::AgentStillSilent, false) => &t.still_never_seen,
+        (E::AgentRecovered, _) if cause == TOO_FEW => &t.enough_again,
+        (E::AgentRecovered, true) => &t.recovered,
+        (E::AgentRecovered, false) => &t.recovered_first,
+        (E::AgentUnwatched, _) if cause == ENROLLED_ANEW => &t.enrolled_anew,
+        (E::AgentUnwatched, _) => &t.unwatched,
+        (E::SourceDown, _) if again => &t.source_still_down,
+        (E::SourceDown, _) => &t.source_down,
+        (E::SourceUp, true) => &t.source_up_after,
+        (E::SourceUp, false) => &t.source_up,
+        (E::PipelineStalled, true) if again => &t.still_stalled_since,
+        (E::PipelineStalled, false) if again => &t.still_stalled,
+        (E::PipelineStalled, true) => &t.stalled_since,
+        (E::PipelineStalled, false) => &t.stalled,
+        (E::PipelineRecovered, _) => &t.pipeline_recovered,
+        (E::InventoryChanged, _) => &t.inventory_changed,
+        (E::ClockSkewed, _) => &t.clock_skewed,
+        (E::MonitoringResumed, true) => &t.resumed,
+        (E::MonitoringResumed, false) => &t.resumed_some,
+        (E::SetupFailed, _) if cause == CRASHED => &t.crashed,
+        (E::SetupFailed, _) => &t.setup_failed,
+        (E::ChannelUnhealthy, _) => &t.channel_unhealthy,
+        (E::ChannelRecovered, _) => &t.channel_recovered,
+        (E::JournalFailed, _) => &t.journal_failed,
+        (E::JournalRecovered, _) => &t.journal_recovered,
+        (other, _) => return format!("{other}: {}", who(event)),
+    };
+    let (long, number) = (long.unwrap_or_default(), facts.reminder.to_string());
+    phrase.with([("who", &who(event)), ("long", &long), ("number", &number), ("cause", cause)])
+}
+
+/// Of a message about several, of which this is the first.
+#[must_use]
+pub fn of_several(events: &[Event], first: &Event, say: &Sentences) -> String {
+    use EventKind as E;
+    let t = &say.many;
+    let same = events.iter().all(|event| event.scope == first.scope);
+    let scope = if same { one_line(&first.scope, 80) } else { t.several_watches.with([]) };
+    let phrase = match first.kind {
+        E::AgentStillSilent if events.iter().all(|event| event.cause == FLAPPING) => &t.flapping,
+        E::AgentSilent => return causes::title(events, &scope, false, t),
+        E::AgentStillSilent => return causes::title(events, &scope, true, t),
+        E::AgentRecovered => &t.recovered,
+        E::AgentUnwatched => &t.unwatched,
+        E::SourceDown => &t.source_down,
+        E::SourceUp => &t.source_up,
+        E::PipelineStalled => &t.stalled,
+        E::PipelineRecovered => &t.pipeline_recovered,
+        E::SetupFailed => &t.setup_failed,
+        other => return format!("{other}: {}", events.len()),
+    };
+    phrase.with([("count", &events.len().to_string()), ("scope", &scope)])
+}

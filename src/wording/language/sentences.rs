@@ -1,0 +1,107 @@
+//! The sentences that a language has: one field for each key of its file.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// A sentence with names between braces.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub struct Phrase(String);
+
+impl Phrase {
+    /// The sentence with these values for its names.
+    #[must_use]
+    pub fn with<const N: usize>(&self, values: [(&str, &str); N]) -> String {
+        let (mut out, mut rest) = (String::new(), self.0.as_str());
+        while let Some((before, behind)) = rest.split_once('{') {
+            let (name, after) = behind.split_once('}').unwrap_or((behind, ""));
+            out.push_str(before);
+            out.push_str(values.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value));
+            rest = after;
+        }
+        out + rest
+    }
+}
+
+/// Declares a table of phrases.
+macro_rules! phrases {
+    ($(#[$about:meta])* $name:ident { $($key:ident),* $(,)? }) => {
+        $(#[$about])*
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            $(#[doc = stringify!($key)] pub $key: Phrase,)*
+        }
+    };
+}
+
+phrases!(
+    /// Titles about one event.
+    Title {
+        no_longer_configured, too_few, still_too_few, flapping, late, still_late, silent, never_seen, still_silent,
+        still_never_seen, enough_again, recovered, recovered_first, enrolled_anew, unwatched, source_down,
+        source_still_down, source_up, source_up_after, stalled, stalled_since, still_stalled, still_stalled_since,
+        pipeline_recovered, inventory_changed, clock_skewed, resumed, resumed_some, crashed, setup_failed,
+        channel_unhealthy, channel_recovered, journal_failed, journal_recovered, nothing,
+    }
+);
+
+phrases!(
+    /// Titles about several.
+    Many {
+        agent, agents, several_watches, silent, still_silent, and_too_few, too_few, still_too_few, flapping,
+        recovered, unwatched, source_down, source_up, stalled, pipeline_recovered, setup_failed,
+    }
+);
+
+phrases!(
+    /// What events tell.
+    Body {
+        nothing, agent, cause, last_log, never, since, allowed, noticed, detail, check, check_of, listed_last,
+        listed_never, more,
+    }
+);
+
+phrases!(
+    /// What stands below that.
+    Below {
+        still_silent, silent_again, group, merging, held_back, fallback, told_already, duplicate, lost, several_lost
+    }
+);
+
+/// The units of a duration.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unit {
+    /// Seconds.
+    pub s: String,
+    /// Minutes.
+    pub min: String,
+    /// Hours.
+    pub h: String,
+    /// Days.
+    pub d: String,
+}
+
+/// Everything that a language says.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sentences {
+    /// Whether what is known of an event, which is always in English, stands apart.
+    pub details_apart: bool,
+    /// Titles about one event.
+    pub title: Title,
+    /// Titles about several.
+    pub many: Many,
+    /// What events tell.
+    pub body: Body,
+    /// What stands below that.
+    pub below: Below,
+    /// The units of a duration.
+    pub unit: Unit,
+    /// The words for causes.
+    pub cause: BTreeMap<String, String>,
+    /// What to check first.
+    pub check: BTreeMap<String, String>,
+}

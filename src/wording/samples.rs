@@ -1,0 +1,152 @@
+//! Messages as they could come, of every kind: templates are tried with them, and previews show them.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use log_monitor_channels::{Entity, Event, EventKind, MessageKind, Severity};
+
+use super::links::is_about_agent;
+use crate::dispatch::render::Facts;
+use crate::monitor::words;
+
+/// A message that could come.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// What it tells. Never empty.
+    pub events: Vec<Event>,
+    /// Its part.
+    pub kind: MessageKind,
+}
+
+impl Sample {
+    /// What is to be said beside its events.
+    #[must_use]
+    pub fn facts(&self) -> Facts<'static> {
+        let reminder = u32::from(self.kind == MessageKind::Reminder);
+        Facts { reminder, ..Facts::of(self.kind) }
+    }
+}
+
+/// The everyday message of a kind of event.
+#[must_use]
+pub fn sample(kind: EventKind, now: DateTime<Utc>) -> Sample {
+    let message = match kind {
+        EventKind::AgentStillSilent => MessageKind::Reminder,
+        EventKind::InventoryChanged | EventKind::ClockSkewed | EventKind::MonitoringResumed => {
+            MessageKind::Notice
+        }
+        kind if kind.closes() => MessageKind::Resolved,
+        _ => MessageKind::Firing,
+    };
+    Sample { events: vec![event(kind, now)], kind: message }
+}
+
+/// Messages of a kind that differ in what is known, the everyday one first.
+#[must_use]
+pub fn all_of(kind: EventKind, now: DateTime<Utc>) -> Vec<Sample> {
+    let everyday = sample(kind, now);
+    let first = everyday.events[0].clone();
+    let bare = Event {
+        since: None,
+        back: None,
+        incident: None,
+        entity: None,
+        labels: BTreeMap::new(),
+        ..first.clone()
+    };
+    let second = Event { entity: first.entity.as_ref().map(|_| agent("002", "db-01")), ..first.clone() };
+    let several = Sample { events: vec![first.clone(), second], ..everyday };
+    let reminder = Sample { events: vec![first], kind: MessageKind::Reminder };
+    vec![everyday, Sample { events: vec![bare], ..several.clone() }, several, reminder]
+}
+
+/// An event of a kind.
+#[must_use]
+pub fn event(kind: EventKind, now: DateTime<Utc>) -> Event {
+    let (scope, cause, detail) = told(kind);
+    let about_agent = is_about_agent(kind);
+    let entity = match kind {
+        EventKind::PipelineStalled | EventKind::PipelineRecovered => Some(agent("node02", "(40 agents)")),
+        _ => about_agent.then(|| agent("001", "web-01")),
+    };
+    let event = words::about(scope, kind, severity(kind), now.timestamp_millis());
+    Event {
+        incident: Some(7),
+        since: Some(event.at - TimeDelta::minutes(16)),
+        threshold_seconds: about_agent.then_some(960),
+        entity,
+        cause: cause.to_owned(),
+        detail: detail.to_owned(),
+        ..event
+    }
+}
+
+fn agent(id: &str, label: &str) -> Entity {
+    Entity { id: id.to_owned(), label: label.to_owned() }
+}
+
+const fn severity(kind: EventKind) -> Severity {
+    match kind {
+        EventKind::SourceDown
+        | EventKind::PipelineStalled
+        | EventKind::SetupFailed
+        | EventKind::JournalFailed => Severity::High,
+        EventKind::SourceUp | EventKind::PipelineRecovered | EventKind::InventoryChanged => Severity::Info,
+        _ => Severity::Medium,
+    }
+}
+
+/// The scope, the cause and the sentences.
+const fn told(kind: EventKind) -> (&'static str, &'static str, &'static str) {
+    match kind {
+        EventKind::AgentSilent => (
+            "default",
+            "disconnected",
+            "No logs for 16 min; at most 15 min without one is expected. Its Wazuh agent is disconnected and did not \
+             say goodbye; its last keepalive is 16 min old. Check first: is the machine up, and can it reach the \
+             manager (port 1514)?",
+        ),
+        EventKind::AgentStillSilent => ("default", "disconnected", "It still has not come back."),
+        EventKind::AgentRecovered => ("default", "documents", "It logs again."),
+        EventKind::AgentUnwatched => (
+            "default",
+            "no_longer_watched",
+            "It was taken off the agent list while it was silent, so its recovery will not be noticed.",
+        ),
+        EventKind::SourceDown => (
+            "wazuh",
+            "network",
+            "Cannot connect: connection refused. Until it can be read again nothing is known about its 40 agents; that \
+             is no sign that they are silent.",
+        ),
+        EventKind::SourceUp => {
+            ("wazuh", "answers", "It answers again. What fell silent meanwhile is told separately.")
+        }
+        EventKind::PipelineStalled => (
+            "default",
+            "no_documents",
+            "None of the 40 agents of node node02 has logged for 16 min. So it is hardly the agents, but the way of \
+             their logs: check first the manager (and its Filebeat), the network between, and the indexer's disk.",
+        ),
+        EventKind::PipelineRecovered => {
+            ("default", "documents", "40 of the 40 agents of node node02 log again. Everybody is back.")
+        }
+        EventKind::InventoryChanged => {
+            ("default", "list_changed", "No longer listed, and so not watched any more, is 009 old-01.")
+        }
+        EventKind::ClockSkewed => (
+            "default",
+            "future_documents",
+            "The newest of them is 2 h ahead of the clock of log-monitor. Check first: the time of the Wazuh manager, \
+             and of this machine.",
+        ),
+        EventKind::MonitoringResumed => ("log-monitor", "away", "Nothing was noticed meanwhile."),
+        EventKind::SetupFailed => ("configuration", "reload", "The configuration was not taken over."),
+        EventKind::ChannelUnhealthy => ("oncall", "auth", "It refuses for good: the token is not valid."),
+        EventKind::ChannelRecovered => ("oncall", "accepted", "It accepts messages again."),
+        EventKind::JournalFailed => ("journal", "disk_full", "The journal cannot be written."),
+        EventKind::JournalRecovered => ("journal", "written", "The journal is written again."),
+        // Kinds to come have a name at least.
+        _ => ("log-monitor", "", "Something happened."),
+    }
+}

@@ -3,6 +3,7 @@
 use fastrand::Rng;
 use log_monitor::config::{Dependency, Quorum, matcher::Matcher};
 
+use super::hours::without;
 use super::{Agent, Kind, Scenario};
 use crate::spans::Spans;
 
@@ -12,6 +13,8 @@ pub struct Gateways {
     pub quorum: Quorum,
     /// What the ids of those behind them begin with.
     letter: char,
+    /// How those are: maintenance that leaves too few gateways is theirs, too.
+    pub behind: Kind,
 }
 
 impl Gateways {
@@ -29,13 +32,28 @@ impl Gateways {
         }
     }
 
-    /// When too few of them work, by when each does not.
-    pub fn down<'a>(&self, broken: impl Iterator<Item = &'a Spans>) -> Spans {
-        let need = match self.quorum {
+    /// How many of them must work.
+    fn need(&self) -> usize {
+        match self.quorum {
             Quorum::All => self.places.len(),
             Quorum::Count(count) => count.min(self.places.len()),
             Quorum::Share(_) => self.places.len().div_ceil(2),
-        };
+        }
+    }
+
+    /// Takes the maintenance of each kind of which they cannot do without out of the hours of those behind them.
+    fn pause(&mut self, kinds: &[Kind], agents: &[Agent]) {
+        for (number, kind) in kinds.iter().enumerate() {
+            let left = self.places.iter().filter(|place| agents[**place].kind != number).count();
+            if left < self.need() {
+                self.behind.hours.expected = without(&self.behind.hours.expected, &kind.hours.paused);
+            }
+        }
+    }
+
+    /// When too few of them work, by when each does not.
+    pub fn down<'a>(&self, broken: impl Iterator<Item = &'a Spans>) -> Spans {
+        let need = self.need();
         let spans = broken.flat_map(Spans::iter);
         let mut steps: Vec<(i64, i32)> = spans.flat_map(|(from, to)| [(from, 1), (to, -1)]).collect();
         steps.sort_unstable();
@@ -58,7 +76,9 @@ pub fn gateways(scenario: &mut Scenario, rng: &mut Rng) -> Gateways {
     let mut places: Vec<usize> = (0..count).map(|_| rng.usize(..scenario.agents.len())).collect();
     places.sort_unstable();
     places.dedup();
-    let gateways = Gateways { places, quorum, letter: ['a', 'b'][rng.usize(..2)] };
+    let behind = scenario.kinds[rng.usize(..2)].clone();
+    let mut gateways = Gateways { places, quorum, letter: behind.letter, behind };
+    gateways.pause(&scenario.kinds, &scenario.agents);
     for outage in common_outages(scenario, rng) {
         for place in gateways.places.iter().filter(|_| rng.u8(0..5) > 0) {
             scenario.agents[*place].breaks(&Spans::of([outage]));

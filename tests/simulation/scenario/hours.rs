@@ -22,6 +22,8 @@ pub struct Hours {
     pub calendar: Option<Calendar>,
     /// Of its watch.
     pub pauses: Vec<Pause>,
+    /// When these are.
+    pub paused: Spans,
     /// When logs are expected, after all.
     pub expected: Spans,
     /// Whether its machines are off at other times.
@@ -49,8 +51,14 @@ pub fn hours(from: i64, to: i64, rng: &mut Rng) -> Hours {
         off: calendar.is_some() && rng.bool(),
         calendar,
         pauses: pauses.into_iter().map(|when| Pause { zone, when }).collect(),
-        expected: expected.and(&paused.gaps(i64::MIN / 4, i64::MAX / 4)),
+        expected: without(&expected, &paused),
+        paused,
     }
+}
+
+/// The times of the one that are not within the other.
+pub fn without(expected: &Spans, paused: &Spans) -> Spans {
+    expected.and(&paused.gaps(i64::MIN / 4, i64::MAX / 4))
 }
 
 fn working_hours(rng: &mut Rng) -> Window {

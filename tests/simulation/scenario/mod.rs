@@ -245,7 +245,10 @@ impl Scenario {
     }
 
     pub fn kind_of(&self, agent: &Agent) -> &Kind {
-        &self.kinds[agent.kind]
+        match &self.gateways {
+            Some(gateways) if gateways.are_before(agent) => &gateways.behind,
+            _ => &self.kinds[agent.kind],
+        }
     }
 
     /// The configuration that is in force at a time.

@@ -336,7 +336,7 @@ pub fn incidents(connection: &Connection, message: i64, open: bool) -> rusqlite:
 }
 
 /// The ends that `channel` has not been and will not be told, of the incidents that it was, or may have been,
-/// told by a firing or its reminders.
+/// told by a firing or its reminders. (A reminder says nothing of what was over when it was sent.)
 ///
 /// # Errors
 /// As the database.
@@ -360,6 +360,10 @@ pub fn owed_endings(
              AND incident.id IN (
                  SELECT event.incident FROM message_event JOIN event ON event.id = message_event.event
                  WHERE message_event.message = ?1)
+             AND (message_event.message = ?1 OR EXISTS (
+                 SELECT 1 FROM delivery JOIN attempt ON attempt.delivery = delivery.id
+                 WHERE delivery.message = message_event.message AND delivery.channel = ?2
+                 AND attempt.started <= incident.closed))
              AND NOT EXISTS (
                  SELECT 1 FROM message_event AS told
                  JOIN message ON message.id = told.message AND message.kind = 'resolved'

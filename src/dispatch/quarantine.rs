@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use super::channel::Channel;
 use super::health::Health;
+use super::plan;
 use super::progress::{self, Findings};
 use super::tick::Input;
 use crate::journal::channels::{self, Probe, Quarantine};
@@ -132,6 +133,8 @@ pub fn pass_over(
             let message = messages::get(connection, message)?;
             if has_another_way(connection, &message, channel, works)? {
                 deliveries::fail(connection, delivery, &left_alone(quarantine))?;
+                // It may have taken it before.
+                plan::settle_debt(connection, &message, channel, input.now)?;
                 progress::advance(connection, message, input.now, false, findings)?;
             }
         }

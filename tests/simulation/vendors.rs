@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use log_monitor::clock::{Clock, TokioClock};
+use log_monitor::dispatch::budget::Limits;
 use log_monitor::dispatch::channel::{Channel, Channels};
 use log_monitor_channels::{DeliveryError, Notification, Notifier, Reason, Receipt};
 use tokio::sync::watch;
@@ -13,7 +14,7 @@ use crate::scenario::post::{HOW, How, LAST, Post};
 use crate::scenario::{SECOND, Scenario};
 
 /// The longest that an answer takes, in milliseconds.
-const SLOWEST: i64 = 3 * SECOND;
+pub const SLOWEST: i64 = 3 * SECOND;
 
 /// One message of so many meets some trouble by chance.
 const TROUBLE: u32 = 25;
@@ -75,7 +76,7 @@ pub fn channels(
         let channel_of = Channel {
             kind: "vendor",
             max_in_flight: 4,
-            limits: Default::default(),
+            limits: Limits::default(),
             keep_alive: None,
             notifier: Box::new(vendor),
         };

@@ -159,9 +159,9 @@ impl World {
         let (_gone, gone) = watch::channel(());
         let channels = vendors::channels(&self.scenario, self.truth, &self.letters, &gone);
         let delivering = Delivering {
-            wording: Arc::default(),
             routes: post.routes.clone(),
             channels: Arc::new(channels),
+            wording: Arc::default(),
             installation: "simulated".into(),
         };
         let (_delivering, receiver) = watch::channel(delivering);

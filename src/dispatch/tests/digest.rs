@@ -75,3 +75,21 @@ async fn a_vendor_that_keeps_a_state_of_each_is_reminded_of_each() {
     world.recovered(&[("001", incidents[0])]).await;
     assert!(world.got("pager")[4].all_over, "of its own post");
 }
+
+#[tokio::test(start_paused = true)]
+async fn whoever_gets_a_digest_when_some_of_it_is_over_is_not_told_the_end_of_that() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    let one = world.silent(&["001"]).await[0];
+    let two = world.silent(&["002"]).await[0];
+    minutes(59).await;
+    world.fail("slack", Some(down()));
+    tokio::time::sleep(Duration::from_secs(65)).await;
+    world.recovered(&[("001", one)]).await;
+    minutes(3).await;
+    let reminder = world.got("email").pop().unwrap();
+    assert_eq!((reminder.kind, reminder.events.len()), (MessageKind::Reminder, 1));
+    assert_eq!(world.got("email").len(), 1, "{:?}", world.titles("email"));
+    world.recovered(&[("002", two)]).await;
+    let end = world.got("email").pop().unwrap();
+    assert!(end.title.starts_with("Recovered: 002"), "{}", end.title);
+}

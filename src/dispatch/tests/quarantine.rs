@@ -88,3 +88,15 @@ async fn whoever_accepted_in_the_same_step_is_enough_and_is_not_told_twice() {
     assert_eq!((world.got("slack").len(), silences(&world, "email").len()), (1, 2));
     assert_eq!(silences(&world, "phone").len(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn whoever_may_have_what_goes_elsewhere_is_told_its_end() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    world.vendors["slack"].script([Err(DeliveryError::transient(Reason::Timeout, "lost")), Err(revoked())]);
+    let incidents = world.silent(&["001", "002"]).await;
+    world.recovered(&[("001", incidents[0])]).await;
+    world.silent(&["003"]).await;
+    minutes(1).await;
+    let ends = world.titles("slack").into_iter().filter(|title| title.starts_with("Recovered: 001"));
+    assert_eq!(ends.count(), 1, "{:?}", world.titles("slack"));
+}

@@ -37,7 +37,7 @@ pub fn incidents(connection: &Connection, message: i64, open: bool) -> rusqlite:
 }
 
 /// The ends that `channel` has not been and will not be told, of the incidents that it was, or may have been,
-/// told by a firing or its reminders.
+/// told by a firing or its reminders. (A reminder says nothing of what was over when it was sent.)
 ///
 /// # Errors
 /// As the database.
@@ -57,7 +57,14 @@ pub fn owed_endings(
                  JOIN delivery ON delivery.message = message.id AND delivery.channel = ?2
                       AND (delivery.state = 'accepted'
                            OR delivery.uncertain AND delivery.state IN ('dropped', 'failed'))
-                 WHERE message.id = ?1 OR (message.parent = ?1 AND message.kind = 'reminder'))
+                 WHERE message.id = ?1 OR message.id IN (SELECT message FROM reminder_of WHERE firing = ?1))
+             AND incident.id IN (
+                 SELECT event.incident FROM message_event JOIN event ON event.id = message_event.event
+                 WHERE message_event.message = ?1)
+             AND (message_event.message = ?1 OR EXISTS (
+                 SELECT 1 FROM delivery JOIN attempt ON attempt.delivery = delivery.id
+                 WHERE delivery.message = message_event.message AND delivery.channel = ?2
+                 AND attempt.started <= incident.closed))
              AND NOT EXISTS (
                  SELECT 1 FROM message_event AS told
                  JOIN message ON message.id = told.message AND message.kind = 'resolved'

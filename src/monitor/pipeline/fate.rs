@@ -20,7 +20,8 @@ impl Groups<'_> {
         let (new, due) = match changed.transition {
             Transition::Recovered { .. } => return Fate::Told,
             Transition::FoundSilent => (true, i64::MIN),
-            Transition::FellSilent => (true, self.fleet.due(entity, self.now)),
+            // Who was never seen is due whenever anything is expected of it: that it has been for so long is enough.
+            Transition::FellSilent => (true, self.fleet.due(entity, self.now - LONGEST_WAIT)),
             Transition::StillSilent { .. } => (false, self.fleet.free_until(entity)),
         };
         let waited = self.now.saturating_sub(due);

@@ -130,3 +130,18 @@ async fn half_of_three_gateways_are_two() {
     silent.sort();
     assert_eq!(silent, ["agent_silent 002", "agent_silent 003"], "004 and 005 are explained by them");
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_was_never_seen_waits_for_its_gateway_no_longer_than_others() {
+    let mut world = super::hours::office(&["001", "002"]).await;
+    let id = |id| Matcher::new([("id", vec![id])]);
+    let mut setup = world.monitor.setup.clone();
+    setup.watch.dependencies = vec![Dependency { matcher: id("001"), on: id("002"), need: Quorum::All }];
+    setup.watch.intervals.insert("002".into(), Duration::from_secs(4 * 3600));
+    world.monitor.replace(setup).await.unwrap();
+    world.minutes(7 * 60 + 40, &["002"]).await;
+    world.minutes(49, &[]).await;
+    assert_eq!(told(&world).await, [""; 0], "08:29: it is not known whether its gateway works");
+    world.minutes(3, &[]).await;
+    assert_eq!(told(&world).await, ["agent_silent 001"]);
+}

@@ -142,7 +142,10 @@ impl Case<'_> {
             self.overdue.iter().map(|(_, end)| end).take_while(|end| *end <= good).last().unwrap_or(good);
         let threshold = self.scenario.kind_of(self.agent).threshold();
         let lately = (threshold * 8).clamp(HOUR, DAY) + told_within(self.scenario, self.agent);
-        let silences = self.overdue.iter().filter(|(from, _)| (back - lately..back).contains(from)).count();
+        // It falls silent when that can be noticed: not while nothing is expected of it.
+        let noticed = self.expected.and(&self.agent.listed).and(&self.truth.good);
+        let fell = |(from, _): &(i64, i64)| noticed.from(*from).next().map_or(*from, |(at, _)| at);
+        let silences = self.overdue.iter().filter(|one| (back - lately..back).contains(&fell(one))).count();
         silences.checked_sub(3).map_or(0, |more| (threshold << more.min(16)).min(6 * HOUR) + threshold)
     }
 

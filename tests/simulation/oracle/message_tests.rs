@@ -79,7 +79,7 @@ fn another(letter: &Letter) -> Letter {
 type Mutation = fn(&Run, &Letter) -> Option<Vec<Letter>>;
 
 /// Each changes something about a try if it can.
-const MUTATIONS: [(&str, Mutation); 7] = [
+const MUTATIONS: [(&str, Mutation); 8] = [
     ("a beginning reaches nobody", |run, letter| {
         let event = letter.notification.events.first().filter(|_| is(letter, MessageKind::Firing))?;
         let told = event.kind == EventKind::AgentSilent && run.is_calm(LAST, letter.at);
@@ -109,6 +109,13 @@ const MUTATIONS: [(&str, Mutation); 7] = [
         let calm = run.is_calm(LAST, letter.at - 2 * LIMIT);
         let is_it = |one: &Letter| one.at == letter.at && one.notification == letter.notification;
         calm.then(|| run.without(is_it).into_iter().chain([other]).collect())
+    }),
+    ("a channel that has just refused is tried", |run, letter| {
+        let refused = Letter { at: letter.at - MINUTE / 2, answer: Answer::Refused, ..another(letter) };
+        let since =
+            |one: &&Letter| one.channel == letter.channel && (refused.at..letter.at).contains(&one.at);
+        let calm = run.is_calm(letter.channel, refused.at) && !run.letters().iter().any(|one| since(&one));
+        (is(letter, MessageKind::Firing) && calm).then(|| run.with(refused))
     }),
     ("a beginning is told after its end", |run, letter| {
         let end = run.end(letter)?;

@@ -4,13 +4,15 @@
 //! - Whoever has a beginning, known or not, **must** be told its end, unless the channel refuses it.
 //! - What a channel has accepted **must not** be sent there again, but where a kill ate the answer; a try
 //!   after one without an answer, and no other, **must** say that it may be a duplicate.
+//! - A channel that refused for good **must** be left alone for a minute, but for the ends of what it was told:
+//!   the rest goes to others.
 //! - Nothing **must** be told to a channel twice, except by different routes; no beginning after its end;
-//!   no end to whoever was not told the beginning; no reminder before its time; and no more at a time than
+//!   no end to whoever was not told the beginning; no reminder before its time, but with one whose time it is; and no more at a time than
 //!   the budget of the routes.
 
 use std::collections::BTreeMap;
 
-use log_monitor_channels::{EventKind, MessageKind, Notification};
+use log_monitor_channels::{Event, EventKind, MessageKind, Notification};
 
 use super::Wrong;
 use super::agents::about;
@@ -18,7 +20,7 @@ use super::truth::Truth;
 use crate::scenario::post::{LAST, Post};
 use crate::scenario::{MINUTE, SECOND, Scenario};
 use crate::spans::Spans;
-use crate::vendors::{Answer, Letter};
+use crate::vendors::{Answer, Letter, SLOWEST};
 use crate::world::Told;
 
 /// Whatever can be delivered is, within this: two steps, a pause after a refusal, tries that hang.
@@ -26,6 +28,9 @@ pub const LIMIT: i64 = 20 * MINUTE;
 
 /// The interval of every route's budget.
 const INTERVAL: i64 = MINUTE;
+
+/// A channel that refused for good is not tried again sooner.
+const ALONE: i64 = MINUTE;
 
 pub fn check(
     scenario: &Scenario,
@@ -53,6 +58,7 @@ pub fn check(
     for channel in &post.channels {
         let letters: Vec<&Letter> = letters.iter().filter(|letter| letter.channel == channel.name).collect();
         case.is_never_sent_again(&letters)?;
+        case.is_left_alone(&letters)?;
         case.is_within_the_budget(&letters, post.routes_to(channel.name))?;
     }
     Ok(())
@@ -83,6 +89,13 @@ fn accepted(letter: &Letter) -> Option<i64> {
 
 fn begins(letter: &Letter) -> bool {
     matches!(letter.notification.kind, MessageKind::Firing | MessageKind::Reminder)
+}
+
+/// Whether somebody else can be told that: every route ends with a channel that never refuses, but for news of
+/// that channel.
+fn goes_elsewhere(letter: &Letter) -> bool {
+    let of_last = |event: &Event| event.scope == LAST;
+    letter.notification.kind != MessageKind::Resolved && !letter.notification.events.iter().any(of_last)
 }
 
 impl Case<'_> {
@@ -155,7 +168,10 @@ impl Case<'_> {
         let since = |incident: &i64| self.begins.get(incident).map_or(i64::MAX, |begin| at - begin);
         let first = self.post.routes.iter().map(|route| route.reminders.first).min().unwrap_or_default();
         let wait = first.as_millis() as i64 - SECOND;
-        if notification.kind == MessageKind::Reminder && incidents.iter().all(|one| since(one) < wait) {
+        // A reminder may come early with others; those may be over when it is tried again.
+        let same = notification.events.iter().flat_map(|event| self.of_event(event.id));
+        let mut said = same.flat_map(|one| &one.notification.events).filter_map(|event| event.incident);
+        if notification.kind == MessageKind::Reminder && said.all(|one| since(&one) < wait) {
             return Err(wrong(*at, format!("{channel} is reminded of what has only just begun")));
         }
         let was_told = |incident: &i64| {
@@ -208,6 +224,24 @@ impl Case<'_> {
                 return Err(wrong(letter.at, format!("{}: possible duplicate: {doubted}", letter.channel)));
             }
             earlier.push(letter);
+        }
+        Ok(())
+    }
+
+    /// That nothing that can go elsewhere is tried on a channel right after it refused.
+    fn is_left_alone(&self, letters: &[&Letter]) -> Result<(), Wrong> {
+        for (n, letter) in letters.iter().enumerate().filter(|(_, letter)| goes_elsewhere(letter)) {
+            // Some tries were under way when it refused.
+            let lately = letter.at - ALONE..letter.at - SLOWEST - SECOND;
+            let refused = |one: &&&Letter| one.answer == Answer::Refused && lately.contains(&one.at);
+            let Some(refused) = letters[..n].iter().rfind(refused) else { continue };
+            let since = |at: i64| (refused.at..=letter.at).contains(&at);
+            let is_back = letters[..n].iter().filter_map(|one| accepted(one)).any(since);
+            let restarted = self.scenario.down.iter().any(|down| since(down.to));
+            let clock_set = self.scenario.clock.iter().any(|wrong| since(wrong.from) || since(wrong.to));
+            if !is_back && !restarted && !clock_set {
+                return Err(wrong(letter.at, format!("{} has just refused, and is tried", letter.channel)));
+            }
         }
         Ok(())
     }

@@ -10,6 +10,7 @@
 //!   **must** whoever falls silent long after it began while others log.
 //! - Whoever is behind gateways of which too many are silent **must** be told as a part of that, and alone
 //!   when they are back and it is not.
+//! - Maintenance that leaves too few gateways is that of those behind them, too: these hours do not count.
 //! - Whoever is on the list no more **must** be let go at once.
 //! - Whoever falls silent again and again **may** be believed to be back later each time.
 //! - What began and ended while nobody could look, or faster than that, **may** be told or not.

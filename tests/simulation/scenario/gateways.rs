@@ -3,6 +3,7 @@
 use fastrand::Rng;
 use log_monitor::config::{Dependency, Quorum, matcher::Matcher};
 
+use super::hours::without;
 use super::{Agent, Kind, Scenario};
 use crate::spans::Spans;
 
@@ -10,10 +11,10 @@ pub struct Gateways {
     /// Their places among the agents.
     pub places: Vec<usize>,
     pub quorum: Quorum,
-    /// What those behind them are: maintenance of too many gateways is theirs, too.
-    pub behind: Kind,
     /// What the ids of those behind them begin with.
     letter: char,
+    /// How those are: maintenance that leaves too few gateways is theirs, too.
+    pub behind: Kind,
 }
 
 impl Gateways {
@@ -37,6 +38,16 @@ impl Gateways {
             Quorum::All => self.places.len(),
             Quorum::Count(count) => count.min(self.places.len()),
             Quorum::Share(_) => self.places.len().div_ceil(2),
+        }
+    }
+
+    /// Takes the maintenance of each kind of which they cannot do without out of the hours of those behind them.
+    fn pause(&mut self, kinds: &[Kind], agents: &[Agent]) {
+        for (number, kind) in kinds.iter().enumerate() {
+            let left = self.places.iter().filter(|place| agents[**place].kind != number).count();
+            if left < self.need() {
+                self.behind.hours.expected = without(&self.behind.hours.expected, &kind.hours.paused);
+            }
         }
     }
 
@@ -65,15 +76,9 @@ pub fn gateways(scenario: &mut Scenario, rng: &mut Rng) -> Gateways {
     let mut places: Vec<usize> = (0..count).map(|_| rng.usize(..scenario.agents.len())).collect();
     places.sort_unstable();
     places.dedup();
-    let letter = ['a', 'b'][rng.usize(..2)];
-    let behind = scenario.kinds.iter().find(|kind| kind.letter == letter).expect("one of its kinds").clone();
-    let mut gateways = Gateways { places, quorum, behind, letter };
-    for (number, kind) in scenario.kinds.iter().enumerate() {
-        let left = gateways.places.iter().filter(|place| scenario.agents[**place].kind != number).count();
-        if left < gateways.need() {
-            gateways.behind.hours = gateways.behind.hours.paused_with(&kind.hours);
-        }
-    }
+    let behind = scenario.kinds[rng.usize(..2)].clone();
+    let mut gateways = Gateways { places, quorum, letter: behind.letter, behind };
+    gateways.pause(&scenario.kinds, &scenario.agents);
     for outage in common_outages(scenario, rng) {
         for place in gateways.places.iter().filter(|_| rng.u8(0..5) > 0) {
             scenario.agents[*place].breaks(&Spans::of([outage]));

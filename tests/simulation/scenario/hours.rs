@@ -51,20 +51,14 @@ pub fn hours(from: i64, to: i64, rng: &mut Rng) -> Hours {
         off: calendar.is_some() && rng.bool(),
         calendar,
         pauses: pauses.into_iter().map(|when| Pause { zone, when }).collect(),
-        expected: expected.and(&not(&paused)),
+        expected: without(&expected, &paused),
         paused,
     }
 }
 
-impl Hours {
-    /// The same, with the maintenance of others.
-    pub fn paused_with(&self, others: &Self) -> Self {
-        Self { expected: self.expected.and(&not(&others.paused)), ..self.clone() }
-    }
-}
-
-fn not(spans: &Spans) -> Spans {
-    spans.gaps(i64::MIN / 4, i64::MAX / 4)
+/// The times of the one that are not within the other.
+pub fn without(expected: &Spans, paused: &Spans) -> Spans {
+    expected.and(&paused.gaps(i64::MIN / 4, i64::MAX / 4))
 }
 
 fn working_hours(rng: &mut Rng) -> Window {

@@ -245,8 +245,10 @@ impl Scenario {
     }
 
     pub fn kind_of(&self, agent: &Agent) -> &Kind {
-        let before = self.gateways.as_ref().filter(|gateways| gateways.are_before(agent));
-        before.map_or(&self.kinds[agent.kind], |gateways| &gateways.behind)
+        match &self.gateways {
+            Some(gateways) if gateways.are_before(agent) => &gateways.behind,
+            _ => &self.kinds[agent.kind],
+        }
     }
 
     /// The configuration that is in force at a time.

@@ -16,11 +16,14 @@ use chrono_tz::Tz;
 /// The days of the week, as the configuration writes them.
 pub const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
-/// How much is looked at in one step, in milliseconds.
-const STEP: i64 = 8 * 86_400_000;
+/// One day, in milliseconds.
+const DAY: i64 = 86_400_000;
 
-/// After so many steps (more than a year) nothing comes any more.
-const STEPS: usize = 50;
+/// How much is looked at in one step at most, in milliseconds.
+const STEP: i64 = 8 * DAY;
+
+/// Beyond this (more than a year), nothing comes any more.
+const HORIZON: i64 = 50 * STEP;
 
 /// The times at which logs are expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,9 +91,8 @@ impl Calendar {
     #[must_use]
     pub fn after(&self, from: i64, active: i64) -> i64 {
         let mut left = active;
-        for step in 0..STEPS as i64 {
-            let start = from.saturating_add(step * STEP);
-            for (begin, end) in self.spans(start, start.saturating_add(STEP)) {
+        for (near, far) in steps() {
+            for (begin, end) in self.spans(from.saturating_add(near), from.saturating_add(far)) {
                 if end - begin > left || (end - begin == left && active > 0) {
                     return begin + left;
                 }
@@ -104,16 +106,15 @@ impl Calendar {
     #[must_use]
     pub fn before(&self, to: i64, active: i64) -> i64 {
         let mut left = active;
-        for step in 1..=STEPS as i64 {
-            let start = to.saturating_sub(step * STEP);
-            for (begin, end) in self.spans(start, start.saturating_add(STEP)).into_iter().rev() {
+        for (near, far) in steps() {
+            for (begin, end) in self.spans(to.saturating_sub(far), to.saturating_sub(near)).into_iter().rev() {
                 if end - begin >= left {
                     return end - left;
                 }
                 left -= end - begin;
             }
         }
-        to.saturating_sub(STEPS as i64 * STEP)
+        to.saturating_sub(HORIZON)
     }
 
     /// The expected times within `from..to`, in order, none touching another.
@@ -169,6 +170,13 @@ fn is_nth(day: NaiveDate, nth: u8) -> bool {
         0 => (day + Days::new(7)).month() != day.month(),
         nth => day.day0() / 7 + 1 == u32::from(nth),
     }
+}
+
+/// The distances between which to look, near ones first and in small steps: most deadlines are within a day.
+fn steps() -> impl Iterator<Item = (i64, i64)> {
+    let next = |far: i64| (far + far.clamp(DAY, STEP)).min(HORIZON);
+    let steps = std::iter::successors(Some((0, DAY)), move |(_, far)| Some((*far, next(*far))));
+    steps.take_while(|(near, _)| *near < HORIZON)
 }
 
 /// The days whose windows can reach into `from..to`: one may have begun the day before; where a day

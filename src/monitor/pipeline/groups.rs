@@ -1,5 +1,6 @@
 //! The groups of a fleet at one moment. Pure.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use super::common::{Common, commons};
@@ -19,6 +20,8 @@ pub struct Groups<'a> {
     pub now: i64,
     pub tallies: BTreeMap<Common, Tally>,
     flows: BTreeMap<Common, Flow>,
+    /// Whether logs are expected of an entity of each kind: asked once for a kind, not for each of thousands.
+    expects: Vec<OnceCell<bool>>,
     /// Places of entities that fell silent now or lately, and are part of nothing yet.
     pub lost: Vec<usize>,
     open: &'a BTreeMap<Common, Stall>,
@@ -42,6 +45,7 @@ impl<'a> Groups<'a> {
             open,
             tallies: BTreeMap::new(),
             flows: BTreeMap::new(),
+            expects: vec![OnceCell::new(); fleet.kinds()],
             lost: Vec::new(),
             held: Vec::new(),
         };
@@ -81,7 +85,7 @@ impl<'a> Groups<'a> {
     fn standing(&self, entity: &Entity) -> Standing {
         match entity.state {
             // Nobody expects anything of it now.
-            State::Fresh if !self.fleet.policy(entity).expects(self.now) => Standing::Aside,
+            State::Fresh if !self.expects(entity) => Standing::Aside,
             State::Fresh => Standing::Logging,
             State::New => Standing::Aside,
             // It is back, or would be if it did not flap.
@@ -97,6 +101,11 @@ impl<'a> Groups<'a> {
                 Part::Alone | Part::Led(_) | Part::FreeSince(_) => Standing::Aside,
             },
         }
+    }
+
+    fn expects(&self, entity: &Entity) -> bool {
+        let known = &self.expects[self.fleet.kind(entity)];
+        *known.get_or_init(|| self.fleet.policy(entity).expects(self.now))
     }
 
     /// Whether it was told shortly before `then`, and was not silent for long by then: whoever was, when

@@ -107,7 +107,8 @@ impl Calendar {
     pub fn before(&self, to: i64, active: i64) -> i64 {
         let mut left = active;
         for (near, far) in steps() {
-            for (begin, end) in self.spans(to.saturating_sub(far), to.saturating_sub(near)).into_iter().rev() {
+            for (begin, end) in self.spans(to.saturating_sub(far), to.saturating_sub(near)).into_iter().rev()
+            {
                 if end - begin >= left {
                     return end - left;
                 }

@@ -8,6 +8,7 @@ mod migrate;
 mod original;
 mod printing;
 mod properties;
+mod readme;
 mod reference;
 mod refusals;
 mod secrecy;

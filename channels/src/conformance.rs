@@ -28,7 +28,7 @@ use std::time::Duration;
 use serde::de::Deserialize;
 
 use crate::error::DeliveryError;
-use crate::notification::{Notification, Receipt};
+use crate::notification::{MessageKind, Notification, Receipt};
 use crate::notifier::{ChannelKind, Context, Notifier};
 
 pub use http::{HttpSuite, http};
@@ -84,6 +84,8 @@ pub struct Arrival {
     pub size: usize,
     /// The idempotency key that it carried, where there is a place for one.
     pub key: Option<String>,
+    /// Whatever in it can name the firing that it goes on with, such as address and body.
+    pub text: String,
     /// What in it would make the vendor do more than show a text.
     pub harm: Option<String>,
 }
@@ -100,7 +102,11 @@ pub async fn conforms<K: ChannelKind>(far_end: &impl FarEnd, config: &str, secre
     rules.failures().await;
     rules.hostile_texts().await;
     rules.oversize_texts(K::capabilities().max_body).await;
-    rules.same_key_each_time(K::capabilities().idempotent).await;
+    let can = K::capabilities();
+    rules.same_key_each_time(can.idempotent).await;
+    if can.resolve && can.idempotent {
+        rules.an_end_names_its_firing().await;
+    }
 }
 
 struct Rules<'a, F> {
@@ -183,6 +189,23 @@ impl<F: FarEnd> Rules<'_, F> {
         assert_eq!(first, self.keys(&again).await, "{}: the key changed with the try", self.kind);
         let other = Notification { idempotency_key: "other-2".to_owned(), ..sample() };
         assert_ne!(first, self.keys(&other).await, "{}: two messages share a key", self.kind);
+    }
+
+    /// What the vendor keeps is closed by the end, also where the answer to the firing was lost.
+    async fn an_end_names_its_firing(&self) {
+        self.far_end.accept();
+        self.far_end.arrived();
+        let end = Notification {
+            kind: MessageKind::Resolved,
+            idempotency_key: "other-3".to_owned(),
+            answers: Some(sample().idempotency_key),
+            all_over: true,
+            ..sample()
+        };
+        // It may fail: what a vendor answers to a question is not what it answers to a firing.
+        let _ = self.attempt(&end, "the end of a firing whose answer was lost").await;
+        let named = self.far_end.arrived().iter().any(|one| one.text.contains(&sample().idempotency_key));
+        assert!(named, "{}: the end of a firing whose answer was lost does not name it", self.kind);
     }
 
     async fn keys(&self, notification: &Notification) -> Vec<Option<String>> {

@@ -183,7 +183,7 @@ mod tests {
         match serde_json::from_slice::<serde_json::Value>(&input) {
             Ok(message) => {
                 let key = message["idempotency_key"].as_str().map(str::to_owned);
-                Arrival { size: input.len(), key, harm: None }
+                Arrival { size: input.len(), key, ..Arrival::default() }
             }
             Err(error) => {
                 Arrival { harm: Some(format!("not one JSON value: {error}")), ..Arrival::default() }

@@ -93,6 +93,9 @@ pub struct Notification {
     pub fallback_reason: Option<String>,
     /// What this same channel answered to the firing, for edits, threads and `References`.
     pub in_reply_to: Option<Receipt>,
+    /// The key with which this same channel was told of the firing, also where its answer was lost and the
+    /// firing may or may not have arrived. See [`key_of_firing`](Self::key_of_firing).
+    pub answers: Option<String>,
     /// A resolution of everything that its firing told: what the vendor shows of it may be closed, or
     /// edited to say that it is over.
     pub all_over: bool,

@@ -139,7 +139,7 @@ impl PagerDuty {
 /// The event, without the routing key.
 #[must_use]
 pub fn event(notification: &Notification) -> Value {
-    let dedup_key = dedup_key(notification);
+    let dedup_key = notification.key_of_firing("dedup_key");
     if notification.kind == MessageKind::Resolved && notification.all_over {
         return json!({ "event_action": "resolve", "dedup_key": dedup_key });
     }
@@ -152,13 +152,6 @@ pub fn event(notification: &Notification) -> Value {
         "client": "log-monitor",
         "links": links.collect::<Vec<_>>(),
     })
-}
-
-/// That of the firing, where there is one to answer.
-fn dedup_key(notification: &Notification) -> &str {
-    let firing = notification.in_reply_to.as_ref();
-    let key = firing.and_then(|receipt| receipt.reference["dedup_key"].as_str());
-    key.unwrap_or(&notification.idempotency_key)
 }
 
 fn payload(notification: &Notification) -> Value {

@@ -675,6 +675,23 @@ async fn a_firing_that_is_accepted_after_its_end_is_followed_by_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_follows_a_firing_whose_answer_was_lost_names_the_key_that_it_was_sent_with() {
+    for reminded in [false, true] {
+        let world = World::new(vec![route("catch_all", &[&["pager"]])], &["pager"]).await;
+        world.vendors["pager"]
+            .script([Err(DeliveryError::transient(Reason::Timeout, "lost")), Err(revoked())]);
+        let incidents = world.silent(&["001"]).await;
+        minutes(if reminded { 61 } else { 1 }).await;
+        world.recovered(&[("001", incidents[0])]).await;
+        let told = world.got("pager");
+        let next = told.iter().find(|one| one.kind != MessageKind::Firing).unwrap();
+        assert_eq!(next.kind == MessageKind::Reminder, reminded);
+        assert_eq!(next.answers.as_ref(), Some(&told[0].idempotency_key), "{next:?}");
+        assert!(next.in_reply_to.is_none() && next.idempotency_key != told[0].idempotency_key);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn whoever_took_only_a_reminder_is_not_told_the_end_of_what_was_over_before() {
     let world = World::new(two_steps(), &["slack", "email"]).await;
     let incidents = world.silent(&["001", "002"]).await;

@@ -42,6 +42,7 @@ pub fn sample() -> Notification {
         possible_duplicate: false,
         fallback_reason: None,
         in_reply_to: None,
+        answers: None,
         all_over: false,
         links: Vec::new(),
         short: false,

@@ -14,8 +14,12 @@ const MAX_SUBJECT: usize = 250;
 /// The identity of the message, the same for every try.
 #[must_use]
 pub fn message_id(notification: &Notification, from: &Mailbox) -> String {
+    id_of(&notification.idempotency_key, from)
+}
+
+fn id_of(key: &str, from: &Mailbox) -> String {
     let harmless = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
-    let key: String = notification.idempotency_key.chars().map(harmless).collect();
+    let key: String = key.chars().map(harmless).collect();
     format!("<{key}@{}>", from.email.domain())
 }
 
@@ -54,7 +58,7 @@ fn headers(notification: &Notification, from: &Mailbox, to: &[Mailbox]) -> Messa
     for mailbox in to {
         builder = builder.to(mailbox.clone());
     }
-    if let Some(id) = answered_id(notification) {
+    if let Some(id) = answered_id(notification, from) {
         builder = builder.in_reply_to(id.clone()).references(id);
     }
     builder
@@ -81,9 +85,12 @@ fn event_kinds(notification: &Notification) -> String {
     names.join(", ")
 }
 
-/// The identity of the message that this one answers, if it has the form of one.
-fn answered_id(notification: &Notification) -> Option<String> {
-    let receipt = notification.in_reply_to.as_ref()?;
+/// The identity of the message that this one answers, if it has the form of one; where the server's answer
+/// to it was lost, that which it was sent with.
+fn answered_id(notification: &Notification, from: &Mailbox) -> Option<String> {
+    let Some(receipt) = &notification.in_reply_to else {
+        return notification.answers.as_deref().map(|key| id_of(key, from));
+    };
     let id = receipt.reference.get("message_id")?.as_str()?;
     let inner = id.strip_prefix('<')?.strip_suffix('>')?;
     let sound = inner.contains('@') && inner.bytes().all(|b| b.is_ascii_graphic() && !b"<>".contains(&b));

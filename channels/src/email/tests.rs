@@ -80,12 +80,15 @@ async fn a_resolution_answers_its_firing_and_a_repetition_keeps_its_identity() {
 
     let mut resolution = Notification { idempotency_key: "8:mail".to_owned(), ..notification() };
     resolution.kind = MessageKind::Resolved;
+    let lost = Notification { answers: Some("7:mail".to_owned()), ..resolution.clone() };
     resolution.in_reply_to = Some(firing);
-    email.notify(&resolution).await.unwrap();
-    let mail = &server.received()[2];
-    assert_eq!(mail.header("In-Reply-To").unwrap(), "<7-mail@example.org>");
-    assert_eq!(mail.header("References").unwrap(), "<7-mail@example.org>");
-    assert_eq!(mail.header("Message-ID").unwrap(), "<8-mail@example.org>");
+    for resolution in [resolution, lost] {
+        email.notify(&resolution).await.unwrap();
+        let mail = server.received().pop().unwrap();
+        assert_eq!(mail.header("In-Reply-To").unwrap(), "<7-mail@example.org>");
+        assert_eq!(mail.header("References").unwrap(), "<7-mail@example.org>");
+        assert_eq!(mail.header("Message-ID").unwrap(), "<8-mail@example.org>");
+    }
 }
 
 #[tokio::test]

@@ -65,7 +65,7 @@ fn extend(url: &mut Url, path: &[&str]) {
 impl Notifier for Desk {
     async fn notify(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
         let deadline = Instant::now() + self.timeout;
-        let answers = notification.in_reply_to.is_some();
+        let answers = notification.in_reply_to.is_some() || notification.answers.is_some();
         let line = match (notification.kind, notification.all_over) {
             (MessageKind::Resolved, true) if answers => self.change("close", notification, deadline).await?,
             (MessageKind::Resolved, false) if answers => self.change("notes", notification, deadline).await?,

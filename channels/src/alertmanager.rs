@@ -34,7 +34,7 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::error::{BuildError, DeliveryError};
-use crate::http::{check_status, check_url, send, unexpected};
+use crate::http::{check_secret_header, check_status, check_url, send, unexpected};
 use crate::notification::{Notification, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
@@ -97,7 +97,8 @@ impl ChannelKind for Alertmanager {
             }
             _ => None,
         };
-        none.into_iter().chain(urls).chain(login).collect()
+        let bearer = check_secret_header("bearer", config.bearer.as_ref());
+        none.into_iter().chain(urls).chain(login).chain(bearer).collect()
     }
 
     fn host(config: &AlertmanagerConfig) -> Option<String> {

@@ -20,7 +20,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::error::BuildError;
-use crate::http::check_url;
+use crate::http::{check_secret_header, check_url};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::opsgenie::{Desk, Login, capabilities};
 use crate::secret::Secret;
@@ -72,7 +72,9 @@ impl ChannelKind for JiraServiceManagement {
             ),
             (false, _) => Some(Problem::table(NEEDS)),
         };
-        way.into_iter().chain(check_url("api_url", &config.api_url, config.insecure)).collect()
+        let key = check_secret_header("api_key", config.api_key.as_ref());
+        let url = check_url("api_url", &config.api_url, config.insecure);
+        [way, key, url].into_iter().flatten().collect()
     }
 
     fn host(config: &JiraServiceManagementConfig) -> Option<String> {

@@ -24,7 +24,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::Utc;
-use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -32,7 +31,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::error::{BuildError, DeliveryError};
-use crate::http::{Answer, check_status, check_url, send, unexpected};
+use crate::http::{Answer, check_header, check_status, check_url, send, unexpected};
 use crate::notification::{MessageKind, Notification, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
@@ -102,10 +101,9 @@ impl ChannelKind for TheHive {
         let kind = length("alert_type", &config.alert_type, alert::MAX_TYPE);
         let status = length("closed_status", &config.closed_status, 64);
         let tags = config.tags.iter().find_map(|tag| length("tags", tag, alert::MAX_TAG));
-        let organisation = config.organisation.as_ref().filter(|name| HeaderValue::from_str(name).is_err());
-        let organisation =
-            organisation.map(|_| Problem::at("organisation", "holds characters that no header can have"));
-        [url, organisation, kind, status, tags].into_iter().flatten().collect()
+        let key = check_header("api_key", config.api_key.expose());
+        let organisation = config.organisation.as_ref().and_then(|name| check_header("organisation", name));
+        [url, key, organisation, kind, status, tags].into_iter().flatten().collect()
     }
 
     fn host(config: &TheHiveConfig) -> Option<String> {

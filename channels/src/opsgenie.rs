@@ -14,7 +14,8 @@
 //!
 //! Sources: Opsgenie's "Alert API" and "Alerts and alert fields" (message of at most 130 characters,
 //! alias 512, description 15,000, source 100, 20 tags of 50 each, details 8,000; 202 with a
-//! `requestId`: it is processed later).
+//! `requestId`: it is processed later, and `GET …/alerts/requests/{requestId}` says how that went, 404 as long
+//! as it waits).
 
 mod alert;
 mod desk;

@@ -127,7 +127,7 @@ impl Notifier for Alertmanager {
         let alerts = alert::alerts(notification, Utc::now(), KEEP_ALIVE * 3);
         let posts = self.peers("alerts").map(|url| self.http.post(url).json(&alerts)).collect();
         let line = verdict(self.ask_all(posts).await)?;
-        Ok(Receipt { reference: severities.reference(), line })
+        Ok(Receipt { reference: severities.reference(), ..Receipt::line(line) })
     }
 
     async fn probe(&self) -> Result<(), DeliveryError> {

@@ -116,10 +116,8 @@ impl Notifier for PagerDuty {
         let said = answer.json();
         self.check(&answer, &said)?;
         let message = one_line(&self.routing_key.redact(said["message"].as_str().unwrap_or_default()), 200);
-        Ok(Receipt {
-            reference: json!({ "dedup_key": body["dedup_key"] }),
-            line: format!("{}: {message}", body["event_action"].as_str().unwrap_or_default()),
-        })
+        let line = format!("{}: {message}", body["event_action"].as_str().unwrap_or_default());
+        Ok(Receipt::keeping(&body, &["dedup_key"], line))
     }
 }
 

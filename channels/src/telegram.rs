@@ -139,7 +139,7 @@ impl Notifier for Telegram {
 }
 
 fn receipt(id: i64, done: &str) -> Receipt {
-    Receipt { reference: json!({ "message_id": id }), line: format!("{done} {id}") }
+    Receipt { reference: json!({ "message_id": id }), ..Receipt::line(format!("{done} {id}")) }
 }
 
 fn moved_to(id: i64) -> String {

@@ -133,7 +133,7 @@ impl Notifier for TheHive {
             None if !follows || to_be_seen => self.create(notification, deadline).await?,
             None => "its alert is there no more".to_owned(),
         };
-        Ok(Receipt { reference: json!({ "source_ref": source_ref }), line })
+        Ok(Receipt { reference: json!({ "source_ref": source_ref }), ..Receipt::line(line) })
     }
 
     async fn probe(&self) -> Result<(), DeliveryError> {

@@ -243,6 +243,7 @@ fn sample(kind: EventKind, channel: &str, parts: &Parts) -> Notification {
         fallback_reason: None,
         in_reply_to: None,
         answers: None,
+        rest_of: None,
         all_over: false,
         links,
         short: false,

@@ -87,8 +87,9 @@ pub fn delivery(
         let about = notification(connection, composer, &message, (events, posts), &siblings, way)?;
         let in_reply_to = posts.first().and_then(|post| post.receipt.clone());
         let answers = posts.first().map(|post| composer.key(post.delivery));
+        let rest_of = deliveries::receipt(connection, claim.message, &claim.channel)?;
         let (attempt, short) = (claim.n, claim.short);
-        Ok(Notification { idempotency_key: key, attempt, short, in_reply_to, answers, ..about })
+        Ok(Notification { idempotency_key: key, attempt, short, in_reply_to, answers, rest_of, ..about })
     };
     let mut all = Vec::new();
     if !limits.resolve || posts.len() + usize::from(!rest.is_empty()) < 2 {
@@ -236,6 +237,7 @@ fn notification(
         fallback_reason,
         in_reply_to: None,
         answers: None,
+        rest_of: None,
         all_over,
         links,
         short: false,

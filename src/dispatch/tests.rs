@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use log_monitor_channels::testing::Recorder as Vendor;
-use log_monitor_channels::{DeliveryError, Event, EventKind, MessageKind, Notification, Reason};
+use log_monitor_channels::{DeliveryError, Event, EventKind, MessageKind, Notification, Reason, Receipt};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -805,6 +805,28 @@ async fn the_end_is_told_to_whoever_may_have_the_beginning() {
     let kinds: Vec<MessageKind> = world.got("slack").iter().map(|told| told.kind).collect();
     assert_eq!(kinds, [MessageKind::Firing, MessageKind::Resolved]);
     assert_eq!(world.got("email").len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whom_an_accepted_message_did_not_reach_is_tried_again_until_it_is_over() {
+    let part = || Receipt { rest: true, ..Receipt::line("one of two") };
+    let rests = |world: &World| {
+        let told = world.got("mail");
+        told.iter().map(|one| one.rest_of.as_ref().map(|receipt| receipt.line.clone())).collect::<Vec<_>>()
+    };
+    let steps = vec![route("catch_all", &[&["mail"], &["email"]])];
+    let world = World::new(steps, &["mail", "email"]).await;
+    world.vendors["mail"].script([Ok(part()), Err(down()), Ok(part()), Err(down())]);
+    let incidents = world.silent(&["001"]).await;
+    minutes(2).await;
+    assert_eq!(rests(&world)[..3], [None, Some("one of two".to_owned()), Some("one of two".to_owned())]);
+    minutes(1).await;
+    world.recovered(&[("001", incidents[0])]).await;
+    minutes(20).await;
+    let kinds: Vec<MessageKind> = world.got("mail").iter().map(|told| told.kind).collect();
+    assert_eq!(kinds.iter().filter(|kind| **kind == MessageKind::Resolved).count(), 1, "{kinds:?}");
+    assert_eq!(kinds.last(), Some(&MessageKind::Resolved), "nobody hears of what is over: {kinds:?}");
+    assert_eq!(world.got("email").len(), 0, "it was accepted, and the channel is well");
 }
 
 #[tokio::test(start_paused = true)]

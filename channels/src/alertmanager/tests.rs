@@ -81,7 +81,7 @@ fn the_end_has_the_labels_of_the_begin_though_it_is_less_severe() {
     let reference = Severities::of(&firing).reference();
     let mut end = Notification {
         kind: MessageKind::Resolved,
-        in_reply_to: Some(Receipt { reference, line: String::new() }),
+        in_reply_to: Some(Receipt { reference, ..Receipt::default() }),
         ..firing.clone()
     };
     for event in &mut end.events {

@@ -43,6 +43,7 @@ pub fn sample() -> Notification {
         fallback_reason: None,
         in_reply_to: None,
         answers: None,
+        rest_of: None,
         all_over: false,
         links: Vec::new(),
         short: false,

@@ -121,7 +121,7 @@ mod tests {
         let lost = Notification { answers: Some("firing-1".to_owned()), ..own.clone() };
         let reference = serde_json::json!({ "alias": "vendor-1" });
         let told =
-            Notification { in_reply_to: Some(Receipt { reference, line: String::new() }), ..lost.clone() };
+            Notification { in_reply_to: Some(Receipt { reference, ..Receipt::default() }), ..lost.clone() };
         let keys = [&own, &lost, &told].map(|notification| notification.key_of_firing("alias"));
         assert_eq!(keys, ["0123456789abcdef-1", "firing-1", "vendor-1"]);
     }

@@ -78,7 +78,7 @@ impl Notifier for Desk {
             Taken::Later(request) => self.what_became_of(&request, answers, deadline).await?,
             Taken::Now(line) => line.to_owned(),
         };
-        Ok(Receipt { reference: json!({ "alias": alert::alias(notification) }), line })
+        Ok(Receipt { reference: json!({ "alias": alert::alias(notification) }), ..Receipt::line(line) })
     }
 
     /// With a key nothing can be asked without changing something.

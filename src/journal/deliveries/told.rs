@@ -49,14 +49,15 @@ pub fn heard_by(connection: &Connection, firing: i64) -> rusqlite::Result<Vec<St
         .collect()
 }
 
-/// What a channel answered to a message.
+/// What a channel answered to a message, last where it was in parts.
 ///
 /// # Errors
 /// As the database.
 pub fn receipt(connection: &Connection, message: i64, channel: &str) -> rusqlite::Result<Option<Receipt>> {
     let text: Option<String> = connection
         .prepare_cached(
-            "SELECT receipt FROM delivery WHERE message = ?1 AND channel = ?2 AND state = 'accepted' LIMIT 1",
+            "SELECT receipt FROM delivery WHERE message = ?1 AND channel = ?2 AND state = 'accepted'
+             ORDER BY id DESC LIMIT 1",
         )?
         .query_row(params![message, channel], |row| row.get(0))
         .optional()?

@@ -30,6 +30,7 @@ use serde::de::Deserialize;
 use crate::error::DeliveryError;
 use crate::notification::{MessageKind, Notification, Receipt};
 use crate::notifier::{ChannelKind, Context, Notifier};
+use crate::text::shorten;
 
 pub use http::{HttpSuite, http};
 pub use messages::{hostile, oversize, sample};
@@ -103,6 +104,9 @@ pub async fn conforms<K: ChannelKind>(far_end: &impl FarEnd, config: &str, secre
     rules.hostile_texts().await;
     rules.oversize_texts(K::capabilities().max_body).await;
     let can = K::capabilities();
+    if can.thread {
+        rules.an_end_answers_its_firing().await;
+    }
     rules.same_key_each_time(can.idempotent).await;
     if can.resolve && can.idempotent {
         rules.an_end_names_its_firing().await;
@@ -170,13 +174,33 @@ impl<F: FarEnd> Rules<'_, F> {
         }
     }
 
+    /// No more of a body arrives than the kind says; nor does what is beyond that change anything.
     async fn oversize_texts(&self, max: Option<usize>) {
-        let (_, arrived) = self.sent(&oversize(), "far too much text").await;
-        let size: usize = arrived.iter().map(|arrival| arrival.size).sum();
-        if let Some(max) = max {
-            let fits = size < max * 8 + 65_536;
-            assert!(fits, "{}: {size} bytes sent, {max} characters are the limit", self.kind);
+        self.sent(&oversize(), "far too much text").await;
+        let Some(max) = max else { return };
+        let size = |arrived: &[Arrival]| arrived.iter().map(|arrival| arrival.size).sum::<usize>();
+        let body = "жжжжжжжжж\n".repeat(30_000);
+        let cut = Notification { body: shorten(&body, max), ..sample() };
+        let (_, at_most) = self.sent(&cut, "as much text as it takes").await;
+        let (_, arrived) = self.sent(&Notification { body, ..sample() }, "far too much text").await;
+        let count = arrived.iter().map(|one| one.text.matches('ж').count()).max().unwrap_or_default();
+        assert!((1..=max).contains(&count), "{}: {count} characters of a body arrive, {max} may", self.kind);
+        let (size, limit) = (size(&arrived), size(&at_most) + 64);
+        assert!(size <= limit, "{}: {size} bytes arrive of a body that is too long, {limit} else", self.kind);
+    }
+
+    /// A kind that has threads refers to the firing, where the answer to it gave something to refer to.
+    async fn an_end_answers_its_firing(&self) {
+        let (firing, _) = self.sent(&sample(), "a firing").await;
+        if firing.reference.is_null() {
+            return;
         }
+        let idempotency_key = "other-4".to_owned();
+        let end = Notification { kind: MessageKind::Resolved, idempotency_key, ..sample() };
+        let (_, alone) = self.sent(&end, "an end").await;
+        let (_, answer) = self.sent(&Notification { in_reply_to: Some(firing), ..end }, "an end").await;
+        let texts = |arrived: &[Arrival]| arrived.iter().map(|one| one.text.clone()).collect::<Vec<_>>();
+        assert_ne!(texts(&alone), texts(&answer), "{}: has threads, and answers in none", self.kind);
     }
 
     async fn same_key_each_time(&self, idempotent: bool) {

@@ -67,7 +67,8 @@ fn arrival(mail: &Mail) -> Arrival {
     let others = (mail.to != ["duty-desk@example.org"]).then(|| format!("recipients {:?}", mail.to));
     let script = mail.html().filter(|html| html.contains("<script")).map(|_| "a script in HTML".to_owned());
     let (size, key, harm) = (mail.data.len(), mail.header("message-id"), bcc.or(others).or(script));
-    Arrival { size, key, harm, ..Arrival::default() }
+    let text = mail.data.clone();
+    Arrival { size, key, text, harm }
 }
 
 #[tokio::test]

@@ -16,7 +16,8 @@
 //! until three minutes later. A notice, which nothing ends, stays for an hour.
 //!
 //! Every peer of a cluster gets every alert: they tell each other of silences and of what was sent,
-//! not of alerts. One that takes it is enough.
+//! not of alerts. One that takes it is enough; the others have two seconds more, and hear of what lasts in a
+//! minute.
 //!
 //! Sources: Alertmanager's API (`api/v2/openapi.yaml`: 200, 400, 500), "Alerting/Clients" and "High
 //! Availability" in its documentation; names of labels: Prometheus' data model.
@@ -32,9 +33,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 
-use crate::error::{BuildError, DeliveryError};
-use crate::http::{check_status, check_url, send, unexpected};
+use crate::error::{BuildError, DeliveryError, Reason};
+use crate::http::{check_secret_header, check_status, check_url, send, unexpected};
 use crate::notification::{Notification, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
@@ -45,6 +47,9 @@ pub use alert::alerts;
 
 /// How often an alert is repeated while it lasts; it is said to last three times as long.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
+
+/// How much longer the other peers are waited for when one has taken it.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// The keys of an `alertmanager` channel.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -97,7 +102,8 @@ impl ChannelKind for Alertmanager {
             }
             _ => None,
         };
-        none.into_iter().chain(urls).chain(login).collect()
+        let bearer = check_secret_header("bearer", config.bearer.as_ref());
+        none.into_iter().chain(urls).chain(login).chain(bearer).collect()
     }
 
     fn host(config: &AlertmanagerConfig) -> Option<String> {
@@ -121,7 +127,7 @@ impl Notifier for Alertmanager {
         let alerts = alert::alerts(notification, Utc::now(), KEEP_ALIVE * 3);
         let posts = self.peers("alerts").map(|url| self.http.post(url).json(&alerts)).collect();
         let line = verdict(self.ask_all(posts).await)?;
-        Ok(Receipt { reference: severities.reference(), line })
+        Ok(Receipt { reference: severities.reference(), ..Receipt::line(line) })
     }
 
     async fn probe(&self) -> Result<(), DeliveryError> {
@@ -135,16 +141,25 @@ impl Alertmanager {
         self.config.urls.iter().map(move |url| format!("{}/api/v2/{path}", url.trim_end_matches('/')))
     }
 
-    /// Asks every peer at the same time; their answers in the order of `requests`.
+    /// Asks every peer at the same time, until all have answered, or for [`GRACE`] after one has said yes;
+    /// their answers in the order of `requests`.
     async fn ask_all(&self, requests: Vec<RequestBuilder>) -> Vec<Result<(), DeliveryError>> {
+        let silent = Err(DeliveryError::transient(Reason::Timeout, "no answer yet"));
+        let mut answers = vec![silent; requests.len()];
         let mut asked = JoinSet::new();
         for (place, request) in requests.into_iter().enumerate() {
             let (request, timeout, secrets) = (self.authorized(request), self.timeout, self.secrets());
             asked.spawn(async move { (place, ask(request, timeout, &secrets).await) });
         }
-        let mut answers = asked.join_all().await;
-        answers.sort_by_key(|(place, _)| *place);
-        answers.into_iter().map(|(_, answer)| answer).collect()
+        let mut until = Instant::now() + self.timeout * 2;
+        while let Ok(Some(answered)) = timeout_at(until, asked.join_next()).await {
+            let Ok((place, answer)) = answered else { continue };
+            if answer.is_ok() {
+                until = until.min(Instant::now() + GRACE);
+            }
+            answers[place] = answer;
+        }
+        answers
     }
 
     fn authorized(&self, request: RequestBuilder) -> RequestBuilder {

@@ -28,8 +28,9 @@ use std::time::Duration;
 use serde::de::Deserialize;
 
 use crate::error::DeliveryError;
-use crate::notification::{Notification, Receipt};
+use crate::notification::{MessageKind, Notification, Receipt};
 use crate::notifier::{ChannelKind, Context, Notifier};
+use crate::text::shorten;
 
 pub use http::{HttpSuite, http};
 pub use messages::{hostile, oversize, sample};
@@ -84,6 +85,8 @@ pub struct Arrival {
     pub size: usize,
     /// The idempotency key that it carried, where there is a place for one.
     pub key: Option<String>,
+    /// Whatever in it can name the firing that it goes on with, such as address and body.
+    pub text: String,
     /// What in it would make the vendor do more than show a text.
     pub harm: Option<String>,
 }
@@ -100,7 +103,14 @@ pub async fn conforms<K: ChannelKind>(far_end: &impl FarEnd, config: &str, secre
     rules.failures().await;
     rules.hostile_texts().await;
     rules.oversize_texts(K::capabilities().max_body).await;
-    rules.same_key_each_time(K::capabilities().idempotent).await;
+    let can = K::capabilities();
+    if can.thread {
+        rules.an_end_answers_its_firing().await;
+    }
+    rules.same_key_each_time(can.idempotent).await;
+    if can.resolve && can.idempotent {
+        rules.an_end_names_its_firing().await;
+    }
 }
 
 struct Rules<'a, F> {
@@ -164,13 +174,33 @@ impl<F: FarEnd> Rules<'_, F> {
         }
     }
 
+    /// No more of a body arrives than the kind says; nor does what is beyond that change anything.
     async fn oversize_texts(&self, max: Option<usize>) {
-        let (_, arrived) = self.sent(&oversize(), "far too much text").await;
-        let size: usize = arrived.iter().map(|arrival| arrival.size).sum();
-        if let Some(max) = max {
-            let fits = size < max * 8 + 65_536;
-            assert!(fits, "{}: {size} bytes sent, {max} characters are the limit", self.kind);
+        self.sent(&oversize(), "far too much text").await;
+        let Some(max) = max else { return };
+        let size = |arrived: &[Arrival]| arrived.iter().map(|arrival| arrival.size).sum::<usize>();
+        let body = "жжжжжжжжж\n".repeat(30_000);
+        let cut = Notification { body: shorten(&body, max), ..sample() };
+        let (_, at_most) = self.sent(&cut, "as much text as it takes").await;
+        let (_, arrived) = self.sent(&Notification { body, ..sample() }, "far too much text").await;
+        let count = arrived.iter().map(|one| one.text.matches('ж').count()).max().unwrap_or_default();
+        assert!((1..=max).contains(&count), "{}: {count} characters of a body arrive, {max} may", self.kind);
+        let (size, limit) = (size(&arrived), size(&at_most) + 64);
+        assert!(size <= limit, "{}: {size} bytes arrive of a body that is too long, {limit} else", self.kind);
+    }
+
+    /// A kind that has threads refers to the firing, where the answer to it gave something to refer to.
+    async fn an_end_answers_its_firing(&self) {
+        let (firing, _) = self.sent(&sample(), "a firing").await;
+        if firing.reference.is_null() {
+            return;
         }
+        let idempotency_key = "other-4".to_owned();
+        let end = Notification { kind: MessageKind::Resolved, idempotency_key, ..sample() };
+        let (_, alone) = self.sent(&end, "an end").await;
+        let (_, answer) = self.sent(&Notification { in_reply_to: Some(firing), ..end }, "an end").await;
+        let texts = |arrived: &[Arrival]| arrived.iter().map(|one| one.text.clone()).collect::<Vec<_>>();
+        assert_ne!(texts(&alone), texts(&answer), "{}: has threads, and answers in none", self.kind);
     }
 
     async fn same_key_each_time(&self, idempotent: bool) {
@@ -183,6 +213,23 @@ impl<F: FarEnd> Rules<'_, F> {
         assert_eq!(first, self.keys(&again).await, "{}: the key changed with the try", self.kind);
         let other = Notification { idempotency_key: "other-2".to_owned(), ..sample() };
         assert_ne!(first, self.keys(&other).await, "{}: two messages share a key", self.kind);
+    }
+
+    /// What the vendor keeps is closed by the end, also where the answer to the firing was lost.
+    async fn an_end_names_its_firing(&self) {
+        self.far_end.accept();
+        self.far_end.arrived();
+        let end = Notification {
+            kind: MessageKind::Resolved,
+            idempotency_key: "other-3".to_owned(),
+            answers: Some(sample().idempotency_key),
+            all_over: true,
+            ..sample()
+        };
+        // It may fail: what a vendor answers to a question is not what it answers to a firing.
+        let _ = self.attempt(&end, "the end of a firing whose answer was lost").await;
+        let named = self.far_end.arrived().iter().any(|one| one.text.contains(&sample().idempotency_key));
+        assert!(named, "{}: the end of a firing whose answer was lost does not name it", self.kind);
     }
 
     async fn keys(&self, notification: &Notification) -> Vec<Option<String>> {

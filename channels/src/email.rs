@@ -1,11 +1,15 @@
 //! Kind `email`: a mail over SMTP, as text and HTML, threaded under the message that it answers.
 //!
+//! What the server takes for some of several recipients is accepted. Those that it refuses for now (greylisting,
+//! a full mailbox) are tried again by themselves, so that nobody gets it twice.
+//!
 //! Each message has a connection of its own: messages are rare, and a connection kept open is one
 //! that has died unnoticed by the time it is needed.
 
 mod config;
 mod failure;
 mod message;
+mod rest;
 mod session;
 
 use std::time::Duration;
@@ -21,16 +25,21 @@ use crate::error::{BuildError, DeliveryError, Reason};
 use crate::notification::{Notification, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
+use crate::text::one_line;
 
 pub use config::{EmailConfig, MailAddress, Tls};
 use failure::{Failure, Redactor};
 use session::{Accepted, Server, Session};
+
+/// The most characters of a receipt's line.
+const MAX_LINE: usize = 500;
 
 /// How long taking leave may take at most: the message is delivered by then.
 const LEAVE: Duration = Duration::from_secs(1);
 
 /// Sends each message as a mail.
 pub struct Email {
+    name: String,
     server: Server,
     from: Mailbox,
     to: Vec<Mailbox>,
@@ -56,6 +65,7 @@ impl ChannelKind for Email {
 
     fn build(config: EmailConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         Ok(Box::new(Self {
+            name: context.name.clone(),
             redactor: redactor(&config),
             server: server(&config, context.timeout)?,
             from: config.from.0,
@@ -105,17 +115,22 @@ fn redactor(config: &EmailConfig) -> Redactor {
 #[async_trait]
 impl Notifier for Email {
     async fn notify(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
+        let to = rest::recipients(notification, &self.to);
+        if to.is_empty() {
+            return Ok(Receipt::line("the others are no recipients any more"));
+        }
         let message = message::compose(notification, &self.from, &self.to).map_err(|error| {
             DeliveryError::permanent_message(Reason::Rejected, format!("not a mail: {error}"))
         })?;
         let message = message.formatted();
         let accepted = self
             .with_session(async |session| {
-                let to: Vec<Address> = self.to.iter().map(|mailbox| mailbox.email.clone()).collect();
-                session.deliver(&self.from.email, &to, &message).await
+                let addresses: Vec<Address> = to.iter().map(|place| self.to[*place].email.clone()).collect();
+                session.deliver(&self.from.email, &addresses, &message).await
             })
-            .await?;
-        Ok(self.receipt(notification, &accepted))
+            .await
+            .map_err(|error| rest::of_some(notification, error))?;
+        Ok(self.receipt(notification, &to, &accepted))
     }
 
     async fn probe(&self) -> Result<(), DeliveryError> {
@@ -143,14 +158,20 @@ impl Email {
         Ok(done)
     }
 
-    fn receipt(&self, notification: &Notification, accepted: &Accepted) -> Receipt {
+    /// `to` are the places of those it was for.
+    fn receipt(&self, notification: &Notification, to: &[usize], accepted: &Accepted) -> Receipt {
         let answer = accepted.answer.message().collect::<Vec<_>>().join(" ");
         let mut line = format!("{} {}", accepted.answer.code(), self.redactor.redact(&answer));
-        if accepted.refused > 0 {
-            line += &format!(" ({} of {} recipients refused)", accepted.refused, self.to.len());
+        let mut later = Vec::new();
+        for (place, error) in &accepted.refused {
+            let (place, (said, again)) = (to[*place], failure::of_recipient(error, &self.redactor));
+            let refused = format!("recipient {} of {} refused: {said}", place + 1, self.to.len());
+            tracing::warn!("{}: {refused}", self.name);
+            line += &format!("; {refused}");
+            later.extend(again.then(|| &self.to[place]));
         }
         let id = message::message_id(notification, &self.from);
-        Receipt { reference: serde_json::json!({ "message_id": id }), line }
+        rest::receipt(&id, &one_line(&line, MAX_LINE), &later)
     }
 }
 

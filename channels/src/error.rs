@@ -124,7 +124,7 @@ pub enum Reason {
     Server,
     /// The answer was not what the vendor documents.
     UnexpectedAnswer,
-    /// A local program failed.
+    /// A local program failed, or what is configured here makes no request.
     Local,
 }
 

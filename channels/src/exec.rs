@@ -22,7 +22,7 @@ use crate::notification::{Notification, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::payload::Payload;
 use crate::secret::Secret;
-use crate::text::one_line;
+use crate::text::{end_of_line, one_line};
 use process::Group;
 
 /// `EX_TEMPFAIL` of sysexits.h.
@@ -110,7 +110,7 @@ impl Notifier for Exec {
             }
             Ok(ended) => ended.map_err(|error| local(error.to_string()))?,
         };
-        let said = one_line(&self.redact(&ended.stderr), 200);
+        let said = end_of_line(&self.redact(&ended.stderr), 200);
         match ended.code {
             Some(0) => Ok(Receipt::line(one_line(&format!("exit 0 {}", self.redact(&ended.stdout)), 200))),
             Some(TRY_AGAIN) => Err(local(format!("exit {TRY_AGAIN}: {said}"))),
@@ -183,7 +183,7 @@ mod tests {
         match serde_json::from_slice::<serde_json::Value>(&input) {
             Ok(message) => {
                 let key = message["idempotency_key"].as_str().map(str::to_owned);
-                Arrival { size: input.len(), key, harm: None }
+                Arrival { size: input.len(), key, ..Arrival::default() }
             }
             Err(error) => {
                 Arrival { harm: Some(format!("not one JSON value: {error}")), ..Arrival::default() }
@@ -226,6 +226,15 @@ mod tests {
         assert_eq!(refused.to_string(), "exit 3: no such desk");
         let missing = build::<Exec>("command = [\"/no/such/program\"]").notify(&sample()).await.unwrap_err();
         assert!(matches!(missing, DeliveryError::PermanentChannel { .. }));
+    }
+
+    #[tokio::test]
+    async fn of_a_long_trace_the_end_is_quoted() {
+        let script = "i=0; while [ $i -lt 2000 ]; do echo \"  File line $i in frame\" >&2; i=$((i+1)); done; \
+                      echo 'ValueError: no such desk' >&2; exit 1";
+        let error = shell(script).notify(&sample()).await.unwrap_err().to_string();
+        assert!(error.starts_with("exit 1: …") && error.ends_with("ValueError: no such desk"), "{error}");
+        assert!(error.chars().count() <= 220, "{error}");
     }
 
     #[tokio::test]

@@ -87,8 +87,7 @@ impl Notifier for GoogleChat {
 
 /// The thread of the firing that it answers, or one of its own.
 fn thread(notification: &Notification) -> &str {
-    let firing = notification.to_answer().and_then(|firing| firing["thread_key"].as_str());
-    firing.unwrap_or(&notification.idempotency_key)
+    if notification.short { &notification.idempotency_key } else { notification.key_of_firing("thread_key") }
 }
 
 impl GoogleChat {

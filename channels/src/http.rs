@@ -1,5 +1,6 @@
 //! What all HTTP channels share: one client, one reading of statuses, capped answers.
 
+mod header;
 mod url;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ use crate::error::{BuildError, DeliveryError, Reason};
 use crate::notification::Receipt;
 use crate::text::one_line;
 
+pub use header::{check_header, check_secret_header};
 pub use url::{below, check_url, host_of, parse_url};
 
 /// The most of an answer that is read, in bytes. No vendor's receipt is near it.
@@ -67,7 +69,8 @@ impl Answer {
 /// Sends one request and reads its answer.
 ///
 /// # Errors
-/// Transient, without the URL, when there was no whole answer within `timeout`.
+/// Transient, without the URL, when there was no whole answer within `timeout`; permanent when the request
+/// cannot even be made.
 pub async fn send(request: RequestBuilder, timeout: Duration) -> Result<Answer, DeliveryError> {
     let mut response = request.timeout(timeout).send().await.map_err(request_error)?;
     let mut body = Vec::new();
@@ -89,7 +92,10 @@ pub async fn send(request: RequestBuilder, timeout: Duration) -> Result<Answer, 
 fn request_error(error: reqwest::Error) -> DeliveryError {
     let error = error.without_url();
     let cause = innermost(&error);
-    if error.is_connect() && error.is_timeout() {
+    if error.is_builder() {
+        let detail = format!("nothing was sent, for the configuration makes no request: {cause}");
+        DeliveryError::permanent_channel(Reason::Local, detail)
+    } else if error.is_connect() && error.is_timeout() {
         DeliveryError::transient(Reason::Network, "cannot connect in time")
     } else if error.is_timeout() {
         DeliveryError::transient(Reason::Timeout, "no answer in time")
@@ -198,6 +204,14 @@ mod tests {
 
     fn header(value: &str) -> HeaderMap {
         HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())])
+    }
+
+    #[tokio::test]
+    async fn a_request_that_cannot_be_made_needs_a_repair_and_was_never_sent() {
+        let request = client().unwrap().get("https://a.example").bearer_auth("S3cret\nTOKEN");
+        let error = send(request, Duration::from_secs(1)).await.unwrap_err();
+        assert!(matches!(error, DeliveryError::PermanentChannel { reason: Reason::Local, .. }), "{error:?}");
+        assert!(!error.to_string().contains("S3cret") && !error.reason().may_have_arrived(), "{error}");
     }
 
     #[test]

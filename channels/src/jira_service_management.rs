@@ -20,7 +20,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::error::BuildError;
-use crate::http::check_url;
+use crate::http::{check_secret_header, check_url};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::opsgenie::{Desk, Login, capabilities};
 use crate::secret::Secret;
@@ -72,7 +72,9 @@ impl ChannelKind for JiraServiceManagement {
             ),
             (false, _) => Some(Problem::table(NEEDS)),
         };
-        way.into_iter().chain(check_url("api_url", &config.api_url, config.insecure)).collect()
+        let key = check_secret_header("api_key", config.api_key.as_ref());
+        let url = check_url("api_url", &config.api_url, config.insecure);
+        [way, key, url].into_iter().flatten().collect()
     }
 
     fn host(config: &JiraServiceManagementConfig) -> Option<String> {
@@ -133,7 +135,7 @@ mod tests {
     }
 
     fn end(all_over: bool) -> Notification {
-        let in_reply_to = Some(Receipt { reference: json!({ "alias": "k 1" }), line: String::new() });
+        let in_reply_to = Some(Receipt { reference: json!({ "alias": "k 1" }), ..Receipt::default() });
         Notification { kind: MessageKind::Resolved, all_over, in_reply_to, ..sample() }
     }
 
@@ -148,12 +150,14 @@ mod tests {
         let notifier = conformance::build::<JiraServiceManagement>(&with_token(&server.url("")));
         notifier.notify(&end(true)).await.unwrap();
         notifier.notify(&end(false)).await.unwrap();
-        assert!(server.received()[1].body.is_empty() && !server.received()[3].body.is_empty());
-        let paths: Vec<_> = server.received().into_iter().map(|request| request.path).collect();
+        let mut requests = server.received();
+        requests.retain(|request| !request.path.contains("/requests/"));
+        assert!(requests[1].body.is_empty() && !requests[3].body.is_empty());
+        let paths: Vec<_> = requests.iter().map(|request| request.path.as_str()).collect();
         let base = "/jsm/ops/api/c1%2Fd/v1/alerts";
         let find = format!("{base}/alias?alias=k+1");
-        assert_eq!(paths, [find.clone(), format!("{base}/a%2F1/close"), find, format!("{base}/a%2F1/notes")]);
-        assert!(server.received()[0].header("authorization").starts_with("Basic "));
+        assert_eq!(paths, [&find, &format!("{base}/a%2F1/close"), &find, &format!("{base}/a%2F1/notes")]);
+        assert!(requests[0].header("authorization").starts_with("Basic "));
     }
 
     #[tokio::test]

@@ -79,7 +79,8 @@ mod tests {
             let arrival = |text: String| {
                 let controls = text.contains(|c: char| c.is_control() && c != '\n');
                 let forged = text.lines().skip(1).any(|line| !line.starts_with(' '));
-                Arrival { size: text.len(), key: None, harm: (controls || forged).then_some(text) }
+                let harm = (controls || forged).then(|| text.clone());
+                Arrival { size: text.len(), text, harm, ..Arrival::default() }
             };
             events.into_iter().map(arrival).collect()
         }

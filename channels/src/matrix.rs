@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::{BuildError, DeliveryError};
-use crate::http::{below, check_status, check_url, parse_url, send, unexpected};
+use crate::http::{below, check_header, check_status, check_url, parse_url, send, unexpected};
 use crate::notification::{Medium, Notification, OnResolve, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
@@ -105,7 +105,9 @@ impl ChannelKind for Matrix {
             Problem::at("room_id", "is no id of a room: it begins with `!`")
                 .help("clients show the id in the room's settings, under Advanced")
         });
-        check_url("homeserver", &config.homeserver, config.insecure).into_iter().chain(room).collect()
+        let token = check_header("token", config.token.expose());
+        let url = check_url("homeserver", &config.homeserver, config.insecure);
+        [url, room, token].into_iter().flatten().collect()
     }
 
     fn host(config: &MatrixConfig) -> Option<String> {

@@ -93,6 +93,11 @@ pub struct Notification {
     pub fallback_reason: Option<String>,
     /// What this same channel answered to the firing, for edits, threads and `References`.
     pub in_reply_to: Option<Receipt>,
+    /// The key with which this same channel was told of the firing, also where its answer was lost and the
+    /// firing may or may not have arrived. See [`key_of_firing`](Self::key_of_firing).
+    pub answers: Option<String>,
+    /// Some of its recipients have this message; this is what was said then. It is for the others alone.
+    pub rest_of: Option<Receipt>,
     /// A resolution of everything that its firing told: what the vendor shows of it may be closed, or
     /// edited to say that it is over.
     pub all_over: bool,
@@ -135,6 +140,10 @@ pub struct Receipt {
     pub reference: serde_json::Value,
     /// One line for people, such as `250 queued as 1abc`. Free of secrets.
     pub line: String,
+    /// Only some of several recipients were reached, and others may be later: the framework tries again for
+    /// those, with this receipt as [`Notification::rest_of`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rest: bool,
 }
 
 /// The most bytes of an id that is kept; Matrix has the longest, of 255.
@@ -144,7 +153,7 @@ impl Receipt {
     /// A receipt with nothing to refer to later.
     #[must_use]
     pub fn line(line: impl Into<String>) -> Self {
-        Self { reference: serde_json::Value::Null, line: line.into() }
+        Self { line: line.into(), ..Self::default() }
     }
 
     /// A receipt with what `answer` has under `keys`, to refer to later. What is longer than any id
@@ -153,6 +162,6 @@ impl Receipt {
     pub fn keeping(answer: &serde_json::Value, keys: &[&str], line: impl Into<String>) -> Self {
         let short = |key: &&str| answer[*key].to_string().len() <= MAX_ID;
         let kept = keys.iter().filter(|key| short(key)).map(|key| ((*key).to_owned(), answer[*key].clone()));
-        Self { reference: serde_json::Value::Object(kept.collect()), line: line.into() }
+        Self { reference: serde_json::Value::Object(kept.collect()), ..Self::line(line) }
     }
 }

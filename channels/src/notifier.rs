@@ -97,7 +97,8 @@ pub trait ChannelKind: 'static {
     fn build(config: Self::Config, context: &Context) -> Result<Box<dyn Notifier>, BuildError>;
 }
 
-/// What a kind can do. The framework asks this instead of matching on kinds.
+/// What a kind can do. The framework asks this instead of matching on kinds; `thread`, `edit` and `idempotent`
+/// are for people alone (`channels kinds`). The conformance suite holds a kind to what it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Capabilities {
     /// Somebody reads what it takes. `false` where it only goes to a log, or to a program of which nobody
@@ -105,13 +106,15 @@ pub struct Capabilities {
     pub reaches_people: bool,
     /// A resolution answers its firing in a thread.
     pub thread: bool,
-    /// A resolution can take the place of its firing, where the channel is configured so.
+    /// A resolution can take the place of its firing, where the channel is configured so: it has a key
+    /// `on_resolve`.
     pub edit: bool,
     /// The vendor keeps a state of its own, which a resolution closes.
     pub resolve: bool,
     /// The vendor recognises a repeated idempotency key.
     pub idempotent: bool,
-    /// The most characters that a body may have; the framework shortens to it.
+    /// The most characters of a body that arrive. The framework shortens to it; what else limits a message, such
+    /// as bytes or escapes, is for the kind to keep.
     pub max_body: Option<usize>,
     /// The vendor wants messages one after the other.
     pub ordered: bool,

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 use crate::error::{BuildError, DeliveryError, Reason};
 use crate::event::Severity;
-use crate::http::{Answer, check_status, check_url, send, unexpected};
+use crate::http::{Answer, check_secret_header, check_status, check_url, send, unexpected};
 use crate::notification::{Link, MessageKind, Notification, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
@@ -89,7 +89,9 @@ impl ChannelKind for Ntfy {
             (Some(_), _, _) => Some(Problem::at("token", "there is a user, too").help("keep one of the two")),
             _ => Some(Problem::table("`username` and `password` need each other")),
         };
-        check_url("server", &config.server, config.insecure).into_iter().chain(topic).chain(login).collect()
+        let token = check_secret_header("token", config.token.as_ref());
+        let url = check_url("server", &config.server, config.insecure);
+        [url, topic, login, token].into_iter().flatten().collect()
     }
 
     fn host(config: &NtfyConfig) -> Option<String> {

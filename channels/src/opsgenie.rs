@@ -14,7 +14,8 @@
 //!
 //! Sources: Opsgenie's "Alert API" and "Alerts and alert fields" (message of at most 130 characters,
 //! alias 512, description 15,000, source 100, 20 tags of 50 each, details 8,000; 202 with a
-//! `requestId`: it is processed later).
+//! `requestId`: it is processed later, and `GET …/alerts/requests/{requestId}` says how that went, 404 as long
+//! as it waits).
 
 mod alert;
 mod desk;
@@ -23,7 +24,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::error::BuildError;
-use crate::http::check_url;
+use crate::http::{check_header, check_url};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
 
@@ -64,7 +65,9 @@ impl ChannelKind for Opsgenie {
         let end = Problem::table("Opsgenie ends on 2027-04-05")
             .help("move to `kind = \"jira_service_management\"`, which takes the same kind of `api_key`")
             .warning();
-        [end].into_iter().chain(check_url("api_url", &config.api_url, config.insecure)).collect()
+        let key = check_header("api_key", config.api_key.expose());
+        let url = check_url("api_url", &config.api_url, config.insecure);
+        [Some(end), key, url].into_iter().flatten().collect()
     }
 
     fn host(config: &OpsgenieConfig) -> Option<String> {

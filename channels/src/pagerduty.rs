@@ -116,10 +116,8 @@ impl Notifier for PagerDuty {
         let said = answer.json();
         self.check(&answer, &said)?;
         let message = one_line(&self.routing_key.redact(said["message"].as_str().unwrap_or_default()), 200);
-        Ok(Receipt {
-            reference: json!({ "dedup_key": body["dedup_key"] }),
-            line: format!("{}: {message}", body["event_action"].as_str().unwrap_or_default()),
-        })
+        let line = format!("{}: {message}", body["event_action"].as_str().unwrap_or_default());
+        Ok(Receipt::keeping(&body, &["dedup_key"], line))
     }
 }
 
@@ -139,7 +137,7 @@ impl PagerDuty {
 /// The event, without the routing key.
 #[must_use]
 pub fn event(notification: &Notification) -> Value {
-    let dedup_key = dedup_key(notification);
+    let dedup_key = notification.key_of_firing("dedup_key");
     if notification.kind == MessageKind::Resolved && notification.all_over {
         return json!({ "event_action": "resolve", "dedup_key": dedup_key });
     }
@@ -152,13 +150,6 @@ pub fn event(notification: &Notification) -> Value {
         "client": "log-monitor",
         "links": links.collect::<Vec<_>>(),
     })
-}
-
-/// That of the firing, where there is one to answer.
-fn dedup_key(notification: &Notification) -> &str {
-    let firing = notification.in_reply_to.as_ref();
-    let key = firing.and_then(|receipt| receipt.reference["dedup_key"].as_str());
-    key.unwrap_or(&notification.idempotency_key)
 }
 
 fn payload(notification: &Notification) -> Value {

@@ -159,6 +159,14 @@ mod tests {
     }
 
     #[test]
+    fn what_can_edit_has_a_key_that_says_whether_it_does() {
+        for kind in crate::default_channels().iter() {
+            let has_key = kind.schema()["properties"].get("on_resolve").is_some();
+            assert_eq!(kind.capabilities().edit, has_key, "{}", kind.name());
+        }
+    }
+
+    #[test]
     fn logs_and_programs_reach_no_person_and_all_others_do() {
         let kinds = crate::default_channels();
         let machines = kinds.iter().filter(|kind| !kind.capabilities().reaches_people);

@@ -24,7 +24,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::error::{BuildError, DeliveryError};
-use crate::http::check_url;
+use crate::http::{check_secret_header, check_url};
 use crate::notification::{Notification, OnResolve, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
@@ -96,7 +96,8 @@ impl ChannelKind for Slack {
         let edit = edit.then(|| {
             Problem::at("on_resolve", "a webhook cannot edit").help("use a bot: `token` and `channel`")
         });
-        way.into_iter().chain(hook).chain(api).chain(edit).collect()
+        let token = check_secret_header("token", config.token.as_ref());
+        [way, hook, api, token, edit].into_iter().flatten().collect()
     }
 
     fn host(config: &SlackConfig) -> Option<String> {

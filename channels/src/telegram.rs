@@ -8,10 +8,14 @@
 //! on_resolve = "edit"
 //! ```
 //!
+//! A group that becomes a supergroup gets another id: it is sent there as long as log-monitor runs, and the
+//! log says what to write here.
+//!
 //! No `parse_mode` is given, so that nothing in a text is markup; nor is a preview of links.
 //! Source: Telegram's documentation of the Bot API (`sendMessage`, `editMessageText`,
 //! `ResponseParameters`). Its errors have no codes of their own: their descriptions tell them apart.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,6 +24,7 @@ use reqwest::Url;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::error::{BuildError, DeliveryError, Reason};
 use crate::http::{Answer, below, check_status, check_url, parse_url, send, unexpected};
@@ -71,7 +76,10 @@ fn usual_api() -> String {
 
 /// Sends as a bot.
 pub struct Telegram {
+    name: String,
     config: TelegramConfig,
+    /// The id that its chat has by now, where that is another one than configured.
+    moved: Mutex<Option<i64>>,
     /// Below it, a method is one more segment.
     bot_url: Url,
     http: reqwest::Client,
@@ -99,7 +107,9 @@ impl ChannelKind for Telegram {
     fn build(config: TelegramConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         let bot = format!("bot{}", config.token.expose());
         let bot_url = below(&parse_url("api_url", &config.api_url)?, &[&bot]);
-        Ok(Box::new(Self { config, bot_url, http: context.http.clone(), timeout: context.timeout }))
+        let (name, moved) = (context.name.clone(), Mutex::default());
+        let (http, timeout) = (context.http.clone(), context.timeout);
+        Ok(Box::new(Self { name, config, moved, bot_url, http, timeout }))
     }
 }
 
@@ -110,15 +120,81 @@ fn is_chat(text: &str) -> bool {
 #[async_trait]
 impl Notifier for Telegram {
     async fn notify(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
+        let deadline = Instant::now() + self.timeout;
+        match self.send_to(self.chat(), notification, deadline).await {
+            Err(Refusal::Moved(id)) => {
+                self.move_to(id);
+                let mut receipt = self.send_to(self.chat(), notification, deadline).await?;
+                receipt.line += &format!("; {}", moved_to(id));
+                Ok(receipt)
+            }
+            result => Ok(result?),
+        }
+    }
+
+    async fn probe(&self) -> Result<(), DeliveryError> {
+        self.call("getMe", &json!({}), Instant::now() + self.timeout).await?;
+        Ok(())
+    }
+}
+
+fn receipt(id: i64, done: &str) -> Receipt {
+    Receipt { reference: json!({ "message_id": id }), ..Receipt::line(format!("{done} {id}")) }
+}
+
+fn moved_to(id: i64) -> String {
+    format!("the group has become a supergroup: set `chat_id` to \"{id}\"")
+}
+
+/// Why Telegram did not do what it was asked to.
+enum Refusal {
+    /// The group has another id now.
+    Moved(i64),
+    /// Anything else.
+    Other(DeliveryError),
+}
+
+impl From<DeliveryError> for Refusal {
+    fn from(error: DeliveryError) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<Refusal> for DeliveryError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Moved(id) => Self::permanent_channel(Reason::Gone, moved_to(id)),
+            Refusal::Other(error) => error,
+        }
+    }
+}
+
+impl Telegram {
+    fn chat(&self) -> String {
+        let moved = *self.moved.lock().unwrap_or_else(PoisonError::into_inner);
+        moved.map_or_else(|| self.config.chat_id.clone(), |id| id.to_string())
+    }
+
+    fn move_to(&self, id: i64) {
+        tracing::warn!("{}: {}", self.name, moved_to(id));
+        *self.moved.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
+    }
+
+    async fn send_to(
+        &self,
+        chat: String,
+        notification: &Notification,
+        deadline: Instant,
+    ) -> Result<Receipt, Refusal> {
         let mut body = json!({
-            "chat_id": self.config.chat_id,
+            "chat_id": chat,
             "text": notification.in_one(&MEDIUM),
             "link_preview_options": { "is_disabled": true },
         });
         let id = |firing: &Value| firing["message_id"].as_i64();
         if let Some(id) = notification.to_edit(self.config.on_resolve).and_then(id) {
             body["message_id"] = json!(id);
-            self.call("editMessageText", &body).await?;
+            self.call("editMessageText", &body, deadline).await?;
             return Ok(receipt(id, "edited"));
         }
         if let Some(topic) = self.config.message_thread_id {
@@ -127,32 +203,23 @@ impl Notifier for Telegram {
         if let Some(id) = notification.to_answer().and_then(id) {
             body["reply_parameters"] = json!({ "message_id": id, "allow_sending_without_reply": true });
         }
-        let message = self.call("sendMessage", &body).await?;
+        let message = self.call("sendMessage", &body, deadline).await?;
         Ok(receipt(id(&message).ok_or_else(|| unexpected("Telegram"))?, "message"))
     }
 
-    async fn probe(&self) -> Result<(), DeliveryError> {
-        self.call("getMe", &json!({})).await.map(drop)
-    }
-}
-
-fn receipt(id: i64, done: &str) -> Receipt {
-    Receipt { reference: json!({ "message_id": id }), line: format!("{done} {id}") }
-}
-
-impl Telegram {
-    async fn call(&self, method: &str, body: &Value) -> Result<Value, DeliveryError> {
+    async fn call(&self, method: &str, body: &Value, deadline: Instant) -> Result<Value, Refusal> {
         let url = below(&self.bot_url, &[method]);
-        let answer = send(self.http.post(url).json(body), self.timeout).await?;
+        let answer = send(self.http.post(url).json(body), deadline - Instant::now()).await?;
         let said = answer.json();
         match (said["ok"].as_bool(), said["description"].as_str()) {
             (Some(true), _) if answer.status.is_success() => Ok(said["result"].clone()),
             // An earlier try has edited it.
             (Some(false), Some(told)) if told.contains("message is not modified") => Ok(Value::Null),
             (Some(false), Some(told)) => Err(refusal(&self.redact(told), &said["parameters"], &answer)),
-            _ => Err(check_status(&answer, &self.redact(&answer.body), Utc::now())
-                .err()
-                .unwrap_or_else(|| unexpected("Telegram"))),
+            _ => {
+                check_status(&answer, &self.redact(&answer.body), Utc::now())?;
+                Err(unexpected("Telegram").into())
+            }
         }
     }
 
@@ -165,12 +232,15 @@ impl Telegram {
 }
 
 /// What an error means, by its parameters, its description and its status.
-fn refusal(told: &str, parameters: &Value, answer: &Answer) -> DeliveryError {
-    let lower = told.to_lowercase();
-    if let Some(id) = parameters["migrate_to_chat_id"].as_i64() {
-        let detail = format!("the group has become a supergroup: set `chat_id` to \"{id}\"");
-        return DeliveryError::permanent_channel(Reason::Gone, detail);
+fn refusal(told: &str, parameters: &Value, answer: &Answer) -> Refusal {
+    match parameters["migrate_to_chat_id"].as_i64() {
+        Some(id) => Refusal::Moved(id),
+        None => Refusal::Other(error(told, parameters, answer)),
     }
+}
+
+fn error(told: &str, parameters: &Value, answer: &Answer) -> DeliveryError {
+    let lower = told.to_lowercase();
     if NEEDS_REPAIR.iter().any(|words| lower.contains(words)) {
         return DeliveryError::permanent_channel(Reason::Gone, one_line(told, 200));
     }

@@ -18,6 +18,16 @@ pub fn one_line(text: &str, max: usize) -> String {
     shorten(&words, max)
 }
 
+/// The same of the end of a text: an ellipsis marks what was cut before it.
+#[must_use]
+pub fn end_of_line(text: &str, max: usize) -> String {
+    let line = one_line(text, usize::MAX);
+    match line.chars().count().checked_sub(max) {
+        None | Some(0) => line,
+        Some(over) => ['…'].into_iter().chain(line.chars().skip(over + 1)).collect(),
+    }
+}
+
 /// The same lines, none of which holds a control character, or a mark that reverses or hides text.
 #[must_use]
 pub fn plain(text: &str) -> String {
@@ -118,6 +128,7 @@ mod tests {
     fn a_hostile_name_becomes_one_harmless_line() {
         assert_eq!(one_line("web\r\nBcc: x\u{202e}\u{0}", 80), "web Bcc: x");
         assert_eq!(one_line("äöü", 2), "ä…");
+        assert_eq!((end_of_line("ä\nöü", 3), end_of_line("äöü", 3)), ("…öü".to_owned(), "äöü".to_owned()));
         assert_eq!(defuse_mentions("@Everyone me@x @allow"), "@\u{200b}Everyone me@x @\u{200b}allow");
         assert_eq!(defuse_markup("<!here> <b>@all"), "‹!here› ‹b›@\u{200b}all");
         assert_eq!(defuse_mentions("x@here (@ceo) a @ b"), "x@\u{200b}here (@\u{200b}ceo) a @ b");

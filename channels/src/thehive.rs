@@ -24,7 +24,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::Utc;
-use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -32,7 +31,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::error::{BuildError, DeliveryError};
-use crate::http::{Answer, check_status, check_url, send, unexpected};
+use crate::http::{Answer, check_header, check_status, check_url, send, unexpected};
 use crate::notification::{MessageKind, Notification, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
@@ -102,10 +101,9 @@ impl ChannelKind for TheHive {
         let kind = length("alert_type", &config.alert_type, alert::MAX_TYPE);
         let status = length("closed_status", &config.closed_status, 64);
         let tags = config.tags.iter().find_map(|tag| length("tags", tag, alert::MAX_TAG));
-        let organisation = config.organisation.as_ref().filter(|name| HeaderValue::from_str(name).is_err());
-        let organisation =
-            organisation.map(|_| Problem::at("organisation", "holds characters that no header can have"));
-        [url, organisation, kind, status, tags].into_iter().flatten().collect()
+        let key = check_header("api_key", config.api_key.expose());
+        let organisation = config.organisation.as_ref().and_then(|name| check_header("organisation", name));
+        [url, key, organisation, kind, status, tags].into_iter().flatten().collect()
     }
 
     fn host(config: &TheHiveConfig) -> Option<String> {
@@ -122,14 +120,20 @@ impl ChannelKind for TheHive {
 impl Notifier for TheHive {
     async fn notify(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
         let deadline = Instant::now() + self.timeout;
-        let firing =
-            notification.in_reply_to.as_ref().and_then(|firing| firing.reference["source_ref"].as_str());
-        let source_ref = firing.unwrap_or(&notification.idempotency_key);
-        let line = match firing {
-            Some(source_ref) => self.update(source_ref, notification, deadline).await?,
-            None => self.create(notification, deadline).await?,
+        let source_ref = one_line(notification.key_of_firing("source_ref"), alert::MAX_REF);
+        let follows = notification.in_reply_to.is_some() || notification.answers.is_some();
+        let updated = match follows {
+            true => self.update(&source_ref, notification, deadline).await?,
+            false => None,
         };
-        Ok(Receipt { reference: json!({ "source_ref": one_line(source_ref, alert::MAX_REF) }), line })
+        // Whether there was one is not known of a firing whose answer was lost.
+        let to_be_seen = notification.in_reply_to.is_none() && notification.kind != MessageKind::Resolved;
+        let line = match updated {
+            Some(line) => line.to_owned(),
+            None if !follows || to_be_seen => self.create(notification, deadline).await?,
+            None => "its alert is there no more".to_owned(),
+        };
+        Ok(Receipt { reference: json!({ "source_ref": source_ref }), ..Receipt::line(line) })
     }
 
     async fn probe(&self) -> Result<(), DeliveryError> {
@@ -153,18 +157,19 @@ impl TheHive {
         Ok(format!("alert {}", one_line(&self.config.api_key.redact(id), 80)))
     }
 
+    /// Changes the alert of that reference, if there is one.
     async fn update(
         &self,
         source_ref: &str,
         notification: &Notification,
         deadline: Instant,
-    ) -> Result<String, DeliveryError> {
+    ) -> Result<Option<&'static str>, DeliveryError> {
         let query = alert::query(source_ref);
         let found = self.check(&self.call(Method::POST, "query", Some(&query), deadline).await?)?;
         let found = found.as_array().ok_or_else(|| unexpected("TheHive"))?.first();
         let Some((id, stage)) = found.and_then(|alert| Some((alert["_id"].as_str()?, &alert["stage"])))
         else {
-            return Ok("its alert is there no more".to_owned());
+            return Ok(None);
         };
         let over = notification.kind == MessageKind::Resolved && notification.all_over;
         let text = alert::text(notification);
@@ -176,7 +181,7 @@ impl TheHive {
             (Method::POST, format!("alert/{}/comment", segment(id)), body, "commented on its alert")
         };
         self.check(&self.call(method, &path, Some(&body), deadline).await?)?;
-        Ok(line.to_owned())
+        Ok(Some(line))
     }
 
     async fn call(

@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::error::{BuildError, DeliveryError, Reason};
-use crate::http::{check_status, check_url, send};
+use crate::http::{check_secret_header, check_status, check_url, send};
 use crate::notification::{Notification, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::payload::Payload;
@@ -66,7 +66,8 @@ impl ChannelKind for Webhook {
     fn validate(config: &WebhookConfig) -> Vec<Problem> {
         let url = check_url("url", config.url.expose(), config.insecure);
         url.into_iter()
-            .chain(config.headers.iter().filter_map(|(name, value)| check_header(name, value)))
+            .chain(check_secret_header("bearer", config.bearer.as_ref()))
+            .chain(config.headers.iter().filter_map(|(name, value)| check_own_header(name, value)))
             .collect()
     }
 
@@ -79,7 +80,7 @@ impl ChannelKind for Webhook {
     }
 }
 
-fn check_header(name: &str, value: &Secret) -> Option<Problem> {
+fn check_own_header(name: &str, value: &Secret) -> Option<Problem> {
     if HeaderName::from_bytes(name.as_bytes()).is_err() || HeaderValue::from_str(value.expose()).is_err() {
         return Some(Problem::at("headers", format!("`{name}` is no valid header")));
     }

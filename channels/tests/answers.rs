@@ -165,21 +165,31 @@ fn runner(cases: u32) -> TestRunner {
 #[test]
 fn no_answer_over_http_makes_a_kind_panic_or_tell_a_secret() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let reply = Arc::new(Mutex::new(Reply::new(200, "")));
+    // What is answered, and whether to what a kind looks up first, too.
+    let reply = Arc::new(Mutex::new((Reply::new(200, ""), true)));
     let answered = reply.clone();
-    let start = HttpServer::start(move |_| answered.lock().unwrap().clone());
+    let start = HttpServer::start(move |request| match &*answered.lock().unwrap() {
+        (_, false) if request.path == "/api/v1/query" => {
+            Reply::json(200, &json!([{ "_id": "~1", "stage": "New" }]))
+        }
+        (_, false) if request.path.contains("/alerts/alias?") => Reply::json(200, &json!({ "id": "a-1" })),
+        (reply, _) => reply.clone(),
+    });
     let server = runtime.block_on(start).unwrap();
     let channels = channels(&server.url(""));
     // A firing, and an end that edits or answers a firing of which everything is known.
-    let known =
-        json!({ "id": "1", "ts": "1.2", "channel": "C1", "message_id": 7, "event_id": "$e", "alert": "~1" });
-    let in_reply_to = Some(Receipt { reference: known, line: "sent".to_owned() });
+    let known = json!({
+        "id": "1", "ts": "1.2", "channel": "C1", "message_id": 7, "event_id": "$e", "alias": "k",
+        "source_ref": "k",
+    });
+    let in_reply_to = Some(Receipt { reference: known, ..Receipt::line("sent") });
     let over = Notification { kind: MessageKind::Resolved, all_over: true, in_reply_to, ..sample() };
     let outcome = runner(96).run(&answer(), |answer| {
-        *reply.lock().unwrap() = answer;
+        reply.lock().unwrap().0 = answer;
         runtime.block_on(async {
             for channel in &channels {
-                for message in [&sample(), &over] {
+                for (message, whatever) in [(&sample(), true), (&over, true), (&over, false)] {
+                    reply.lock().unwrap().1 = whatever;
                     is_an_end(&channel.notify(message).await);
                 }
                 if let Err(error) = channel.probe().await {

@@ -127,6 +127,8 @@ fn notification(what: &str, problem: &str, fallback_reason: Option<&str>) -> Not
         possible_duplicate: false,
         fallback_reason: fallback_reason.map(str::to_owned),
         in_reply_to: None,
+        answers: None,
+        rest_of: None,
         all_over: false,
         links: Vec::new(),
         short: false,

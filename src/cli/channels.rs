@@ -242,6 +242,8 @@ fn sample(kind: EventKind, channel: &str, parts: &Parts) -> Notification {
         possible_duplicate: false,
         fallback_reason: None,
         in_reply_to: None,
+        answers: None,
+        rest_of: None,
         all_over: false,
         links,
         short: false,

@@ -181,12 +181,13 @@ pub fn channels<'t>(
             not_built(reading, &read.table, built);
         }
         let max_in_flight = own.max_in_flight.map_or(default, NonZeroUsize::get);
-        let Capabilities { reaches_people, resolve, keep_alive, .. } = kind.capabilities();
+        let Capabilities { reaches_people, resolve, max_body, keep_alive, .. } = kind.capabilities();
         let table = ChannelTable {
             name: name.to_owned(),
             kind: kind.name(),
             reaches_people,
             resolve,
+            max_body,
             max_in_flight,
             budgets: own.budget,
             keep_alive,

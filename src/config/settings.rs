@@ -276,6 +276,7 @@ impl Assembly<'_, '_> {
             kind,
             reaches_people,
             resolve: false,
+            max_body: None,
             max_in_flight: 1,
             budgets: Vec::new(),
             keep_alive: None,

@@ -19,6 +19,8 @@ pub struct Limits {
     /// The vendor keeps a state of its own, which a resolution closes: what answers two posts cannot be one
     /// message.
     pub resolve: bool,
+    /// The most characters of a body that it takes.
+    pub max_body: Option<usize>,
 }
 
 /// Claims what `channel` has room for, as many tries as `free` at most.

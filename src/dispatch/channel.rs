@@ -1,10 +1,12 @@
 //! A configured channel that was built, and one guarded try on it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use log_monitor_channels::text::shorten;
 use log_monitor_channels::{Context, DeliveryError, Notification, Notifier, Reason, Receipt};
 
 use super::budget::Limits;
@@ -38,7 +40,10 @@ pub fn build_all(
     installation: &str,
 ) -> (Channels, Vec<(String, String)>) {
     let (mut built, mut failed) = (Channels::new(), Vec::new());
-    for ChannelTable { name, kind, max_in_flight, budgets, resolve, keep_alive, decoded, .. } in tables {
+    for table in tables {
+        let ChannelTable {
+            name, kind, max_in_flight, budgets, resolve, max_body, keep_alive, decoded, ..
+        } = table;
         let context = Context {
             name: name.clone(),
             http: http.clone(),
@@ -47,7 +52,7 @@ pub fn build_all(
         };
         match decoded.build(&context) {
             Ok(notifier) => {
-                let limits = Limits { budgets, resolve };
+                let limits = Limits { budgets, resolve, max_body };
                 built.insert(name, Arc::new(Channel { kind, max_in_flight, limits, keep_alive, notifier }));
             }
             Err(error) => failed.push((name, error.to_string())),
@@ -57,12 +62,13 @@ pub fn build_all(
 }
 
 impl Channel {
-    /// Makes one try that ends in bounded time, whatever the notifier does.
+    /// Makes one try that ends in bounded time, whatever the notifier does, with no more text than its kind takes.
     ///
     /// # Errors
     /// As the notifier; a panic and a hang are transient failures of ours.
     pub async fn try_once(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
-        bounded(self.notifier.notify(notification)).await
+        let notification = within(notification, self.limits.max_body);
+        bounded(self.notifier.notify(&notification)).await
     }
 
     /// Probes in bounded time, too.
@@ -71,6 +77,15 @@ impl Channel {
     /// As [`try_once`](Self::try_once).
     pub async fn probe(&self) -> Result<(), DeliveryError> {
         bounded(self.notifier.probe()).await
+    }
+}
+
+/// With a body of at most `max` characters. What says most is kept: title and links stand apart from it, and its
+/// beginning comes first.
+fn within(notification: &Notification, max: Option<usize>) -> Cow<'_, Notification> {
+    match max.map(|max| shorten(&notification.body, max)) {
+        Some(body) if body != notification.body => Cow::Owned(Notification { body, ..notification.clone() }),
+        _ => Cow::Borrowed(notification),
     }
 }
 
@@ -97,5 +112,31 @@ impl<F: Future + Unpin> Future for CatchUnwind<F> {
         let inner = &mut self.0.0;
         std::panic::catch_unwind(AssertUnwindSafe(|| std::pin::Pin::new(inner).poll(context)))
             .map_or(std::task::Poll::Ready(Err(())), |poll| poll.map(Ok))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use log_monitor_channels::conformance::{oversize, sample};
+    use log_monitor_channels::testing::Recorder;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_kind_is_handed_a_longer_body_than_it_takes() {
+        let vendor = Recorder::new();
+        let limits = Limits { max_body: Some(60), ..Limits::default() };
+        let notifier = Box::new(vendor.clone());
+        let channel = Channel { kind: "recorder", max_in_flight: 1, limits, keep_alive: None, notifier };
+        channel.try_once(&oversize()).await.unwrap();
+        channel.try_once(&sample()).await.unwrap();
+        let told = vendor.received();
+        assert!(
+            told[0].body.starts_with("a line of text\n") && told[0].body.ends_with('…'),
+            "{}",
+            told[0].body
+        );
+        assert_eq!((told[0].body.chars().count(), &told[0].title), (60, &oversize().title));
+        assert_eq!(told[1], sample());
     }
 }

@@ -33,6 +33,11 @@ pub struct Composer {
 }
 
 impl Composer {
+    /// What a delivery is known by to vendors.
+    fn key(&self, delivery: i64) -> String {
+        format!("{}-{delivery}", self.installation_id)
+    }
+
     fn route(&self, name: &str) -> Option<&Route> {
         self.routes.iter().find(|known| known.name == name)
     }
@@ -71,18 +76,20 @@ pub fn delivery(
         only_open(connection, &mut events);
     }
     let (posts, rest) = match message.kind {
-        MessageKind::Reminder | MessageKind::Resolved => posts::of(connection, &claim.channel, &events)?,
+        MessageKind::Reminder | MessageKind::Resolved => posts::of(connection, claim, &events)?,
         MessageKind::Firing | MessageKind::Notice => (Vec::new(), Vec::new()),
     };
-    let key = format!("{}-{}", composer.installation_id, claim.delivery);
+    let key = composer.key(claim.delivery);
     let mut lost = lost(connection, composer, claim.delivery)?;
     let mut about = |events: Vec<Event>, posts: &[Post], key: String| -> rusqlite::Result<Notification> {
         let way =
             Way { uncertain: claim.uncertain, lost: lost.take(), ..Way::on(&claim.channel, claim.step) };
         let about = notification(connection, composer, &message, (events, posts), &siblings, way)?;
         let in_reply_to = posts.first().and_then(|post| post.receipt.clone());
+        let answers = posts.first().map(|post| composer.key(post.delivery));
+        let rest_of = deliveries::receipt(connection, claim.message, &claim.channel)?;
         let (attempt, short) = (claim.n, claim.short);
-        Ok(Notification { idempotency_key: key, attempt, short, in_reply_to, ..about })
+        Ok(Notification { idempotency_key: key, attempt, short, in_reply_to, answers, rest_of, ..about })
     };
     let mut all = Vec::new();
     if !limits.resolve || posts.len() + usize::from(!rest.is_empty()) < 2 {
@@ -136,7 +143,7 @@ pub fn accepted(
     let events = events::of_message(connection, message.id)?;
     let mut notification =
         notification(connection, composer, &message, (events, &[]), &[], Way::on(channel, 0))?;
-    notification.idempotency_key = format!("{}-{delivery}", composer.installation_id);
+    notification.idempotency_key = composer.key(delivery);
     notification.in_reply_to = deliveries::receipt(connection, message.id, channel)?;
     Ok(notification)
 }
@@ -229,6 +236,8 @@ fn notification(
         possible_duplicate: uncertain,
         fallback_reason,
         in_reply_to: None,
+        answers: None,
+        rest_of: None,
         all_over,
         links,
         short: false,

@@ -194,7 +194,7 @@ mod tests {
     use log_monitor_channels::Reason;
 
     fn accepted() -> Result<Receipt, DeliveryError> {
-        Ok(Receipt { reference: serde_json::Value::Null, line: String::new() })
+        Ok(Receipt::default())
     }
 
     fn down() -> Result<Receipt, DeliveryError> {

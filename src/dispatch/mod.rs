@@ -148,12 +148,11 @@ impl Dispatcher {
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut hints = self.bus.hints();
         while !*stop.borrow() && stop.has_changed().is_ok() {
-            let done = match self.tick(true).await {
-                Ok(output) => self.keep_alive().await.map(|()| output.wake_at),
-                Err(error) => Err(error),
-            };
-            let pause = match done {
-                Ok(wake_at) => self.until(wake_at),
+            let pause = match self.tick(true).await {
+                Ok(output) => {
+                    self.keep_alive();
+                    self.until(output.wake_at)
+                }
                 Err(error) => {
                     tracing::error!("dispatch: {error}");
                     AGAIN
@@ -244,17 +243,13 @@ impl Dispatcher {
     }
 
     /// Repeats what goes on to whoever would take it for over.
-    async fn keep_alive(&mut self) -> Result<(), JournalError> {
+    fn keep_alive(&mut self) {
         let channels = self.delivering.borrow().channels.clone();
         for name in self.keep_alive.due(&channels) {
-            let (composer, of) = (self.composer(), name.clone());
-            let alive =
-                self.journal.write(move |connection| keep_alive::alive(connection, &composer, &of)).await?;
-            if let Some(channel) = channels.get(&name).filter(|_| !alive.is_empty()) {
-                tokio::spawn(keep_alive::tell(channel.clone(), name, alive));
-            }
+            let Some(channel) = channels.get(&name).cloned() else { continue };
+            let told = keep_alive::tell(self.journal.clone(), self.composer(), channel, name.clone());
+            self.keep_alive.telling(&name, tokio::spawn(told));
         }
-        Ok(())
     }
 
     fn composer(&self) -> Composer {

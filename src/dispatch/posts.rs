@@ -1,10 +1,10 @@
-//! Which of a channel's posts a message goes on with: what the channel accepted of the beginning of its
-//! incidents. One post may have been of several messages, and one message may be about several posts.
+//! Which of a channel's posts a message goes on with: what the channel accepted, or may have, of the beginning
+//! of its incidents. One post may have been of several messages, and one message may be about several posts.
 
 use log_monitor_channels::{Event, Receipt};
 use rusqlite::Connection;
 
-use crate::journal::deliveries;
+use crate::journal::deliveries::{self, Claim};
 use crate::journal::events;
 use crate::journal::incidents;
 
@@ -13,26 +13,26 @@ use crate::journal::incidents;
 pub struct Post {
     /// The delivery that it was.
     pub delivery: i64,
-    /// What the channel answered.
+    /// What the channel answered, unless that was lost.
     pub receipt: Option<Receipt>,
     /// What is said of it.
     pub events: Vec<Event>,
 }
 
-/// The posts of `channel` that `events` go on with, in the order of the events, and those events of which
-/// it was told nothing.
+/// The posts of its channel that `events` of `claim` go on with, in the order of the events, and those events
+/// of which it was told nothing.
 ///
 /// # Errors
 /// As the database.
 pub fn of(
     connection: &Connection,
-    channel: &str,
+    claim: &Claim,
     events: &[Event],
 ) -> rusqlite::Result<(Vec<Post>, Vec<Event>)> {
+    let told_of = |incident| deliveries::post_of(connection, incident, &claim.channel, claim.delivery);
     let (mut posts, mut rest): (Vec<Post>, Vec<Event>) = (Vec::new(), Vec::new());
     for event in events {
-        let post = event.incident.map(|incident| deliveries::post_of(connection, incident, channel));
-        let Some((delivery, receipt)) = post.transpose()?.flatten() else {
+        let Some((delivery, receipt)) = event.incident.map(told_of).transpose()?.flatten() else {
             rest.push(event.clone());
             continue;
         };

@@ -29,7 +29,11 @@ impl Finished {
     /// The same for each delivery that the try was for.
     #[must_use]
     pub fn each(&self) -> Vec<Self> {
-        let others = self.claim.with.iter().map(|claim| Self { claim: claim.clone(), ..self.clone() });
+        // The rest of what they were told in common is told once.
+        let result = self.result.clone().map(|receipt| Receipt { rest: false, ..receipt });
+        let others = self.claim.with.iter();
+        let others =
+            others.map(|claim| Self { claim: claim.clone(), result: result.clone(), ..self.clone() });
         std::iter::once(self.clone()).chain(others).collect()
     }
 }
@@ -58,7 +62,12 @@ pub fn finish(
     let Finished { claim, result, dice } = finished;
     let (mut ending, hold) = retry::ending(claim, result, now, *dice);
     let message = messages::get(connection, claim.message)?;
-    let over = ending.state != State::Accepted && is_over(connection, &message)?;
+    let over = is_over(connection, &message)?;
+    let of_rest = deliveries::receipt(connection, claim.message, &claim.channel)?.is_some();
+    if result.as_ref().is_ok_and(|receipt| receipt.rest) && !over {
+        deliveries::insert_rest(connection, claim, now)?;
+    }
+    let over = over && ending.state != State::Accepted;
     if over {
         ending.state = State::Dropped;
     }
@@ -73,7 +82,12 @@ pub fn finish(
     if !ending.state.is_live() {
         plan::settle_debt(connection, &message, &claim.channel, now)?;
     }
-    if let Some(change) = health.learn(connection, &claim.channel, result, now)? {
+    // Whom a channel does not reach beside those whom it has reached says nothing of the channel.
+    let learnt = match of_rest && result.is_err() {
+        true => None,
+        false => health.learn(connection, &claim.channel, result, now)?,
+    };
+    if let Some(change) = learnt {
         findings.events.extend(record::apply(connection, routes, vec![change], now)?);
     }
     if over {
@@ -101,11 +115,7 @@ pub fn advance(
 ) -> rusqlite::Result<()> {
     loop {
         let all = deliveries::of_message(connection, message.id)?;
-        let at_step: Vec<State> = all
-            .iter()
-            .filter(|delivery| delivery.step == message.step)
-            .map(|delivery| delivery.state)
-            .collect();
+        let at_step = at_step(&all, message.step);
         let need = message.steps.get(message.step).map_or(Need::Any, |step| step.need);
         match steps::judge(need, &at_step, overdue) {
             Progress::Accepted => return messages::settle(connection, message.id, Some("accepted")),
@@ -118,6 +128,17 @@ pub fn advance(
             Progress::Next => return last_step_failed(connection, &message, &all, now, findings),
         }
     }
+}
+
+/// The states of a step's channels. What a channel has accepted for some counts as accepted, whatever becomes
+/// of the rest.
+fn at_step(all: &[Delivery], step: usize) -> Vec<State> {
+    let all = all.iter().filter(|delivery| delivery.step == step);
+    let is_rest = |one: &Delivery| {
+        let mut others = all.clone().filter(|other| other.channel == one.channel && other.id < one.id);
+        others.any(|other| other.state == State::Accepted)
+    };
+    all.clone().filter(|one| !is_rest(one)).map(|one| one.state).collect()
 }
 
 /// Earlier steps may still be at it; only when nothing is left has the message reached nobody.

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use log_monitor_channels::testing::Recorder as Vendor;
-use log_monitor_channels::{DeliveryError, Event, EventKind, MessageKind, Notification, Reason};
+use log_monitor_channels::{DeliveryError, Event, EventKind, MessageKind, Notification, Reason, Receipt};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -675,6 +675,23 @@ async fn a_firing_that_is_accepted_after_its_end_is_followed_by_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_follows_a_firing_whose_answer_was_lost_names_the_key_that_it_was_sent_with() {
+    for reminded in [false, true] {
+        let world = World::new(vec![route("catch_all", &[&["pager"]])], &["pager"]).await;
+        world.vendors["pager"]
+            .script([Err(DeliveryError::transient(Reason::Timeout, "lost")), Err(revoked())]);
+        let incidents = world.silent(&["001"]).await;
+        minutes(if reminded { 61 } else { 1 }).await;
+        world.recovered(&[("001", incidents[0])]).await;
+        let told = world.got("pager");
+        let next = told.iter().find(|one| one.kind != MessageKind::Firing).unwrap();
+        assert_eq!(next.kind == MessageKind::Reminder, reminded);
+        assert_eq!(next.answers.as_ref(), Some(&told[0].idempotency_key), "{next:?}");
+        assert!(next.in_reply_to.is_none() && next.idempotency_key != told[0].idempotency_key);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn whoever_took_only_a_reminder_is_not_told_the_end_of_what_was_over_before() {
     let world = World::new(two_steps(), &["slack", "email"]).await;
     let incidents = world.silent(&["001", "002"]).await;
@@ -788,6 +805,28 @@ async fn the_end_is_told_to_whoever_may_have_the_beginning() {
     let kinds: Vec<MessageKind> = world.got("slack").iter().map(|told| told.kind).collect();
     assert_eq!(kinds, [MessageKind::Firing, MessageKind::Resolved]);
     assert_eq!(world.got("email").len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whom_an_accepted_message_did_not_reach_is_tried_again_until_it_is_over() {
+    let part = || Receipt { rest: true, ..Receipt::line("one of two") };
+    let rests = |world: &World| {
+        let told = world.got("mail");
+        told.iter().map(|one| one.rest_of.as_ref().map(|receipt| receipt.line.clone())).collect::<Vec<_>>()
+    };
+    let steps = vec![route("catch_all", &[&["mail"], &["email"]])];
+    let world = World::new(steps, &["mail", "email"]).await;
+    world.vendors["mail"].script([Ok(part()), Err(down()), Ok(part()), Err(down())]);
+    let incidents = world.silent(&["001"]).await;
+    minutes(2).await;
+    assert_eq!(rests(&world)[..3], [None, Some("one of two".to_owned()), Some("one of two".to_owned())]);
+    minutes(1).await;
+    world.recovered(&[("001", incidents[0])]).await;
+    minutes(20).await;
+    let kinds: Vec<MessageKind> = world.got("mail").iter().map(|told| told.kind).collect();
+    assert_eq!(kinds.iter().filter(|kind| **kind == MessageKind::Resolved).count(), 1, "{kinds:?}");
+    assert_eq!(kinds.last(), Some(&MessageKind::Resolved), "nobody hears of what is over: {kinds:?}");
+    assert_eq!(world.got("email").len(), 0, "it was accepted, and the channel is well");
 }
 
 #[tokio::test(start_paused = true)]

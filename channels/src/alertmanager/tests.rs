@@ -8,7 +8,7 @@ use super::*;
 use crate::conformance::{self, HttpSuite, hostile, sample};
 use crate::event::{Entity, Event, EventKind, Severity};
 use crate::notification::MessageKind;
-use crate::testing::{HttpServer, Reply, Request};
+use crate::testing::{Fault, HttpServer, Reply, Request};
 
 fn config(base: &str) -> String {
     format!("urls = [\"{base}/prefix/\"]\nusername = \"lm\"\npassword = \"am-s3cret\"")
@@ -81,7 +81,7 @@ fn the_end_has_the_labels_of_the_begin_though_it_is_less_severe() {
     let reference = Severities::of(&firing).reference();
     let mut end = Notification {
         kind: MessageKind::Resolved,
-        in_reply_to: Some(Receipt { reference, line: String::new() }),
+        in_reply_to: Some(Receipt { reference, ..Receipt::default() }),
         ..firing.clone()
     };
     for event in &mut end.events {
@@ -139,6 +139,17 @@ async fn every_peer_is_told_and_one_is_enough() {
     assert!(receipt.line.starts_with("taken by 1 of 3; peer 1: HTTP 503"), "{receipt:?}");
     assert!(receipt.line.contains("peer 3: cannot connect") && !receipt.line.contains("127.0.0.1"));
     assert_eq!((first.count(), second.received()[0].path.as_str()), (1, "/api/v2/alerts"));
+}
+
+#[tokio::test]
+async fn a_peer_that_hangs_holds_up_nothing_that_another_has_taken() {
+    let hangs = HttpServer::start(|_| Reply::fault(Fault::Hang)).await.unwrap();
+    let takes = HttpServer::start(|_| Reply::new(200, "")).await.unwrap();
+    let urls = format!("urls = [{:?}, {:?}]", hangs.url(""), takes.url(""));
+    let begun = Instant::now();
+    let receipt = conformance::build::<Alertmanager>(&urls).notify(&sample()).await.unwrap();
+    assert_eq!(receipt.line, "taken by 1 of 2; peer 1: no answer yet");
+    assert!(begun.elapsed() < GRACE * 2, "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

@@ -111,7 +111,8 @@ impl Vendor<'_> {
     fn arrival(&self, request: &Request) -> Arrival {
         let key = self.suite.idempotency.map(|key| key(request));
         let harm = injected(request).or_else(|| (self.suite.harmless)(request).err());
-        Arrival { size: request.body.len(), key, harm }
+        let text = format!("{} {}", request.path, String::from_utf8_lossy(&request.body));
+        Arrival { size: request.body.len(), key, text, harm }
     }
 }
 

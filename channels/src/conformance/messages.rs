@@ -42,6 +42,8 @@ pub fn sample() -> Notification {
         possible_duplicate: false,
         fallback_reason: None,
         in_reply_to: None,
+        answers: None,
+        rest_of: None,
         all_over: false,
         links: Vec::new(),
         short: false,

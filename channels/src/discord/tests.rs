@@ -49,7 +49,7 @@ fn over(short: bool) -> Notification {
     let reference = json!({ "id": "1100" });
     Notification {
         kind: MessageKind::Resolved,
-        in_reply_to: Some(Receipt { reference, line: String::new() }),
+        in_reply_to: Some(Receipt { reference, ..Receipt::default() }),
         all_over: true,
         short,
         ..sample()

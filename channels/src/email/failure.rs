@@ -82,6 +82,15 @@ impl Failure {
     }
 }
 
+/// What the server said of one recipient of several, and whether it may take that one later.
+#[must_use]
+pub fn of_recipient(error: &smtp::Error, redactor: &Redactor) -> (String, bool) {
+    let code = error.status().map_or(0, u16::from);
+    let later = matches!(refusal(Stage::Recipient, code, ""), DeliveryError::Transient { .. });
+    let said = format!("{code} {}", answer(Stage::Recipient, error, redactor));
+    (said.trim_end().to_owned(), later)
+}
+
 /// The part of the server's answer that may be repeated. To a password some servers answer with
 /// parts of it, encoded, so of that only the status of RFC 3463 (`5.7.8`) is kept.
 fn answer(stage: Stage, error: &smtp::Error, redactor: &Redactor) -> String {

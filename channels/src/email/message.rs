@@ -5,17 +5,22 @@ use std::time::SystemTime;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, MessageBuilder, MultiPart, SinglePart};
 
-use crate::notification::{Link, Notification};
+use crate::notification::{Link, Notification, Receipt};
 use crate::text::one_line;
 
 /// The longest subject, in characters; more would not be shown anywhere.
 const MAX_SUBJECT: usize = 250;
 
-/// The identity of the message, the same for every try.
+/// The identity of the message, the same for every try and for all recipients.
 #[must_use]
 pub fn message_id(notification: &Notification, from: &Mailbox) -> String {
+    let known = notification.rest_of.as_ref().and_then(known_id);
+    known.unwrap_or_else(|| id_of(&notification.idempotency_key, from))
+}
+
+fn id_of(key: &str, from: &Mailbox) -> String {
     let harmless = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
-    let key: String = notification.idempotency_key.chars().map(harmless).collect();
+    let key: String = key.chars().map(harmless).collect();
     format!("<{key}@{}>", from.email.domain())
 }
 
@@ -54,7 +59,7 @@ fn headers(notification: &Notification, from: &Mailbox, to: &[Mailbox]) -> Messa
     for mailbox in to {
         builder = builder.to(mailbox.clone());
     }
-    if let Some(id) = answered_id(notification) {
+    if let Some(id) = answered_id(notification, from) {
         builder = builder.in_reply_to(id.clone()).references(id);
     }
     builder
@@ -81,9 +86,16 @@ fn event_kinds(notification: &Notification) -> String {
     names.join(", ")
 }
 
-/// The identity of the message that this one answers, if it has the form of one.
-fn answered_id(notification: &Notification) -> Option<String> {
-    let receipt = notification.in_reply_to.as_ref()?;
+/// The identity of the message that this one answers, if it has the form of one; where the server's answer
+/// to it was lost, that which it was sent with.
+fn answered_id(notification: &Notification, from: &Mailbox) -> Option<String> {
+    match &notification.in_reply_to {
+        Some(receipt) => known_id(receipt),
+        None => notification.answers.as_deref().map(|key| id_of(key, from)),
+    }
+}
+
+fn known_id(receipt: &Receipt) -> Option<String> {
     let id = receipt.reference.get("message_id")?.as_str()?;
     let inner = id.strip_prefix('<')?.strip_suffix('>')?;
     let sound = inner.contains('@') && inner.bytes().all(|b| b.is_ascii_graphic() && !b"<>".contains(&b));

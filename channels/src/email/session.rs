@@ -37,8 +37,8 @@ pub struct Session(AsyncSmtpConnection);
 pub struct Accepted {
     /// The server's answer to the message.
     pub answer: Response,
-    /// How many recipients it refused.
-    pub refused: usize,
+    /// The recipients that it refused, by their place among those given, with what it said.
+    pub refused: Vec<(usize, smtp::Error)>,
 }
 
 impl Server {
@@ -105,24 +105,25 @@ impl Session {
         Ok(())
     }
 
-    /// Names every recipient and says how many were refused. One that may be taken later does not
-    /// hold the message up for the others: a repetition would reach those twice.
-    async fn recipients(&mut self, to: &[Address]) -> Result<usize, Failure> {
-        let mut refusals: Vec<smtp::Error> = Vec::new();
-        for address in to {
+    /// Names every recipient and says which were refused. One that may be taken later does not
+    /// hold the message up for the others.
+    async fn recipients(&mut self, to: &[Address]) -> Result<Vec<(usize, smtp::Error)>, Failure> {
+        let mut refusals: Vec<(usize, smtp::Error)> = Vec::new();
+        for (place, address) in to.iter().enumerate() {
             let command = Rcpt::new(address.clone(), Vec::<RcptParameter>::new());
             match self.0.command(command).await {
                 Ok(_) => {}
-                Err(error) if error.status().is_some() => refusals.push(error),
+                Err(error) if error.status().is_some() => refusals.push((place, error)),
                 Err(error) => return Err(Stage::Recipient.failed()(error)),
             }
         }
         if refusals.len() < to.len() {
-            return Ok(refusals.len());
+            return Ok(refusals);
         }
         // If anything may change later, it is worth another try.
-        refusals.sort_by_key(smtp::Error::is_permanent);
-        Err(refusals.into_iter().next().map_or(Failure::NoRecipient, Stage::Recipient.failed()))
+        refusals.sort_by_key(|(_, error)| error.is_permanent());
+        let first = refusals.into_iter().next().map(|(_, error)| error);
+        Err(first.map_or(Failure::NoRecipient, Stage::Recipient.failed()))
     }
 
     /// Takes leave. How that ends changes nothing any more.

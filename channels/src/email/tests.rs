@@ -80,12 +80,15 @@ async fn a_resolution_answers_its_firing_and_a_repetition_keeps_its_identity() {
 
     let mut resolution = Notification { idempotency_key: "8:mail".to_owned(), ..notification() };
     resolution.kind = MessageKind::Resolved;
+    let lost = Notification { answers: Some("7:mail".to_owned()), ..resolution.clone() };
     resolution.in_reply_to = Some(firing);
-    email.notify(&resolution).await.unwrap();
-    let mail = &server.received()[2];
-    assert_eq!(mail.header("In-Reply-To").unwrap(), "<7-mail@example.org>");
-    assert_eq!(mail.header("References").unwrap(), "<7-mail@example.org>");
-    assert_eq!(mail.header("Message-ID").unwrap(), "<8-mail@example.org>");
+    for resolution in [resolution, lost] {
+        email.notify(&resolution).await.unwrap();
+        let mail = server.received().pop().unwrap();
+        assert_eq!(mail.header("In-Reply-To").unwrap(), "<7-mail@example.org>");
+        assert_eq!(mail.header("References").unwrap(), "<7-mail@example.org>");
+        assert_eq!(mail.header("Message-ID").unwrap(), "<8-mail@example.org>");
+    }
 }
 
 #[tokio::test]
@@ -117,7 +120,7 @@ async fn hostile_names_stay_text() {
     hostile.idempotency_key = "7>\r\nBcc: y@evil.example".to_owned();
     hostile.in_reply_to = Some(Receipt {
         reference: json!({ "message_id": "<a@b>\r\nBcc: z@evil.example" }),
-        line: String::new(),
+        ..Receipt::default()
     });
     email(&server).notify(&hostile).await.unwrap();
     let mail = &server.received()[0];
@@ -136,7 +139,8 @@ async fn one_refused_recipient_does_not_stop_the_others() {
     let refused = vec!["soc@example.org".to_owned()];
     let server = SmtpServer::start(SmtpReplies { refused, ..SmtpReplies::default() }).await.unwrap();
     let receipt = email(&server).notify(&notification()).await.unwrap();
-    assert_eq!(receipt.line, "250 2.0.0 queued as 1 (1 of 2 recipients refused)");
+    assert_eq!(receipt.line, "250 2.0.0 queued as 1; recipient 1 of 2 refused: 550 5.1.1 **** user unknown");
+    assert!(!receipt.rest, "never is not later");
     assert_eq!(server.received()[0].to, ["duty@example.net"]);
 
     let refused = vec!["soc@example.org".to_owned()];
@@ -145,6 +149,39 @@ async fn one_refused_recipient_does_not_stop_the_others() {
         error,
         DeliveryError::transient(Reason::Server, "the server refused every recipient: 450 later")
     );
+}
+
+#[tokio::test]
+async fn a_recipient_that_is_refused_for_now_gets_it_later_and_the_others_not_again() {
+    let refuse = |reply: Option<(u16, String)>| SmtpReplies {
+        refused: vec!["soc@example.org".to_owned()],
+        refusal: reply,
+        ..SmtpReplies::default()
+    };
+    let server = SmtpServer::start(refuse(says(451, "4.7.1 soc@example.org is greylisted"))).await.unwrap();
+    let email = email(&server);
+    let first = email.notify(&notification()).await.unwrap();
+    assert!(first.line.ends_with("; recipient 1 of 2 refused: 451 4.7.1 **** is greylisted"), "{first:?}");
+    assert!(first.rest && !first.reference.to_string().contains("soc"), "{first:?}");
+
+    let rest =
+        Notification { idempotency_key: "8:mail".to_owned(), rest_of: Some(first.clone()), ..notification() };
+    let error = email.notify(&rest).await.unwrap_err();
+    assert!(matches!(error, DeliveryError::Transient { .. }), "{error:?}");
+    server.set_replies(refuse(says(550, "5.1.1 unknown")));
+    let error = email.notify(&rest).await.unwrap_err();
+    assert!(matches!(error, DeliveryError::PermanentMessage { .. }), "the channel works: {error:?}");
+
+    server.set_replies(SmtpReplies::default());
+    let second = email.notify(&rest).await.unwrap();
+    assert!(
+        !second.rest && second.reference == json!({ "message_id": "<7-mail@example.org>" }),
+        "{second:?}"
+    );
+    let mails = server.received();
+    let to: Vec<_> = mails.iter().map(|mail| mail.to.clone()).collect();
+    assert_eq!(to, [["duty@example.net"], ["soc@example.org"]]);
+    assert_eq!(mails[0].header("Message-ID"), mails[1].header("Message-ID"));
 }
 
 #[tokio::test]

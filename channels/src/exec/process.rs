@@ -42,7 +42,7 @@ pub struct Ended {
     pub code: Option<i32>,
     /// The beginning of what it wrote there.
     pub stdout: String,
-    /// The same.
+    /// The end of what it wrote there, where programs say what is the matter.
     pub stderr: String,
 }
 
@@ -53,7 +53,10 @@ impl Group {
     /// # Errors
     /// When the system does not say how it ended.
     pub async fn run(&mut self, input: Vec<u8>) -> std::io::Result<Ended> {
-        let (stdout, stderr) = (Tail::of(self.program.stdout.take()), Tail::of(self.program.stderr.take()));
+        let stdout = Output::of(self.program.stdout.take(), |kept| kept.truncate(MAX_OUTPUT));
+        let stderr = Output::of(self.program.stderr.take(), |kept| {
+            kept.drain(..kept.len().saturating_sub(MAX_OUTPUT));
+        });
         let feed = self.program.stdin.take().map(|mut stdin| {
             // A program need not read what it does not care for.
             tokio::spawn(async move { stdin.write_all(&input).await })
@@ -65,22 +68,23 @@ impl Group {
     }
 }
 
-/// The beginning of what comes out of a pipe. All of it is read, so that the program never blocks.
-struct Tail {
+/// A part of what comes out of a pipe. All of it is read, so that the program never blocks.
+struct Output {
     kept: Arc<Mutex<Vec<u8>>>,
     reading: JoinHandle<()>,
 }
 
-impl Tail {
-    fn of(pipe: Option<impl AsyncRead + Unpin + Send + 'static>) -> Self {
+impl Output {
+    /// `cut` leaves the part that is kept.
+    fn of(pipe: Option<impl AsyncRead + Unpin + Send + 'static>, cut: fn(&mut Vec<u8>)) -> Self {
         let kept = Arc::new(Mutex::new(Vec::new()));
         let keep = kept.clone();
         let reading = tokio::spawn(async move {
             let (Some(mut pipe), mut chunk) = (pipe, vec![0; 4096]) else { return };
             while let Ok(length @ 1..) = pipe.read(&mut chunk).await {
                 let mut kept = keep.lock().unwrap_or_else(PoisonError::into_inner);
-                let room = MAX_OUTPUT.saturating_sub(kept.len()).min(length);
-                kept.extend_from_slice(&chunk[..room]);
+                kept.extend_from_slice(&chunk[..length]);
+                cut(&mut kept);
             }
         });
         Self { kept, reading }

@@ -44,7 +44,7 @@ async fn outcome(
 
 fn answer(kind: MessageKind, all_over: bool) -> Notification {
     let reference = json!({ "event_id": "$firing" });
-    let in_reply_to = Some(Receipt { reference, line: String::new() });
+    let in_reply_to = Some(Receipt { reference, ..Receipt::default() });
     Notification { kind, all_over, in_reply_to, ..sample() }
 }
 

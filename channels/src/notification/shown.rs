@@ -77,6 +77,14 @@ impl Notification {
         one_line(&format!("log-monitor on {}, {time}{attempt}", self.installation), 200)
     }
 
+    /// The key by which the vendor knows the firing that this one goes on with: what its receipt has under
+    /// `name`, else what the firing was sent with; its own where it goes on with none.
+    #[must_use]
+    pub fn key_of_firing(&self, name: &str) -> &str {
+        let told = self.in_reply_to.as_ref().and_then(|firing| firing.reference[name].as_str());
+        told.or(self.answers.as_deref()).unwrap_or(&self.idempotency_key)
+    }
+
     /// The vendor's reference of the firing that this one answers. None in the short form: it may be
     /// what the vendor did not take.
     #[must_use]
@@ -105,6 +113,17 @@ mod tests {
         assert!(text.chars().count() <= 120 && text.starts_with("word word"), "{text}");
         assert!(text.ends_with("…\nDashboard: https://wazuh.example/?agent=007"), "{text}");
         assert!(!notification.text(40).contains("http"), "half a link is none");
+    }
+
+    #[test]
+    fn a_firing_is_known_by_what_its_receipt_says_else_by_what_it_was_sent_with() {
+        let own = sample();
+        let lost = Notification { answers: Some("firing-1".to_owned()), ..own.clone() };
+        let reference = serde_json::json!({ "alias": "vendor-1" });
+        let told =
+            Notification { in_reply_to: Some(Receipt { reference, ..Receipt::default() }), ..lost.clone() };
+        let keys = [&own, &lost, &told].map(|notification| notification.key_of_firing("alias"));
+        assert_eq!(keys, ["0123456789abcdef-1", "firing-1", "vendor-1"]);
     }
 
     #[test]

@@ -61,8 +61,7 @@ pub fn text(notification: &Notification) -> String {
 /// That of the firing, where there is one to answer.
 #[must_use]
 pub fn alias(notification: &Notification) -> String {
-    let firing = notification.in_reply_to.as_ref().and_then(|firing| firing.reference["alias"].as_str());
-    one_line(firing.unwrap_or(&notification.idempotency_key), MAX_ALIAS)
+    one_line(notification.key_of_firing("alias"), MAX_ALIAS)
 }
 
 fn field(text: &str, max: usize) -> String {

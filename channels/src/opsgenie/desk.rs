@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::alert;
-use crate::error::{BuildError, DeliveryError};
+use crate::error::{BuildError, DeliveryError, Reason};
 use crate::http::{Answer, check_status, send, unexpected};
 use crate::notification::{MessageKind, Notification, Receipt};
 use crate::notifier::{Context, Notifier};
@@ -18,6 +18,9 @@ use crate::text::one_line;
 
 /// The limits are per minute.
 const WAIT: Duration = Duration::from_secs(60);
+
+/// After which pauses it is asked what became of a request. Most are processed by the first.
+const LOOKS: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(2)];
 
 /// Raises alerts, notes what changes, and closes them.
 pub(crate) struct Desk {
@@ -65,13 +68,17 @@ fn extend(url: &mut Url, path: &[&str]) {
 impl Notifier for Desk {
     async fn notify(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
         let deadline = Instant::now() + self.timeout;
-        let answers = notification.in_reply_to.is_some();
+        let answers = notification.in_reply_to.is_some() || notification.answers.is_some();
         let line = match (notification.kind, notification.all_over) {
             (MessageKind::Resolved, true) if answers => self.change("close", notification, deadline).await?,
             (MessageKind::Resolved, false) if answers => self.change("notes", notification, deadline).await?,
             _ => self.raise(notification, deadline).await?,
         };
-        Ok(Receipt { reference: json!({ "alias": alert::alias(notification) }), line })
+        let line = match line {
+            Taken::Later(request) => self.what_became_of(&request, answers, deadline).await?,
+            Taken::Now(line) => line.to_owned(),
+        };
+        Ok(Receipt { reference: json!({ "alias": alert::alias(notification) }), ..Receipt::line(line) })
     }
 
     /// With a key nothing can be asked without changing something.
@@ -82,8 +89,16 @@ impl Notifier for Desk {
     }
 }
 
+/// How something was taken.
+enum Taken {
+    /// It is done, in words.
+    Now(&'static str),
+    /// It is processed later, as the request of this id.
+    Later(String),
+}
+
 impl Desk {
-    async fn raise(&self, notification: &Notification, deadline: Instant) -> Result<String, DeliveryError> {
+    async fn raise(&self, notification: &Notification, deadline: Instant) -> Result<Taken, DeliveryError> {
         let mut body = alert::alert(notification);
         let details = if matches!(self.login, Login::Key(_)) { "details" } else { "extraProperties" };
         body[details] = json!(alert::details(notification));
@@ -96,7 +111,7 @@ impl Desk {
         what: &str,
         notification: &Notification,
         deadline: Instant,
-    ) -> Result<String, DeliveryError> {
+    ) -> Result<Taken, DeliveryError> {
         let alias = alert::alias(notification);
         let body = json!({ "note": alert::text(notification) });
         match self.login {
@@ -109,7 +124,7 @@ impl Desk {
                 Some(id) => {
                     self.post(&["alerts", &id, what], &[], (what != "close").then_some(&body), deadline).await
                 }
-                None => Ok("it is closed there already".to_owned()),
+                None => Ok(Taken::Now("it is closed there already")),
             },
         }
     }
@@ -131,7 +146,7 @@ impl Desk {
         query: &[(&str, &str)],
         body: Option<&Value>,
         deadline: Instant,
-    ) -> Result<String, DeliveryError> {
+    ) -> Result<Taken, DeliveryError> {
         let mut request = self.request(Method::POST, path, query);
         if let Some(body) = body {
             request = request.json(body);
@@ -139,10 +154,48 @@ impl Desk {
         let said = self.check(&send(request, deadline - Instant::now()).await?)?;
         // What is processed later has the id of the request; a note of Jira's has its own.
         match (said["requestId"].as_str(), said["id"].as_str()) {
-            (Some(id), _) => Ok(format!("accepted for processing as {}", self.shown(id, 80))),
-            (None, Some(_)) => Ok("noted".to_owned()),
+            (Some(id), _) => Ok(Taken::Later(id.to_owned())),
+            (None, Some(_)) => Ok(Taken::Now("noted")),
             (None, None) => Err(unexpected(self.vendor)),
         }
+    }
+
+    /// How a request was processed, as far as that can be known soon; `answers` where it is about an alert that
+    /// may be gone.
+    async fn what_became_of(
+        &self,
+        request: &str,
+        answers: bool,
+        deadline: Instant,
+    ) -> Result<String, DeliveryError> {
+        let accepted = format!("accepted for processing as {}", self.shown(request, 80));
+        for pause in LOOKS {
+            if deadline.saturating_duration_since(Instant::now()) <= pause {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            let look = self.request(Method::GET, &["alerts", "requests", request], &[]);
+            // It was accepted: a question that fails takes nothing from that, nor does a key that may not ask.
+            let Ok(answer) = send(look, deadline - Instant::now()).await else { break };
+            match (answer.status, processed(&answer.json())) {
+                (StatusCode::OK, Some((done, status))) => return self.outcome(done, &status, answers),
+                (StatusCode::NOT_FOUND, _) => {}
+                _ => break,
+            }
+        }
+        Ok(accepted)
+    }
+
+    fn outcome(&self, done: bool, status: &str, answers: bool) -> Result<String, DeliveryError> {
+        let told = self.shown(status, 200);
+        // What there is no alert of needs no end.
+        let gone =
+            answers && ["not exist", "not found", "already"].iter().any(|words| status.contains(words));
+        if done || gone {
+            return Ok(told);
+        }
+        let detail = format!("accepted, but not processed: {told}");
+        Err(DeliveryError::permanent_message(Reason::Rejected, detail))
     }
 
     fn request(&self, method: Method, path: &[&str], query: &[(&str, &str)]) -> RequestBuilder {
@@ -168,4 +221,10 @@ impl Desk {
         let (Login::Key(secret) | Login::Token(_, secret)) = &self.login;
         one_line(&secret.redact(text), max)
     }
+}
+
+/// Whether a request was processed well, and the words for it.
+fn processed(said: &Value) -> Option<(bool, String)> {
+    let said = if said["data"].is_object() { &said["data"] } else { said };
+    Some((said["isSuccess"].as_bool()?, said["status"].as_str()?.to_owned()))
 }

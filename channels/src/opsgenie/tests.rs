@@ -49,7 +49,8 @@ async fn what_follows_a_firing_has_its_alias_and_only_the_end_of_all_closes() {
             Notification { kind, all_over, in_reply_to: Some(firing.clone()), idempotency_key, ..sample() };
         assert_eq!(notifier.notify(&next).await.unwrap().reference, firing.reference);
     }
-    let requests = server.received();
+    let mut requests = server.received();
+    requests.retain(|request| request.method == "POST");
     let paths: Vec<&str> = requests.iter().map(|request| request.path.as_str()).collect();
     let of_alert =
         |what| format!("/proxy/v2/alerts/{}/{what}?identifierType=alias", sample().idempotency_key);
@@ -58,6 +59,45 @@ async fn what_follows_a_firing_has_its_alias_and_only_the_end_of_all_closes() {
     assert_eq!(requests[0].json()["priority"], "P3");
     assert_eq!(requests[0].json()["details"]["entity_id"], "007");
     assert_eq!(requests[0].header("authorization"), format!("GenieKey {KEY}"));
+}
+
+/// What a message comes to when the request is processed so.
+async fn processed(answers: bool, how: Vec<Reply>) -> (Result<String, DeliveryError>, usize) {
+    let how = std::sync::Mutex::new(how.into_iter());
+    let server = HttpServer::start(move |request| match request.method.as_str() {
+        "GET" => how.lock().unwrap().next().unwrap_or_else(|| Reply::new(404, "")),
+        _ => accepted(),
+    })
+    .await
+    .unwrap();
+    let kind = if answers { MessageKind::Resolved } else { MessageKind::Firing };
+    let answers = answers.then(|| "firing-1".to_owned());
+    let notification = Notification { kind, all_over: true, answers, ..sample() };
+    let result = conformance::build::<Opsgenie>(&config(&server.url(""))).notify(&notification).await;
+    let looks =
+        server.received().into_iter().filter(|request| request.path == "/v2/alerts/requests/43a29c5c");
+    (result.map(|receipt| receipt.line), looks.count())
+}
+
+#[tokio::test]
+async fn what_was_accepted_and_then_refused_was_not_told() {
+    let status = |done: bool, status: &str| {
+        Reply::json(200, &json!({ "data": { "isSuccess": done, "status": status }, "requestId": "43a29c5c" }))
+    };
+    let waits = || Reply::new(404, "{}");
+    let (created, looks) = processed(false, vec![waits(), status(true, "Created alert")]).await;
+    assert_eq!((created.unwrap().as_str(), looks), ("Created alert", 2));
+    let (refused, _) = processed(false, vec![status(false, "Integration is turned off")]).await;
+    assert!(
+        matches!(refused, Err(DeliveryError::PermanentMessage { detail, .. }) if detail.contains("turned off"))
+    );
+    let (gone, _) = processed(true, vec![status(false, "Alert does not exist")]).await;
+    assert_eq!(gone.unwrap(), "Alert does not exist");
+    let unknown = "accepted for processing as 43a29c5c";
+    let (late, looks) = processed(false, Vec::new()).await;
+    assert_eq!((late.unwrap().as_str(), looks), (unknown, 2));
+    let (secret, looks) = processed(false, vec![Reply::new(403, "")]).await;
+    assert_eq!((secret.unwrap().as_str(), looks), (unknown, 1));
 }
 
 #[tokio::test]

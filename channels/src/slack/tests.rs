@@ -102,7 +102,7 @@ async fn resolved(reply: Reply, short: bool) -> (Result<Receipt, DeliveryError>,
     let reference = json!({ "channel": "C1", "ts": "1503435956.000247" });
     let end = Notification {
         kind: MessageKind::Resolved,
-        in_reply_to: Some(Receipt { reference, line: String::new() }),
+        in_reply_to: Some(Receipt { reference, ..Receipt::default() }),
         all_over: true,
         short,
         ..conformance::sample()

@@ -103,6 +103,22 @@ async fn errors_are_told_apart_by_what_they_say() {
     assert!(matches!(long, DeliveryError::PermanentMessage { reason: Reason::TooLarge, .. }), "{long:?}");
 }
 
+#[tokio::test]
+async fn a_group_that_became_a_supergroup_is_followed_there() {
+    let server = HttpServer::start(|request| match request.json()["chat_id"].as_str() {
+        Some("-10077") => sent(),
+        _ => refused(400, "Bad Request: group chat was upgraded", &json!({ "migrate_to_chat_id": -10_077 })),
+    })
+    .await
+    .unwrap();
+    let notifier = conformance::build::<Telegram>(&config(&server.url("")));
+    let first = notifier.notify(&sample()).await.unwrap();
+    assert_eq!(first.reference, json!({ "message_id": 77 }));
+    assert!(first.line.contains("set `chat_id` to \"-10077\""), "{}", first.line);
+    assert_eq!(notifier.notify(&sample()).await.unwrap().line, "message 77");
+    assert_eq!(server.count(), 3, "the new id is kept");
+}
+
 #[test]
 fn no_text_is_longer_than_telegram_takes_and_tables_are_checked() {
     let fire = Notification { title: "🔥".repeat(900), body: "🔥 @x\n".repeat(9_000), ..sample() };

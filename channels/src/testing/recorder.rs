@@ -85,7 +85,7 @@ impl Notifier for Recorder {
         let number = shared.received.len();
         let receipt = Receipt {
             reference: serde_json::json!({ "number": number }),
-            line: format!("recorded as number {number}"),
+            ..Receipt::line(format!("recorded as number {number}"))
         };
         match shared.script.pop_front() {
             Some(answer) => answer,

@@ -32,8 +32,10 @@ pub struct SmtpReplies {
     pub rcpt: Option<SmtpReply>,
     /// To the message itself, after its final dot.
     pub data: Option<SmtpReply>,
-    /// Addresses that are answered with 550 while others are taken.
+    /// Addresses that are refused while others are taken.
     pub refused: Vec<String>,
+    /// How they are; with 550 by default.
+    pub refusal: Option<SmtpReply>,
     /// Take connections and never say a word.
     pub hang: bool,
     /// Close each connection without a word after this many messages; 0 closes it at once.

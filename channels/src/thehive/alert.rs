@@ -29,7 +29,7 @@ pub fn alert(notification: &Notification, alert_type: &str, tags: &[String]) -> 
     let mut alert = json!({
         "type": one_line(alert_type, MAX_TYPE),
         "source": source(notification),
-        "sourceRef": one_line(&notification.idempotency_key, MAX_REF),
+        "sourceRef": one_line(notification.key_of_firing("source_ref"), MAX_REF),
         "title": defuse_markup(&one_line(&notification.title, MAX_TITLE - 40)),
         "description": text(notification),
         "severity": severity(notification.severity),

@@ -113,6 +113,28 @@ async fn a_deleted_alert_needs_no_end() {
 }
 
 #[tokio::test]
+async fn a_firing_whose_answer_was_lost_is_closed_or_told_again_under_the_same_reference() {
+    let follow = async |server: &HttpServer, kind| {
+        let answers = Some("firing-1".to_owned());
+        let next = Notification { kind, all_over: kind == MessageKind::Resolved, answers, ..sample() };
+        conformance::build::<TheHive>(&config(&server.url(""))).notify(&next).await.unwrap();
+        let requests = server.take_received();
+        assert_eq!(requests[0].json()["query"][1]["_eq"]["_value"], "firing-1");
+        requests.last().map(|last| (last.method.clone(), last.json())).unwrap()
+    };
+    let arrived = with_alert("New").await;
+    assert_eq!(follow(&arrived, MessageKind::Resolved).await.0, "PATCH");
+    let lost = HttpServer::start(|request| match request.path.as_str() {
+        "/api/v1/query" => Reply::json(200, &json!([])),
+        _ => created(),
+    })
+    .await
+    .unwrap();
+    assert_eq!(follow(&lost, MessageKind::Reminder).await.1["sourceRef"], "firing-1");
+    assert!(follow(&lost, MessageKind::Resolved).await.1["query"].is_array(), "nothing is raised to end");
+}
+
+#[tokio::test]
 async fn a_second_alert_of_the_same_reference_is_the_first_delivered() {
     let exists = json!({ "type": "CreateError", "message": "Alert log-monitor:test:0123 already exist in organisation soc" });
     let other = json!({ "type": "BadRequest", "message": "title is required" });

@@ -46,8 +46,8 @@ fn arrival(datagram: &[u8]) -> Arrival {
     let ours = event.as_ref().and_then(Value::as_object).filter(|event| event.len() == 1);
     let ours = ours.and_then(|event| event["log_monitor"].as_object()).filter(|_| !text.contains('\n'));
     let key = ours.and_then(|ours| ours["key"].as_str()).map(str::to_owned);
-    let harm = (ours.is_none() || datagram.len() > 65_535).then(|| text.into_owned());
-    Arrival { size: datagram.len(), key, harm }
+    let harm = (ours.is_none() || datagram.len() > 65_535).then(|| text.clone().into_owned());
+    Arrival { size: datagram.len(), key, text: text.into_owned(), harm }
 }
 
 #[tokio::test]

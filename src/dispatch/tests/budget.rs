@@ -15,7 +15,7 @@ impl World {
     async fn limit(&mut self, channel: &str, budgets: &[&str], resolve: bool) {
         let budgets = budgets.iter().map(|text| text.parse().unwrap()).collect();
         self.kill().await;
-        self.limits.insert(channel.to_owned(), Limits { budgets, resolve });
+        self.limits.insert(channel.to_owned(), Limits { budgets, resolve, ..Limits::default() });
         self.start().await;
     }
 

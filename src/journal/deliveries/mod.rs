@@ -13,6 +13,9 @@ pub use waiting::*;
 /// How long a delivery is tried, in milliseconds.
 pub const DEADLINE: i64 = 24 * 3600 * 1000;
 
+/// How long after a part was accepted the rest is tried, in milliseconds: what greylists usually want.
+const REST: i64 = 60 * 1000;
+
 /// Where a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -94,6 +97,20 @@ pub fn insert(
         statement.execute(params![message, step as i64, channel, not_before, not_before + DEADLINE])?;
     }
     Ok(())
+}
+
+/// Writes another delivery for those whom one that was accepted did not reach.
+///
+/// # Errors
+/// As the database.
+pub fn insert_rest(connection: &Connection, of: &Claim, now: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO delivery (message, step, channel, state, not_before, deadline)
+             VALUES (?1, ?2, ?3, 'waiting', ?4, ?5)",
+        )?
+        .execute(params![of.message, of.step as i64, of.channel, now + REST, now + DEADLINE])
+        .map(drop)
 }
 
 /// Sends a delivery that has failed again, as if it were new. Returns whether there is one.

@@ -49,14 +49,15 @@ pub fn heard_by(connection: &Connection, firing: i64) -> rusqlite::Result<Vec<St
         .collect()
 }
 
-/// What a channel answered to a message.
+/// What a channel answered to a message, last where it was in parts.
 ///
 /// # Errors
 /// As the database.
 pub fn receipt(connection: &Connection, message: i64, channel: &str) -> rusqlite::Result<Option<Receipt>> {
     let text: Option<String> = connection
         .prepare_cached(
-            "SELECT receipt FROM delivery WHERE message = ?1 AND channel = ?2 AND state = 'accepted' LIMIT 1",
+            "SELECT receipt FROM delivery WHERE message = ?1 AND channel = ?2 AND state = 'accepted'
+             ORDER BY id DESC LIMIT 1",
         )?
         .query_row(params![message, channel], |row| row.get(0))
         .optional()?
@@ -64,7 +65,8 @@ pub fn receipt(connection: &Connection, message: i64, channel: &str) -> rusqlite
     Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
 }
 
-/// The first post by which `channel` was told of an incident: its delivery, and what the channel answered.
+/// The first post by which a channel was told of an incident: its delivery, and what the channel answered;
+/// else one that may have told it, in a try that was cut off. None of `but`, the delivery of which that is asked.
 ///
 /// # Errors
 /// As the database.
@@ -72,16 +74,19 @@ pub fn post_of(
     connection: &Connection,
     incident: i64,
     channel: &str,
+    but: i64,
 ) -> rusqlite::Result<Option<(i64, Option<Receipt>)>> {
     connection
         .prepare_cached(
-            "SELECT COALESCE(merged_into, delivery.id), receipt FROM event
+            "SELECT COALESCE(merged_into, delivery.id) AS post, receipt FROM event
              JOIN message_event ON message_event.event = event.id
              JOIN message ON message.id = message_event.message AND message.kind IN ('firing', 'reminder')
-             JOIN delivery ON delivery.message = message.id AND channel = ?2 AND state = 'accepted'
-             WHERE event.incident = ?1 ORDER BY message.kind, delivery.id LIMIT 1",
+             JOIN delivery ON delivery.message = message.id AND channel = ?2
+                  AND (state = 'accepted' OR uncertain)
+             WHERE event.incident = ?1 AND post <> ?3
+             ORDER BY state <> 'accepted', message.kind, delivery.id LIMIT 1",
         )?
-        .query_row(params![incident, channel], |row| {
+        .query_row(params![incident, channel, but], |row| {
             let receipt: Option<String> = row.get(1)?;
             Ok((row.get(0)?, receipt.and_then(|text| serde_json::from_str(&text).ok())))
         })

@@ -66,7 +66,9 @@ fn arrival(mail: &Mail) -> Arrival {
     let bcc = mail.header("bcc").map(|_| "a header Bcc".to_owned());
     let others = (mail.to != ["duty-desk@example.org"]).then(|| format!("recipients {:?}", mail.to));
     let script = mail.html().filter(|html| html.contains("<script")).map(|_| "a script in HTML".to_owned());
-    Arrival { size: mail.data.len(), key: mail.header("message-id"), harm: bcc.or(others).or(script) }
+    let (size, key, harm) = (mail.data.len(), mail.header("message-id"), bcc.or(others).or(script));
+    let text = mail.data.clone();
+    Arrival { size, key, text, harm }
 }
 
 #[tokio::test]

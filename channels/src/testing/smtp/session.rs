@@ -103,8 +103,9 @@ impl Session {
         }
         let recipient = path(rest);
         let refused = lock(&self.shared.replies).refused.contains(&recipient);
+        let unknown = || (550, format!("5.1.1 <{recipient}>: user unknown"));
         let scripted = match refused {
-            true => Some((550, format!("5.1.1 <{recipient}>: user unknown"))),
+            true => Some(self.scripted(|replies| &replies.refusal).unwrap_or_else(unknown)),
             false => self.scripted(|replies| &replies.rcpt),
         };
         if is_good(scripted.as_ref()) {

@@ -12,6 +12,12 @@ pub fn is_loopback(host: &str) -> bool {
         || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// Whether it is a domain, or below it.
+#[must_use]
+pub fn is_of(host: &str, domain: &str) -> bool {
+    host.strip_suffix(domain).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+}
+
 /// What is wrong with it, if it is neither a name nor an address.
 #[must_use]
 pub fn problem(key: &'static str, host: &str) -> Option<Problem> {

@@ -81,6 +81,10 @@ impl ChannelKind for JiraServiceManagement {
         crate::http::host_of(&config.api_url)
     }
 
+    fn provider(host: &str) -> Option<&'static str> {
+        crate::host::is_of(host, "atlassian.com").then_some("Atlassian")
+    }
+
     fn build(
         config: JiraServiceManagementConfig,
         context: &Context,

@@ -90,6 +90,13 @@ pub trait ChannelKind: 'static {
         None
     }
 
+    /// Who runs the hosts of this kind, where it is one vendor whatever their names, such as `Atlassian`; `None`
+    /// for any other host. Channels of one provider are no fallback of each other either. Pure.
+    #[must_use]
+    fn provider(_host: &str) -> Option<&'static str> {
+        None
+    }
+
     /// Builds the notifier. Opens no connection and spawns nothing.
     ///
     /// # Errors

@@ -74,6 +74,10 @@ impl ChannelKind for Opsgenie {
         crate::http::host_of(&config.api_url)
     }
 
+    fn provider(host: &str) -> Option<&'static str> {
+        crate::host::is_of(host, "opsgenie.com").then_some("Atlassian")
+    }
+
     fn build(config: OpsgenieConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         let login = Login::Key(config.api_key);
         Ok(Box::new(Desk::new("Opsgenie", &config.api_url, &["v2"], login, context)?))

@@ -97,6 +97,10 @@ impl ChannelKind for PagerDuty {
         crate::http::host_of(&config.api_url)
     }
 
+    fn provider(host: &str) -> Option<&'static str> {
+        crate::host::is_of(host, "pagerduty.com").then_some("PagerDuty")
+    }
+
     fn build(config: PagerDutyConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         Ok(Box::new(Self {
             url: format!("{}/v2/enqueue", config.api_url.trim_end_matches('/')),

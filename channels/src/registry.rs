@@ -121,6 +121,9 @@ pub trait Decoded: Send {
     /// What [`ChannelKind::host`] says.
     fn host(&self) -> Option<String>;
 
+    /// What [`ChannelKind::provider`] says of that host.
+    fn provider(&self) -> Option<&'static str>;
+
     /// What [`ChannelKind::build`] makes.
     ///
     /// # Errors
@@ -137,6 +140,10 @@ impl<K: ChannelKind> Decoded for Config<K> {
 
     fn host(&self) -> Option<String> {
         K::host(&self.0)
+    }
+
+    fn provider(&self) -> Option<&'static str> {
+        K::provider(&K::host(&self.0)?)
     }
 
     fn build(self: Box<Self>, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {

@@ -102,9 +102,11 @@ impl ChannelKind for Slack {
 
     fn host(config: &SlackConfig) -> Option<String> {
         let webhook = config.webhook_url.as_ref().map(Secret::expose);
-        let host = crate::http::host_of(webhook.unwrap_or(&config.api_url))?;
-        // Webhooks and the Web API are two addresses of one service.
-        Some(if host.ends_with(".slack.com") { "slack.com".to_owned() } else { host })
+        crate::http::host_of(webhook.unwrap_or(&config.api_url))
+    }
+
+    fn provider(host: &str) -> Option<&'static str> {
+        crate::host::is_of(host, "slack.com").then_some("Slack")
     }
 
     fn build(config: SlackConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {

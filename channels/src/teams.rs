@@ -62,6 +62,12 @@ impl ChannelKind for Teams {
         crate::http::host_of(config.url.expose())
     }
 
+    /// Flows have addresses of Azure Logic Apps, newer ones of the Power Platform.
+    fn provider(host: &str) -> Option<&'static str> {
+        let domains = ["logic.azure.com", "api.powerplatform.com"];
+        domains.iter().any(|domain| crate::host::is_of(host, domain)).then_some("Microsoft")
+    }
+
     fn build(config: TeamsConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         Ok(Box::new(Self { url: config.url, http: context.http.clone(), timeout: context.timeout }))
     }

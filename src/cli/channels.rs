@@ -1,8 +1,10 @@
 //! `channels kinds`, `channels list` and `channels test NAME`.
 
+use std::path::Path;
+
 use chrono::Utc;
 use clap::builder::PossibleValuesParser;
-use log_monitor_channels::{EventKind, Notification};
+use log_monitor_channels::{EventKind, Notification, Registry};
 use serde::Serialize;
 
 use super::Session;
@@ -10,6 +12,9 @@ use super::exit::Exit;
 use super::table::{print, say, table};
 use crate::app::parts::Parts;
 use crate::config::{Settings, example, suggest, tables};
+use crate::journal::channels::{self as known, Probe};
+use crate::journal::{JournalError, edit, open_read_only};
+use crate::source::registry::SourceRegistry;
 use crate::wording::{Subject, samples};
 
 /// Subcommands of `channels`.
@@ -17,7 +22,7 @@ use crate::wording::{Subject, samples};
 pub enum Command {
     /// The kinds that are compiled in
     Kinds {
-        /// One kind as a table to copy: every key with what it means and its default
+        /// One kind, of a channel or of a source, as a table to copy: every key with what it means and its default
         #[arg(long, value_name = "KIND")]
         doc: Option<String>,
         /// As JSON
@@ -119,16 +124,32 @@ fn kinds(session: &Session<'_>, json: bool) -> Exit {
 }
 
 fn document(session: &Session<'_>, kind: &str) -> Exit {
-    let registry = session.app.channels();
-    let Some(kind) = registry.get(kind) else {
-        let names = registry.iter().map(log_monitor_channels::registry::Kind::name);
-        let help = suggest::help(kind, names).map(|help| format!("; {help}")).unwrap_or_default();
-        eprintln!("error: unknown kind `{kind}`{help}");
-        return Exit::Failed;
-    };
-    let own = tables::schema_of::<tables::Channel>();
-    say(example::table("channels", kind.name(), &kind.schema(), &own).trim_end());
+    let (channels, sources) = (session.app.channels(), session.app.sources());
+    match table_of(channels, sources, kind) {
+        Some(table) => say(table.trim_end()),
+        None => {
+            let names = channels.iter().map(log_monitor_channels::registry::Kind::name);
+            let names = names.chain(sources.iter().map(crate::source::registry::Kind::name));
+            let help = suggest::help(kind, names).map(|help| format!("; {help}")).unwrap_or_default();
+            eprintln!("error: unknown kind `{kind}`{help}");
+            return Exit::Failed;
+        }
+    }
     Exit::Ok
+}
+
+/// The table of a kind of that name.
+fn table_of(channels: &Registry, sources: &SourceRegistry, kind: &str) -> Option<String> {
+    let channel = channels.get(kind).map(|kind| {
+        let own = tables::schema_of::<tables::Channel>();
+        example::table("channels", kind.name(), &kind.schema(), &own)
+    });
+    // A source has no keys but its own.
+    let source = || {
+        let kind = sources.get(kind)?;
+        Some(example::table("sources", kind.name(), &kind.schema(), &serde_json::Value::Null))
+    };
+    channel.or_else(source)
 }
 
 fn keys(schema: &serde_json::Value) -> Vec<ShownKey> {
@@ -180,7 +201,19 @@ fn list(settings: &Settings, json: bool) -> Exit {
     Exit::Ok
 }
 
+/// Ends the waiting of a channel that is left alone: a daemon that runs sends its next message there, which
+/// brings the channel back or not. Returns whether it was left alone.
+fn half_open(journal: &Path, channel: &str) -> Result<bool, JournalError> {
+    let known = if journal.exists() { known::all(&open_read_only(journal)?)? } else { Default::default() };
+    let left_alone = known.get(channel).is_some_and(|known| known.quarantine.is_some());
+    if left_alone {
+        edit(journal, |db| known::set_probe(db, channel, Probe::Good))?;
+    }
+    Ok(left_alone)
+}
+
 async fn test(settings: Settings, name: &str, event: &str, json: bool) -> Exit {
+    let journal = settings.journal.clone();
     let known: Vec<String> = settings.channels.iter().map(|channel| channel.name.clone()).collect();
     let parts = match Parts::build(settings) {
         Ok(parts) => parts,
@@ -202,10 +235,17 @@ async fn test(settings: Settings, name: &str, event: &str, json: bool) -> Exit {
         answer: result.map_or_else(|error| error.to_string(), |receipt| receipt.line),
     };
     let exit = if tested.accepted { Exit::Ok } else { Exit::Failed };
+    let half_open = if tested.accepted { half_open(&journal, name) } else { Ok(false) };
+    if let Err(error) = &half_open {
+        eprintln!("warning: journal {}: {error}", journal.display());
+    }
     if json {
         super::exit::print_json(&tested);
     } else if tested.accepted {
         say(format!("accepted by {name}: {}", tested.answer));
+        if half_open.unwrap_or_default() {
+            say(format!("{name} was left alone; the next message for it is tried on it again"));
+        }
     } else {
         eprintln!("error: {name} did not accept: {}", tested.answer);
     }
@@ -247,5 +287,50 @@ fn sample(kind: EventKind, channel: &str, parts: &Parts) -> Notification {
         all_over: false,
         links,
         short: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::Journal;
+    use crate::journal::channels::Quarantine;
+
+    #[test]
+    fn every_kind_of_channel_and_of_source_is_a_table_to_copy() {
+        let (channels, sources) =
+            (log_monitor_channels::default_channels(), crate::source::default_sources());
+        let of = |kind: &str| table_of(&channels, &sources, kind).unwrap_or_default();
+        assert!(of("slack").starts_with("[channels.NAME]\nkind = \"slack\"\n"));
+        for kind in ["indexer", "server_api", "file"] {
+            let table = of(kind);
+            assert!(table.starts_with(&format!("[sources.NAME]\nkind = \"{kind}\"\n#")), "{table}");
+            assert!(!table.contains("max_in_flight"), "that is a channel's: {table}");
+        }
+        assert_eq!(of("indexr"), "");
+    }
+
+    #[tokio::test]
+    async fn a_test_that_is_accepted_ends_the_waiting_of_a_channel_that_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        assert!(!half_open(&path, "soc").unwrap() && !path.exists(), "no journal is made for it");
+        let refused = Quarantine {
+            since: 0,
+            reason: "invalid_token".to_owned(),
+            probe_at: i64::MAX,
+            probes: 0,
+            probe: Probe::Unknown,
+        };
+        let journal = Journal::open_inline(&path).unwrap();
+        journal.write(move |db| known::quarantine(db, "soc", &refused)).await.unwrap();
+        let probe = || {
+            let known = known::all(&open_read_only(&path).unwrap()).unwrap();
+            known["soc"].quarantine.as_ref().map(|quarantine| quarantine.probe)
+        };
+        assert!(!half_open(&path, "mail").unwrap());
+        assert_eq!(probe(), Some(Probe::Unknown));
+        assert!(half_open(&path, "soc").unwrap());
+        assert_eq!(probe(), Some(Probe::Good), "the next message is to show it");
     }
 }

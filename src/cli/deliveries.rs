@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
+use comfy_table::Table;
 use rusqlite::{Connection, params};
 use serde::Serialize;
 
@@ -19,7 +20,7 @@ use crate::journal::{JournalError, deliveries, edit, open_read_only};
 pub struct Args {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Only what no channel took
+    /// Only what failed and reached nobody: no other channel took the message, or its escalation
     #[arg(long)]
     failed: bool,
     /// At most this many, the newest first
@@ -96,7 +97,7 @@ fn retry(journal: &Path, id: i64) -> Exit {
     match edit(journal, |db| deliveries::retry(db, id, now)) {
         Ok(true) => say(format!("delivery {id} is sent again")),
         Ok(false) => {
-            eprintln!("error: no delivery {id} has failed; `deliveries --failed` lists those that have");
+            eprintln!("error: no delivery {id} has failed; `deliveries` lists how each stands");
             return Exit::Failed;
         }
         Err(error) => {
@@ -128,7 +129,11 @@ fn list(connection: &Connection, args: &Args) -> rusqlite::Result<Vec<Shown>> {
                     json_extract(receipt, '$.line') AS receipt, not_before, merged_into, message.created,
                     (SELECT COUNT(*) FROM message_event WHERE message_event.message = message.id) AS events
              FROM delivery JOIN message ON message.id = delivery.message
-             WHERE state = 'failed' OR NOT ?2 ORDER BY delivery.id DESC LIMIT ?1",
+             WHERE NOT ?2 OR state = 'failed' AND NOT EXISTS (
+                 SELECT 1 FROM delivery AS other JOIN message AS told ON told.id = other.message
+                 WHERE other.state = 'accepted'
+                 AND (told.id = message.id OR told.parent = message.id AND told.escalation IS NOT NULL)
+             ) ORDER BY delivery.id DESC LIMIT ?1",
         )?
         .query_map(params![args.limit as i64, args.failed], |row| {
             let state: String = row.get("state")?;
@@ -185,6 +190,12 @@ fn show(shown: &[Shown], args: &Args) -> Exit {
     if args.json {
         return super::exit::print_json(shown);
     }
+    let nothing = if args.failed { "nothing failed that nobody else took" } else { "nothing was sent yet" };
+    print(rows(shown, args), nothing);
+    Exit::Ok
+}
+
+fn rows(shown: &[Shown], args: &Args) -> Table {
     let mut rows =
         table(&["id", "message", "created", "route", "step", "channel", "state", "tries", "answer"]);
     for delivery in shown {
@@ -215,6 +226,82 @@ fn show(shown: &[Shown], args: &Args) -> Exit {
             ]);
         }
     }
-    print(rows, "nothing was sent yet");
-    Exit::Ok
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::dispatch::fixtures::{agent_silent, route, start};
+    use crate::journal::{Journal, events};
+
+    /// A journal of an event that `soc` refused and `mail` took, and of one that nobody took.
+    async fn journal(path: &Path) {
+        let write = |db: &Connection| {
+            let now = millis(start());
+            let soc_then_mail = [route("catch_all", &[&["soc", "mail"]])];
+            for id in ["001", "002"] {
+                let mut event = agent_silent(id, "web");
+                event.incident = None;
+                events::insert(db, &mut event)?;
+                crate::dispatch::plan::plan(db, &soc_then_mail, &[event], now)?;
+            }
+            db.execute(
+                "UPDATE delivery SET state = 'accepted', receipt = '{\"line\":\"250 ok\"}' WHERE id = 2",
+                [],
+            )?;
+            for failed in [1, 3, 4] {
+                deliveries::fail(db, failed, "refused")?;
+            }
+            Ok(())
+        };
+        Journal::open_inline(path).unwrap().write(write).await.unwrap();
+    }
+
+    fn lines(path: &Path, args: &Args) -> Vec<String> {
+        let shown = read(path, args).unwrap();
+        let squeezed = |line: String| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        super::super::table::lines(rows(&shown, args)).into_iter().skip(1).map(squeezed).collect()
+    }
+
+    #[tokio::test]
+    async fn what_failed_is_what_no_channel_took() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        journal(&path).await;
+        let args = Args { command: None, failed: false, limit: 50, attempts: false, json: false };
+        let of = |id, message, channel, rest| {
+            format!("{id} {message} agent_silent (1) 2026-01-01 00:00:00 UTC catch_all 1 {channel} {rest}")
+        };
+        let lost = [of(4, 2, "mail", "failed 0 refused"), of(3, 2, "soc", "failed 0 refused")];
+        let told = [of(2, 1, "mail", "accepted 0 250 ok"), of(1, 1, "soc", "failed 0 refused")];
+        assert_eq!(lines(&path, &args), [lost.clone(), told].concat());
+        assert_eq!(lines(&path, &Args { failed: true, ..args }), lost);
+    }
+
+    #[test]
+    fn a_delivery_that_waits_says_why_and_until_when() {
+        let shown = Shown {
+            id: 1,
+            message: 1,
+            route: "catch_all".to_owned(),
+            kind: "firing".to_owned(),
+            topic: "agent_silent".to_owned(),
+            events: 1,
+            step: 1,
+            channel: "soc".to_owned(),
+            state: "waiting".to_owned(),
+            reason: Some("rate limited".to_owned()),
+            receipt: None,
+            next_try: Some(start() + TimeDelta::minutes(1)),
+            merged_into: None,
+            created: start(),
+            attempts: Vec::new(),
+        };
+        assert_eq!(answer(&shown), "rate limited; next try 2026-01-01 00:01:00 UTC");
+        let merged = Shown { next_try: None, merged_into: Some(7), ..shown };
+        assert_eq!(answer(&merged), "with 7: rate limited");
+    }
 }

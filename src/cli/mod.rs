@@ -22,7 +22,6 @@ pub mod check_config;
 pub mod deliveries;
 pub mod exit;
 pub mod explain;
-mod hours;
 pub mod incidents;
 mod learning;
 pub mod migrate;

@@ -1,5 +1,7 @@
 //! `route`: which routes an event would take, who would be told, and when.
 
+mod closed;
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -19,6 +21,9 @@ use crate::dispatch::suppress::Suppression;
 use crate::journal::events::time;
 use crate::journal::{JournalError, open_read_only};
 use crate::monitor::words;
+
+/// Why no route is used for it.
+const OF_AN_END: &str = "an end is told at once to whoever accepted the beginning";
 
 /// Arguments of `route`.
 #[derive(Debug, clap::Args)]
@@ -40,6 +45,9 @@ pub struct Args {
 #[derive(Debug, Serialize)]
 struct Shown {
     at: DateTime<Utc>,
+    /// Why it is told later, if at all: no logs are expected at its time.
+    not_expected: Option<String>,
+    /// As they are used when it is told.
     routes: Vec<ShownRoute>,
 }
 
@@ -48,7 +56,7 @@ struct ShownRoute {
     name: String,
     used: bool,
     why: String,
-    /// What would hold the message back now.
+    /// What would hold the message back.
     held_back: Option<String>,
     /// Empty where it is not used.
     steps: Vec<ShownStep>,
@@ -84,8 +92,8 @@ pub fn run(session: &Session<'_>, args: &Args) -> Exit {
             return Exit::Failed;
         }
     };
-    let shown = match suppression(&settings, &event) {
-        Ok(suppression) => shown(&settings, &suppression, &event),
+    let shown = match read(&settings, &event) {
+        Ok(shown) => shown,
         Err(error) => {
             eprintln!("error: journal {}: {error}", settings.journal.display());
             return Exit::Failed;
@@ -95,6 +103,9 @@ pub fn run(session: &Session<'_>, args: &Args) -> Exit {
         return super::exit::print_json(&shown);
     }
     say(format!("{} at {}\n", args.event, event.at.format("%a %Y-%m-%d %H:%M UTC")));
+    if let Some(why) = &shown.not_expected {
+        say(format!("not told then: {why}. What is still silent at that time:\n"));
+    }
     let mut rows = table(&["route", "used", "why"]);
     for route in &shown.routes {
         rows.add_row([route.name.as_str(), if route.used { "yes" } else { "no" }, route.why.as_str()]);
@@ -155,21 +166,29 @@ fn suppression(settings: &Settings, event: &Event) -> Result<Suppression, Journa
     Ok(Suppression::read(&db, event.at.timestamp_millis())?)
 }
 
-fn shown(settings: &Settings, suppression: &Suppression, event: &Event) -> Shown {
-    let fates = router::fates(&settings.routes, event);
+/// What becomes of an event: of a silence that logs are not expected to break, when they are.
+fn read(settings: &Settings, event: &Event) -> Result<Shown, JournalError> {
+    let closed = closed::of(settings, event)?;
+    let told = Event { at: closed.as_ref().map_or(event.at, |closed| closed.until), ..event.clone() };
+    let routes = routes(&settings.routes, &suppression(settings, &told)?, &told);
+    Ok(Shown { at: event.at, not_expected: closed.map(|closed| closed.why), routes })
+}
+
+fn routes(routes: &[Route], suppression: &Suppression, event: &Event) -> Vec<ShownRoute> {
+    let ends = event.kind.closes();
     let route = |(route, fate): (&Route, Fate<'_>)| {
-        let taken = fate == Fate::Taken;
+        let taken = fate == Fate::Taken && !ends;
         let hold = suppression.of(event, route).filter(|_| taken);
         let first = hold.as_ref().map_or(event.at.timestamp_millis(), |hold| hold.until);
         ShownRoute {
             name: route.name.clone(),
             used: taken,
-            why: why(route, fate),
+            why: if ends { OF_AN_END.to_owned() } else { why(route, fate) },
             held_back: hold.map(|hold| hold.held.reason),
             steps: if taken { steps(route, event.severity, first) } else { Vec::new() },
         }
     };
-    Shown { at: event.at, routes: settings.routes.iter().zip(fates).map(route).collect() }
+    routes.iter().zip(router::fates(routes, event)).map(route).collect()
 }
 
 fn why(route: &Route, fate: Fate<'_>) -> String {
@@ -249,45 +268,4 @@ fn with_budget(name: &str, channels: &[ChannelTable]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Quiet;
-    use crate::config::calendar::{Calendar, Window};
-    use crate::dispatch::fixtures::{agent_silent, route};
-
-    #[test]
-    fn an_escalation_says_when_it_leaves_and_what_keeps_it_back() {
-        let mut route = route("catch_all", &[&["soc"], &["boss"], &["phone"]]);
-        let after = Duration::from_secs(7200);
-        route.steps[1].escalation = Some(Escalation { after, unless: Some(Unless::Acked) });
-        let event = agent_silent("001", "web-01");
-        let shown = |route: &Route| {
-            let first = event.at.timestamp_millis();
-            let steps = steps(route, event.severity, first);
-            let (name, why) = (route.name.clone(), String::new());
-            told(&ShownRoute { name, used: true, why, held_back: None, steps }, route, &[])
-        };
-        let told = shown(&route);
-        assert!(told.contains("\n  at once: soc\n"), "{told}");
-        let boss = "after 2h, Thu 2026-01-01 02:16 UTC, unless somebody has acknowledged it: boss\n";
-        assert!(told.contains(boss), "{told}");
-        assert!(told.contains("after 2h 1m, or once that has failed: phone\n"), "{told}");
-
-        let at = |hour| NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
-        let night = Window { days: [true; 7], from: at(1), to: at(7) };
-        let hours = Calendar { windows: vec![night], ..Calendar::always_but(Vec::new()) };
-        route.quiet = Some(Quiet { hours: std::sync::Arc::new(hours), below: Severity::High });
-        let told = shown(&route);
-        assert!(told.contains("after 2h, Thu 2026-01-01 07:00 UTC"), "the end of quiet hours: {told}");
-    }
-
-    #[test]
-    fn a_day_of_the_week_is_the_next_one() {
-        let now = "2026-11-26T10:00:00Z".parse().unwrap(); // a Thursday
-        let at = |text| moment(text, now).unwrap().to_rfc3339();
-        assert_eq!(at("Sun 03:00"), "2026-11-29T03:00:00+00:00");
-        assert_eq!(at("thu 03:00"), "2026-11-26T03:00:00+00:00");
-        assert_eq!(at("2026-11-24 03:00"), "2026-11-24T03:00:00+00:00");
-        assert!(moment("someday", now).is_err());
-    }
-}
+mod tests;

@@ -11,7 +11,7 @@ use super::table::{print, say, table};
 use crate::config::{Settings, suggest};
 use crate::wording::template::Part;
 use crate::wording::variables::{FILTERS, VARIABLES};
-use crate::wording::{Subject, Voice, samples};
+use crate::wording::{Subject, Voice, Wording, samples};
 
 /// Subcommands of `templates`.
 #[derive(Debug, clap::Subcommand)]
@@ -136,9 +136,14 @@ fn voice(settings: &Settings, name: Option<String>, channel: Option<&str>) -> Re
 
 fn preview(settings: &Settings, voice: &Voice, event: Option<&str>, json: bool) -> Exit {
     let kinds = EventKind::ALL.into_iter().filter(|kind| event.is_none_or(|event| event == kind.name()));
-    let messages: Vec<ShownMessage> = kinds.map(|kind| message(settings, voice, kind)).collect();
+    let said = kinds.map(|kind| message(&settings.wording, &settings.installation, voice, kind));
+    let (messages, failed): (Vec<_>, Vec<_>) = said.partition(Result::is_ok);
+    let messages: Vec<ShownMessage> = messages.into_iter().flatten().collect();
+    let exit = if failed.is_empty() { Exit::Ok } else { Exit::Failed };
+    failed.into_iter().filter_map(Result::err).for_each(|problem| eprintln!("error: {problem}"));
     if json {
-        return print_json(&messages);
+        print_json(&messages);
+        return exit;
     }
     for (at, ShownMessage { event, title, body }) in messages.iter().enumerate() {
         let gap = if at == 0 { "" } else { "\n" };
@@ -146,19 +151,25 @@ fn preview(settings: &Settings, voice: &Voice, event: Option<&str>, json: bool) 
             body.lines().map(|line| format!("  {line}").trim_end().to_owned() + "\n").collect();
         say(format!("{gap}{event}\n  {title}\n\n{}", body.trim_end()));
     }
-    Exit::Ok
+    exit
 }
 
-fn message(settings: &Settings, voice: &Voice, kind: EventKind) -> ShownMessage {
+/// A message of a kind as a voice says it, or which text of its template fails.
+fn message(
+    wording: &Wording,
+    installation: &str,
+    voice: &Voice,
+    kind: EventKind,
+) -> Result<ShownMessage, String> {
     let sample = samples::sample(kind, Utc::now());
-    let (wording, installation) = (&settings.wording, settings.installation.as_str());
     let links = &wording.links(&sample.events, installation);
     let subject = Subject { events: &sample.events, facts: &sample.facts(), links, installation };
-    let (title, mut body) = wording.in_voice(voice, &subject);
+    let said = wording.in_its_words(voice, &subject);
+    let (title, mut body) = said.map_err(|problem| format!("{problem}, in a message of {}", kind.name()))?;
     for link in links {
         body += &format!("\n{}: {}", link.title, link.url);
     }
-    ShownMessage { event: kind.name(), title, body }
+    Ok(ShownMessage { event: kind.name(), title, body })
 }
 
 fn variables(json: bool) -> Exit {
@@ -174,4 +185,26 @@ fn variables(json: bool) -> Exit {
     }
     print(rows, "");
     Exit::Ok
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wording::template::Templates;
+
+    #[test]
+    fn a_template_that_fails_is_told_and_no_other_words_stand_for_it() {
+        let mut templates = Templates::default();
+        templates.add("mine", Part::Title, "{{ event.who }}").unwrap();
+        templates.add("mine", Part::Body, "It says:\n{{ event.labels[event.kind[:3]] }}").unwrap();
+        let wording = Wording { templates, ..Wording::default() };
+        let said = |template: Option<&str>| {
+            let voice = Voice { template: template.map(str::to_owned), ..Voice::default() };
+            message(&wording, "soc", &voice, EventKind::AgentSilent)
+        };
+        let problem = said(Some("mine")).unwrap_err();
+        assert!(problem.starts_with("template mine: its body, line 2: "), "{problem}");
+        assert!(problem.ends_with(", in a message of agent_silent"), "{problem}");
+        assert_eq!(said(None).unwrap().title, "Silent: 001 web-01, no logs for 16 min");
+    }
 }

@@ -14,15 +14,13 @@ use super::routes::Placed;
 pub fn warn(reading: &mut Reading<'_>, routes: &[Placed], channels: &[ChannelTable], watches: &[Watch]) {
     for (route, place) in routes {
         let domains = domains(route, channels);
-        let message = match one_for_all(&domains) {
-            Some(host) => match watched(host, watches) {
-                Some(agent) => on_agent(&domains, agent),
-                None if domains.len() > 1 => {
-                    format!("{} depend on the same host: if it fails, nobody is told", names(&domains))
-                }
-                None => continue,
-            },
-            None => continue,
+        let agent = same(&domains, |one| one.host.as_deref()).and_then(|host| watched(host, watches));
+        let message = match (agent, one_for_all(&domains)) {
+            (Some(agent), _) => on_agent(&domains, agent),
+            (None, Some(what)) if domains.len() > 1 => {
+                format!("{} depend on {what}: if that fails, nobody is told", names(&domains))
+            }
+            _ => continue,
         };
         let at = place.clone().map_or(At::Nowhere, At::Place);
         let message = format!("route `{}`: {message}", shown_name(&route.name));
@@ -30,20 +28,36 @@ pub fn warn(reading: &mut Reading<'_>, routes: &[Placed], channels: &[ChannelTab
     }
 }
 
-/// A channel that people read, and the host that it depends on.
-type Domain<'a> = (&'a str, Option<String>);
+/// A channel that people read, and what it depends on.
+struct Domain<'a> {
+    name: &'a str,
+    /// This machine is none: when it fails, log-monitor does, too.
+    host: Option<String>,
+    provider: Option<&'static str>,
+}
 
 /// Each channel of a route that a person reads, once.
 fn domains<'a>(route: &'a Route, channels: &'a [ChannelTable]) -> Vec<Domain<'a>> {
     let used: BTreeSet<&str> = route.steps.iter().flat_map(|step| &step.to).map(String::as_str).collect();
     let used = channels.iter().filter(|one| one.reaches_people && used.contains(one.name.as_str()));
-    used.map(|one| (one.name.as_str(), one.decoded.host())).collect()
+    let domain = |one: &'a ChannelTable| Domain {
+        name: &one.name,
+        host: one.decoded.host().filter(|host| !host::is_loopback(host)),
+        provider: one.decoded.provider(),
+    };
+    used.map(domain).collect()
 }
 
-/// The host that all of them depend on. This machine is none: when it fails, log-monitor does, too.
-fn one_for_all<'a>(domains: &'a [Domain<'_>]) -> Option<&'a str> {
-    let first = domains.first()?.1.as_deref().filter(|first| !host::is_loopback(first))?;
-    domains.iter().all(|(_, other)| other.as_deref() == Some(first)).then_some(first)
+/// What all of them depend on.
+fn one_for_all(domains: &[Domain<'_>]) -> Option<String> {
+    let provider = same(domains, |one| one.provider).map(|provider| format!("one vendor ({provider})"));
+    provider.or_else(|| same(domains, |one| one.host.as_deref()).map(|_| "the same host".to_owned()))
+}
+
+/// What is the same for each of them.
+fn same<'d>(domains: &'d [Domain<'_>], of: impl Fn(&'d Domain<'_>) -> Option<&'d str>) -> Option<&'d str> {
+    let first = of(domains.first()?)?;
+    domains.iter().all(|other| of(other) == Some(first)).then_some(first)
 }
 
 /// The agent of that host: by its address, its full name, or its name without the domain.
@@ -65,6 +79,6 @@ fn on_agent(domains: &[Domain<'_>], agent: &Agent) -> String {
 }
 
 fn names(domains: &[Domain<'_>]) -> String {
-    let names: Vec<String> = domains.iter().map(|(name, _)| format!("`{}`", shown_name(name))).collect();
+    let names: Vec<String> = domains.iter().map(|one| format!("`{}`", shown_name(one.name))).collect();
     names.join(" and ")
 }

@@ -42,6 +42,7 @@ mod templates;
 pub mod toml_text;
 mod tree;
 mod watches;
+pub mod windows;
 
 pub use budget::Budget;
 pub use diagnostics::{Diagnostic, Diagnostics};

@@ -1,14 +1,20 @@
 //! A configuration as `check-config` prints it: every value with its origin, what is watched, and
 //! where each message goes.
 
+mod routes;
+
 use std::time::Duration;
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
+use super::calendar::Calendar;
 use super::duration::written;
-use super::model::{Need, Route, Settings, Step, Unless, Watch};
+use super::model::{Route, Settings, Watch};
 use super::resolved::Resolved;
+use super::windows::sentence;
+
+pub use routes::{routes, tells};
 
 /// Every value with its origin, aligned.
 #[must_use]
@@ -50,63 +56,6 @@ fn silent_after(watch: &Watch) -> String {
     format!("{interval} + {}", written(watch.grace))
 }
 
-/// Where each message goes, one line for each route.
-#[must_use]
-pub fn routes(settings: &Settings) -> String {
-    let header = ["route", "takes", "tells", "reminds", "then"];
-    let rows = settings.routes.iter().map(|route| {
-        vec![
-            route.name.clone(),
-            takes(route, settings),
-            tells(&route.steps, settings),
-            reminds(route),
-            if route.stop { "stops" } else { "" }.to_owned(),
-        ]
-    });
-    with_header(&header, rows)
-}
-
-/// The last of several routes takes what the others leave.
-fn takes(route: &Route, settings: &Settings) -> String {
-    let takes = match settings.routes.last() {
-        Some(last) if settings.routes.len() > 1 && std::ptr::eq(last, route) => {
-            "what no route took".to_owned()
-        }
-        _ if route.active.is_some() => format!("{}, at its times", route.matcher),
-        _ => route.matcher.to_string(),
-    };
-    if route.group.by.is_empty() { takes } else { format!("{takes}, by {}", route.group.by.join(", ")) }
-}
-
-/// `all of soc (slack) + oncall (email); after 3m: log`.
-#[must_use]
-pub fn tells(steps: &[Step], settings: &Settings) -> String {
-    let kind = |name: &str| settings.channels.iter().find(|one| one.name == name).map(|one| one.kind);
-    let one = |name: &String| match kind(name) {
-        Some(kind) if kind != name => format!("{name} ({kind})"),
-        _ => name.clone(),
-    };
-    let mut text = String::new();
-    for (at, step) in steps.iter().enumerate() {
-        if let Some(escalation) = step.escalation {
-            let unless = escalation.unless.map_or("", |Unless::Acked| " unless acked");
-            text.push_str(&format!("; in any case after {}{unless}: ", written(escalation.after)));
-        } else if at > 0 {
-            text.push_str(&format!("; after {}: ", written(steps[at - 1].fallback_after)));
-        }
-        if step.need == Need::All && step.to.len() > 1 {
-            text.push_str("all of ");
-        }
-        text.push_str(&step.to.iter().map(one).collect::<Vec<_>>().join(" + "));
-    }
-    text
-}
-
-fn reminds(route: &Route) -> String {
-    let reminders = &route.reminders;
-    format!("after {}, x{} up to {}", written(reminders.first), reminders.factor, written(reminders.max))
-}
-
 /// The same for programs.
 #[must_use]
 pub fn to_json(resolved: &[Resolved], settings: Option<&Settings>) -> Value {
@@ -119,10 +68,22 @@ pub fn to_json(resolved: &[Resolved], settings: Option<&Settings>) -> Value {
             "classes": watch.classes.len(),
         })
     };
+    let quiet = |route: &Route| {
+        let quiet = route.quiet.as_ref();
+        quiet.map(|quiet| json!({ "hours": times(&quiet.hours), "below": quiet.below }))
+    };
+    let group = |route: &Route| {
+        let group = &route.group;
+        json!({
+            "wait_seconds": group.wait.as_secs_f64(), "burst": group.burst, "storm": group.storm,
+            "interval_seconds": group.interval.as_secs_f64(),
+        })
+    };
     let route = |route: &Route| {
         json!({
             "name": route.name, "match": route.matcher.to_string(), "steps": route.steps,
-            "group_by": route.group.by, "reminders": route.reminders, "stop": route.stop,
+            "active": route.active.as_deref().map(times), "quiet": quiet(route),
+            "group_by": route.group.by, "group": group(route), "reminders": route.reminders, "stop": route.stop,
         })
     };
     json!({
@@ -130,6 +91,11 @@ pub fn to_json(resolved: &[Resolved], settings: Option<&Settings>) -> Value {
         "watches": settings.map(|settings| settings.watches.iter().map(watch).collect::<Vec<_>>()),
         "routes": settings.map(|settings| settings.routes.iter().map(route).collect::<Vec<_>>()),
     })
+}
+
+/// `mon-fri 08:00-18:00 Europe/Rome`.
+fn times(calendar: &Calendar) -> String {
+    format!("{} {}", sentence(&calendar.windows), calendar.zone)
 }
 
 fn with_header(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {

@@ -78,6 +78,17 @@ pub enum JournalError {
         /// In this program.
         known: i64,
     },
+    /// An earlier version wrote the file, and it is only to be read.
+    #[error(
+        "it is of an earlier log-monitor (schema {found}, this one reads {known}): start `log-monitor run` with this \
+         version once, which brings it up to date"
+    )]
+    Older {
+        /// In the file.
+        found: i64,
+        /// In this program.
+        known: i64,
+    },
     /// The thread is gone, which happens only at shutdown.
     #[error("journal is closed")]
     Closed,
@@ -158,10 +169,11 @@ impl Journal {
 /// Opens the file for reading only, as the listing commands do beside a running daemon.
 ///
 /// # Errors
-/// When there is no such file or it is no journal.
+/// When there is no such file, it is no journal, or one of another version.
 pub fn open_read_only(path: &Path) -> Result<Connection, JournalError> {
     let connection = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    schema::check(&connection)?;
     Ok(connection)
 }
 

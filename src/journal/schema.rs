@@ -29,11 +29,14 @@ pub fn prepare(connection: &Connection) -> Result<(), JournalError> {
     migrate(connection)
 }
 
+/// Whether a file can be read as it is.
+pub fn check(connection: &Connection) -> Result<(), JournalError> {
+    let (found, known) = versions(connection)?;
+    if found < known { Err(JournalError::Older { found, known }) } else { Ok(()) }
+}
+
 fn migrate(connection: &Connection) -> Result<(), JournalError> {
-    let (found, known) = (version(connection)?, STEPS.len() as i64);
-    if found > known {
-        return Err(JournalError::Newer { found, known });
-    }
+    let (found, known) = versions(connection)?;
     let transaction = connection.unchecked_transaction()?;
     for step in STEPS.iter().skip(usize::try_from(found).unwrap_or_default()) {
         transaction.execute_batch(step)?;
@@ -44,6 +47,9 @@ fn migrate(connection: &Connection) -> Result<(), JournalError> {
     Ok(transaction.commit()?)
 }
 
-fn version(connection: &Connection) -> rusqlite::Result<i64> {
-    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+/// That of the file, and that of this program.
+fn versions(connection: &Connection) -> Result<(i64, i64), JournalError> {
+    let found = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let known = STEPS.len() as i64;
+    if found > known { Err(JournalError::Newer { found, known }) } else { Ok((found, known)) }
 }

@@ -135,7 +135,7 @@ fn a_file_that_could_not_be_read_is_kept_when_the_journal_returns() {
     Connection::open(&path).unwrap().execute_batch("CREATE TABLE before (x)").unwrap();
     writer.return_to_file();
     assert_eq!(*seen.borrow(), Health::OnDisk);
-    let kept = open_read_only(&folder.path().join("journal.unread")).unwrap();
+    let kept = Connection::open(folder.path().join("journal.unread")).unwrap();
     kept.query_row("SELECT COUNT(*) FROM before", [], |row| row.get::<_, i64>(0)).unwrap();
 }
 
@@ -231,6 +231,10 @@ fn a_journal_of_any_earlier_version_is_brought_up_to_date_with_what_it_holds() {
         )
         .unwrap();
         old.close().unwrap();
+        if version < steps.len() {
+            let unread = open_read_only(file.path()).unwrap_err().to_string();
+            assert!(unread.contains("start `log-monitor run` with this version once"), "{version}: {unread}");
+        }
         let journal = Journal::open_inline(file.path()).unwrap();
         assert_eq!(*journal.health().borrow(), Health::OnDisk);
         let now = open_read_only(file.path()).unwrap();

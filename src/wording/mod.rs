@@ -81,20 +81,27 @@ impl Wording {
     /// log says why.
     #[must_use]
     pub fn in_voice(&self, voice: &Voice, subject: &Subject<'_>) -> (String, String) {
+        self.in_its_words(voice, subject).unwrap_or_else(|problem| {
+            tracing::error!("{problem}; the built-in words are sent instead");
+            render::words(subject.events, subject.facts, voice.language).joined()
+        })
+    }
+
+    /// Title and body of a message, in no other words than the voice's.
+    ///
+    /// # Errors
+    /// Which text of its template fails, and why.
+    pub fn in_its_words(&self, voice: &Voice, subject: &Subject<'_>) -> Result<(String, String), String> {
         let words = render::words(subject.events, subject.facts, voice.language);
-        let Some(name) = &voice.template else { return words.joined() };
+        let Some(name) = &voice.template else { return Ok(words.joined()) };
         let variables = variables::of(subject, &words);
-        let render = |part| self.templates.render(name, part, &variables);
-        match render(Part::Title).and_then(|title| Ok((title, render(Part::Body)?))) {
-            Ok((title, body)) => {
-                let (title, body) = (title.unwrap_or(words.title), body.unwrap_or(words.body));
-                Words { title, body, below: words.below }.joined()
-            }
-            Err(problem) => {
-                tracing::error!("template {name}: {problem}; the built-in words are sent instead");
-                words.joined()
-            }
-        }
+        let render = |part| {
+            let own = self.templates.render(name, part, &variables);
+            own.map_err(|problem| format!("template {name}: {problem}"))
+        };
+        let title = render(Part::Title)?.unwrap_or(words.title);
+        let body = render(Part::Body)?.unwrap_or(words.body);
+        Ok(Words { title, body, below: words.below }.joined())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use log_monitor_channels::{Entity, Event, EventKind, MessageKind, Severity};
+use log_monitor_channels::{Entity, Event, EventKind, Link, MessageKind, Severity};
 
 use super::links::is_about_agent;
 use crate::dispatch::render::Facts;
@@ -16,6 +16,10 @@ pub struct Sample {
     pub events: Vec<Event>,
     /// Its part.
     pub kind: MessageKind,
+    /// Where people see more.
+    pub links: Vec<Link>,
+    /// How many of its events it lists.
+    pub max_items: usize,
 }
 
 impl Sample {
@@ -23,7 +27,7 @@ impl Sample {
     #[must_use]
     pub fn facts(&self) -> Facts<'static> {
         let reminder = u32::from(self.kind == MessageKind::Reminder);
-        Facts { reminder, ..Facts::of(self.kind) }
+        Facts { reminder, max_items: self.max_items, ..Facts::of(self.kind) }
     }
 }
 
@@ -38,10 +42,11 @@ pub fn sample(kind: EventKind, now: DateTime<Utc>) -> Sample {
         kind if kind.closes() => MessageKind::Resolved,
         _ => MessageKind::Firing,
     };
-    Sample { events: vec![event(kind, now)], kind: message }
+    Sample { events: vec![event(kind, now)], kind: message, links: Vec::new(), max_items: 20 }
 }
 
-/// Messages of a kind that differ in what is known, the everyday one first.
+/// Messages of a kind that differ in what is known, how many events they tell and list, how severe those
+/// are, and whether they have links; the everyday one first.
 #[must_use]
 pub fn all_of(kind: EventKind, now: DateTime<Utc>) -> Vec<Sample> {
     let everyday = sample(kind, now);
@@ -55,9 +60,21 @@ pub fn all_of(kind: EventKind, now: DateTime<Utc>) -> Vec<Sample> {
         ..first.clone()
     };
     let second = Event { entity: first.entity.as_ref().map(|_| agent("002", "db-01")), ..first.clone() };
-    let several = Sample { events: vec![first.clone(), second], ..everyday };
-    let reminder = Sample { events: vec![first], kind: MessageKind::Reminder };
-    vec![everyday, Sample { events: vec![bare], ..several.clone() }, several, reminder]
+    let several = Sample { events: vec![first, second], ..everyday.clone() };
+    let mut all = vec![everyday.clone(), Sample { events: vec![bare], ..everyday.clone() }, several.clone()];
+    for severity in Severity::ALL {
+        for kind in [everyday.kind, MessageKind::Reminder] {
+            all.extend([&everyday, &several].map(|sample| severe(sample, severity, kind)));
+        }
+    }
+    all
+}
+
+/// The same with links, of this severity, and with only its first event listed.
+fn severe(sample: &Sample, severity: Severity, kind: MessageKind) -> Sample {
+    let events = sample.events.iter().map(|event| Event { severity, ..event.clone() }).collect();
+    let link = Link { title: "Dashboard".to_owned(), url: "https://wazuh.example.org/".to_owned() };
+    Sample { events, kind, links: vec![link], max_items: 1 }
 }
 
 /// An event of a kind.

@@ -39,8 +39,8 @@ impl Trial {
     pub fn at(now: DateTime<Utc>) -> Self {
         let of_kind = |kind| samples::all_of(kind, now).into_iter().map(move |sample| (kind, sample));
         let variables = |sample: &samples::Sample| {
-            let facts = &sample.facts();
-            let subject = Subject { events: &sample.events, facts, links: &[], installation: "log-monitor" };
+            let (facts, links) = (&sample.facts(), &sample.links);
+            let subject = Subject { events: &sample.events, facts, links, installation: "log-monitor" };
             variables::of(&subject, &render::words(&sample.events, facts, Language::default()))
         };
         Self(
@@ -199,6 +199,21 @@ mod tests {
         );
         let text = "{% if event.kind != 'clock_skewed' %}x{% endif %}";
         assert_eq!(mistakes(text), pairs(&[(text, "this comes out empty, in messages of clock_skewed")]));
+    }
+
+    #[test]
+    fn what_is_said_of_some_messages_only_is_tried_too() {
+        let text = "{{ title }}{% for l in links %}{{ l.adress }}{% endfor %}\
+                    {% if severity == 'critical' and links %}{{ titel }}{% endif %}\
+                    {% if severity == 'low' and kind == 'reminder' %}{{ kid }}{% endif %}\
+                    {% if more > 0 and event.severity == 'info' %}{{ mor }}{% endif %}";
+        let wrong = ["l.adress", "titel", "kid", "mor"];
+        assert_eq!(
+            mistakes(text).into_iter().map(|(part, _)| part).collect::<Vec<_>>(),
+            wrong.map(str::to_owned)
+        );
+        let nowhere = mistakes("{{ links[0].url }}").remove(0);
+        assert_eq!(nowhere.1, "`links[0]` is not defined", "there may be none");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use log_monitor_channels::text::one_line;
 use serde::Serialize;
 
+pub use self::standing::closed;
 use self::standing::{Known, View};
 use super::Session;
 use super::exit::Exit;

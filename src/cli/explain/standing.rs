@@ -233,7 +233,9 @@ fn dependencies<'a>(watch: &'a Watch, agent: &'a Agent) -> impl Iterator<Item = 
     })
 }
 
-fn closed(watch: &Watch, policy: &Policy, now: i64) -> String {
+/// Why no logs are expected at `now`, a time in milliseconds at which that is so, and until when.
+#[must_use]
+pub fn closed(watch: &Watch, policy: &Policy, now: i64) -> String {
     let hours = policy.class.and_then(|class| watch.classes[class - 1].calendar.as_ref());
     let why = match hours.is_none_or(|hours| hours.is_active(now)) {
         true => "maintenance",

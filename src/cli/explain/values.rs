@@ -2,8 +2,8 @@
 
 use log_monitor_channels::text::one_line;
 
-use crate::cli::hours::sentence;
 use crate::config::duration::written;
+use crate::config::windows::sentence;
 use crate::config::{Agent, Class, Loaded, Policy, Watch};
 
 /// Key, value, and where it was set.

@@ -7,10 +7,10 @@ use log_monitor_channels::text::one_line;
 
 use super::patch::name;
 use super::{Learnt, Lesson};
-use crate::cli::hours::{clock, days, sentence};
 use crate::config::calendar::Window;
 use crate::config::duration::written;
 use crate::config::toml_text::{key, quoted};
+use crate::config::windows::{clock, days, sentence};
 
 /// A class for all that log in the same hours; of those that have a class, what could stand there.
 pub fn tables(out: &mut String, learnt: &Learnt<'_>) {

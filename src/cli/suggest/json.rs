@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{Learnt, Lesson};
-use crate::cli::hours;
 use crate::config::calendar::Window;
+use crate::config::windows;
 use crate::history::advice::Choice;
 use crate::journal::events::time;
 
@@ -97,8 +97,8 @@ fn seconds(interval: Option<Duration>) -> Option<u64> {
 }
 
 fn window(window: &Window) -> ShownWindow {
-    let (from, to) = hours::clock(window);
-    ShownWindow { days: hours::days(window), from, to }
+    let (from, to) = windows::clock(window);
+    ShownWindow { days: windows::days(window), from, to }
 }
 
 fn choice(choice: &Choice) -> ShownChoice {

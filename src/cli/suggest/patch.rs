@@ -6,10 +6,11 @@ use std::time::Duration;
 use log_monitor_channels::text::one_line;
 
 use super::{Learnt, Lesson, classes};
-use crate::cli::{hours, table};
+use crate::cli::table;
 use crate::config::Agent;
 use crate::config::duration::{human, written};
 use crate::config::toml_text::key;
+use crate::config::windows;
 use crate::history::advice::{Advice, Choice, ENOUGH};
 use crate::journal::events::time;
 
@@ -72,8 +73,8 @@ fn head(out: &mut String, learnt: &Learnt<'_>) {
     let mut rows = table::table(&header);
     for lesson in &learnt.lessons {
         rows.add_row(row(name(lesson.agent), &lesson.advice, &remarks(lesson, learnt)));
-        if let Some((windows, within)) = &lesson.hours {
-            rows.add_row(row("  in its hours".to_owned(), within, &hours::sentence(windows)));
+        if let Some((in_week, within)) = &lesson.hours {
+            rows.add_row(row("  in its hours".to_owned(), within, &windows::sentence(in_week)));
         }
     }
     table::lines(rows).iter().for_each(|line| comment(out, &format!("  {line}")));

@@ -14,6 +14,14 @@ bot = { kind = "slack", token = { env = "CARGO_PKG_NAME" }, channel = "soc" }
 hook = { kind = "slack", webhook_url = "https://hooks.slack.com/services/T/B/xyzzy" }
 mail = { kind = "email", host = "mx.example.org", from = "a@example.org", to = ["b@example.org"] }
 pager = { kind = "pagerduty", routing_key = { env = "CARGO_PKG_NAME" } }
+europe = { kind = "pagerduty", routing_key = { env = "CARGO_PKG_NAME" }, api_url = "https://events.eu.pagerduty.com" }
+old = { kind = "opsgenie", api_key = { env = "CARGO_PKG_NAME" } }
+new = { kind = "jira_service_management", api_key = { env = "CARGO_PKG_NAME" } }
+flow = { kind = "teams", url = "https://prod-1.westeurope.logic.azure.com/workflows/1" }
+other_flow = { kind = "teams", url = "https://x.environment.api.powerplatform.com/powerautomate/2" }
+proxy = { kind = "pagerduty", routing_key = { env = "CARGO_PKG_NAME" }, api_url = "https://proxy.example.org" }
+one_site = { kind = "webhook", url = "https://hook.example.org/a" }
+same_site = { kind = "webhook", url = "https://hook.example.org/b" }
 on_agent = { kind = "webhook", url = "https://DB-01.example.org/hook" }
 by_address = { kind = "webhook", url = "https://192.0.2.7:8443/hook" }
 here = { kind = "webhook", url = "http://127.0.0.1:1/" }
@@ -33,8 +41,8 @@ fn said(steps: &str) -> Vec<String> {
 #[test]
 fn channels_of_one_service_are_no_fallback_of_each_other() {
     let both = "{ to = [\"bot\"] }, { to = [\"hook\"] }, { to = [\"log\"] }";
-    let expected = "warning: m.toml:16:1: route `catch_all`: `bot` and `hook` depend on the same host: if it fails, \
-                    nobody is told (add a channel elsewhere as its last step)";
+    let expected = "warning: m.toml:24:1: route `catch_all`: `bot` and `hook` depend on one vendor (Slack): if that \
+                    fails, nobody is told (add a channel elsewhere as its last step)";
     assert_eq!(said(both), [expected]);
     assert_eq!(said(&format!("{both}, {{ to = [\"mail\"] }}")), [""; 0]);
     assert_eq!(said("{ to = [\"bot\"] }, { to = [\"pager\"], after = \"1h\" }"), [""; 0]);
@@ -44,6 +52,22 @@ fn channels_of_one_service_are_no_fallback_of_each_other() {
         [""; 0],
         "without this machine nothing is noticed"
     );
+}
+
+#[test]
+fn channels_of_one_vendor_or_host_are_told_by_its_name() {
+    let depend = |one: &str, other: &str| {
+        let said = said(&format!("{{ to = [\"{one}\"] }}, {{ to = [\"{other}\"] }}"));
+        said.first()
+            .map(|line| line.split("depend on ").nth(1).unwrap().split(": ").next().unwrap().to_owned())
+    };
+    assert_eq!(depend("pager", "europe").unwrap(), "one vendor (PagerDuty)");
+    assert_eq!(depend("old", "new").unwrap(), "one vendor (Atlassian)");
+    assert_eq!(depend("flow", "other_flow").unwrap(), "one vendor (Microsoft)");
+    assert_eq!(depend("one_site", "same_site").unwrap(), "the same host");
+    for (one, other) in [("pager", "proxy"), ("old", "pager"), ("flow", "one_site")] {
+        assert_eq!(depend(one, other), None, "{one}, {other}");
+    }
 }
 
 #[test]

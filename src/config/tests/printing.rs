@@ -17,15 +17,20 @@ classes = [{ match = { name = "web-*" }, interval = "5m" }]
 kind = "log"
 [channels.log]
 kind = "log"
+budget = ["20 per 10m"]
 
 [[routes]]
 name = "quick"
 match = { event = "agent_silent" }
 steps = [{ to = ["soc", "log"], need = "all", fallback_after = "3m" }, { to = ["log"] }]
 stop = true
+active = [{ days = ["mon-fri"], from = "08:00", to = "18:00" }]
+time_zone = "Europe/Rome"
 
 [catch_all]
 steps = [{ to = ["log"] }]
+quiet = { windows = [{ from = "22:00", to = "06:00" }], time_zone = "Europe/Rome", below = "high" }
+group = { by = ["site"], wait = "30s" }
 "#;
 
 async fn check(place: &Place, args: Args) -> (Exit, String, String) {
@@ -56,10 +61,12 @@ async fn values_with_origins_then_what_is_watched_then_where_messages_go() {
         "sources.wazuh.password **** from { file = \"secret\" } m.toml:4:1",
         "watches.default.interval \"15m\" default",
         "channels.soc.max_in_flight 4 default",
-        "routes[1].stop true m.toml:19:1",
+        "routes[1].stop true m.toml:20:1",
         "default wazuh 2 5m to 15m + 1m 1m 0 1",
-        "quick event=agent_silent all of soc (log) + log; after 3m: log after 1h, x2 up to 1d stops",
-        "catch_all what no route took log after 1h, x2 up to 1d",
+        "quick event=agent_silent, mon-fri 08:00-18:00 Europe/Rome all of soc (log) + log (20 per 10m); after 3m: \
+         log (20 per 10m) over 5 per 1m after 1h, x2 up to 1d stops",
+        "catch_all what no route took, by site log (20 per 10m) below high in mon-sun 22:00-06:00 Europe/Rome; 30s for \
+         others; over 5 per 1m of one group, 10 in all after 1h, x2 up to 1d",
         "source wazuh (indexer): ok",
         "channel soc (log): ok",
     ] {
@@ -73,7 +80,7 @@ async fn a_refusal_is_78_and_strict_refuses_warnings() {
     let bad = place().with("m.toml", TOML.replace("stop =", "stopp ="));
     let (exit, _, err) = check(&bad, Args::default()).await;
     assert_eq!(exit, Exit::Config);
-    assert!(err.contains(" --> m.toml:19:1\n") && err.ends_with("1 error\n"), "{err}");
+    assert!(err.contains(" --> m.toml:20:1\n") && err.ends_with("1 error\n"), "{err}");
     let warned = place().with("m.toml", TOML.replace("{ file = \"@/secret\" }", "\"hunter22\""));
     assert_eq!(check(&warned, Args::default()).await.0, Exit::Ok);
     let (exit, out, err) = check(&warned, Args { strict: true, ..Args::default() }).await;
@@ -89,6 +96,9 @@ async fn json_has_the_same_and_nothing_else_is_on_stdout() {
     assert_eq!(json["valid"], true);
     assert_eq!(json["watches"][0]["agents"], 2);
     assert_eq!(json["routes"][0]["steps"][0]["to"][1], "log");
+    assert_eq!(json["routes"][0]["active"], "mon-fri 08:00-18:00 Europe/Rome");
+    assert_eq!(json["routes"][1]["quiet"]["below"], "high");
+    assert_eq!(json["routes"][1]["group"]["wait_seconds"], 30.0);
     assert_eq!(json["probes"][0]["ok"], true);
     let bad = place().with("m.toml", "[journal]\npaht = 1\n");
     let (exit, out, _) = check(&bad, Args { json: true, ..Args::default() }).await;

@@ -36,6 +36,22 @@ fn every_mistake_is_told_at_its_line_and_column_in_the_toml_and_in_files() {
 }
 
 #[test]
+fn a_text_that_is_no_template_hides_no_mistake_of_another() {
+    let place = Place::new().toml(&format!(
+        "[templates.one]\ntitle = \"{{% if x\"\nbody = \"{{{{ kid }}}}\"\n[templates.two]\nbody = \"{{{{ titel }}}}\"\n{WATCH}"
+    ));
+    let lines = place.lines(&place.load());
+    assert_eq!(
+        lines,
+        [
+            "error: m.toml:2:16: `title`: unexpected end of input, expected end of block",
+            "error: m.toml:3:12: `body`: `kid` is not defined (did you mean `kind`?)",
+            "error: m.toml:5:12: `body`: `titel` is not defined (did you mean `title`?)",
+        ]
+    );
+}
+
+#[test]
 fn a_channel_speaks_by_a_template_that_is_in_order_and_in_its_language() {
     let place = Place::new().with("body.j2", "{{ event.detail }}\n").toml(&format!(
         "[templates.short]\ntitle = \"{{{{ event.who }}}}: {{{{ kind }}}}\"\nbody_file = \"@/body.j2\"\n{WATCH}\

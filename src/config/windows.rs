@@ -2,7 +2,7 @@
 
 use chrono::NaiveTime;
 
-use crate::config::calendar::{DAYS, Window};
+use super::calendar::{DAYS, Window};
 
 /// The days of a window as the configuration writes them: `mon-fri`, `sun`. Every day: all of them.
 #[must_use]

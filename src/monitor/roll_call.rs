@@ -135,12 +135,12 @@ impl Monitor {
         let (fleet, roster) = (&self.fleet, &mut self.roster);
         let roll = Roll { rules, listed, whole, now, last_seen: &|id| fleet.last_seen_of(id) };
         let changes = roll.call(&roster.listed, &mut roster.memory);
-        let (doubt, known) = (changes.doubt, roster.listed.len());
+        let doubt = changes.doubt;
         let news = changes.agents != roster.listed || changes.left_out > 0;
         if news && let Err(error) = self.put_in_force(changes, now).await {
             tracing::error!("list of agents of watch {}: {error}", self.setup.watch.name);
         }
-        doubt.map_or(Ok(()), |doubt| Err(doubtful(doubt, known)))
+        doubt.map_or(Ok(()), |doubt| Err(doubtful(doubt)))
     }
 
     /// Of the two silences of an agent that was enrolled anew, that of the old id goes on.
@@ -209,13 +209,13 @@ fn broken() -> SourceError {
     SourceError::new(SourceReason::Malformed, detail)
 }
 
-fn doubtful(Doubt { missing, log }: Doubt, known: usize) -> SourceError {
+fn doubtful(Doubt { missing, of, log }: Doubt) -> SourceError {
     let log = match log {
         0 => String::new(),
         log => format!(", of whom {log} have logged since"),
     };
     let detail = format!(
-        "the list of agents lacks {missing} of {known} that were on it{log}: did its user lose rights? Nobody is taken \
+        "the list of agents lacks {missing} of {of} that were on it{log}: did its user lose rights? Nobody is taken \
          for removed before it has been so for a day"
     );
     SourceError::new(SourceReason::Rights, detail)

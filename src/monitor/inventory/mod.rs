@@ -45,8 +45,10 @@ pub struct Roll<'a> {
 /// Why it is not believed that agents were removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Doubt {
-    /// So many known agents are not on the list, …
+    /// So many are not on the list …
     pub missing: usize,
+    /// … of so many known agents, none of whom has been missing for a day, …
+    pub of: usize,
     /// … of whom so many have logged since.
     pub log: usize,
 }
@@ -107,22 +109,28 @@ impl Roll<'_> {
             known.iter().copied().filter(|agent| !listed.contains_key(&agent.id)).collect();
         let heirs = names::heirs(&absent, &listed);
         let fate = |agent: &&Agent| self.fate(agent, &ids, heirs.get(&agent.id), memory);
-        let mut fates: Vec<Fate> = absent.iter().map(fate).collect();
+        let fates: Vec<Fate> = absent.iter().map(fate).collect();
         self.keep_probation(&known, memory, &mut listed);
         memory.note(&absent, self.now);
-        let doubt = self.doubt(&fates, known.len(), memory);
-        if doubt.is_some() {
-            fates.iter_mut().filter(|fate| **fate == Fate::Gone).for_each(|fate| *fate = Fate::Waits);
-        }
-        let changes = self.changes(&known, listed, absent.into_iter().zip(fates), doubt.is_some());
+        let mut fates: Vec<(&Agent, Fate)> = absent.into_iter().zip(fates).collect();
+        let doubt = self.doubt(&mut fates, known.len(), memory);
+        let changes = self.changes(&known, listed, fates, doubt.is_some());
         Changes { left_out: memory.left_out(too_many), doubt, ..changes }
     }
 
-    fn doubt(&self, fates: &[Fate], known: usize, memory: &mut Memory) -> Option<Doubt> {
-        let log = fates.iter().filter(|fate| **fate == Fate::Logs).count();
-        let silent = fates.iter().filter(|fate| matches!(fate, Fate::Gone | Fate::Waits)).count();
-        let doubt = Doubt { missing: log + silent, log };
-        (self.whole && memory.doubts(doubt, known, self.now)).then_some(doubt)
+    /// Whether the list is not believed in whom it lacks; whoever has not been missing for a day waits then.
+    fn doubt(&self, fates: &mut [(&Agent, Fate)], known: usize, memory: &Memory) -> Option<Doubt> {
+        let absent = fates.len();
+        let lately = fates.iter_mut().filter(|(agent, _)| !memory.is_believed(&agent.id, self.now));
+        let mut lately: Vec<&mut Fate> = lately.map(|(_, fate)| fate).collect();
+        let log = lately.iter().filter(|fate| ***fate == Fate::Logs).count();
+        let silent = lately.iter().filter(|fate| matches!(fate, Fate::Gone | Fate::Waits)).count();
+        let doubt = Doubt { missing: log + silent, of: known - (absent - lately.len()), log };
+        if !self.whole || !doubt.is_serious() {
+            return None;
+        }
+        lately.iter_mut().filter(|fate| ***fate == Fate::Gone).for_each(|fate| **fate = Fate::Waits);
+        Some(doubt)
     }
 
     /// Those of the list that are to be watched, by id, and how many of them are too many.
@@ -175,11 +183,11 @@ impl Roll<'_> {
         seen.is_none_or(|seen| seen.is_some_and(|seen| seen < horizon))
     }
 
-    fn changes<'k>(
+    fn changes(
         &self,
         known: &[&Agent],
         mut listed: BTreeMap<String, Agent>,
-        fates: impl Iterator<Item = (&'k Agent, Fate)>,
+        fates: Vec<(&Agent, Fate)>,
         doubted: bool,
     ) -> Changes {
         let mut changes = Changes::default();

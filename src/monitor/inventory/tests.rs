@@ -105,7 +105,7 @@ fn a_loss_of_rights_is_not_the_removal_of_many_agents() {
         let missing = list.len() - left;
         for hours in [1, 2, 20] {
             let found = later(hours);
-            assert_eq!((found.doubt, found.gone.len()), (Some(Doubt { missing, log: 0 }), 0));
+            assert_eq!((found.doubt, found.gone.len()), (Some(Doubt { missing, of: list.len(), log: 0 }), 0));
             assert_eq!(found.agents, known);
         }
         assert_eq!((later(25).doubt, later(25).gone.len()), (None, missing), "it has stayed so for a day");
@@ -123,10 +123,38 @@ fn a_list_that_lacks_somebody_who_logs_removes_nobody() {
     };
     assert_eq!(later(HOUR).doubt, None, "two may be removed");
     let found = later(2 * HOUR);
-    assert_eq!((found.doubt, found.gone.len()), (Some(Doubt { missing: 2, log: 1 }), 0));
+    assert_eq!((found.doubt, found.gone.len()), (Some(Doubt { missing: 2, of: 30, log: 1 }), 0));
     let found = later(27 * HOUR);
     assert_eq!((found.doubt, ids(&found.gone)), (None, vec!["0002"]), "who logs is never removed");
     assert_eq!(found.agents[0].id, "0001");
+}
+
+#[test]
+fn one_that_has_logged_off_the_list_for_days_takes_the_doubt_from_no_loss_of_rights() {
+    let (list, mut memory) = (many(401), Memory::default());
+    let known = call(&[], &list, &mut memory, 0).agents;
+    let mut at = |left: &[Listed], hours: i64| {
+        let seen = |id: &str| Some(Some(if id == "0001" { hours * HOUR } else { 0 }));
+        call_seeing(&seen, &known, left, &mut memory, hours * HOUR)
+    };
+    let doubts = [1, 2, 24, 26, 72].map(|hours| at(&list[1..], hours).doubt.is_some());
+    assert_eq!(doubts, [false, true, true, false, false], "it has been so for a day");
+    for hours in [73, 74, 90] {
+        let found = at(&[], hours);
+        assert_eq!((found.doubt, found.gone.len()), (Some(Doubt { missing: 400, of: 400, log: 0 }), 0));
+    }
+}
+
+#[test]
+fn whoever_goes_missing_during_a_doubt_has_a_day_too() {
+    let (list, mut memory) = (many(20), Memory::default());
+    let known = call(&[], &list, &mut memory, 0).agents;
+    let mut at = |left: &[Listed], hours: i64| call(&known, left, &mut memory, hours * HOUR);
+    assert!(at(&list[5..], 1).doubt.is_some());
+    assert_eq!(at(&[], 24).doubt, Some(Doubt { missing: 20, of: 20, log: 0 }));
+    let found = at(&[], 25);
+    assert_eq!((found.doubt, found.gone.len()), (Some(Doubt { missing: 15, of: 15, log: 0 }), 5));
+    assert_eq!(at(&[], 48).gone.len(), 20);
 }
 
 #[test]

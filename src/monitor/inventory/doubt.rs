@@ -44,9 +44,9 @@ impl Memory {
     }
 
     /// These are missing in a list of `now`.
-    pub fn note(&mut self, absent: &[&Agent], now: i64) {
-        let since = |agent: &&Agent| (agent.id.clone(), self.missing_since(&agent.id).unwrap_or(now));
-        self.missing = absent.iter().map(since).collect();
+    pub fn note<'a>(&mut self, absent: impl Iterator<Item = &'a Agent>, now: i64) {
+        let since = |agent: &Agent| (agent.id.clone(), self.missing_since(&agent.id).unwrap_or(now));
+        self.missing = absent.map(since).collect();
     }
 
     /// Whether an agent has been missing for so long that it is believed.

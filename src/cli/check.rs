@@ -113,7 +113,10 @@ async fn look(setup: &Setup, known: Vec<Agent>, lags: &Lags, report: &mut Report
     let mut watch = setup.watch.clone();
     if let (Some(rules), Some((name, source))) = (&watch.discover, &setup.lister) {
         match roll_call::listed_now(&**source, rules, longest(&watch), now).await {
-            Ok(listed) if source.lists_all() => watch.agents = inventory::together(watch.agents, listed),
+            Ok(listed) if source.lists_all() => {
+                let listed = inventory::with_old_ids(listed, &known);
+                watch.agents = inventory::together(watch.agents, listed);
+            }
             Ok(listed) => watch.agents = inventory::together(known, listed),
             Err(error) => report.errors.push(problem(&setup.watch.name, name, error)),
         }

@@ -38,7 +38,8 @@ pub async fn listed_now(
     let query = Query { from: now - window.max(SHORTEST), to: now, entities: Entities::All(0) };
     let listed = source.inventory(&query).await?;
     let (whole, now) = (source.lists_all(), events::millis(now));
-    Ok(Roll { rules, listed, whole, now, last_seen: &|_| None }.call(&[], &mut Memory::default()).agents)
+    let roll = Roll { rules, in_file: &[], listed, whole, now, last_seen: &|_| None };
+    Ok(roll.call(&[], &mut Memory::default()).agents)
 }
 
 impl Monitor {
@@ -133,14 +134,15 @@ impl Monitor {
         now: i64,
     ) -> Result<(), SourceError> {
         let (fleet, roster) = (&self.fleet, &mut self.roster);
-        let roll = Roll { rules, listed, whole, now, last_seen: &|id| fleet.last_seen_of(id) };
+        let in_file = &self.setup.watch.agents;
+        let roll = Roll { rules, in_file, listed, whole, now, last_seen: &|id| fleet.last_seen_of(id) };
         let changes = roll.call(&roster.listed, &mut roster.memory);
-        let (doubt, known) = (changes.doubt, roster.listed.len());
+        let doubt = changes.doubt;
         let news = changes.agents != roster.listed || changes.left_out > 0;
         if news && let Err(error) = self.put_in_force(changes, now).await {
             tracing::error!("list of agents of watch {}: {error}", self.setup.watch.name);
         }
-        doubt.map_or(Ok(()), |doubt| Err(doubtful(doubt, known)))
+        doubt.map_or(Ok(()), |doubt| Err(doubtful(doubt)))
     }
 
     /// Of the two silences of an agent that was enrolled anew, that of the old id goes on.
@@ -181,11 +183,10 @@ impl Monitor {
         let watch = self.setup.watch.name.clone();
         let entry = |agent: &Agent| (agent.id.clone(), serde_json::to_string(agent).unwrap_or_default());
         let entries: Vec<listed::Entry> = changes.agents.iter().map(entry).collect();
-        let renamed: Vec<(String, String)> =
-            changes.renamed.iter().map(|(old, new)| (old.clone(), new.id.clone())).collect();
+        let moved = changes.moved();
         self.end_second_silences(changes, now).await?;
         let write = move |connection: &rusqlite::Connection| {
-            for (old, new) in &renamed {
+            for (old, new) in &moved {
                 entities::rename(connection, &watch, old, new)?;
             }
             listed::replace(connection, &watch, &entries)
@@ -209,13 +210,13 @@ fn broken() -> SourceError {
     SourceError::new(SourceReason::Malformed, detail)
 }
 
-fn doubtful(Doubt { missing, log }: Doubt, known: usize) -> SourceError {
+fn doubtful(Doubt { missing, of, log }: Doubt) -> SourceError {
     let log = match log {
         0 => String::new(),
         log => format!(", of whom {log} have logged since"),
     };
     let detail = format!(
-        "the list of agents lacks {missing} of {known} that were on it{log}: did its user lose rights? Nobody is taken \
+        "the list of agents lacks {missing} of {of} that were on it{log}: did its user lose rights? Nobody is taken \
          for removed before it has been so for a day"
     );
     SourceError::new(SourceReason::Rights, detail)

@@ -29,6 +29,9 @@ pub struct ListedAs {
     pub version: Option<String>,
     /// It is not silent before this time, in milliseconds: it has only just appeared.
     pub watched_from: Option<i64>,
+    /// The ids of the agent file that it had before it was enrolled anew.
+    #[serde(default)]
+    pub was: Vec<String>,
 }
 
 impl Agent {
@@ -36,6 +39,12 @@ impl Agent {
     #[must_use]
     pub fn in_file(id: &str, label: &str) -> Self {
         Self { id: id.to_owned(), label: label.to_owned(), listed: None }
+    }
+
+    /// Its id, and those by which the agent file names it.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        let was = self.listed.iter().flat_map(|listed| &listed.was);
+        std::iter::once(&self.id).chain(was).map(String::as_str)
     }
 
     /// The version of its Wazuh agent, where a list says it.
@@ -49,7 +58,7 @@ impl Agent {
     pub fn facts(&self, key: &str) -> Vec<&str> {
         let listed = self.listed.as_ref();
         match key {
-            "id" => vec![&self.id],
+            "id" => self.ids().collect(),
             // Wazuh's own labels of an agent are in no list.
             "name" | "label" => vec![&self.label],
             "group" => listed.map(|l| l.groups.iter().map(String::as_str).collect()).unwrap_or_default(),

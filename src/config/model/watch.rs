@@ -249,7 +249,7 @@ impl Watch {
         let of_class = class.map(|at| &self.classes[at]);
         let mut labels = agent.listed.as_ref().map(|listed| listed.labels.clone()).unwrap_or_default();
         labels.extend(of_class.map(|class| class.labels.clone()).unwrap_or_default());
-        let by_id = self.intervals.get(&agent.id).copied();
+        let by_id = agent.ids().find_map(|id| self.intervals.get(id)).copied();
         Policy {
             interval: by_id.or(of_class.and_then(|class| class.interval)).unwrap_or(self.interval),
             grace: of_class.and_then(|class| class.grace).unwrap_or(self.grace),

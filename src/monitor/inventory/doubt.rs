@@ -15,7 +15,7 @@ const SHARE_MISSING: usize = 20;
 /// anybody who logs …
 const MOST_MISSING: usize = 50;
 
-/// … unless it stays so for a day.
+/// … unless it stays so for a day. Each agent has its own day.
 const BELIEVED_AFTER: i64 = 86_400_000;
 
 /// Who logs so long after it was first missing was not removed. (Clocks differ.)
@@ -26,8 +26,6 @@ pub const STILL_LOGS: i64 = 2 * 60_000;
 pub struct Memory {
     /// Who was missing in the last list, and since when.
     missing: HashMap<String, i64>,
-    /// Since when the list has not been believed.
-    doubted: Option<i64>,
     /// There are too many, and that is told.
     full: bool,
 }
@@ -46,25 +44,29 @@ impl Memory {
     }
 
     /// These are missing in a list of `now`.
-    pub fn note(&mut self, absent: &[&Agent], now: i64) {
-        let since = |agent: &&Agent| (agent.id.clone(), self.missing_since(&agent.id).unwrap_or(now));
-        self.missing = absent.iter().map(since).collect();
+    pub fn note<'a>(&mut self, absent: impl Iterator<Item = &'a Agent>, now: i64) {
+        let since = |agent: &Agent| (agent.id.clone(), self.missing_since(&agent.id).unwrap_or(now));
+        self.missing = absent.map(since).collect();
     }
 
-    /// Whether a list is not believed that lacks so many of the known agents.
-    pub fn doubts(&mut self, Doubt { missing, log }: Doubt, known: usize, now: i64) -> bool {
-        let share = missing >= MANY_MISSING && missing * 100 >= known * SHARE_MISSING;
-        if log == 0 && !share && missing < MOST_MISSING {
-            self.doubted = None;
-            return false;
-        }
-        let since = *self.doubted.get_or_insert(now);
-        now - since < BELIEVED_AFTER
+    /// Whether an agent has been missing for so long that it is believed.
+    #[must_use]
+    pub fn is_believed(&self, id: &str, now: i64) -> bool {
+        self.missing_since(id).is_some_and(|since| now - since >= BELIEVED_AFTER)
     }
 
     /// How many are left out because there are too many, if that was not so before.
     pub fn left_out(&mut self, too_many: usize) -> usize {
         let told = std::mem::replace(&mut self.full, too_many > 0);
         if told { 0 } else { too_many }
+    }
+}
+
+impl Doubt {
+    /// Whether a list that lacks so many is not believed.
+    #[must_use]
+    pub const fn is_serious(&self) -> bool {
+        let share = self.missing >= MANY_MISSING && self.missing * 100 >= self.of * SHARE_MISSING;
+        self.log > 0 || share || self.missing >= MOST_MISSING
     }
 }

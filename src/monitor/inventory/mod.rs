@@ -4,6 +4,7 @@
 //! fewer of them, and an agent that was only being enrolled anew is back a moment later.
 
 mod doubt;
+mod in_file;
 mod names;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use compact_str::CompactString;
 
 pub use self::doubt::Memory;
 use self::doubt::STILL_LOGS;
+pub use self::in_file::{together, with_old_ids};
 use crate::config::matcher::Matcher;
 use crate::config::{Agent, Discover, ListedAs};
 use crate::source::Listed;
@@ -32,6 +34,8 @@ pub const MOST_WHO_LOG: usize = 50_000;
 pub struct Roll<'a> {
     /// What of it is wanted.
     pub rules: &'a Discover,
+    /// Whom the agent file names: they are watched in any case.
+    pub in_file: &'a [Agent],
     /// The list.
     pub listed: Vec<Listed>,
     /// Whether who is not on it is not enrolled; else they only did not log lately.
@@ -45,8 +49,10 @@ pub struct Roll<'a> {
 /// Why it is not believed that agents were removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Doubt {
-    /// So many known agents are not on the list, …
+    /// So many are not on the list …
     pub missing: usize,
+    /// … of so many known agents, none of whom has been missing for a day, …
+    pub of: usize,
     /// … of whom so many have logged since.
     pub log: usize,
 }
@@ -60,6 +66,8 @@ pub struct Changes {
     pub appeared: Vec<Agent>,
     /// Who is not listed any more.
     pub gone: Vec<Agent>,
+    /// Who is not listed any more and in the agent file: their id on the list and how the file names them.
+    pub kept: Vec<(String, Agent)>,
     /// Who was enrolled anew: the old id and the agent as it is now.
     pub renamed: Vec<(String, Agent)>,
     /// Newcomers with the name of somebody else.
@@ -68,6 +76,15 @@ pub struct Changes {
     pub left_out: usize,
     /// It lacks agents, and is not believed in that.
     pub doubt: Option<Doubt>,
+}
+
+impl Changes {
+    /// Whose history goes on under another id: the old one and the new one.
+    #[must_use]
+    pub fn moved(&self) -> Vec<(String, String)> {
+        let pairs = self.renamed.iter().chain(&self.kept);
+        pairs.map(|(old, new)| (old.clone(), new.id.clone())).filter(|(old, new)| old != new).collect()
+    }
 }
 
 /// What becomes of an agent that is known and not on the list.
@@ -105,24 +122,33 @@ impl Roll<'_> {
         let ids: HashSet<&str> = known.iter().map(|agent| agent.id.as_str()).collect();
         let absent: Vec<&Agent> =
             known.iter().copied().filter(|agent| !listed.contains_key(&agent.id)).collect();
+        let only_in_file = self.only_in_file(&known, &listed);
+        let anew = self.found_anew(&only_in_file, &ids, &listed, memory);
         let heirs = names::heirs(&absent, &listed);
         let fate = |agent: &&Agent| self.fate(agent, &ids, heirs.get(&agent.id), memory);
-        let mut fates: Vec<Fate> = absent.iter().map(fate).collect();
+        let fates: Vec<Fate> = absent.iter().map(fate).collect();
         self.keep_probation(&known, memory, &mut listed);
-        memory.note(&absent, self.now);
-        let doubt = self.doubt(&fates, known.len(), memory);
-        if doubt.is_some() {
-            fates.iter_mut().filter(|fate| **fate == Fate::Gone).for_each(|fate| *fate = Fate::Waits);
-        }
-        let changes = self.changes(&known, listed, absent.into_iter().zip(fates), doubt.is_some());
+        memory.note(absent.iter().chain(&only_in_file).copied(), self.now);
+        let mut fates: Vec<(&Agent, Fate)> = absent.into_iter().zip(fates).collect();
+        let doubt = self.doubt(&mut fates, known.len(), memory);
+        fates.extend(anew);
+        let changes = self.changes(&known, listed, fates, doubt.is_some());
         Changes { left_out: memory.left_out(too_many), doubt, ..changes }
     }
 
-    fn doubt(&self, fates: &[Fate], known: usize, memory: &mut Memory) -> Option<Doubt> {
-        let log = fates.iter().filter(|fate| **fate == Fate::Logs).count();
-        let silent = fates.iter().filter(|fate| matches!(fate, Fate::Gone | Fate::Waits)).count();
-        let doubt = Doubt { missing: log + silent, log };
-        (self.whole && memory.doubts(doubt, known, self.now)).then_some(doubt)
+    /// Whether the list is not believed in whom it lacks; whoever has not been missing for a day waits then.
+    fn doubt(&self, fates: &mut [(&Agent, Fate)], known: usize, memory: &Memory) -> Option<Doubt> {
+        let absent = fates.len();
+        let lately = fates.iter_mut().filter(|(agent, _)| !memory.is_believed(&agent.id, self.now));
+        let mut lately: Vec<&mut Fate> = lately.map(|(_, fate)| fate).collect();
+        let log = lately.iter().filter(|fate| ***fate == Fate::Logs).count();
+        let silent = lately.iter().filter(|fate| matches!(fate, Fate::Gone | Fate::Waits)).count();
+        let doubt = Doubt { missing: log + silent, of: known - (absent - lately.len()), log };
+        if !self.whole || !doubt.is_serious() {
+            return None;
+        }
+        lately.iter_mut().filter(|fate| ***fate == Fate::Gone).for_each(|fate| **fate = Fate::Waits);
+        Some(doubt)
     }
 
     /// Those of the list that are to be watched, by id, and how many of them are too many.
@@ -175,23 +201,28 @@ impl Roll<'_> {
         seen.is_none_or(|seen| seen.is_some_and(|seen| seen < horizon))
     }
 
-    fn changes<'k>(
+    fn changes(
         &self,
         known: &[&Agent],
         mut listed: BTreeMap<String, Agent>,
-        fates: impl Iterator<Item = (&'k Agent, Fate)>,
+        fates: Vec<(&Agent, Fate)>,
         doubted: bool,
     ) -> Changes {
         let mut changes = Changes::default();
-        let mut stay = Vec::new();
+        let (mut stay, mut renamed) = (Vec::new(), Vec::new());
         for (agent, fate) in fates {
             match fate {
-                Fate::Renamed(new) => changes.renamed.push((agent.id.clone(), listed[&new].clone())),
-                Fate::Gone => changes.gone.push(agent.clone()),
+                Fate::Renamed(new) => renamed.push((agent.id.clone(), new)),
+                Fate::Gone => match self.as_in_file(agent) {
+                    Some(in_file) => changes.kept.push((agent.id.clone(), in_file)),
+                    None => changes.gone.push(agent.clone()),
+                },
                 Fate::MayBeRenamed | Fate::Waits if !doubted => stay.push(self.given_time(agent)),
                 Fate::MayBeRenamed | Fate::Logs | Fate::Waits => stay.push(agent.clone()),
             }
         }
+        self.remember_ids(known.iter().copied().chain(self.in_file), &renamed, &mut listed);
+        changes.renamed = renamed.into_iter().map(|(old, new)| (old, listed[&new].clone())).collect();
         changes.appeared = self.newcomers(known, &mut listed, &changes.renamed);
         changes.twins = names::twins(&changes.appeared, &listed);
         listed.extend(stay.into_iter().map(|agent| (agent.id.clone(), agent)));
@@ -250,27 +281,11 @@ fn agent(listed: &Listed) -> Agent {
             node: listed.node.as_ref().map(text),
             version: listed.version.as_ref().map(text),
             watched_from: None,
+            was: Vec::new(),
         }),
     }
 }
 
 fn millis(time: std::time::Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// Who is watched in all: the agent file's, with what the list says of them, and the listed.
-#[must_use]
-pub fn together(in_file: Vec<Agent>, listed: Vec<Agent>) -> Vec<Agent> {
-    let mut listed: BTreeMap<String, Agent> = listed.into_iter().map(|a| (a.id.clone(), a)).collect();
-    let mut all: Vec<Agent> = in_file;
-    for agent in &mut all {
-        if let Some(known) = listed.remove(&agent.id) {
-            agent.listed = known.listed.map(|listed| ListedAs { watched_from: None, ..listed });
-            if agent.label.is_empty() {
-                agent.label = known.label;
-            }
-        }
-    }
-    all.extend(listed.into_values());
-    all
 }

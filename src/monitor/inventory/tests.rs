@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::matcher::Matcher;
+use crate::monitor::words;
 
 const HOUR: i64 = 3_600_000;
 
@@ -35,7 +36,8 @@ fn call_seeing(
     now: i64,
 ) -> Changes {
     let rules = rules();
-    Roll { rules: &rules, listed: list.to_vec(), whole: true, now, last_seen }.call(known, memory)
+    Roll { rules: &rules, in_file: &[], listed: list.to_vec(), whole: true, now, last_seen }
+        .call(known, memory)
 }
 
 fn ids(agents: &[Agent]) -> Vec<&str> {
@@ -105,7 +107,7 @@ fn a_loss_of_rights_is_not_the_removal_of_many_agents() {
         let missing = list.len() - left;
         for hours in [1, 2, 20] {
             let found = later(hours);
-            assert_eq!((found.doubt, found.gone.len()), (Some(Doubt { missing, log: 0 }), 0));
+            assert_eq!((found.doubt, found.gone.len()), (Some(Doubt { missing, of: list.len(), log: 0 }), 0));
             assert_eq!(found.agents, known);
         }
         assert_eq!((later(25).doubt, later(25).gone.len()), (None, missing), "it has stayed so for a day");
@@ -123,10 +125,38 @@ fn a_list_that_lacks_somebody_who_logs_removes_nobody() {
     };
     assert_eq!(later(HOUR).doubt, None, "two may be removed");
     let found = later(2 * HOUR);
-    assert_eq!((found.doubt, found.gone.len()), (Some(Doubt { missing: 2, log: 1 }), 0));
+    assert_eq!((found.doubt, found.gone.len()), (Some(Doubt { missing: 2, of: 30, log: 1 }), 0));
     let found = later(27 * HOUR);
     assert_eq!((found.doubt, ids(&found.gone)), (None, vec!["0002"]), "who logs is never removed");
     assert_eq!(found.agents[0].id, "0001");
+}
+
+#[test]
+fn one_that_has_logged_off_the_list_for_days_takes_the_doubt_from_no_loss_of_rights() {
+    let (list, mut memory) = (many(401), Memory::default());
+    let known = call(&[], &list, &mut memory, 0).agents;
+    let mut at = |left: &[Listed], hours: i64| {
+        let seen = |id: &str| Some(Some(if id == "0001" { hours * HOUR } else { 0 }));
+        call_seeing(&seen, &known, left, &mut memory, hours * HOUR)
+    };
+    let doubts = [1, 2, 24, 26, 72].map(|hours| at(&list[1..], hours).doubt.is_some());
+    assert_eq!(doubts, [false, true, true, false, false], "it has been so for a day");
+    for hours in [73, 74, 90] {
+        let found = at(&[], hours);
+        assert_eq!((found.doubt, found.gone.len()), (Some(Doubt { missing: 400, of: 400, log: 0 }), 0));
+    }
+}
+
+#[test]
+fn whoever_goes_missing_during_a_doubt_has_a_day_too() {
+    let (list, mut memory) = (many(20), Memory::default());
+    let known = call(&[], &list, &mut memory, 0).agents;
+    let mut at = |left: &[Listed], hours: i64| call(&known, left, &mut memory, hours * HOUR);
+    assert!(at(&list[5..], 1).doubt.is_some());
+    assert_eq!(at(&[], 24).doubt, Some(Doubt { missing: 20, of: 20, log: 0 }));
+    let found = at(&[], 25);
+    assert_eq!((found.doubt, found.gone.len()), (Some(Doubt { missing: 15, of: 15, log: 0 }), 5));
+    assert_eq!(at(&[], 48).gone.len(), 20);
 }
 
 #[test]
@@ -144,8 +174,14 @@ fn whom_the_rules_do_not_want_any_more_is_let_go_at_once_and_missed_by_nobody() 
     let known = call(&[], &list, &mut memory, 0).agents;
     // By a rule that is new, or because they are in an excluded group now.
     let rules = Discover { exclude: vec![Matcher::new([("name", vec!["h1?"])])], ..rules() };
-    let roll =
-        Roll { rules: &rules, listed: list.clone(), whole: true, now: 1, last_seen: &|_| Some(Some(1)) };
+    let roll = Roll {
+        rules: &rules,
+        in_file: &[],
+        listed: list.clone(),
+        whole: true,
+        now: 1,
+        last_seen: &|_| Some(Some(1)),
+    };
     let found = roll.call(&known, &mut memory);
     assert_eq!((found.agents.len(), found.gone.len(), found.doubt), (10, 0, None));
     let grouped = |listed: &Listed| Listed { groups: vec!["lab".into()], ..listed.clone() };
@@ -191,7 +227,14 @@ fn names_that_two_have_are_told_once_also_of_the_first_list() {
 fn logs_with_invented_names_do_not_fill_the_memory_and_are_told_once() {
     let (rules, mut memory) = (rules(), Memory::default());
     let mut who_logs = |count: usize, known: &[Agent]| {
-        let roll = Roll { rules: &rules, listed: many(count), whole: false, now: 0, last_seen: &|_| None };
+        let roll = Roll {
+            rules: &rules,
+            in_file: &[],
+            listed: many(count),
+            whole: false,
+            now: 0,
+            last_seen: &|_| None,
+        };
         roll.call(known, &mut memory)
     };
     let known = who_logs(3, &[]).agents;
@@ -214,10 +257,86 @@ fn silence_is_not_removal_where_only_those_who_log_are_listed() {
     let (rules, mut memory) = (rules(), Memory::default());
     let mut later = |days: i64| {
         let (listed, now) = (list[..1].to_vec(), days * 24 * HOUR);
-        Roll { rules: &rules, listed, whole: false, now, last_seen: &|_| Some(Some(0)) }
+        Roll { rules: &rules, in_file: &[], listed, whole: false, now, last_seen: &|_| Some(Some(0)) }
             .call(&known, &mut memory)
     };
     assert_eq!(ids(&later(0).agents), ["001", "002"]);
     assert_eq!(ids(&later(1).agents), ["001", "002"]);
     assert_eq!(ids(&later(2).gone), ["002"]);
+}
+
+/// 002 is in both, and 009 logs for two hours.
+fn with_a_file(known: &[Agent], list: &[Listed], memory: &mut Memory, now: i64) -> Changes {
+    let (rules, in_file) = (rules(), [Agent::in_file("002", "Web 2")]);
+    let last_seen = |id: &str| Some((id == "009").then_some(now.min(2 * HOUR)));
+    Roll { rules: &rules, in_file: &in_file, listed: list.to_vec(), whole: true, now, last_seen: &last_seen }
+        .call(known, memory)
+}
+
+#[test]
+fn whoever_the_agent_file_names_is_watched_on_when_it_leaves_the_list_and_that_is_said() {
+    let (list, mut memory) = ([listed("001", "a"), listed("002", "web-02")], Memory::default());
+    let known = with_a_file(&[], &list, &mut memory, 0).agents;
+    with_a_file(&known, &list[..1], &mut memory, 1);
+    let found = with_a_file(&known, &list[..1], &mut memory, HOUR);
+    assert_eq!((found.gone.len(), found.kept[0].1.id.as_str()), (0, "002"));
+    let said = words::inventory_changed("default", &found, HOUR).unwrap().detail;
+    assert_eq!(said, "No longer listed, but watched on, since the agent file names it, is 002 Web 2.");
+    assert_eq!(ids(&together(vec![Agent::in_file("002", "Web 2")], found.agents)), ["002", "001"]);
+}
+
+#[test]
+fn whoever_is_enrolled_anew_is_watched_in_the_place_of_the_id_in_the_agent_file() {
+    let (old, new) =
+        ([listed("001", "a"), listed("002", "web-02")], [listed("001", "a"), listed("009", "web-02")]);
+    let in_file = vec![Agent::in_file("002", "Web 2")];
+    let mut memory = Memory::default();
+    let known = with_a_file(&[], &old, &mut memory, 0).agents;
+    let found = with_a_file(&known, &new, &mut memory, HOUR);
+    assert_eq!(found.moved(), [("002".to_owned(), "009".to_owned())]);
+    let said = words::inventory_changed("default", &found, HOUR).unwrap().detail;
+    assert!(
+        said.ends_with("Where the agent file has the old id, the new one is watched in its place."),
+        "{said}"
+    );
+    let later = with_a_file(&found.agents, &new, &mut memory, 2 * HOUR);
+    let watched = together(in_file.clone(), later.agents.clone());
+    assert_eq!(ids(&watched), ["009", "001"]);
+    assert_eq!((watched[0].label.as_str(), watched[0].facts("id")), ("Web 2", vec!["009", "002"]));
+    // It leaves in its turn: the file still names it.
+    with_a_file(&later.agents, &new[..1], &mut memory, 3 * HOUR);
+    let left = with_a_file(&later.agents, &new[..1], &mut memory, 4 * HOUR);
+    assert_eq!((left.gone.len(), left.moved()), (0, vec![("009".to_owned(), "002".to_owned())]));
+    assert_eq!(ids(&together(in_file.clone(), left.agents)), ["002", "001"]);
+    // Or the old one is back.
+    let both = [&new[..], &old[1..]].concat();
+    let back = with_a_file(&later.agents, &both, &mut memory, 3 * HOUR);
+    assert_eq!(ids(&together(in_file, back.agents)), ["002", "001", "009"]);
+}
+
+#[test]
+fn whoever_is_enrolled_anew_long_after_it_left_the_list_is_found_by_its_name_in_the_agent_file() {
+    let (rules, in_file) = (rules(), [Agent::in_file("002", "web-02")]);
+    let mut memory = Memory::default();
+    let mut call = |known: &[Agent], list: &[Listed], logs: &str, now: i64| {
+        let last_seen = |id: &str| Some((id == logs).then_some(now));
+        Roll {
+            rules: &rules,
+            in_file: &in_file,
+            listed: list.to_vec(),
+            whole: true,
+            now,
+            last_seen: &last_seen,
+        }
+        .call(known, &mut memory)
+    };
+    let list = [listed("001", "a"), listed("009", "web-02")];
+    let known = call(&[], &list[..1], "", 0).agents;
+    let appeared = call(&known, &list, "009", HOUR);
+    assert_eq!((ids(&appeared.appeared), appeared.renamed.len()), (vec!["009"], 0), "it has not logged yet");
+    assert_eq!(call(&appeared.agents, &list, "002", 2 * HOUR).renamed, [], "the one of the file does");
+    let found = call(&appeared.agents, &list, "009", 2 * HOUR);
+    assert_eq!(found.moved(), [("002".to_owned(), "009".to_owned())]);
+    assert_eq!(ids(&together(in_file.to_vec(), found.agents.clone())), ["009", "001"]);
+    assert_eq!(call(&found.agents, &list, "009", 3 * HOUR).renamed, [], "once");
 }

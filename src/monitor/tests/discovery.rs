@@ -107,6 +107,27 @@ async fn a_removal_is_told_once_and_an_agent_that_is_enrolled_anew_goes_on() {
     assert_eq!(back.incident, world.events().await[0].incident, "one silence, one incident");
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_agent_of_the_file_that_is_enrolled_anew_is_no_silence_of_its_old_id() {
+    let list = Arc::new(Lists::default());
+    list.set(&[("001", "host-001"), ("002", "host-002")]);
+    let mut world = World::new(&["002"]).await;
+    let with_file = |world: &World| {
+        let setup = setup(world, &list);
+        Setup { watch: Watch { discover: setup.watch.discover, ..default_watch(&["002"]) }, ..setup }
+    };
+    world.monitor.replace(with_file(&world)).await.unwrap();
+    world.minutes(20, &["001", "002"]).await;
+    list.set(&[("001", "host-001"), ("009", "host-002")]);
+    world.minutes(60, &["001", "009"]).await;
+    let mut world = world.restarted(&["002"]).await;
+    world.monitor.replace(with_file(&world)).await.unwrap();
+    world.minutes(60, &["001", "009"]).await;
+    assert_eq!(world.story().await, ["inventory_changed default"]);
+    world.minutes(17, &["001"]).await;
+    assert_eq!(world.story().await[1..], ["agent_silent 009"]);
+}
+
 /// The old id, as the fleet in memory still has it, would be written down once more and let go.
 #[tokio::test(start_paused = true)]
 async fn a_reload_while_a_list_is_put_in_force_ends_no_silence() {

@@ -36,10 +36,21 @@ pub fn inventory_changed(watch: &str, changes: &Changes, now: i64) -> Option<Eve
         let who = listing(changes.gone.iter().map(agent_name));
         parts.push(format!("No longer listed, and so not watched any more, {verb} {who}."));
     }
+    if !changes.kept.is_empty() {
+        let (them, verb) = if changes.kept.len() == 1 { ("it", "is") } else { ("them", "are") };
+        let who = listing(changes.kept.iter().map(|(_, in_file)| agent_name(in_file)));
+        parts.push(format!(
+            "No longer listed, but watched on, since the agent file names {them}, {verb} {who}."
+        ));
+    }
     if !changes.renamed.is_empty() {
-        let pair = |(old, new): &(String, Agent)| format!("{} (was {old})", agent_name(new));
+        let pair = |(old, new): &(String, Agent)| format!("{} (was {})", agent_name(new), one_line(old, 80));
         let who = listing(changes.renamed.iter().map(pair));
         parts.push(format!("Enrolled anew under another id: {who}. The history goes on."));
+        if changes.renamed.iter().any(|(_, new)| new.ids().nth(1).is_some()) {
+            parts
+                .push("Where the agent file has the old id, the new one is watched in its place.".to_owned());
+        }
     }
     if !changes.twins.is_empty() {
         let pair = |(new, other): &(Agent, String)| format!("{} (as {other})", agent_name(new));

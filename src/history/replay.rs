@@ -75,7 +75,7 @@ impl Replay {
     /// One round, as the monitor makes it.
     fn round(&mut self, heard: &[Heard], now: i64) {
         self.see(heard, now);
-        self.counts.tell(&mut self.fleet, now);
+        self.counts.tell(&mut self.fleet, self.step, now);
         let mut suspects = self.fleet.take_due(now);
         suspects.extend(self.fleet.take_thin(now));
         suspects.extend(self.fleet.silent());

@@ -1,4 +1,5 @@
-//! What a fleet knows beside its rows in the journal: who sends through which node, and who flaps. Pure.
+//! What a fleet knows beside its rows in the journal: who sends through which node, how much everybody
+//! logged, and who flaps. Pure.
 
 use super::{Entity, Fleet, threshold};
 use crate::journal::entities::Part;
@@ -11,6 +12,7 @@ impl Fleet {
         for at in 0..self.entities.len() {
             let Some(there) = before.place(&self.entities[at].key) else { continue };
             self.flaps.keep(at, &before.flaps, there);
+            self.entities[at].counted = before.entities[there].counted;
             let node = before.node(&before.entities[there]).filter(|_| self.entities[at].node == 0);
             self.entities[at].node = node.map_or(self.entities[at].node, |node| self.node_index(node));
         }

@@ -73,7 +73,7 @@ fn who_is_due_is_not_taken_once_more_for_logging_too_little() {
     let (mut fleet, _) = Fleet::new(&watch, Vec::new());
     fleet.observe(&[seen("001", 0)], None, 0, 0);
     for ((_, until), places) in fleet.to_count(0) {
-        fleet.take_volumes(&places, &[], until);
+        fleet.take_volumes(&places, &[], until, 0);
     }
     assert_eq!((fleet.take_due(0), fleet.take_thin(0)), (vec![1], vec![0]));
 }

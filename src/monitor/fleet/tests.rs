@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::Watch;
-use crate::journal::entities::Part;
+use crate::journal::entities::{Logging, Part};
 use crate::monitor::fixtures::watch;
 use crate::source::Observation;
 
@@ -13,7 +13,7 @@ fn seen(key: &str, last_seen: i64) -> Observation {
 }
 
 const fn alone(incident: i64) -> Silence {
-    Silence { incident, opened: 0, part: Part::Alone }
+    Silence { incident, opened: 0, part: Part::Alone, logging: Logging::No }
 }
 
 fn round(fleet: &mut Fleet, newest: &[Observation], now: i64) -> Vec<(String, Transition)> {

@@ -12,7 +12,7 @@ use crate::clock::SharedClock;
 use crate::config::Route;
 use crate::crash;
 use crate::dispatch::plan;
-use crate::journal::entities::{self, EntityRow, Part, Silence};
+use crate::journal::entities::{self, EntityRow, Logging, Part, Silence};
 use crate::journal::incidents::{self, Subject};
 use crate::journal::{Journal, JournalError, events};
 
@@ -27,6 +27,8 @@ pub struct Change {
     pub entity: EntityChange,
     /// The incident that explains it, and with which it is told.
     pub part_of: Option<Whole>,
+    /// Whether the entity logs all the same.
+    pub logging: Logging,
 }
 
 /// An incident that others are part of.
@@ -68,7 +70,7 @@ impl Change {
     /// A fact about something that is no entity.
     #[must_use]
     pub const fn event(incident: IncidentChange, event: Event) -> Self {
-        Self { incident, event, entity: EntityChange::None, part_of: None }
+        Self { incident, event, entity: EntityChange::None, part_of: None, logging: Logging::No }
     }
 }
 
@@ -134,7 +136,7 @@ pub fn apply(
 }
 
 fn write(connection: &Connection, change: Change) -> rusqlite::Result<Event> {
-    let Change { incident, mut event, entity, .. } = change;
+    let Change { incident, mut event, entity, logging, .. } = change;
     event.incident = match incident {
         IncidentChange::None => event.incident,
         IncidentChange::Open(subject) => Some(incidents::open(connection, subject, &event)?),
@@ -150,6 +152,11 @@ fn write(connection: &Connection, change: Change) -> rusqlite::Result<Event> {
         IncidentChange::Worsen(id) => incidents::worsen(connection, id, &event)?,
         IncidentChange::None | IncidentChange::Open(_) => {}
     }
+    if let Some(id) =
+        event.incident.filter(|_| !matches!(incident, IncidentChange::None | IncidentChange::Close(_)))
+    {
+        incidents::set_logging(connection, id, logging, &event)?;
+    }
     match entity {
         EntityChange::None => {}
         EntityChange::Save(mut row) => {
@@ -158,6 +165,7 @@ fn write(connection: &Connection, change: Change) -> rusqlite::Result<Event> {
                 incident,
                 opened: events::millis(event.at),
                 part: Part::Alone,
+                logging,
             });
             entities::save(connection, &event.scope, &[row])?;
         }

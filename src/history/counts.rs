@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::monitor::fleet::Fleet;
-use crate::source::{Heard, Volume};
+use crate::source::{Heard, Volume, whole_steps};
 
 /// What was heard of those of whom a number of logs is expected, by their place in the fleet: the time
 /// of each step's newest, in milliseconds, and how many there were.
@@ -24,15 +24,17 @@ impl Counts {
         }
     }
 
-    /// Tells the fleet what it wants to know at `now`, in milliseconds, and forgets what is older.
-    pub fn tell(&mut self, fleet: &mut Fleet, now: i64) {
+    /// Tells the fleet what it wants to know at `now` of steps of so long, both in milliseconds, and forgets
+    /// what is older.
+    pub fn tell(&mut self, fleet: &mut Fleet, step: i64, now: i64) {
         for (window, places) in fleet.to_count(now) {
+            let steps = whole_steps(window, step);
             let volume = |at: &usize| {
-                let count = self.0.get_mut(at).map_or(0, |steps| within(steps, window));
+                let count = self.0.get_mut(at).map_or(0, |heard| within(heard, steps));
                 Volume { key: fleet.entities()[*at].key.clone(), count }
             };
             let volumes: Vec<Volume> = places.iter().map(volume).collect();
-            fleet.take_volumes(&places, &volumes, window.1);
+            fleet.take_volumes(&places, &volumes, window.1, now);
         }
     }
 }

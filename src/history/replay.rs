@@ -8,9 +8,8 @@ use std::collections::BTreeMap;
 
 use super::counts::Counts;
 use crate::config::{Pipeline, Watch};
-use crate::journal::entities::{Part, Silence};
+use crate::journal::entities::{Logging, Part, Silence};
 use crate::journal::incidents::Stall;
-use crate::monitor::cause::Cause;
 use crate::monitor::fleet::{Changed, Fleet, Outcome};
 use crate::monitor::pipeline::{self, Begun, Common, Fate, Sorted};
 use crate::monitor::verdict::{State, Transition};
@@ -75,7 +74,7 @@ impl Replay {
     /// One round, as the monitor makes it.
     fn round(&mut self, heard: &[Heard], now: i64) {
         self.see(heard, now);
-        self.counts.tell(&mut self.fleet, now);
+        self.counts.tell(&mut self.fleet, self.step, now);
         let mut suspects = self.fleet.take_due(now);
         suspects.extend(self.fleet.take_thin(now));
         suspects.extend(self.fleet.silent());
@@ -150,7 +149,12 @@ impl Replay {
             (Fate::Told, Transition::StillSilent { incident }) => {
                 let found = &mut self.found[place(incident)];
                 (found.told, found.back) = (Some(now), None);
-                Outcome::Silent(Silence { incident, opened: found.opened, part: Part::Alone })
+                Outcome::Silent(Silence {
+                    incident,
+                    opened: found.opened,
+                    part: Part::Alone,
+                    logging: Logging::No,
+                })
             }
             (fate, transition) => Outcome::Silent(self.fell_silent(changed.at, transition, fate, now)),
         };
@@ -169,10 +173,11 @@ impl Replay {
         let entity = &self.fleet.entities()[at];
         let patience = millis(self.fleet.policy(entity).interval);
         let (since, agent) = (entity.last_seen, Some(at));
-        let few = matches!(self.fleet.own_cause(at, now), Some(Cause::TooFew { .. }));
+        let logging = self.fleet.own_cause(at, now).unwrap_or_default().logging();
+        let few = logging == Logging::TooFew;
         let found = Found { agent, common: None, since, opened: now, told, back: None, few, patience };
         let incident = self.open(found);
-        Silence { incident, opened: now, part }
+        Silence { incident, opened: now, part, logging }
     }
 }
 

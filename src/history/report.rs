@@ -6,7 +6,6 @@ use super::coverage::{Coverage, Lack};
 use super::{Span, cut};
 use crate::config::{Agent, Policy, Watch};
 use crate::journal::past::Silence;
-use crate::monitor::cause::TOO_FEW;
 
 /// What is known of the past of one watch.
 pub struct Past<'a> {
@@ -100,7 +99,7 @@ fn row(kind: Kind, watch: &str, name: &str, label: &str, coverage: Coverage) -> 
 fn lacks(silences: &[&Silence], window: Span) -> Vec<Lack> {
     let lack = |silence: &&Silence| {
         let span = cut((silence.from, silence.to.unwrap_or(window.1)), window)?;
-        Some(Lack { span, few: silence.cause == TOO_FEW, late: silence.late.unwrap_or_default() })
+        Some(Lack { span, few: silence.few, late: silence.late.unwrap_or_default() })
     };
     silences.iter().filter_map(lack).collect()
 }
@@ -142,8 +141,7 @@ mod tests {
 
     fn silence(key: &str, from: i64, to: Option<i64>) -> Silence {
         let text = |text: &str| text.to_owned();
-        let cause = text("no_documents");
-        Silence { watch: text("default"), key: text(key), label: text("x"), cause, from, to, late: None }
+        Silence { watch: text("default"), key: text(key), label: text("x"), few: false, from, to, late: None }
     }
 
     fn watched() -> Watch {
@@ -165,7 +163,7 @@ mod tests {
     #[test]
     fn agents_are_told_one_by_one_and_by_what_they_share() {
         let watch = watched();
-        let few = Silence { cause: TOO_FEW.to_owned(), ..silence("002", 60, Some(70)) };
+        let few = Silence { few: true, ..silence("002", 60, Some(70)) };
         let known =
             [silence("001", -20, Some(10)), few, silence("fw-1", 75, None), silence("gone", 5, Some(15))];
         let past = Past { watch: &watch, silences: known.iter().collect(), blind: Vec::new() };

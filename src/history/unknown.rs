@@ -6,7 +6,6 @@ use crate::clock::written;
 use crate::config::calendar::merged;
 use crate::config::duration::human;
 use crate::journal::events::time;
-use crate::monitor::cause::TOO_FEW;
 
 /// What is not known of `month`, of which `window` is known.
 #[must_use]
@@ -64,9 +63,7 @@ fn blind(past: &Past<'_>, window: Span) -> Option<String> {
 
 /// What is not known of silences.
 fn silences(pasts: &[Past<'_>]) -> Vec<String> {
-    let of_sort = |few: bool| {
-        pasts.iter().flat_map(|past| &past.silences).filter(move |one| (one.cause == TOO_FEW) == few)
-    };
+    let of_sort = |few: bool| pasts.iter().flat_map(|past| &past.silences).filter(move |one| one.few == few);
     let mut notes = Vec::new();
     match of_sort(false).filter(|silence| silence.to.is_some() && silence.late.is_none()).count() {
         0 => {}
@@ -102,11 +99,11 @@ mod tests {
     #[test]
     fn what_was_not_written_down_of_silences_is_said() {
         let watch = watch(&["001"]);
-        let silence = |cause: &str, to, late| Silence {
+        let silence = |few, to, late| Silence {
             watch: "default".to_owned(),
             key: "001".to_owned(),
             label: String::new(),
-            cause: cause.to_owned(),
+            few,
             from: 0,
             to,
             late,
@@ -119,9 +116,9 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         let none: Vec<String> = Vec::new();
-        assert_eq!(said(silence("no_documents", Some(9), Some(0.0))), none);
-        assert_eq!(said(silence("no_documents", None, None)), none, "it goes on");
-        assert_eq!(said(silence("no_documents", Some(9), None)), ["Of 1 silence"]);
-        assert_eq!(said(silence(TOO_FEW, Some(9), None)), ["Who logs too"]);
+        assert_eq!(said(silence(false, Some(9), Some(0.0))), none);
+        assert_eq!(said(silence(false, None, None)), none, "it goes on");
+        assert_eq!(said(silence(false, Some(9), None)), ["Of 1 silence"]);
+        assert_eq!(said(silence(true, Some(9), None)), ["Who logs too"]);
     }
 }

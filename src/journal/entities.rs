@@ -11,6 +11,40 @@ pub struct Silence {
     pub opened: i64,
     /// Whether it is told by itself.
     pub part: Part,
+    /// Whether it logs all the same.
+    pub logging: Logging,
+}
+
+/// How an entity logs of which an incident is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Logging {
+    /// Not at all.
+    #[default]
+    No,
+    /// Its logs arrive late.
+    Late,
+    /// Less than it should.
+    TooFew,
+}
+
+impl Logging {
+    /// As it stands in the database.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::No => None,
+            Self::Late => Some("late"),
+            Self::TooFew => Some("too_few"),
+        }
+    }
+
+    /// What the database says of an incident: how its entity logged, and the last log before it stopped
+    /// altogether.
+    #[must_use]
+    pub fn of(name: Option<&str>, stopped: Option<i64>) -> Self {
+        let all = [Self::Late, Self::TooFew].into_iter();
+        all.filter(|_| stopped.is_none()).find(|one| one.name() == name).unwrap_or_default()
+    }
 }
 
 /// Whether a silence is told by itself.
@@ -60,7 +94,10 @@ pub fn of_watch(connection: &Connection, watch: &str) -> rusqlite::Result<Vec<En
     connection
         .prepare_cached(
             "SELECT entity.key, entity.label, entity.last_seen, incident.id, incident.opened, parent.id,
-                    COALESCE(incident.freed, parent.closed), incident.since, led.id
+                    COALESCE(incident.freed, parent.closed),
+                    CASE incident.logging WHEN 'too_few' THEN COALESCE(incident.stopped, incident.since)
+                                          ELSE incident.since END,
+                    led.id, incident.logging, incident.stopped
              FROM entity LEFT JOIN incident ON incident.id = entity.incident
              LEFT JOIN incident AS parent ON parent.id = incident.part_of
              LEFT JOIN incident AS led ON led.id = incident.led_to AND led.closed IS NULL
@@ -85,7 +122,8 @@ fn silence(row: &Row<'_>) -> rusqlite::Result<Option<Silence>> {
         (Some(parent), None) => Part::Of(parent),
         (Some(_), Some(since)) => Part::FreeSince(since),
     };
-    Ok(Some(Silence { incident, opened: row.get(4)?, part }))
+    let logging = Logging::of(row.get::<_, Option<String>>(9)?.as_deref(), row.get(10)?);
+    Ok(Some(Silence { incident, opened: row.get(4)?, part, logging }))
 }
 
 /// Writes rows, new or known.

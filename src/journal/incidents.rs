@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use log_monitor_channels::Event;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::entities::Logging;
 use super::events::millis;
 
 /// What [`read`] reads.
-const COLUMNS: &str =
-    "id, subject, scope, key, label, severity, cause, since, opened, closed, outcome, part_of, freed, led_to";
+const COLUMNS: &str = "id, subject, scope, key, label, severity, cause, since, opened, closed, outcome, part_of, freed, led_to, \
+     logging, stopped";
 
 /// What an incident is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +97,29 @@ pub fn worsen(connection: &Connection, incident: i64, event: &Event) -> rusqlite
         .prepare_cached("UPDATE incident SET severity = ?2, cause = ?3 WHERE id = ?1")?
         .execute(params![incident, event.severity.name(), event.cause])
         .map(drop)
+}
+
+/// Its agent logs like this, as far as anybody is told at `event`. Once it has stopped altogether, that stays.
+///
+/// # Errors
+/// As the database.
+pub fn set_logging(
+    connection: &Connection,
+    incident: i64,
+    logging: Logging,
+    event: &Event,
+) -> rusqlite::Result<()> {
+    match logging.name() {
+        None => connection
+            .prepare_cached(
+                "UPDATE incident SET stopped = ?2 WHERE id = ?1 AND logging IS NOT NULL AND stopped IS NULL",
+            )?
+            .execute(params![incident, event.since.map(millis)]),
+        Some(name) => connection
+            .prepare_cached("UPDATE incident SET logging = ?2 WHERE id = ?1")?
+            .execute(params![incident, name]),
+    }
+    .map(drop)
 }
 
 /// An open incident of a pipeline.
@@ -285,6 +309,8 @@ pub struct IncidentRow {
     pub freed: Option<i64>,
     /// The stall that explains it, though it was told by itself.
     pub led_to: Option<i64>,
+    /// Whether its agent logs all the same.
+    pub logging: Logging,
     /// The last log before it, in milliseconds.
     pub since: Option<i64>,
     /// In milliseconds.
@@ -325,5 +351,6 @@ fn read(row: &Row<'_>) -> rusqlite::Result<IncidentRow> {
         part_of: row.get(11)?,
         freed: row.get(12)?,
         led_to: row.get(13)?,
+        logging: Logging::of(row.get::<_, Option<String>>(14)?.as_deref(), row.get(15)?),
     })
 }

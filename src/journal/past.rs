@@ -3,6 +3,7 @@
 use log_monitor_channels::Event;
 use rusqlite::{Connection, params};
 
+use super::entities::Logging;
 use super::events::millis;
 use super::spells::Spell;
 use super::{meta, prune, spells};
@@ -16,8 +17,8 @@ pub struct Silence {
     pub key: String,
     /// Its label, then.
     pub label: String,
-    /// Why, as a word.
-    pub cause: String,
+    /// It logged, but less than it should.
+    pub few: bool,
     /// The last log before, or when it was noticed that there is none; in milliseconds.
     pub from: i64,
     /// When it logged again, in milliseconds; `None` = it still does not.
@@ -31,10 +32,10 @@ pub struct Silence {
 /// # Errors
 /// As the database.
 pub fn silences(connection: &Connection, from: i64, to: i64) -> rusqlite::Result<Vec<Silence>> {
-    let incidents: Vec<(i64, Silence)> = connection
+    let incidents: Vec<(i64, Silence, Option<i64>)> = connection
         .prepare(
-            "SELECT scope, key, label, cause, COALESCE(since, opened), closed,
-                    (SELECT body FROM event WHERE event.incident = incident.id AND kind = 'agent_recovered'), id
+            "SELECT scope, key, label, logging, COALESCE(since, opened), closed,
+                    (SELECT body FROM event WHERE event.incident = incident.id AND kind = 'agent_recovered'), id, stopped
              FROM incident WHERE subject = 'agent' AND COALESCE(since, opened) < ?2 AND (closed IS NULL OR closed > ?1)
              ORDER BY COALESCE(since, opened), id",
         )?
@@ -45,17 +46,18 @@ pub fn silences(connection: &Connection, from: i64, to: i64) -> rusqlite::Result
                 watch: row.get(0)?,
                 key: row.get(1)?,
                 label: row.get(2)?,
-                cause: row.get(3)?,
+                few: Logging::of(row.get::<_, Option<String>>(3)?.as_deref(), None) == Logging::TooFew,
                 from: row.get(4)?,
                 to: back.or(row.get(5)?),
                 late,
             };
-            Ok((row.get(7)?, silence))
+            Ok((row.get(7)?, silence, row.get(8)?))
         })?
         .collect::<rusqlite::Result<_>>()?;
     let mut silences = Vec::with_capacity(incidents.len());
-    for (id, incident) in incidents {
-        silences.extend(apart(incident, &spells::of(connection, id)?));
+    for (id, incident, stopped) in incidents {
+        let each = apart(incident, &spells::of(connection, id)?);
+        silences.extend(each.into_iter().flat_map(|one| until_it_stopped(one, stopped)));
     }
     silences.retain(|silence| silence.from < to && silence.to.is_none_or(|end| end > from));
     Ok(silences)
@@ -70,6 +72,15 @@ fn apart(mut silence: Silence, logged: &[Spell]) -> Vec<Silence> {
     }
     silences.push(silence);
     silences
+}
+
+/// Of what began as too few logs, the time before and after the last of these.
+fn until_it_stopped(one: Silence, stopped: Option<i64>) -> Vec<Silence> {
+    let Some(stopped) = stopped.filter(|_| one.few) else { return vec![one] };
+    let end = one.to.unwrap_or(i64::MAX);
+    let few = Silence { to: Some(end.min(stopped)), late: None, ..one.clone() };
+    let silent = Silence { from: one.from.max(stopped), few: false, ..one };
+    [few, silent].into_iter().filter(|part| part.to.is_none_or(|to| to > part.from)).collect()
 }
 
 /// An event as it is stored; nothing of one that is damaged.

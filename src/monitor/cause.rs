@@ -2,6 +2,7 @@
 
 use compact_str::CompactString;
 
+use crate::journal::entities::Logging;
 use crate::source::{Connection, Counted, Link};
 
 /// An agent sends a keepalive every 10 to 20 s (Wazuh 4.x, `notify_time`); one that is older than
@@ -134,6 +135,16 @@ impl Cause {
             Self::Late(_) => Some("late"),
             Self::TooFew { .. } => Some(TOO_FEW),
             Self::PartOnly(_) => Some("part_silent"),
+        }
+    }
+
+    /// How an entity logs that is told for this reason.
+    #[must_use]
+    pub const fn logging(&self) -> Logging {
+        match self {
+            Self::TooFew { .. } => Logging::TooFew,
+            Self::Late(_) => Logging::Late,
+            _ => Logging::No,
         }
     }
 

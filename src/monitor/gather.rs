@@ -96,7 +96,7 @@ async fn count(source: &dyn Source, fleet: &mut Fleet, now: DateTime<Utc>) -> Re
             if keys.len() <= NAMED { Entities::Only(&keys) } else { Entities::All(fleet.entities().len()) };
         let query = Query { from: time(from), to: time(to), entities };
         let volumes = again(|| source.volumes(&query)).await?;
-        fleet.take_volumes(&places, &volumes, to);
+        fleet.take_volumes(&places, &volumes, to, millis(now));
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Entities that are no longer watched.
 
 use super::words;
-use crate::journal::entities::{self, EntityRow};
+use crate::journal::entities::{self, EntityRow, Silence};
 use crate::journal::{JournalError, events};
 use crate::record::{Change, EntityChange, IncidentChange, Recorder};
 
@@ -19,11 +19,10 @@ pub async fn let_go(recorder: &Recorder, watch: &str, gone: Vec<EntityRow>) -> R
             healthy.iter().try_for_each(|row| entities::remove(connection, &name, &row.key))
         })
         .await?;
-    let change = |row: &EntityRow| Change {
-        incident: row.silence.map_or(IncidentChange::None, |silence| IncidentChange::Close(silence.incident)),
-        event: words::unwatched(watch, row, now),
-        entity: EntityChange::Remove,
-        part_of: None,
+    let change = |row: &EntityRow| {
+        let close = |silence: Silence| IncidentChange::Close(silence.incident);
+        let incident = row.silence.map_or(IncidentChange::None, close);
+        Change { entity: EntityChange::Remove, ..Change::event(incident, words::unwatched(watch, row, now)) }
     };
     let changes: Vec<Change> = silent.iter().map(change).collect();
     if !changes.is_empty() {

@@ -156,7 +156,7 @@ impl Monitor {
             let (row, incident) = silent(old).and(silent(&new.id))?;
             let event = words::enrolled_anew(&self.setup.watch.name, &row, old, now);
             let incident = IncidentChange::Close(incident);
-            Some(Change { incident, event, entity: EntityChange::Remove, part_of: None })
+            Some(Change { entity: EntityChange::Remove, ..Change::event(incident, event) })
         };
         let ended: Vec<Change> = changes.renamed.iter().filter_map(second).collect();
         if ended.is_empty() { Ok(()) } else { self.recorder.record(ended).await.map(drop) }

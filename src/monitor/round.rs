@@ -9,7 +9,7 @@ use super::fleet::{self, Changed, Entity, Fleet, Outcome};
 use super::pipeline::{Common, Fate, Sorted};
 use super::verdict::Transition;
 use super::words;
-use crate::journal::entities::{Part, Silence};
+use crate::journal::entities::{Logging, Part, Silence};
 use crate::journal::incidents::{Stall, Subject};
 use crate::record::{Change, EntityChange, IncidentChange, Whole};
 
@@ -80,7 +80,8 @@ impl Round<'_> {
                 (_, Transition::Recovered { .. }) => told.next().map(|_| Outcome::Fresh),
                 (fate, _) => told.next().flatten().map(|incident| {
                     let part = self.part(fate, sorted, incidents);
-                    Outcome::Silent(Silence { incident, opened: self.opened(changed.at), part })
+                    let (opened, logging) = (self.opened(changed.at), self.logging(changed));
+                    Outcome::Silent(Silence { incident, opened, part, logging })
                 }),
             };
             outcomes.extend(outcome.map(|outcome| (changed.at, outcome)));
@@ -91,6 +92,15 @@ impl Round<'_> {
     /// When the incident of a silence was opened.
     fn opened(&self, at: usize) -> i64 {
         self.fleet.entities()[at].silence().map_or(self.now, |silence| silence.opened)
+    }
+
+    /// Whether it logs all the same. Once it has stopped altogether, that stays, as in the journal.
+    fn logging(&self, changed: &Changed) -> Logging {
+        let now = self.findings.get(&changed.at).map_or(Logging::No, |finding| finding.cause.logging());
+        match self.fleet.entities()[changed.at].silence() {
+            Some(before) if before.logging != now => Logging::No,
+            _ => now,
+        }
     }
 
     /// Whether a silence is told by itself.
@@ -127,7 +137,13 @@ impl Round<'_> {
             why.clone_into(&mut event.cause);
             whole
         });
-        Change { incident, event, entity: EntityChange::Save(fleet::row(entity)), part_of }
+        Change {
+            incident,
+            event,
+            entity: EntityChange::Save(fleet::row(entity)),
+            part_of,
+            logging: self.logging(changed),
+        }
     }
 
     /// The incident of a stall that is open, or is being opened by this round.

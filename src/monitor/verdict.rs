@@ -80,6 +80,7 @@ pub const fn transition(state: State, verdict: Verdict, free_until: i64, now: i6
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::entities::Logging;
 
     #[test]
     fn silence_begins_exactly_when_the_time_is_up() {
@@ -92,7 +93,10 @@ mod tests {
     fn only_a_change_is_a_transition() {
         let silent = Verdict::Silent { since: None };
         let changes = |state, verdict| transition(state, verdict, 1_001, 1_000);
-        let down = |part| State::Silent { silence: Silence { incident: 7, opened: 5, part }, since: Some(3) };
+        let down = |part| State::Silent {
+            silence: Silence { incident: 7, opened: 5, part, logging: Logging::No },
+            since: Some(3),
+        };
         assert_eq!(changes(State::Fresh, silent), Some(Transition::FellSilent));
         assert_eq!(changes(State::New, silent), Some(Transition::FoundSilent));
         assert_eq!(

@@ -108,7 +108,8 @@ pub trait Source: Send + Sync + 'static {
         false
     }
 
-    /// How many documents each entity has within the window. An entity without any is absent.
+    /// How many documents each entity has within the window. An entity without any is absent. A source that
+    /// counts in steps tells it of [`whole_steps`], which end up to a step earlier.
     ///
     /// # Errors
     /// As [`newest`](Self::newest).
@@ -154,6 +155,14 @@ pub trait Source: Send + Sync + 'static {
     /// # Errors
     /// As [`newest`](Self::newest).
     async fn probe(&self) -> Result<(), SourceError>;
+}
+
+/// The last whole steps until the end of a window that are as long together as it is: from when to when, both
+/// inclusive. In milliseconds.
+#[must_use]
+pub const fn whole_steps((from, to): (i64, i64), step: i64) -> (i64, i64) {
+    let end = to.div_euclid(step) * step;
+    (end - (to - from), end - 1)
 }
 
 /// Whether an agent of Wazuh can have this id: three digits or more.

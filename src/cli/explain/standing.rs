@@ -11,11 +11,10 @@ use crate::cli::table::moment;
 use crate::clock::written;
 use crate::config::duration::human;
 use crate::config::{Agent, Policy, Quorum, Settings, Watch};
-use crate::journal::entities::{self, EntityRow};
+use crate::journal::entities::{self, EntityRow, Logging};
 use crate::journal::events::{self, millis, time};
 use crate::journal::incidents::{self, IncidentRow, Subject};
 use crate::journal::{JournalError, open_read_only, past};
-use crate::monitor::cause::TOO_FEW;
 use crate::monitor::finding::Flapping;
 use crate::monitor::fleet::{flaps::Flaps, threshold};
 
@@ -150,7 +149,7 @@ impl Known {
         if let Some(incident) = self.open() {
             let (id, cause, since) =
                 (incident.id, &incident.cause, moment(incident.since.map(time), self.at));
-            return match cause == TOO_FEW {
+            return match incident.logging == Logging::TooFew {
                 true => format!("logging too little since {}, incident {id}", written(time(incident.opened))),
                 false => format!("silent, incident {id} ({cause}); last log {since}"),
             };

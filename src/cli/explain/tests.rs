@@ -15,7 +15,7 @@ use crate::config::matcher::Matcher;
 use crate::config::{Class, Dependency, ListedAs, Quiet, Quorum};
 use crate::dispatch::fixtures::{agent_silent, route, start};
 use crate::journal::acks::{self, Ack};
-use crate::journal::entities::{self, EntityRow};
+use crate::journal::entities::{self, EntityRow, Logging};
 use crate::journal::events::{self, millis};
 use crate::journal::incidents::{self, Subject};
 use crate::journal::notes::{self, Note};
@@ -94,8 +94,9 @@ async fn a_moment_of_the_past_is_explained_as_it_was_then() {
 #[tokio::test]
 async fn logging_too_little_is_not_called_silence() {
     let view = view(20, |connection| {
-        let event = Event { cause: "volume_too_low".to_owned(), ..agent_silent("001", "web") };
-        incident(connection, Subject::Agent, event, None).map(drop)
+        let event = Event { cause: "pipeline".to_owned(), ..agent_silent("001", "web") };
+        let id = incident(connection, Subject::Agent, event.clone(), None)?;
+        incidents::set_logging(connection, id, Logging::TooFew, &event)
     });
     assert_eq!(said(&view.await).0, "logging too little since 2026-01-01 00:16:00 UTC, incident 1");
 }

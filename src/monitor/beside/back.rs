@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use super::{Beside, patiently};
+use crate::journal::entities::Logging;
 use crate::journal::events::time;
 use crate::journal::{incidents, spells};
 use crate::monitor::Setup;
-use crate::monitor::cause::TOO_FEW;
 use crate::monitor::finding::Blind;
 use crate::monitor::fleet::Fleet;
 use crate::record::Recorder;
@@ -33,7 +33,7 @@ impl Beside {
             Ok(rows) => {
                 for ((at, ..), (row, logged)) in back.iter().zip(rows) {
                     let finding = self.findings.entry(*at).or_default();
-                    finding.logged_too_little = row.is_some_and(|row| row.cause == TOO_FEW);
+                    finding.logged_too_little = row.is_some_and(|row| row.logging == Logging::TooFew);
                     finding.logged = logged;
                 }
             }

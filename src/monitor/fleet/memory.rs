@@ -1,4 +1,5 @@
-//! What a fleet knows beside its rows in the journal: who sends through which node, and who flaps. Pure.
+//! What a fleet knows beside its rows in the journal: who sends through which node, how much everybody
+//! logged and how late that came, and who flaps. Pure.
 
 use super::{Entity, Fleet, threshold};
 use crate::journal::entities::Part;
@@ -11,6 +12,9 @@ impl Fleet {
         for at in 0..self.entities.len() {
             let Some(there) = before.place(&self.entities[at].key) else { continue };
             self.flaps.keep(at, &before.flaps, there);
+            let Entity { counted, late_by, .. } = before.entities[there];
+            (self.entities[at].counted, self.entities[at].late_by) = (counted, late_by);
+            self.late.extend(before.late.get(&there).map(|since| (at, *since)));
             let node = before.node(&before.entities[there]).filter(|_| self.entities[at].node == 0);
             self.entities[at].node = node.map_or(self.entities[at].node, |node| self.node_index(node));
         }

@@ -1,11 +1,14 @@
 //! What a fleet learns from the answers of its source, and how late the documents came. Pure; times in
 //! milliseconds.
 
-use super::{Entity, Fleet, grace, lag, threshold};
+use super::{Entity, Fleet, grace, interval, lag, threshold};
 use crate::journal::entities::Part;
 use crate::monitor::cause::Cause;
 use crate::monitor::verdict::State;
 use crate::source::Observation;
+
+/// Whose newest document came within this part of the interval is taken to go on.
+const STILL: i64 = 3;
 
 /// What the last good round looked at: of that time it knows all that was there at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +24,11 @@ impl Entity {
     fn late(&self, looked: Looked, seen: i64) -> Option<i64> {
         let until = if looked.from <= seen { looked.until.max(self.known_until) } else { self.known_until };
         self.last_seen.map(|_| (until - seen).max(0))
+    }
+
+    /// When its newest document came at the earliest, in milliseconds.
+    fn arrived(&self) -> Option<i64> {
+        self.last_seen.map(|seen| seen + self.late_by)
     }
 }
 
@@ -94,9 +102,10 @@ impl Fleet {
         let policy = self.policy(entity);
         if self.due(entity, now) > now {
             let (least, count) = policy.min_events.zip(entity.counted)?;
-            return Some(Cause::TooFew { events: count.events, least, within: super::interval(policy) });
+            return Some(Cause::TooFew { events: count.events, least, within: interval(policy) });
         }
-        let late = (entity.late_by >= threshold(policy) / 2).then_some(Cause::Late(entity.late_by));
-        late.or_else(|| self.rest_of(at, now).map(Cause::PartOnly))
+        let arrives = entity.arrived().is_some_and(|arrived| now - arrived < interval(policy) / STILL);
+        let late = arrives && entity.late_by >= threshold(policy) / 2;
+        late.then_some(Cause::Late(entity.late_by)).or_else(|| self.rest_of(at, now).map(Cause::PartOnly))
     }
 }

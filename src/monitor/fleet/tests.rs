@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::Watch;
-use crate::journal::entities::Part;
+use crate::journal::entities::{Logging, Part};
 use crate::monitor::fixtures::watch;
 use crate::source::Observation;
 
@@ -13,7 +13,7 @@ fn seen(key: &str, last_seen: i64) -> Observation {
 }
 
 const fn alone(incident: i64) -> Silence {
-    Silence { incident, opened: 0, part: Part::Alone }
+    Silence { incident, opened: 0, part: Part::Alone, logging: Logging::No }
 }
 
 fn round(fleet: &mut Fleet, newest: &[Observation], now: i64) -> Vec<(String, Transition)> {
@@ -73,7 +73,7 @@ fn who_is_due_is_not_taken_once_more_for_logging_too_little() {
     let (mut fleet, _) = Fleet::new(&watch, Vec::new());
     fleet.observe(&[seen("001", 0)], None, 0, 0);
     for ((_, until), places) in fleet.to_count(0) {
-        fleet.take_volumes(&places, &[], until);
+        fleet.take_volumes(&places, &[], until, 0);
     }
     assert_eq!((fleet.take_due(0), fleet.take_thin(0)), (vec![1], vec![0]));
 }

@@ -14,8 +14,10 @@ const GOOD_FOR: i64 = 10;
 pub struct Count {
     /// So many …
     pub events: u64,
-    /// … of an interval that ended then.
+    /// … of an interval that ended then …
     until: i64,
+    /// … were there at this time.
+    at: i64,
 }
 
 impl Fleet {
@@ -25,9 +27,8 @@ impl Fleet {
         self.policies.iter().any(|policy| policy.min_events.is_some())
     }
 
-    /// Whose documents are to be counted now: entities with the window in which they should have some.
-    /// Where nothing is as new as the end of that window, the rest of it may not be indexed yet: there
-    /// nothing is counted.
+    /// Whose documents are to be counted now: entities with the window in which they should have some. It
+    /// ends a grace before the newest document of their node: what is newer may not be indexed yet.
     #[must_use]
     pub fn to_count(&self, now: i64) -> Vec<((i64, i64), Vec<usize>)> {
         if !self.counts() {
@@ -37,23 +38,23 @@ impl Fleet {
         let mut windows: BTreeMap<(i64, i64), Vec<usize>> = BTreeMap::new();
         for (at, entity) in self.entities.iter().enumerate() {
             let policy = self.policy(entity);
-            let until = now - grace(policy);
-            let indexed = newest[entity.node as usize] >= Some(until);
-            if policy.min_events.is_some() && indexed && !self.is_counted(entity, now) {
+            let Some(newest) = newest[entity.node as usize] else { continue };
+            if policy.min_events.is_some() && !self.is_counted(entity, now) {
+                let until = newest.min(now - self.stretch(entity)) - grace(policy);
                 windows.entry((until - interval(policy), until)).or_default().push(at);
             }
         }
         windows.into_iter().collect()
     }
 
-    /// Takes in how many documents these entities have in the interval until `until`; who is not among
-    /// `volumes` has none.
-    pub fn take_volumes(&mut self, places: &[usize], volumes: &[Volume], until: i64) {
+    /// Takes in how many documents these entities have at `now` in the interval until `until`; who is not
+    /// among `volumes` has none.
+    pub fn take_volumes(&mut self, places: &[usize], volumes: &[Volume], until: i64, now: i64) {
         let counts: HashMap<&str, u64> = volumes.iter().map(|one| (one.key.as_str(), one.count)).collect();
         for at in places {
             let entity = &mut self.entities[*at];
             let events = counts.get(entity.key.as_str()).copied().unwrap_or(0);
-            entity.counted = Some(Count { events, until });
+            entity.counted = Some(Count { events, until, at: now });
         }
     }
 
@@ -72,11 +73,13 @@ impl Fleet {
     /// Whether it logs less than it should, over an interval in which all of the time counts.
     pub(super) fn is_thin(&self, entity: &Entity, now: i64) -> bool {
         let policy = self.policy(entity);
-        let Some((least, count)) = policy.min_events.zip(entity.counted) else { return false };
+        let Some(least) = policy.min_events else { return false };
+        let silent = matches!(entity.state, State::Silent { .. });
+        // Before it is counted anew, as after a restart, nothing says that its silence is over.
+        let Some(count) = entity.counted else { return silent };
         let begin = count.until - interval(policy);
         let whole = policy.since(count.until, interval(policy)) == begin;
         // That its hours are over, or that nothing new is indexed, is no end of its silence.
-        let silent = matches!(entity.state, State::Silent { .. });
         let thin_now = policy.expects(now) && whole && self.is_counted(entity, now);
         count.events < least && entity.watched_from <= now && (silent || thin_now)
     }
@@ -84,7 +87,7 @@ impl Fleet {
     /// Whether its last count is still good.
     fn is_counted(&self, entity: &Entity, now: i64) -> bool {
         let policy = self.policy(entity);
-        let age = entity.counted.map(|count| now - grace(policy) - count.until);
+        let age = entity.counted.map(|count| now - count.at);
         age.is_some_and(|age| (0..(interval(policy) / GOOD_FOR).max(1)).contains(&age))
     }
 

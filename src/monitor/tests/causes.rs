@@ -189,3 +189,19 @@ async fn one_log_of_an_agent_that_stops_is_told_as_such_and_the_whole_agent_is_n
     assert!(part.detail.contains(said), "{}", part.detail);
     assert_eq!([ids[2], ids[3]].map(|id| of(&events, id).cause.as_str()), ["no_documents"; 2]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn whose_logs_came_late_until_it_stopped_is_not_late_but_what_its_manager_says() {
+    let (mut world, manager) = world(&["001", "002"]).await;
+    world.minutes(20, &["001", "002"]).await;
+    let begin = world.now();
+    manager.links.lock().unwrap().insert("001".to_owned(), (Link::Stopped, Some(begin.timestamp_millis())));
+    // It falls behind by ten minutes, and stops.
+    for minute in 1..=20 {
+        world.index.log("001", begin + TimeDelta::seconds(30 * minute));
+        world.minute(&["002"]).await;
+    }
+    world.minutes(10, &["002"]).await;
+    let told = world.events().await.pop().unwrap();
+    assert_eq!((told.kind, told.cause.as_str()), (EventKind::AgentSilent, "disconnected"), "{}", told.detail);
+}

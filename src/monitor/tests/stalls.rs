@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::journal::entities::Part;
-use crate::journal::incidents;
+use crate::journal::{incidents, past};
 
 const MILAN: [&str; 6] = ["001", "002", "003", "004", "005", "006"];
 const ROME: [&str; 6] = ["007", "008", "009", "010", "011", "012"];
@@ -320,6 +320,13 @@ async fn many_that_log_too_little_at_once_did_not_fall_silent() {
     let begins =
         "6 of the 6 agents of watch default began to log less than they should at about the same time";
     assert!(stall.detail.starts_with(begins), "{}", stall.detail);
+    world.minutes(20, &MILAN).await;
+    let events = world.events().await;
+    let ends: Vec<&Event> = events.iter().filter(|event| event.kind == EventKind::AgentRecovered).collect();
+    assert!(ends.len() == 6 && ends.iter().all(|end| end.detail == "It logs as much as it should again."));
+    let read = |connection: &_| past::silences(connection, 0, i64::MAX);
+    let lacks = world.recorder.journal.write(read).await.unwrap();
+    assert!(lacks.len() == 6 && lacks.iter().all(|lack| lack.few), "they logged throughout: {lacks:?}");
 }
 
 #[tokio::test(start_paused = true)]

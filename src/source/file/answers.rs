@@ -6,7 +6,13 @@ use compact_str::CompactString;
 
 use super::entity::{Entity, Step};
 use super::ledger::Ledger;
-use crate::source::{Answer, Entities, Heard, Listed, Membership, Observation, Query, Volume, key};
+use super::work::MINUTE;
+use crate::source::{
+    Answer, Entities, Heard, Listed, Membership, Observation, Query, Volume, key, whole_steps,
+};
+
+/// No step is shorter, in milliseconds.
+const SECOND: i64 = 1000;
 
 /// A [`Query`] that can be taken to another thread. Times in milliseconds.
 #[derive(Debug, Clone)]
@@ -28,11 +34,35 @@ impl Wanted {
         Self { from: query.from.timestamp_millis(), to: query.to.timestamp_millis(), keys }
     }
 
+    /// The same of whole steps, as long together, and how long a step is: a minute, or what a window can be of
+    /// that is not of whole minutes. One that is not even of whole seconds is of the minutes that it touches.
+    #[must_use]
+    pub fn in_steps(self) -> (Self, i64) {
+        match common_divisor(MINUTE, self.to - self.from) {
+            ..SECOND => (self, MINUTE),
+            step => {
+                let (from, to) = whole_steps((self.from, self.to), step);
+                (Self { from, to, ..self }, step)
+            }
+        }
+    }
+
+    /// Since when something is wanted.
+    #[must_use]
+    pub const fn from(&self) -> i64 {
+        self.from
+    }
+
+    /// Those wanted.
+    fn of<'l>(&self, ledger: &'l Ledger) -> impl Iterator<Item = (&'l CompactString, &'l Entity)> {
+        let wanted = |key: &CompactString| self.keys.as_ref().is_none_or(|keys| keys.contains(key));
+        ledger.iter().filter(move |(key, _)| wanted(key))
+    }
+
     /// Those wanted who logged within the window, and when last.
     fn seen<'l>(&self, ledger: &'l Ledger) -> impl Iterator<Item = (&'l CompactString, &'l Entity, i64)> {
-        let wanted = |key: &CompactString| self.keys.as_ref().is_none_or(|keys| keys.contains(key));
-        let entities = ledger.iter().filter(move |(key, _)| wanted(key));
-        entities.filter_map(|(key, entity)| Some((key, entity, entity.newest(self.from, self.to)?)))
+        let newest = |entity: &Entity| entity.newest(self.from, self.to);
+        self.of(ledger).filter_map(move |(key, entity)| Some((key, entity, newest(entity)?)))
     }
 }
 
@@ -67,7 +97,8 @@ pub fn inventory(ledger: &Ledger, wanted: &Wanted, named: Option<usize>) -> Vec<
 /// See [`Source::volumes`](crate::source::Source::volumes).
 pub fn volumes(ledger: &Ledger, wanted: &Wanted) -> Vec<Volume> {
     let count = |entity: &Entity| steps(entity, wanted).map(|step| u64::from(step.count)).sum();
-    wanted.seen(ledger).map(|(key, entity, _)| Volume { key: key.clone(), count: count(entity) }).collect()
+    let volumes = wanted.of(ledger).map(|(key, entity)| Volume { key: key.clone(), count: count(entity) });
+    volumes.filter(|volume| volume.count > 0).collect()
 }
 
 /// See [`Source::history`](crate::source::Source::history). The ledger's steps are parts of these.
@@ -86,6 +117,10 @@ pub fn history(ledger: &Ledger, wanted: &Wanted, step: i64) -> Vec<Heard> {
     }
     heard.sort_by_key(|heard| heard.newest);
     heard
+}
+
+const fn common_divisor(one: i64, other: i64) -> i64 {
+    if other == 0 { one } else { common_divisor(other, one % other) }
 }
 
 fn number(at: i64, step: i64) -> i64 {

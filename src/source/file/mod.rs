@@ -42,7 +42,7 @@ use log_monitor_channels::{BuildError, Problem};
 use self::config::FileConfig;
 use self::line::Reader;
 use self::plan::Plan;
-use self::work::{Followed, MINUTE, Work};
+use self::work::{Followed, Work};
 use super::{
     Answer, Heard, Keys, Listed, Membership, Query, Source, SourceContext, SourceError, SourceKind,
     SourceReason, Volume, Word, is_agent_id, key,
@@ -108,10 +108,11 @@ impl Source for LogFile {
         self.ask(move |work| Ok(answers::inventory(work.followed(from)?, &wanted, named))).await
     }
 
-    /// In whole minutes: those that the window touches.
+    /// In whole minutes, or, of a window that is not of whole minutes, in shorter steps.
     async fn volumes(&self, query: &Query<'_>) -> Result<Vec<Volume>, SourceError> {
-        let (from, wanted) = (millis(query.from), answers::Wanted::by(query));
-        self.ask(move |work| work.steps(from, MINUTE, |ledger| answers::volumes(ledger, &wanted))).await
+        let (wanted, step) = answers::Wanted::by(query).in_steps();
+        let from = wanted.from();
+        self.ask(move |work| work.steps(from, step, |ledger| answers::volumes(ledger, &wanted))).await
     }
 
     async fn last_words(

@@ -171,11 +171,28 @@ fn the_history_is_the_same_from_memory_and_from_the_file() {
     assert_eq!(place.count("001"), 120);
 }
 
+/// In windows that end whenever one happens to ask.
+#[test]
+fn whoever_logs_at_a_steady_rate_has_the_same_number_in_every_window() {
+    let place = Place::new();
+    (0..300).rev().for_each(|age| place.append(&line("001", age * 2)));
+    let count = |seconds: i64, age: i64| {
+        let (to, length) = (NOW - age * 1000, seconds * 1000);
+        let (wanted, step) = wanted(to - length, to).in_steps();
+        let (from, question) = (wanted.from(), |ledger: &_| answers::volumes(ledger, &wanted));
+        place.ask(NOW, |work| work.steps(from, step, question)).unwrap().first().map(|of| of.count)
+    };
+    for (seconds, expected) in [(20, 10), (60, 30), (90, 45), (300, 150)] {
+        let counts: Vec<_> = (0..70).map(|age| count(seconds, age)).collect();
+        assert_eq!(counts, [Some(expected); 70], "in {seconds} s");
+    }
+}
+
 #[tokio::test]
 async fn the_source_answers_by_the_real_clock() {
     let place = Place::new();
     let now = Utc::now();
-    let age = (NOW - millis(now)) / 1000 + 5;
+    let age = (NOW - millis(now)) / 1000 + 120;
     place.append(&line("001", age));
     let query = Query { from: now - chrono::TimeDelta::hours(1), to: now, entities: Entities::All(1) };
     place.source.probe().await.unwrap();

@@ -18,6 +18,7 @@ use chrono::TimeDelta;
 use log_monitor_channels::{DeliveryError, Notification, Receipt};
 use tokio::sync::{mpsc, watch};
 
+mod adopt;
 pub mod budget;
 mod causes;
 pub mod channel;
@@ -27,6 +28,7 @@ pub mod escalation;
 pub(crate) mod fixtures;
 mod flapping;
 pub mod health;
+mod hold;
 pub mod keep_alive;
 pub mod last_resort;
 pub mod plan;
@@ -98,6 +100,8 @@ pub struct Dispatcher {
     probes: Probes,
     /// The channels were just given, or replaced.
     anew: bool,
+    /// The newest silence that a tick has seen.
+    silence_seen: i64,
 }
 
 impl Dispatcher {
@@ -141,6 +145,7 @@ impl Dispatcher {
             finish,
             probes: Probes::default(),
             anew: true,
+            silence_seen: 0,
         })
     }
 
@@ -214,6 +219,7 @@ impl Dispatcher {
                 return Err(error);
             }
         };
+        self.silence_seen = output.silence_seen;
         if !input.finished.is_empty() {
             crash::point("settled");
         }
@@ -287,6 +293,7 @@ impl Dispatcher {
             free: free.collect(),
             probed: self.probes.take(),
             anew: std::mem::take(&mut self.anew),
+            silence_seen: self.silence_seen,
             limits: channels.iter().map(|(name, channel)| (name.clone(), channel.limits.clone())).collect(),
             finished,
             now: events::millis(self.clock.now()),

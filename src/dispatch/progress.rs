@@ -60,14 +60,15 @@ pub fn finish(
     findings: &mut Findings,
 ) -> rusqlite::Result<()> {
     let Finished { claim, result, dice } = finished;
-    let (mut ending, hold) = retry::ending(claim, result, now, *dice);
     let message = messages::get(connection, claim.message)?;
-    let over = is_over(connection, &message)?;
+    let owed = message.kind == MessageKind::Resolved;
+    let (mut ending, hold) = retry::ending(claim, result, owed, now, *dice);
+    let ended = is_over(connection, &message)?;
     let of_rest = deliveries::receipt(connection, claim.message, &claim.channel)?.is_some();
-    if result.as_ref().is_ok_and(|receipt| receipt.rest) && !over {
+    if result.as_ref().is_ok_and(|receipt| receipt.rest) && !ended {
         deliveries::insert_rest(connection, claim, now)?;
     }
-    let over = over && ending.state != State::Accepted;
+    let over = ended && ending.state != State::Accepted;
     if over {
         ending.state = State::Dropped;
     }
@@ -165,25 +166,4 @@ fn last_step_failed(
     } else {
         messages::settle(connection, message.id, Some("dropped"))
     }
-}
-
-/// What waits for a channel that is no longer configured goes to the catch-all instead.
-///
-/// # Errors
-/// As the database.
-pub fn adopt(
-    connection: &Connection,
-    routes: &[Route],
-    channel: &str,
-    now: i64,
-    findings: &mut Findings,
-) -> rusqlite::Result<()> {
-    let Some(catch_all) = routes.last() else { return Ok(()) };
-    for (delivery, message) in deliveries::waiting_for(connection, channel)? {
-        deliveries::fail(connection, delivery, &format!("channel {channel} is no longer configured"))?;
-        let message = messages::get(connection, message)?;
-        deliveries::insert(connection, message.id, message.step, &catch_all.steps[0].to, now)?;
-        advance(connection, message, now, false, findings)?;
-    }
-    Ok(())
 }

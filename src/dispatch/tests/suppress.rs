@@ -2,6 +2,7 @@
 
 use log_monitor_channels::Severity;
 
+use super::escalation::escalating;
 use super::*;
 use crate::config::Quiet;
 use crate::config::calendar::{Calendar, Window};
@@ -9,13 +10,21 @@ use crate::journal::acks::{self, Ack};
 use crate::journal::deliveries;
 use crate::journal::silences::{self, Silence};
 
-fn soc() -> Vec<Route> {
+pub(super) fn soc() -> Vec<Route> {
     vec![route("catch_all", &[&["soc"]])]
+}
+
+/// What is below a severity waits between these hours.
+pub(super) fn quiet((from, to): (u32, u32), below: Severity) -> Vec<Route> {
+    let at = |hour| chrono::NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
+    let night = Window { days: [true; 7], from: at(from), to: at(to) };
+    let hours = Arc::new(Calendar { windows: vec![night], ..Calendar::always_but(Vec::new()) });
+    vec![Route { quiet: Some(Quiet { hours, below }), ..route("catch_all", &[&["soc"]]) }]
 }
 
 impl World {
     /// Silences what matches for some minutes. Returns its number.
-    async fn silence(&self, matcher: &str, minutes: i64) -> i64 {
+    pub(super) async fn silence(&self, matcher: &str, minutes: i64) -> i64 {
         let silence = Silence {
             id: 0,
             matchers: vec![matcher.to_owned()],
@@ -25,6 +34,11 @@ impl World {
             until: self.now() + minutes * 60_000,
         };
         self.journal.write(move |db| silences::add(db, &silence)).await.unwrap()
+    }
+
+    pub(super) async fn expire(&self, silence: i64) -> bool {
+        let now = self.now();
+        self.journal.write(move |db| silences::expire(db, silence, now)).await.unwrap()
     }
 
     pub(super) async fn ack(&self, incident: i64, minutes: i64, severity: Severity) {
@@ -80,14 +94,40 @@ async fn a_silence_that_is_ended_early_lets_go_what_it_held_back() {
     let id = world.silence("name=*", 600).await;
     world.silent(&["001"]).await;
     minutes(5).await;
-    let now = world.now();
-    assert!(world.journal.write(move |db| silences::expire(db, id, now)).await.unwrap());
-    assert!(!world.journal.write(move |db| silences::expire(db, id, now)).await.unwrap(), "once");
+    assert!(world.expire(id).await);
+    assert!(!world.expire(id).await, "once");
     minutes(1).await;
     assert_eq!(world.titles("soc"), ["Silent: 001 host-001, no logs for 21 min"], "as it is by now");
     // And its reminder comes an hour later, as if it had been told then.
     minutes(60).await;
     assert_eq!(world.titles("soc").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_told_later_is_told_of_a_silence_that_was_ended_early_too() {
+    let world = World::new(escalating(None), &["soc", "boss"]).await;
+    let id = world.silence("name=*", 24 * 60).await;
+    world.silent(&["001"]).await;
+    world.expire(id).await;
+    minutes(121).await;
+    assert_eq!(world.titles("boss"), ["Silent: 001 host-001, no logs for 2 h 16 min"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn reminders_go_on_as_soon_as_a_silence_or_an_acknowledgement_is_ended_early() {
+    let world = World::new(soc(), &["soc"]).await;
+    let incident = world.silent(&["001"]).await[0];
+    let id = world.silence("name=*", 600).await;
+    minutes(70).await;
+    world.expire(id).await;
+    minutes(1).await;
+    assert_eq!(world.titles("soc").len(), 2, "{:?}", world.titles("soc"));
+    world.ack(incident, 480, Severity::Medium).await;
+    minutes(130).await;
+    assert_eq!(world.titles("soc").len(), 2);
+    world.ack(incident, 0, Severity::Medium).await;
+    minutes(1).await;
+    assert_eq!(world.titles("soc").len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -137,12 +177,7 @@ async fn an_acknowledgement_ends_with_its_silence_and_the_next_one_is_told() {
 
 #[tokio::test(start_paused = true)]
 async fn low_severities_wait_for_the_morning_and_are_one_message_then() {
-    let at = |hour| chrono::NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
-    let night = Window { days: [true; 7], from: at(22), to: at(7) };
-    let hours = Calendar { windows: vec![night], ..Calendar::always_but(Vec::new()) };
-    let quiet = |below| Some(Quiet { hours: Arc::new(hours.clone()), below });
-    let routes = vec![Route { quiet: quiet(Severity::High), ..route("catch_all", &[&["soc"]]) }];
-    let world = World::new(routes, &["soc"]).await;
+    let world = World::new(quiet((22, 7), Severity::High), &["soc"]).await;
     world.silent(&["001"]).await;
     minutes(60).await;
     world.silent(&["002"]).await;
@@ -152,8 +187,7 @@ async fn low_severities_wait_for_the_morning_and_are_one_message_then() {
     assert_eq!(world.titles("soc"), ["Silent: 2 agents of default"]);
     assert!(world.got("soc")[0].body.contains("quiet hours until 2026-01-01 07:00:00 UTC"));
 
-    let medium = vec![Route { quiet: quiet(Severity::Medium), ..route("catch_all", &[&["soc"]]) }];
-    let world = World::new(medium, &["soc"]).await;
+    let world = World::new(quiet((22, 7), Severity::Medium), &["soc"]).await;
     world.silent(&["001"]).await;
     assert_eq!(world.titles("soc").len(), 1, "severe enough");
 }

@@ -75,20 +75,64 @@ pub fn let_go(connection: &Connection, now: i64) -> rusqlite::Result<Vec<Message
         .collect()
 }
 
-/// Holds a message that nobody has seen back until later.
+/// The messages that nobody has seen and that nothing but the budget of their route holds back: what begins, and
+/// notices.
 ///
 /// # Errors
 /// As the database.
-pub fn hold(connection: &Connection, message: &Message, until: i64, held: &Held) -> rusqlite::Result<()> {
-    let later = until - message.send_at;
+pub fn untried(connection: &Connection) -> rusqlite::Result<Vec<Message>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM message
+             WHERE outcome IS NULL AND held_by IS NULL AND kind IN ('firing', 'notice')
+             AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = message.id AND attempts > 0)"
+        ))?
+        .query_map([], read)?
+        .collect()
+}
+
+/// Moves events from a message that nobody has seen to another.
+///
+/// # Errors
+/// As the database.
+pub fn move_events(connection: &Connection, from: i64, to: i64, events: &[i64]) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "UPDATE OR REPLACE message_event SET message = ?2 WHERE message = ?1 AND event = ?3",
+    )?;
+    events.iter().try_for_each(|event| statement.execute([from, to, *event]).map(drop))
+}
+
+/// Holds a message that nobody has seen back until later: it is of no group while it waits.
+///
+/// # Errors
+/// As the database.
+pub fn hold(connection: &Connection, message: i64, until: i64, held: &Held) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "UPDATE message SET send_at = ?2, held_by = ?3, silence = ?4, fallback_at = fallback_at + ?5,
-                    reminder_at = reminder_at + ?5, escalate_at = escalate_at + ?5 WHERE id = ?1",
+            "UPDATE message SET held_by = ?2, silence = ?3, grouped = '', merges = 0 WHERE id = ?1",
         )?
-        .execute(params![message.id, until, held.reason, held.silence, later])?;
+        .execute(params![message, held.reason, held.silence])?;
+    send_at(connection, message, until)
+}
+
+/// A message that nobody has seen goes out at another time, in milliseconds, and all that follows it moves
+/// with it.
+///
+/// # Errors
+/// As the database.
+pub fn send_at(connection: &Connection, message: i64, at: i64) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("UPDATE delivery SET not_before = ?2 WHERE message = ?1 AND state = 'pending'")?
-        .execute([message.id, until])
+        .prepare_cached(
+            "UPDATE delivery SET not_before = ?2, deadline = deadline + ?2 - not_before
+             WHERE message = ?1 AND state = 'pending'",
+        )?
+        .execute([message, at])?;
+    connection
+        .prepare_cached(
+            "UPDATE message SET send_at = ?2, fallback_at = fallback_at + ?2 - send_at,
+                    reminder_at = reminder_at + ?2 - send_at, escalate_at = escalate_at + ?2 - send_at
+             WHERE id = ?1",
+        )?
+        .execute([message, at])
         .map(drop)
 }

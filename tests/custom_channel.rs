@@ -56,6 +56,14 @@ async fn the_program_that_has_it_treats_it_like_any_other() {
     let kinds = run(&["channels", "kinds"]).await;
     assert!(kinds.stdout.contains("bell") && kinds.stdout.contains("How loud, from 1 to 10."), "{kinds:?}");
 
+    let schema = serde_json::from_str(&run(&["schema"]).await.stdout).unwrap();
+    let schema = jsonschema::draft202012::new(&schema).unwrap();
+    let takes = |text: String| {
+        let table = toml::from_str::<toml::Table>(&text).unwrap();
+        schema.is_valid(&serde_json::to_value(table).unwrap())
+    };
+    assert!(takes(toml("bell", 7)) && !takes(toml("bel", 7)) && !takes(toml("bell", 7) + "pitch = 1\n"));
+
     world.write("config/log-monitor.toml", &toml("bel", 7));
     let refused = run(&["check-config"]).await;
     assert_eq!(refused.code, 78);

@@ -1,4 +1,4 @@
-//! Source `server_api` against the official specification of Wazuh's API, mocked by prism. The
+//! Source `server_api` and channel kind `wazuh` against the official specification of Wazuh's API, mocked by prism. The
 //! specification is not ours to ship: see tests/README.md. One test, since one mock is shared by all cases.
 
 use std::io::{BufRead, BufReader};
@@ -10,7 +10,10 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use log_monitor::source::server_api::ServerApi;
 use log_monitor::source::{Entities, Link, Query, Source, SourceContext, SourceKind, SourceReason};
+use log_monitor_channels::Notification;
+use log_monitor_channels::conformance::{self, hostile, oversize, sample};
 use log_monitor_channels::testing::{HttpServer, Reply};
+use log_monitor_channels::wazuh::Wazuh;
 use reqwest::{Client, Method};
 
 const LOGIN: &str = "/security/user/authenticate";
@@ -102,6 +105,23 @@ async fn the_specification_takes_every_question_and_its_answers_are_understood()
     refusals(&prism).await;
     eprintln!("who may not log in by POST does it by GET");
     older(&prism).await;
+    eprintln!("every event is taken");
+    events(&prism).await;
+}
+
+/// What the kind `wazuh` posts; what is no list of events is refused.
+async fn events(prism: &Prism) {
+    let table = format!("url = {:?}\nusername = 'wazuh'\npassword = 'wazuh'", prism.url);
+    let channel = conformance::build::<Wazuh>(&table);
+    channel.probe().await.unwrap();
+    let group = Notification { events: vec![sample().events.remove(0); 250], ..sample() };
+    for message in [sample(), hostile(), oversize(), group] {
+        channel.notify(&message).await.unwrap();
+    }
+    for wrong in [serde_json::json!({ "events": "one" }), serde_json::json!({ "event": ["one"] })] {
+        let post = prism.client.post(format!("{}/events", prism.url)).bearer_auth("t").json(&wrong);
+        assert_eq!(post.send().await.unwrap().status().as_u16(), 400, "{wrong}");
+    }
 }
 
 async fn questions(prism: &Prism) {

@@ -24,6 +24,7 @@
 
 mod alert;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -36,7 +37,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::{BuildError, DeliveryError, Reason};
-use crate::http::{check_secret_header, check_status, check_url, send, unexpected};
+use crate::http::{Login, check_status, check_url, send, unexpected};
 use crate::notification::{Notification, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
@@ -71,9 +72,16 @@ pub struct AlertmanagerConfig {
     pub insecure: bool,
 }
 
+impl AlertmanagerConfig {
+    fn login(&self) -> Login<'_> {
+        let token = ("bearer", self.bearer.as_ref());
+        Login { username: self.username.as_ref(), password: self.password.as_ref(), token }
+    }
+}
+
 /// Posts alerts.
 pub struct Alertmanager {
-    config: AlertmanagerConfig,
+    config: Arc<AlertmanagerConfig>,
     http: reqwest::Client,
     timeout: Duration,
 }
@@ -94,16 +102,7 @@ impl ChannelKind for Alertmanager {
     fn validate(config: &AlertmanagerConfig) -> Vec<Problem> {
         let none = config.urls.is_empty().then(|| Problem::at("urls", "no address"));
         let urls = config.urls.iter().filter_map(|url| check_url("urls", url, config.insecure));
-        let login = match (&config.username, &config.password, &config.bearer) {
-            (Some(_), None, _) => Some(Problem::at("username", "`username` without `password`")),
-            (None, Some(_), _) => Some(Problem::at("password", "`password` without `username`")),
-            (Some(_), Some(_), Some(_)) => {
-                Some(Problem::at("bearer", "there is a `username`, too").help("keep one of the two"))
-            }
-            _ => None,
-        };
-        let bearer = check_secret_header("bearer", config.bearer.as_ref());
-        none.into_iter().chain(urls).chain(login).chain(bearer).collect()
+        none.into_iter().chain(urls).chain(config.login().problem()).collect()
     }
 
     fn host(config: &AlertmanagerConfig) -> Option<String> {
@@ -116,7 +115,7 @@ impl ChannelKind for Alertmanager {
 
     fn build(config: AlertmanagerConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         let http = tls::http_client(config.ca_file.as_ref(), context)?;
-        Ok(Box::new(Self { config, http, timeout: context.timeout }))
+        Ok(Box::new(Self { config: Arc::new(config), http, timeout: context.timeout }))
     }
 }
 
@@ -148,8 +147,8 @@ impl Alertmanager {
         let mut answers = vec![silent; requests.len()];
         let mut asked = JoinSet::new();
         for (place, request) in requests.into_iter().enumerate() {
-            let (request, timeout, secrets) = (self.authorized(request), self.timeout, self.secrets());
-            asked.spawn(async move { (place, ask(request, timeout, &secrets).await) });
+            let (config, timeout) = (self.config.clone(), self.timeout);
+            asked.spawn(async move { (place, ask(config.login(), request, timeout).await) });
         }
         let mut until = Instant::now() + self.timeout * 2;
         while let Ok(Some(answered)) = timeout_at(until, asked.join_next()).await {
@@ -161,24 +160,11 @@ impl Alertmanager {
         }
         answers
     }
-
-    fn authorized(&self, request: RequestBuilder) -> RequestBuilder {
-        match (&self.config.username, &self.config.password, &self.config.bearer) {
-            (Some(user), Some(password), _) => request.basic_auth(user, Some(password.expose())),
-            (_, _, Some(bearer)) => request.bearer_auth(bearer.expose()),
-            _ => request,
-        }
-    }
-
-    fn secrets(&self) -> Vec<Secret> {
-        self.config.password.iter().chain(&self.config.bearer).cloned().collect()
-    }
 }
 
-async fn ask(request: RequestBuilder, timeout: Duration, secrets: &[Secret]) -> Result<(), DeliveryError> {
-    let answer = send(request, timeout).await?;
-    let quote = secrets.iter().fold(answer.body.clone(), |text, secret| secret.redact(&text));
-    check_status(&answer, &quote, Utc::now())?;
+async fn ask(login: Login<'_>, request: RequestBuilder, timeout: Duration) -> Result<(), DeliveryError> {
+    let answer = send(login.on(request), timeout).await?;
+    check_status(&answer, &login.redact(&answer.body), Utc::now())?;
     // To alerts it answers with nothing, to anything else in JSON; a proxy's page is neither.
     match answer.json() {
         Value::Null if !answer.body.trim().is_empty() => Err(unexpected("Alertmanager")),

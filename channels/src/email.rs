@@ -176,4 +176,4 @@ impl Email {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,6 +1,7 @@
 //! What all HTTP channels share: one client, one reading of statuses, capped answers.
 
 mod header;
+mod login;
 mod url;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use crate::notification::Receipt;
 use crate::text::one_line;
 
 pub use header::{check_header, check_secret_header};
+pub use login::Login;
 pub use url::{below, check_url, host_of, parse_url};
 
 /// The most of an answer that is read, in bytes. No vendor's receipt is near it.

@@ -29,6 +29,7 @@ use crate::notification::{Medium, Notification, OnResolve, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
 use crate::text::{defuse_mentions, json_length, one_line};
+use crate::tls::{self, CaFile};
 
 /// The most bytes of a text as JSON: an event has at most 65,536, and an edit holds its text twice.
 const MAX_TEXT: usize = 24_000;
@@ -55,6 +56,8 @@ pub struct MatrixConfig {
     /// the firing.
     #[serde(default)]
     pub on_resolve: OnResolve,
+    /// PEM file with certificates of authorities to trust besides the system's.
+    pub ca_file: Option<CaFile>,
     /// Allows plain http to another machine.
     #[serde(default)]
     pub insecure: bool,
@@ -117,7 +120,8 @@ impl ChannelKind for Matrix {
     fn build(config: MatrixConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         let server = parse_url("homeserver", &config.homeserver)?;
         let api = below(&server, &["_matrix", "client", "v3"]);
-        Ok(Box::new(Self { config, api, http: context.http.clone(), timeout: context.timeout }))
+        let http = tls::http_client(config.ca_file.as_ref(), context)?;
+        Ok(Box::new(Self { config, api, http, timeout: context.timeout }))
     }
 }
 

@@ -25,6 +25,7 @@ use crate::notification::{Medium, Notification, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
 use crate::text::{defuse_mentions, escape_markdown, json_length, one_line};
+use crate::tls::{self, CaFile};
 
 /// The most bytes of the text as JSON. Servers before version 6 keep 8,000 characters of all properties of a
 /// post, of which title and frame take a part.
@@ -38,6 +39,8 @@ const MEDIUM: Medium = Medium { safe, strong: "**", length: json_length, max: MA
 pub struct MattermostConfig {
     /// The address of an incoming webhook. Its last part is a key.
     pub webhook_url: Secret,
+    /// PEM file with certificates of authorities to trust besides the system's.
+    pub ca_file: Option<CaFile>,
     /// Allows plain http to another machine.
     #[serde(default)]
     pub insecure: bool,
@@ -67,7 +70,8 @@ impl ChannelKind for Mattermost {
     }
 
     fn build(config: MattermostConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
-        Ok(Box::new(Self { url: config.webhook_url, http: context.http.clone(), timeout: context.timeout }))
+        let http = tls::http_client(config.ca_file.as_ref(), context)?;
+        Ok(Box::new(Self { url: config.webhook_url, http, timeout: context.timeout }))
     }
 }
 

@@ -16,18 +16,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::Utc;
-use reqwest::RequestBuilder;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::error::{BuildError, DeliveryError, Reason};
 use crate::event::Severity;
-use crate::http::{Answer, check_secret_header, check_status, check_url, send, unexpected};
+use crate::http::{Answer, Login, check_status, check_url, send, unexpected};
 use crate::notification::{Link, MessageKind, Notification, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
 use crate::text::{fitting, one_line};
+use crate::tls::{self, CaFile};
 
 /// The most bytes of a message, unless the server was configured otherwise.
 const MAX_MESSAGE: usize = 4096;
@@ -57,9 +57,18 @@ pub struct NtfyConfig {
     pub username: Option<String>,
     /// The user's password.
     pub password: Option<Secret>,
+    /// PEM file with certificates of authorities to trust besides the system's.
+    pub ca_file: Option<CaFile>,
     /// Allows plain http to another machine.
     #[serde(default)]
     pub insecure: bool,
+}
+
+impl NtfyConfig {
+    fn login(&self) -> Login<'_> {
+        let token = ("token", self.token.as_ref());
+        Login { username: self.username.as_ref(), password: self.password.as_ref(), token }
+    }
 }
 
 fn usual_server() -> String {
@@ -84,14 +93,8 @@ impl ChannelKind for Ntfy {
     fn validate(config: &NtfyConfig) -> Vec<Problem> {
         let topic = (!is_topic(config.topic.expose()))
             .then(|| Problem::at("topic", "is no topic: up to 64 letters, digits, `_` and `-`"));
-        let login = match (&config.token, &config.username, &config.password) {
-            (_, None, None) | (None, Some(_), Some(_)) => None,
-            (Some(_), _, _) => Some(Problem::at("token", "there is a user, too").help("keep one of the two")),
-            _ => Some(Problem::table("`username` and `password` need each other")),
-        };
-        let token = check_secret_header("token", config.token.as_ref());
         let url = check_url("server", &config.server, config.insecure);
-        [url, topic, login, token].into_iter().flatten().collect()
+        [url, topic, config.login().problem()].into_iter().flatten().collect()
     }
 
     fn host(config: &NtfyConfig) -> Option<String> {
@@ -99,7 +102,8 @@ impl ChannelKind for Ntfy {
     }
 
     fn build(config: NtfyConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
-        Ok(Box::new(Self { config, http: context.http.clone(), timeout: context.timeout }))
+        let http = tls::http_client(config.ca_file.as_ref(), context)?;
+        Ok(Box::new(Self { config, http, timeout: context.timeout }))
     }
 }
 
@@ -113,22 +117,14 @@ impl Notifier for Ntfy {
     async fn notify(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
         let mut message = message(notification);
         message["topic"] = json!(self.config.topic.expose());
-        let answer =
-            send(self.authorised(self.http.post(&self.config.server)).json(&message), self.timeout).await?;
+        let post = self.config.login().on(self.http.post(&self.config.server));
+        let answer = send(post.json(&message), self.timeout).await?;
         let id = self.id(&answer)?;
         Ok(Receipt::line(format!("message {id}")))
     }
 }
 
 impl Ntfy {
-    fn authorised(&self, request: RequestBuilder) -> RequestBuilder {
-        match (&self.config.token, &self.config.username, &self.config.password) {
-            (Some(token), _, _) => request.bearer_auth(token.expose()),
-            (None, Some(user), Some(password)) => request.basic_auth(user, Some(password.expose())),
-            _ => request,
-        }
-    }
-
     /// The id of the message that was published.
     fn id(&self, answer: &Answer) -> Result<String, DeliveryError> {
         let said = answer.json();

@@ -32,6 +32,7 @@ use crate::notification::{Medium, Notification, OnResolve, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
 use crate::text::{defuse_mentions, one_line, utf16_length};
+use crate::tls::{self, CaFile};
 
 /// The most characters of a text, in UTF-16 as everywhere in Telegram.
 const MAX_TEXT: usize = 4096;
@@ -65,6 +66,8 @@ pub struct TelegramConfig {
     /// The address of the Bot API, for a server of your own.
     #[serde(default = "usual_api")]
     pub api_url: String,
+    /// PEM file with certificates of authorities to trust besides the system's.
+    pub ca_file: Option<CaFile>,
     /// Allows plain http to another machine.
     #[serde(default)]
     pub insecure: bool,
@@ -108,7 +111,8 @@ impl ChannelKind for Telegram {
         let bot = format!("bot{}", config.token.expose());
         let bot_url = below(&parse_url("api_url", &config.api_url)?, &[&bot]);
         let (name, moved) = (context.name.clone(), Mutex::default());
-        let (http, timeout) = (context.http.clone(), context.timeout);
+        let http = tls::http_client(config.ca_file.as_ref(), context)?;
+        let timeout = context.timeout;
         Ok(Box::new(Self { name, config, moved, bot_url, http, timeout }))
     }
 }

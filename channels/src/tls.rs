@@ -129,6 +129,10 @@ pub fn rustls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conformance::{build, sample};
+    use crate::email::tests::tls::front;
+    use crate::testing::{HttpServer, Reply};
+    use crate::{ChannelKind, Reason};
 
     #[derive(Debug, serde::Deserialize)]
     struct Table {
@@ -138,6 +142,28 @@ mod tests {
 
     fn read(path: &str) -> Result<Table, toml::de::Error> {
         toml::from_str(&format!("# keys\nca_file = {path:?}"))
+    }
+
+    /// A vendor of whose authority only `ca_file` knows.
+    async fn trusts<K: ChannelKind>(table: &str) {
+        let vendor = HttpServer::start(|_| Reply::new(503, "")).await.unwrap();
+        let address = vendor.url("").trim_start_matches("http://").parse().unwrap();
+        let (port, ca) = front(address, false, "127.0.0.1").await;
+        let table = table.replace("URL", &format!("https://127.0.0.1:{port}"));
+        let told = async |table: &str| build::<K>(table).notify(&sample()).await.unwrap_err().reason();
+        assert_eq!(told(&table).await, Reason::Tls, "{}", K::KIND);
+        let known = told(&format!("{table}\nca_file = {:?}", ca.path())).await;
+        assert_eq!(known, Reason::Server, "{}", K::KIND);
+    }
+
+    #[tokio::test]
+    async fn what_people_host_themselves_may_have_an_authority_of_its_own() {
+        trusts::<crate::webhook::Webhook>("url = \"URL\"").await;
+        trusts::<crate::mattermost::Mattermost>("webhook_url = \"URL/hooks/k\"").await;
+        trusts::<crate::ntfy::Ntfy>("server = \"URL\"\ntopic = \"t\"").await;
+        trusts::<crate::telegram::Telegram>("api_url = \"URL\"\ntoken = \"t\"\nchat_id = \"1\"").await;
+        let room = "homeserver = \"URL\"\ntoken = \"t\"\nroom_id = \"!r:a\"";
+        trusts::<crate::matrix::Matrix>(room).await;
     }
 
     #[test]

@@ -15,11 +15,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::error::{BuildError, DeliveryError, Reason};
-use crate::http::{check_secret_header, check_status, check_url, send};
+use crate::http::{Login, check_status, check_url, send};
 use crate::notification::{Notification, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::payload::Payload;
 use crate::secret::Secret;
+use crate::tls::{self, CaFile};
 
 /// The keys of a `webhook` channel.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -27,16 +28,43 @@ use crate::secret::Secret;
 pub struct WebhookConfig {
     /// Where to post. It often holds a token, so it is a secret.
     pub url: Secret,
+    /// How: `post` or `put`.
+    #[serde(default)]
+    pub method: Method,
     /// Sent as `Authorization: Bearer …`.
     pub bearer: Option<Secret>,
+    /// User name for basic authentication, in place of `bearer`; then with `password`.
+    pub username: Option<String>,
+    /// Password of `username`.
+    pub password: Option<Secret>,
     /// The key of the HMAC-SHA256 signature; none if it is absent.
     pub secret: Option<Secret>,
     /// Further headers. Their values are secrets, too.
     #[serde(default)]
     pub headers: BTreeMap<String, Secret>,
+    /// PEM file with certificates of authorities to trust besides the system's.
+    pub ca_file: Option<CaFile>,
     /// Allows plain http to another machine.
     #[serde(default)]
     pub insecure: bool,
+}
+
+/// How it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// POST.
+    #[default]
+    Post,
+    /// PUT.
+    Put,
+}
+
+impl WebhookConfig {
+    fn login(&self) -> Login<'_> {
+        let token = ("bearer", self.bearer.as_ref());
+        Login { username: self.username.as_ref(), password: self.password.as_ref(), token }
+    }
 }
 
 /// Posts JSON.
@@ -66,7 +94,7 @@ impl ChannelKind for Webhook {
     fn validate(config: &WebhookConfig) -> Vec<Problem> {
         let url = check_url("url", config.url.expose(), config.insecure);
         url.into_iter()
-            .chain(check_secret_header("bearer", config.bearer.as_ref()))
+            .chain(config.login().problem())
             .chain(config.headers.iter().filter_map(|(name, value)| check_own_header(name, value)))
             .collect()
     }
@@ -76,7 +104,8 @@ impl ChannelKind for Webhook {
     }
 
     fn build(config: WebhookConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
-        Ok(Box::new(Self { config, http: context.http.clone(), timeout: context.timeout }))
+        let http = tls::http_client(config.ca_file.as_ref(), context)?;
+        Ok(Box::new(Self { config, http, timeout: context.timeout }))
     }
 }
 
@@ -87,20 +116,23 @@ fn check_own_header(name: &str, value: &Secret) -> Option<Problem> {
     let reserved = RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name));
     reserved.then(|| {
         Problem::at("headers", format!("`{name}` is set by log-monitor"))
-            .help("use `bearer` or `secret` instead")
+            .help("use `bearer`, `username` or `secret` instead")
     })
 }
 
 impl Webhook {
     fn request(&self, notification: &Notification, body: Vec<u8>, timestamp: i64) -> reqwest::RequestBuilder {
+        let method = match self.config.method {
+            Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
+        };
+        let request = self.http.request(method, self.config.url.expose());
         let mut request = self
-            .http
-            .post(self.config.url.expose())
+            .config
+            .login()
+            .on(request)
             .header("content-type", "application/json")
             .header("idempotency-key", &notification.idempotency_key);
-        if let Some(bearer) = &self.config.bearer {
-            request = request.bearer_auth(bearer.expose());
-        }
         if let Some(secret) = &self.config.secret {
             let signature = format!("sha256={}", signature(secret, timestamp, &body));
             request = request
@@ -114,10 +146,9 @@ impl Webhook {
     }
 
     fn redact(&self, text: &str) -> String {
-        let WebhookConfig { url, bearer, secret, headers, .. } = &self.config;
-        let secrets =
-            [Some(url), bearer.as_ref(), secret.as_ref()].into_iter().flatten().chain(headers.values());
-        secrets.fold(text.to_owned(), |text, secret| secret.redact(&text))
+        let WebhookConfig { url, secret, headers, .. } = &self.config;
+        let secrets = [Some(url), secret.as_ref()].into_iter().flatten().chain(headers.values());
+        secrets.fold(self.config.login().redact(text), |text, secret| secret.redact(&text))
     }
 }
 
@@ -181,6 +212,18 @@ mod tests {
         assert_eq!(request.header("x-log-monitor-signature"), format!("sha256={expected}"));
         assert_eq!(request.header("authorization"), "Bearer b3arer-token");
         assert_eq!(request.json()["events"][0]["kind"], "agent_silent");
+    }
+
+    #[tokio::test]
+    async fn it_may_be_a_put_of_a_user() {
+        let server = HttpServer::start(|_| Reply::new(204, "")).await.unwrap();
+        let table = format!(
+            "url = {:?}\nmethod = \"put\"\nusername = \"lm\"\npassword = \"s3cret\"",
+            server.url("/x")
+        );
+        conformance::build::<Webhook>(&table).notify(&conformance::sample()).await.unwrap();
+        let request = server.received().remove(0);
+        assert_eq!((request.method.as_str(), request.header("authorization")), ("PUT", "Basic bG06czNjcmV0"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Whole deliveries to a mail server on loopback.
 
 mod conformance;
-mod tls;
+pub(crate) mod tls;
 
 use std::time::Duration;
 

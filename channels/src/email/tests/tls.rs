@@ -15,7 +15,7 @@ use crate::testing::{SmtpReplies, SmtpServer};
 use crate::{ChannelKind, DeliveryError, Reason};
 
 /// A front with a certificate for `name`, and that certificate in a file.
-async fn front(backend: SocketAddr, starttls: bool, name: &str) -> (u16, tempfile::NamedTempFile) {
+pub(crate) async fn front(backend: SocketAddr, starttls: bool, name: &str) -> (u16, tempfile::NamedTempFile) {
     crate::http::install_tls_provider();
     let pair = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
     let file = tempfile::NamedTempFile::new().unwrap();

@@ -1,7 +1,7 @@
 //! What the journal knows of a time that is over.
 
 use log_monitor_channels::Event;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::events::millis;
 use super::spells::Spell;
@@ -32,26 +32,11 @@ pub struct Silence {
 /// As the database.
 pub fn silences(connection: &Connection, from: i64, to: i64) -> rusqlite::Result<Vec<Silence>> {
     let incidents: Vec<(i64, Silence)> = connection
-        .prepare(
-            "SELECT scope, key, label, cause, COALESCE(since, opened), closed,
-                    (SELECT body FROM event WHERE event.incident = incident.id AND kind = 'agent_recovered'), id
-             FROM incident WHERE subject = 'agent' AND COALESCE(since, opened) < ?2 AND (closed IS NULL OR closed > ?1)
-             ORDER BY COALESCE(since, opened), id",
-        )?
-        .query_map([from, to], |row| {
-            let end = row.get::<_, Option<String>>(6)?.and_then(|body| event(&body));
-            let (back, late) = end.map_or((None, None), |end| (end.back.map(millis), end.arrived_late));
-            let silence = Silence {
-                watch: row.get(0)?,
-                key: row.get(1)?,
-                label: row.get(2)?,
-                cause: row.get(3)?,
-                from: row.get(4)?,
-                to: back.or(row.get(5)?),
-                late,
-            };
-            Ok((row.get(7)?, silence))
-        })?
+        .prepare(&format!(
+            "{SILENCE} WHERE subject = 'agent' AND COALESCE(since, opened) < ?2 AND (closed IS NULL OR closed > ?1)
+             ORDER BY COALESCE(since, opened), id"
+        ))?
+        .query_map([from, to], silence)?
         .collect::<rusqlite::Result<_>>()?;
     let mut silences = Vec::with_capacity(incidents.len());
     for (id, incident) in incidents {
@@ -59,6 +44,37 @@ pub fn silences(connection: &Connection, from: i64, to: i64) -> rusqlite::Result
     }
     silences.retain(|silence| silence.from < to && silence.to.is_none_or(|end| end > from));
     Ok(silences)
+}
+
+/// The silences that were parts of an incident, and are over since their agents log again.
+///
+/// # Errors
+/// As the database.
+pub fn ended_parts(connection: &Connection, whole: i64) -> rusqlite::Result<Vec<Silence>> {
+    connection
+        .prepare_cached(&format!("{SILENCE} WHERE part_of = ?1 AND outcome = 'agent_recovered'"))?
+        .query_map([whole], |row| silence(row).map(|(_, silence)| silence))?
+        .collect()
+}
+
+/// The columns of a [`Silence`], and its incident.
+const SILENCE: &str = "SELECT scope, key, label, cause, COALESCE(since, opened), closed,
+        (SELECT body FROM event WHERE event.incident = incident.id AND kind = 'agent_recovered'), id
+    FROM incident";
+
+fn silence(row: &Row<'_>) -> rusqlite::Result<(i64, Silence)> {
+    let end = row.get::<_, Option<String>>(6)?.and_then(|body| event(&body));
+    let (back, late) = end.map_or((None, None), |end| (end.back.map(millis), end.arrived_late));
+    let silence = Silence {
+        watch: row.get(0)?,
+        key: row.get(1)?,
+        label: row.get(2)?,
+        cause: row.get(3)?,
+        from: row.get(4)?,
+        to: back.or(row.get(5)?),
+        late,
+    };
+    Ok((row.get(7)?, silence))
 }
 
 /// An incident without the times in which its agent logged.

@@ -197,7 +197,7 @@ pub struct Event {
     pub entity: Option<Entity>,
     /// Since when: the last log before the silence, the start of an outage. `None` = never seen.
     pub since: Option<DateTime<Utc>>,
-    /// When it logged again, of an agent's recovery: before `at` where its end was doubted for a while.
+    /// When it logged again, of a recovery: before `at` where its end was doubted for a while.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub back: Option<DateTime<Utc>>,
     /// The part of the time from `since` to `back`, from 0 to 1, of which logs are there by now: they

@@ -17,11 +17,12 @@ const QUESTIONS: usize = 5;
 /// The longest of what is said of one agent beyond its cause, in bytes.
 const LONGEST: usize = 240;
 
-/// What follows an agent in a list: the word for its cause, and what is said beyond what to check.
+/// What follows an agent in a list: the word for its cause, and what is said beyond what to check; or how
+/// long it was silent.
 #[must_use]
 pub fn of_one(event: &Event, say: &Sentences) -> String {
     if !is_silence(event) {
-        return String::new();
+        return end(event, say).map_or_else(String::new, |end| format!(": {end}"));
     }
     let word = word(event, say);
     let beyond = parts(&event.detail).map_or("", |(_, beyond)| beyond.trim());
@@ -33,14 +34,30 @@ pub fn of_one(event: &Event, say: &Sentences) -> String {
     }
 }
 
-/// The cause and what to check, where the sentences of an event are in another language.
+/// After how long an agent is back, and how much of that time arrived late.
+fn end(event: &Event, say: &Sentences) -> Option<String> {
+    let long = say.span((event.back? - event.since?).to_std().ok()?);
+    Some(match percent(event) {
+        Some(percent) => say.body.after_late.with([("long", &long), ("percent", &percent)]),
+        None => say.body.after.with([("long", &long)]),
+    })
+}
+
+/// How much of what it tells arrived late.
+fn percent(event: &Event) -> Option<String> {
+    event.arrived_late.map(|late| (late * 100.0).round().to_string())
+}
+
+/// The cause and what to check, or how much arrived late, where the sentences of an event are in another
+/// language.
 #[must_use]
 pub fn in_words(event: &Event, say: &Sentences) -> String {
     let cause = is_silence(event).then(|| word(event, say)).filter(|word| !word.is_empty());
     let cause = cause.map(|word| say.body.cause.with([("cause", &word)]));
     let question = parts(&event.detail).map(|(question, _)| say.question(question));
     let check = question.map(|question| say.body.check.with([("question", question)]));
-    cause.into_iter().chain(check).collect::<Vec<_>>().join("\n")
+    let late = percent(event).map(|percent| say.body.late.with([("percent", &percent)]));
+    cause.into_iter().chain(check).chain(late).collect::<Vec<_>>().join("\n")
 }
 
 /// What to check, once for each cause.
@@ -107,7 +124,8 @@ mod tests {
 
     use super::*;
     use crate::dispatch::fixtures::agent_silent;
-    use crate::dispatch::render::{Facts, message};
+    use crate::dispatch::render::{Facts, message, words};
+    use crate::wording::language::Language;
 
     fn event(id: &str, cause: &str, detail: &str) -> Event {
         Event { cause: cause.to_owned(), detail: detail.to_owned(), ..agent_silent(id, "web") }
@@ -142,6 +160,28 @@ mod tests {
         let (title, body) = message(&events[..2], &Facts::of(MessageKind::Firing));
         assert_eq!(title, "Silent: 2 agents of default");
         assert!(body.ends_with("\n\nCheck first: is the machine up?"), "{body}");
+    }
+
+    #[test]
+    fn several_that_are_back_say_after_how_long_and_what_arrived_late_in_each_language() {
+        let end = |id: &str, arrived_late| {
+            let back = event(id, "documents", "It logs again.");
+            let after = back.since.map(|since| since + chrono::TimeDelta::minutes(40));
+            Event { kind: EventKind::AgentRecovered, back: after, arrived_late, ..back }
+        };
+        let ends = [end("001", Some(0.25)), end("002", None)];
+        let (_, body) = message(&ends, &Facts::of(MessageKind::Resolved));
+        let last = "last log 2026-01-01 00:00:00 UTC";
+        let lines = [
+            format!("- 001 web, {last}: back after 40 min, 25 % of that time arrived late"),
+            format!("- 002 web, {last}: back after 40 min"),
+        ];
+        assert_eq!(body.lines().collect::<Vec<_>>(), lines);
+        let alone = words(&ends[..1], &Facts::of(MessageKind::Resolved), Language::It).body;
+        assert!(
+            alone.starts_with("Arrivato in ritardo: il 25 % di quel tempo\n\nAgente: 001 web\n"),
+            "{alone}"
+        );
     }
 
     #[test]

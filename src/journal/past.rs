@@ -1,7 +1,7 @@
 //! What the journal knows of a time that is over.
 
 use log_monitor_channels::Event;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::entities::Logging;
 use super::events::millis;
@@ -32,35 +32,59 @@ pub struct Silence {
 /// # Errors
 /// As the database.
 pub fn silences(connection: &Connection, from: i64, to: i64) -> rusqlite::Result<Vec<Silence>> {
-    let incidents: Vec<(i64, Silence, Option<i64>)> = connection
-        .prepare(
-            "SELECT scope, key, label, logging, COALESCE(since, opened), closed,
-                    (SELECT body FROM event WHERE event.incident = incident.id AND kind = 'agent_recovered'), id, stopped
-             FROM incident WHERE subject = 'agent' AND COALESCE(since, opened) < ?2 AND (closed IS NULL OR closed > ?1)
-             ORDER BY COALESCE(since, opened), id",
-        )?
-        .query_map([from, to], |row| {
-            let end = row.get::<_, Option<String>>(6)?.and_then(|body| event(&body));
-            let (back, late) = end.map_or((None, None), |end| (end.back.map(millis), end.arrived_late));
-            let silence = Silence {
-                watch: row.get(0)?,
-                key: row.get(1)?,
-                label: row.get(2)?,
-                few: Logging::of(row.get::<_, Option<String>>(3)?.as_deref(), None) == Logging::TooFew,
-                from: row.get(4)?,
-                to: back.or(row.get(5)?),
-                late,
-            };
-            Ok((row.get(7)?, silence, row.get(8)?))
-        })?
+    let incidents: Vec<Incident> = connection
+        .prepare(&format!(
+            "{SILENCE} WHERE subject = 'agent' AND COALESCE(since, opened) < ?2 AND (closed IS NULL OR closed > ?1)
+             ORDER BY COALESCE(since, opened), id"
+        ))?
+        .query_map([from, to], incident)?
         .collect::<rusqlite::Result<_>>()?;
     let mut silences = Vec::with_capacity(incidents.len());
-    for (id, incident, stopped) in incidents {
-        let each = apart(incident, &spells::of(connection, id)?);
+    for Incident { id, silence, stopped } in incidents {
+        let each = apart(silence, &spells::of(connection, id)?);
         silences.extend(each.into_iter().flat_map(|one| until_it_stopped(one, stopped)));
     }
     silences.retain(|silence| silence.from < to && silence.to.is_none_or(|end| end > from));
     Ok(silences)
+}
+
+/// The silences that were parts of an incident, and are over since their agents log again.
+///
+/// # Errors
+/// As the database.
+pub fn ended_parts(connection: &Connection, whole: i64) -> rusqlite::Result<Vec<Silence>> {
+    connection
+        .prepare_cached(&format!("{SILENCE} WHERE part_of = ?1 AND outcome = 'agent_recovered'"))?
+        .query_map([whole], |row| incident(row).map(|incident| incident.silence))?
+        .collect()
+}
+
+/// What stands in the journal of one incident of an agent.
+struct Incident {
+    id: i64,
+    silence: Silence,
+    /// When whoever had logged too little stopped altogether, in milliseconds.
+    stopped: Option<i64>,
+}
+
+/// The columns of an [`Incident`].
+const SILENCE: &str = "SELECT scope, key, label, logging, COALESCE(since, opened), closed,
+        (SELECT body FROM event WHERE event.incident = incident.id AND kind = 'agent_recovered'), id, stopped
+    FROM incident";
+
+fn incident(row: &Row<'_>) -> rusqlite::Result<Incident> {
+    let end = row.get::<_, Option<String>>(6)?.and_then(|body| event(&body));
+    let (back, late) = end.map_or((None, None), |end| (end.back.map(millis), end.arrived_late));
+    let silence = Silence {
+        watch: row.get(0)?,
+        key: row.get(1)?,
+        label: row.get(2)?,
+        few: Logging::of(row.get::<_, Option<String>>(3)?.as_deref(), None) == Logging::TooFew,
+        from: row.get(4)?,
+        to: back.or(row.get(5)?),
+        late,
+    };
+    Ok(Incident { id: row.get(7)?, silence, stopped: row.get(8)? })
 }
 
 /// An incident without the times in which its agent logged.

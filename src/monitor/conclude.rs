@@ -106,8 +106,15 @@ impl Monitor {
             true => pipeline::sort(&self.fleet, &changed, &self.stalls, &self.setup.watch.pipeline, now),
             false => Sorted::all_told(changed.len()),
         };
-        let findings = &self.beside.findings;
-        let round = Round { setup: &self.setup, fleet: &self.fleet, findings, stalls: &self.stalls, now };
+        let outages = self.outages(&changed, &sorted, now).await?;
+        let round = Round {
+            setup: &self.setup,
+            fleet: &self.fleet,
+            findings: &self.beside.findings,
+            stalls: &self.stalls,
+            outages: &outages,
+            now,
+        };
         let changes = round.changes(&changed, &sorted);
         let incidents = match changes.is_empty() {
             true => Vec::new(),

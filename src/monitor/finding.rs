@@ -142,15 +142,22 @@ pub struct Blind {
     pub silent: i64,
     /// In so many parts.
     pub parts: usize,
-    /// The part of that time of which logs are there by now: they arrived late. From 0 to 1.
-    pub filled: f64,
+    /// The part of that time of which logs are there by now: they arrived late. From 0 to 1; `None` = the
+    /// source did not say.
+    pub filled: Option<f64>,
 }
 
 impl Blind {
-    /// How much of `from` to `to`, without the times in which it `logged`, is filled: the part of its
-    /// steps in which there is any document.
+    /// From `from` to `to` without the times in which it `logged`.
     #[must_use]
-    pub fn of(from: i64, to: i64, logged: &[Spell], heard: &[Heard], step: i64) -> Self {
+    pub fn of(from: i64, to: i64, logged: &[Spell], filled: Option<f64>) -> Self {
+        let silent = to - from - logged.iter().map(|spell| spell.ends - spell.begins).sum::<i64>();
+        Self { from, to, silent, parts: logged.len() + 1, filled }
+    }
+
+    /// How much of that is filled: the part of its steps in which there is any document.
+    #[must_use]
+    pub fn filled(from: i64, to: i64, logged: &[Spell], heard: &[Heard], step: i64) -> f64 {
         let step = step.max(1);
         let number = |at: i64| (at - from) / step;
         let is_silent =
@@ -159,9 +166,7 @@ impl Blind {
         let within = heard.iter().filter(|heard| heard.newest > from && heard.newest < to);
         let filled: std::collections::BTreeSet<i64> =
             within.map(|heard| number(heard.newest)).filter(is_silent).collect();
-        let silent = to - from - logged.iter().map(|spell| spell.ends - spell.begins).sum::<i64>();
-        let filled = (filled.len() as f64 / steps as f64).min(1.0);
-        Self { from, to, silent, parts: logged.len() + 1, filled }
+        (filled.len() as f64 / steps as f64).min(1.0)
     }
 
     /// For people: `No logs from … to …, 2 h 34 min; 41 % of that time arrived late.`
@@ -175,11 +180,18 @@ impl Blind {
                 span(self.silent)
             ),
         };
-        match (self.filled * 100.0).round() {
-            0.0 => format!("{gap}, and none of that time arrived late."),
-            100.0 => format!("{gap}; all of that time arrived late."),
-            percent => format!("{gap}; {percent} % of that time arrived late."),
-        }
+        format!("{gap}{}.", arrived(self.filled))
+    }
+}
+
+/// How much of a time arrived late, as it goes on behind the time.
+#[must_use]
+pub fn arrived(late: Option<f64>) -> String {
+    match late.map(|late| (late * 100.0).round()) {
+        None => String::new(),
+        Some(0.0) => ", and none of that time arrived late".to_owned(),
+        Some(100.0) => "; all of that time arrived late".to_owned(),
+        Some(percent) => format!("; {percent} % of that time arrived late"),
     }
 }
 
@@ -216,7 +228,8 @@ mod tests {
     fn blind_time_says_how_much_of_it_is_there_by_now() {
         let heard = |minute: i64| Heard { key: "001".into(), newest: NOW + minute * 60_000, count: 3 };
         let of = |logged: &[Spell], heard: &[Heard]| {
-            Blind::of(NOW, NOW + 10 * 60_000, logged, heard, 60_000).sentence()
+            let to = NOW + 10 * 60_000;
+            Blind::of(NOW, to, logged, Some(Blind::filled(NOW, to, logged, heard, 60_000))).sentence()
         };
         let blind = |heard: &[Heard]| of(&[], heard);
         let none = blind(&[heard(0), heard(10), heard(11)]);

@@ -29,6 +29,7 @@ mod letting_go;
 mod maintenance;
 pub mod memory;
 mod noted;
+pub mod outage;
 pub mod pipeline;
 pub mod roll_call;
 pub mod roster;

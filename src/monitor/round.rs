@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::Setup;
 use super::finding::Finding;
 use super::fleet::{self, Changed, Entity, Fleet, Outcome};
+use super::outage::Outage;
 use super::pipeline::{Common, Fate, Sorted};
 use super::verdict::Transition;
 use super::words;
@@ -23,6 +24,8 @@ pub struct Round<'a> {
     pub findings: &'a HashMap<usize, Finding>,
     /// The stalls that are open.
     pub stalls: &'a BTreeMap<Common, Stall>,
+    /// How long those that are over lasted, by their incidents.
+    pub outages: &'a BTreeMap<i64, Outage>,
     /// In milliseconds.
     pub now: i64,
 }
@@ -57,7 +60,8 @@ impl Round<'_> {
         let over = sorted.over.iter().filter_map(|(common, tally)| {
             let incident = self.stalls.get(common)?.incident;
             let left = words::names(self.fleet, &self.left(changed, incident));
-            let event = words::flows_again(watch, common, tally, &left, self.now);
+            let event =
+                words::flows_again(watch, common, tally, &left, self.outages.get(&incident), self.now);
             Some(Change::event(IncidentChange::Close(incident), event))
         });
         stalled.chain(told).chain(over).collect()

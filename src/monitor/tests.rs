@@ -47,6 +47,8 @@ struct Index {
     asked: Mutex<Vec<(DateTime<Utc>, Option<usize>)>>,
     /// Whether it is the manager's own.
     is_managers: bool,
+    /// How often it was asked for a history.
+    histories: Mutex<usize>,
     /// What every agent is taken to have said last, but no part of one.
     words: Mutex<Vec<Word>>,
 }
@@ -127,6 +129,7 @@ impl Source for Index {
     }
 
     async fn history(&self, query: &Query<'_>, _: i64) -> Result<Vec<Heard>, SourceError> {
+        *self.histories.lock().unwrap() += 1;
         let heard = |key: &str, newest| Heard { key: key.into(), newest, count: 1 };
         let all = self.within(query).into_iter();
         Ok(all.flat_map(|(key, times)| times.into_iter().map(move |at| heard(&key, at))).collect())

@@ -1,6 +1,9 @@
 //! What is worth knowing of whoever is back.
 
+use std::collections::{BTreeMap, HashMap};
+
 use chrono::{DateTime, Utc};
+use compact_str::CompactString;
 
 use super::{Beside, patiently};
 use crate::journal::entities::Logging;
@@ -10,10 +13,24 @@ use crate::monitor::Setup;
 use crate::monitor::finding::Blind;
 use crate::monitor::fleet::Fleet;
 use crate::record::Recorder;
-use crate::source::{Entities, Query};
+use crate::source::{Entities, Heard, Query};
 
-/// A gap is looked at in so many steps, of at least a minute.
+/// A gap is looked at in so many steps, of at least a minute; …
 const STEPS: i64 = 200;
+
+/// … and each of many in fewer, so that there are no more than this in all, …
+const STEPS_IN_ALL: i64 = 20_000;
+
+/// … but not in fewer than this.
+const FEWEST_STEPS: i64 = 10;
+
+/// A silence that is over, by the place of whoever was silent. Times in milliseconds.
+struct Gap {
+    at: usize,
+    since: i64,
+    /// The newest log.
+    to: i64,
+}
 
 impl Beside {
     /// Who of those that are back was told to log too little: there was no time without logs; and when
@@ -41,7 +58,8 @@ impl Beside {
         }
     }
 
-    /// How much of the silences that are over is filled by now.
+    /// How long the silences that are over lasted, and how much of each is filled by now: one question for
+    /// all of about the same length.
     pub(super) async fn ask_for_gaps(
         &mut self,
         setup: &Setup,
@@ -49,26 +67,70 @@ impl Beside {
         back: &[(usize, i64, Option<i64>)],
         now: DateTime<Utc>,
     ) {
-        for (at, _, since) in back {
-            let ends = since.as_ref().zip(fleet.entities()[*at].last_seen);
-            let few = self.findings.get(at).is_some_and(|finding| finding.logged_too_little);
-            let Some((since, to)) = ends.filter(|_| !few) else { continue };
-            let step = ((to - since) / STEPS).max(60_000);
-            let key: &str = &fleet.entities()[*at].key;
-            let query = Query { from: time(*since), to: now, entities: Entities::Only(&[key]) };
-            match patiently(setup.source.history(&query, step)).await {
-                Ok(heard) => {
-                    // What came since the round before is no late arrival, but the end.
-                    let poll = setup.watch.poll.as_millis() as i64;
-                    let end = (to - 2 * poll).min(self.last_round.map_or(to, |last| last - poll));
-                    let first =
-                        heard.iter().map(|heard| heard.newest).filter(|newest| *newest > end.max(*since));
-                    let to = first.chain(fleet.flaps().back_since(*at)).min().unwrap_or(to);
-                    let finding = self.findings.entry(*at).or_default();
-                    finding.blind = Some(Blind::of(*since, to, &finding.logged, &heard, step));
-                }
+        for (step, gaps) in by_step(self.gaps(fleet, back)) {
+            let keys: Vec<&str> = gaps.iter().map(|gap| &*fleet.entities()[gap.at].key).collect();
+            let from = gaps.iter().map(|gap| gap.since).min().unwrap_or_default();
+            let query = Query { from: time(from), to: now, entities: Entities::Only(&keys) };
+            let mut heard: HashMap<CompactString, Vec<Heard>> = HashMap::new();
+            let all = match patiently(setup.source.history(&query, step)).await {
+                Ok(all) => all,
                 Err(error) => return tracing::debug!("cannot look up what arrived late: {error}"),
+            };
+            for one in all {
+                heard.entry(one.key.clone()).or_default().push(one);
+            }
+            let poll = setup.watch.poll.as_millis() as i64;
+            for (gap, key) in gaps.iter().zip(&keys) {
+                let heard = heard.get(*key).map_or(&[][..], Vec::as_slice);
+                self.fill(gap, heard, step, poll, fleet.flaps().back_since(gap.at));
             }
         }
     }
+
+    /// The silences that are over, each with its length in its finding, even if the source knows no more.
+    fn gaps(&mut self, fleet: &Fleet, back: &[(usize, i64, Option<i64>)]) -> Vec<Gap> {
+        let mut gaps = Vec::with_capacity(back.len());
+        for (at, _, since) in back {
+            let finding = self.findings.entry(*at).or_default();
+            let ends = since.zip(fleet.entities()[*at].last_seen);
+            let Some((since, to)) = ends.filter(|_| !finding.logged_too_little) else { continue };
+            let back = fleet.flaps().back_since(*at).unwrap_or(to).min(to);
+            finding.blind = Some(Blind::of(since, back, &finding.logged, None));
+            gaps.push(Gap { at: *at, since, to });
+        }
+        gaps
+    }
+
+    /// What was heard of it from its last log on.
+    fn fill(
+        &mut self,
+        Gap { at, since, to }: &Gap,
+        heard: &[Heard],
+        step: i64,
+        poll: i64,
+        back: Option<i64>,
+    ) {
+        // What came since the round before is no late arrival, but the end.
+        let end = (to - 2 * poll).min(self.last_round.map_or(*to, |last| last - poll));
+        let first = heard.iter().map(|heard| heard.newest).filter(|newest| *newest > end.max(*since));
+        let to = first.chain(back).min().unwrap_or(*to);
+        let finding = self.findings.entry(*at).or_default();
+        let filled = Blind::filled(*since, to, &finding.logged, heard, step);
+        finding.blind = Some(Blind::of(*since, to, &finding.logged, Some(filled)));
+    }
+}
+
+/// The gaps by the step in which they are looked at: a minute, or as often doubled as they are long.
+fn by_step(gaps: Vec<Gap>) -> BTreeMap<i64, Vec<Gap>> {
+    let most = i64::try_from(gaps.len().max(1)).map_or(FEWEST_STEPS, |gaps| STEPS_IN_ALL / gaps);
+    let steps = most.clamp(FEWEST_STEPS, STEPS);
+    let mut by_step: BTreeMap<i64, Vec<Gap>> = BTreeMap::new();
+    for gap in gaps {
+        let mut step = 60_000;
+        while step * steps < gap.to - gap.since {
+            step *= 2;
+        }
+        by_step.entry(step).or_default().push(gap);
+    }
+    by_step
 }

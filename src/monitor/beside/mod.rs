@@ -36,7 +36,7 @@ use crate::source::SourceError;
 /// For more silent entities than this nobody is asked why: something else has broken.
 const ASKED_WHY: usize = 100;
 
-/// Counters, late documents and gaps cost a request for each entity.
+/// Counters and late documents cost a request for each entity.
 const ASKED_ONE_BY_ONE: usize = 10;
 
 /// A message does not wait longer than this to learn why.
@@ -98,9 +98,7 @@ impl Beside {
         self.count_what_is_late(setup, fleet).await;
         self.look_ahead_of(setup, fleet, &silent, now).await;
         self.recall(recorder, &back).await;
-        if back.len() <= ASKED_ONE_BY_ONE {
-            self.ask_for_gaps(setup, fleet, &back, now).await;
-        }
+        self.ask_for_gaps(setup, fleet, &back, now).await;
         self.looks.ahead(&setup.beside, fleet, millis(now)).await;
     }
 

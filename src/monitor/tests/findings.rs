@@ -191,6 +191,24 @@ async fn the_end_says_how_long_nothing_was_seen_and_how_much_of_it_came_late() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_many_that_are_back_at_once_each_says_it_for_one_question() {
+    let ids: Vec<String> = (1..=40).map(|number| format!("{number:03}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut world = World::new(&ids).await;
+    world.minutes(20, &ids).await;
+    let begin = world.now();
+    world.minutes(39, &ids[12..]).await;
+    (1..=10).for_each(|minute| world.index.log("001", begin + TimeDelta::minutes(minute)));
+    let asked = *world.index.histories.lock().unwrap();
+    world.minutes(1, &ids).await;
+    assert_eq!(*world.index.histories.lock().unwrap() - asked, 1);
+    let ends: Vec<Event> = world.events().await.split_off(12);
+    let late: Vec<f64> = ends.iter().filter_map(|end| end.arrived_late).collect();
+    assert_eq!(late, [&[0.25][..], &[0.0; 11]].concat());
+    assert!(ends.iter().all(|end| end.back == Some(begin + TimeDelta::minutes(40))));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_came_since_the_round_before_is_the_end_and_did_not_arrive_late() {
     let mut world = World::new(&["001", "002"]).await;
     world.minutes(20, &["001", "002"]).await;

@@ -77,7 +77,12 @@ async fn a_node_that_stops_is_told_once_and_its_agents_only_if_they_stay_silent_
     cluster.minutes(6, &[&MILAN[..], &ROME[1..]].concat()).await;
     let told = ["pipeline_stalled node=node02", "pipeline_recovered node=node02"];
     assert_eq!(cluster.told().await, told);
-    let recovered = cluster.world.events().await.pop().unwrap();
+    let over = |event: &Event| event.kind == EventKind::PipelineRecovered;
+    let recovered = cluster.world.events().await.into_iter().find(over).unwrap();
+    assert_eq!((recovered.since, recovered.arrived_late), (stall.since, Some(0.0)));
+    let lasted =
+        "It lasted from 2026-01-01 00:29:00 UTC to 2026-01-01 01:32:00 UTC, 1 h 3 min, and none of that";
+    assert!(recovered.detail.contains(lasted), "{}", recovered.detail);
     cluster.minutes(30, &[&MILAN[..], &ROME[1..]].concat()).await;
     let told = [&told[..], &["agent_silent 007"]].concat();
     assert_eq!(cluster.told().await, told, "{}", recovered.detail);

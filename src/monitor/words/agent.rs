@@ -116,7 +116,7 @@ fn recovered(watch: &str, policy: &Policy, since: Option<i64>, finding: &Finding
     Event {
         since: since.map(time),
         back: finding.blind.as_ref().map(|blind| blind.to).or(finding.back).map(time),
-        arrived_late: finding.blind.as_ref().map(|blind| blind.filled),
+        arrived_late: finding.blind.as_ref().and_then(|blind| blind.filled),
         cause: cause.to_owned(),
         detail: format!("{again}{blind}"),
         ..about(watch, EventKind::AgentRecovered, policy.severity, now)

@@ -10,6 +10,7 @@ use crate::clock::written;
 use crate::config::Pipeline;
 use crate::journal::events::time;
 use crate::monitor::behind::{self, Lack};
+use crate::monitor::outage::Outage;
 use crate::monitor::pipeline::{Begun, Common, Flow, Tally};
 
 const WAY: &str = "So it is hardly the agents, but the way of their logs: check first the manager (and its \
@@ -60,17 +61,28 @@ const fn what_happened(tally: &Tally) -> &'static str {
 
 /// The event of their coming back; `left` names those that have not yet.
 #[must_use]
-pub fn flows_again(watch: &str, common: &Common, tally: &Tally, left: &str, now: i64) -> Event {
+pub fn flows_again(
+    watch: &str,
+    common: &Common,
+    tally: &Tally,
+    left: &str,
+    outage: Option<&Outage>,
+    now: i64,
+) -> Event {
     let rest = match left {
         "" => "Everybody is back.".to_owned(),
         left => format!("Not back yet, and told if it stays so: {left}."),
     };
     let (logging, who) = (tally.logging(), who(watch, common));
+    let lasted = outage.map_or_else(String::new, |outage| format!(" {}", outage.sentence()));
     let detail = match tally.watched {
-        0 => format!("Nobody is left of {who} who is expected to log. {rest}"),
-        watched => format!("{logging} of the {watched} agents of {who} log again. {rest}"),
+        0 => format!("Nobody is left of {who} who is expected to log.{lasted} {rest}"),
+        watched => format!("{logging} of the {watched} agents of {who} log again.{lasted} {rest}"),
     };
     Event {
+        since: outage.map(|outage| time(outage.from)),
+        back: outage.map(|outage| time(outage.to)),
+        arrived_late: outage.and_then(|outage| outage.late),
         cause: "documents".to_owned(),
         entity: entity_of(common, &tally.watched.to_string()),
         labels: labels_of(common),

@@ -42,7 +42,7 @@ phrases!(
         no_longer_configured, too_few, still_too_few, flapping, late, still_late, silent, never_seen, still_silent,
         still_never_seen, enough_again, recovered, recovered_first, enrolled_anew, unwatched, source_down,
         source_still_down, source_up, source_up_after, stalled, stalled_since, still_stalled, still_stalled_since,
-        pipeline_recovered, inventory_changed, clock_skewed, resumed, resumed_some, crashed, setup_failed,
+        pipeline_recovered, pipeline_recovered_after, inventory_changed, clock_skewed, resumed, resumed_some, crashed, setup_failed,
         channel_unhealthy, channel_recovered, journal_failed, journal_recovered, nothing,
     }
 );
@@ -59,7 +59,7 @@ phrases!(
     /// What events tell.
     Body {
         nothing, agent, cause, last_log, never, since, allowed, noticed, detail, check, check_of, listed_last,
-        listed_never, more,
+        listed_never, after, after_late, late, more,
     }
 );
 

@@ -10,6 +10,7 @@ use super::outage::Outage;
 use super::pipeline::{Common, Fate, Sorted};
 use super::verdict::Transition;
 use super::words;
+use super::words::way::Way;
 use crate::journal::entities::{Logging, Part, Silence};
 use crate::journal::incidents::{Stall, Subject};
 use crate::record::{Change, EntityChange, IncidentChange, Whole};
@@ -39,7 +40,7 @@ impl Round<'_> {
         let limits = &self.setup.watch.pipeline;
         let stalled = sorted.stalled.iter().map(|begun| {
             let names = words::names(self.fleet, &begun.lost);
-            let event = words::stalled(watch, begun, limits, &names, self.now);
+            let event = words::stalled(watch, begun, limits, &names, self.way(), self.now);
             Change::event(IncidentChange::Open(Subject::Pipeline), event)
         });
         let told = changed.iter().zip(&sorted.fates).filter_map(|(changed, fate)| match fate {
@@ -93,6 +94,11 @@ impl Round<'_> {
         outcomes
     }
 
+    /// The way that the logs of the watch take.
+    fn way(&self) -> &'static Way {
+        Way::of(&*self.setup.source)
+    }
+
     /// When the incident of a silence was opened.
     fn opened(&self, at: usize) -> i64 {
         self.fleet.entities()[at].silence().map_or(self.now, |silence| silence.opened)
@@ -133,7 +139,8 @@ impl Round<'_> {
         let nothing = Finding::default();
         let finding = self.findings.get(&changed.at).unwrap_or(&nothing);
         let watch = &self.setup.watch.name;
-        let mut event = words::changed(watch, entity, policy, changed.transition, finding, self.now);
+        let mut event =
+            words::changed(watch, entity, policy, changed.transition, (finding, self.way()), self.now);
         if let Some(node) = self.fleet.node(entity) {
             event.labels.entry("node".to_owned()).or_insert_with(|| node.to_owned());
         }

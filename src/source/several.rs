@@ -98,6 +98,11 @@ impl Source for Several {
         self.sources.iter().find_map(|(_, source)| source.whole(key))
     }
 
+    /// Whether all of them are the manager's own.
+    fn is_managers(&self) -> bool {
+        self.sources.iter().all(|(_, source)| source.is_managers())
+    }
+
     async fn nodes(&self, query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {
         let mut known: BTreeMap<CompactString, Membership> = BTreeMap::new();
         for home in self.each(|source| source.nodes(query)).await?.into_iter().flatten() {

@@ -91,6 +91,7 @@ mod tests {
     use crate::dispatch::fixtures::start;
     use crate::dispatch::render;
     use crate::monitor::cause::{Cause, Received, Whole};
+    use crate::monitor::words::way::{IN_FILE, INDEXED};
     use crate::wording::samples;
 
     /// Every key with its placeholders.
@@ -152,10 +153,12 @@ mod tests {
             Cause::PartOnly(whole),
         ];
         causes.extend(received.map(|received| Cause::ConnectedButSilent(None, received)));
-        for cause in causes {
-            let said = cause.sentence(0).unwrap();
+        for (cause, way) in causes.iter().flat_map(|cause| [(cause, &INDEXED), (cause, &IN_FILE)]) {
+            let said = cause.sentence(way, 0).unwrap();
             let question = said.split("Check first: ").nth(1).unwrap();
-            assert_ne!(Language::It.sentences().question(question), question);
+            for question in [question, &format!("{}?", way.never)] {
+                assert_ne!(Language::It.sentences().question(question), question);
+            }
             let name = cause.name().unwrap_or("no_documents");
             assert!(Language::It.sentences().cause.contains_key(name), "{name}");
         }

@@ -1,6 +1,7 @@
 //! What the manager says of an agent, and in which words.
 
 use super::*;
+use crate::monitor::words::way::{IN_FILE, INDEXED};
 
 const NOW: i64 = 1_767_226_200_000;
 
@@ -15,16 +16,16 @@ fn the_keepalive_says_more_than_the_status() {
     assert_eq!(cause(Link::Connected, 12_000).name(), Some("connected_but_silent"));
     let stale = cause(Link::Connected, 4 * 60_000);
     assert_eq!(stale, Cause::Lost(Some(NOW - 240_000)), "the manager has not noticed yet");
-    assert!(stale.sentence(NOW).unwrap().contains("last keepalive is 4 min old"));
+    assert!(stale.sentence(&INDEXED, NOW).unwrap().contains("last keepalive is 4 min old"));
     assert_eq!(cause(Link::Stopped, 12_000), Cause::Stopped(Some(NOW - 60_000)));
-    let plain = cause(Link::Disconnected, 240_000).sentence(NOW).unwrap();
+    let plain = cause(Link::Disconnected, 240_000).sentence(&INDEXED, NOW).unwrap();
     assert!(
         plain.starts_with("Its Wazuh agent is disconnected; its last keepalive is 4 min old."),
         "{plain}"
     );
     assert_eq!(cause(Link::NotEnrolled, 0).name(), Some("not_enrolled"));
     assert_eq!(Cause::of(None, NOW), Cause::CannotTell, "absence is no answer");
-    assert_eq!(Cause::default().sentence(NOW), None);
+    assert_eq!(Cause::default().sentence(&INDEXED, NOW), None);
 }
 
 #[test]
@@ -50,6 +51,9 @@ fn counters_tell_which_link_broke_and_nothing_once_they_were_set_back() {
     assert_eq!(between(counted(500, Some(20)), counted(540, Some(20))), Received::NoLogs(40, 300_000));
     assert_eq!(between(counted(500, None), counted(540, None)), Received::Events(40, 300_000));
     assert_eq!(between(counted(500, Some(20)), counted(40, Some(1))), Received::Unknown);
-    let said = Cause::ConnectedButSilent(Some(NOW), Received::Events(40, 300_000)).sentence(NOW).unwrap();
+    let said =
+        Cause::ConnectedButSilent(Some(NOW), Received::Events(40, 300_000)).sentence(&INDEXED, NOW).unwrap();
     assert!(said.contains("received 40 events of the last 5 min, but the indexer has none"), "{said}");
+    let read = Cause::ConnectedButSilent(Some(NOW), Received::Events(40, 300_000)).sentence(&IN_FILE, NOW);
+    assert!(read.unwrap().contains("but its file has none of them"));
 }

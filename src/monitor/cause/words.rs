@@ -6,16 +6,17 @@ use super::{Cause, Received, Whole};
 use crate::clock::written;
 use crate::journal::events::time;
 use crate::monitor::words::span;
+use crate::monitor::words::way::Way;
 
 impl Cause {
-    /// Two or three sentences for people: what is known, and what to check first.
+    /// Two or three sentences for people: what is known, and what to check first on the way of its logs.
     #[must_use]
-    pub fn sentence(&self, now: i64) -> Option<String> {
-        let (known, check) = self.known_and_check(now)?;
+    pub fn sentence(&self, way: &Way, now: i64) -> Option<String> {
+        let (known, check) = self.known_and_check(way, now)?;
         Some(format!("{known}. Check first: {check}?"))
     }
 
-    fn known_and_check(&self, now: i64) -> Option<(String, &'static str)> {
+    fn known_and_check(&self, way: &Way, now: i64) -> Option<(String, &'static str)> {
         Some(match self {
             Self::NotAsked => return None,
             Self::CannotTell => (
@@ -44,13 +45,13 @@ impl Cause {
                 format!("Its Wazuh agent is disconnected; {}", keepalive(*seen, now)),
                 "is the machine up, is its agent running, and can it reach the manager (port 1514)",
             ),
-            Self::ConnectedButSilent(seen, received) => connected(&keepalive(*seen, now), *received),
+            Self::ConnectedButSilent(seen, received) => connected(&keepalive(*seen, now), *received, way),
             Self::Late(by) => (
                 format!(
                     "Its logs arrive late: the newest one came at least {} after it was written",
                     span(*by)
                 ),
-                "is the manager's queue full, and are its Filebeat and the indexer behind",
+                way.late,
             ),
             Self::TooFew { events, least, within } => (
                 format!(
@@ -71,7 +72,7 @@ impl Cause {
     }
 }
 
-fn connected(keepalive: &str, received: Received) -> (String, &'static str) {
+fn connected(keepalive: &str, received: Received, way: &Way) -> (String, &'static str) {
     let and = |what: String| format!("Its Wazuh agent is connected ({keepalive}), {what}");
     match received {
         Received::Unknown => (
@@ -92,10 +93,11 @@ fn connected(keepalive: &str, received: Received) -> (String, &'static str) {
         ),
         Received::Events(events, within) => (
             and(format!(
-                "and its manager received {events} events of the last {}, but the indexer has none of them",
-                span(within)
+                "and its manager received {events} events of the last {}, but {} has none of them",
+                span(within),
+                way.keeper
             )),
-            "do they raise alerts at all (level 3 and more), and does the manager's Filebeat keep up",
+            way.lost,
         ),
     }
 }

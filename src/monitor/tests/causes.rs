@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use super::*;
+use crate::source::several::Several;
 use crate::source::{Connection, Counted, Counters, Link};
 
 /// A Wazuh server that knows how agents are connected.
@@ -204,4 +205,25 @@ async fn whose_logs_came_late_until_it_stopped_is_not_late_but_what_its_manager_
     world.minutes(10, &["002"]).await;
     let told = world.events().await.pop().unwrap();
     assert_eq!((told.kind, told.cause.as_str()), (EventKind::AgentSilent, "disconnected"), "{}", told.detail);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_watch_that_reads_the_managers_file_nothing_is_said_of_an_indexer() {
+    let ids: Vec<String> = (1..=12).map(|number| format!("{number:03}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut world = World::new(&ids).await;
+    let file = Arc::new(Index { is_managers: true, ..Index::default() });
+    world.index = file.clone();
+    let source: Arc<dyn Source> = Arc::new(Several::new(vec![("alerts".to_owned(), file)]));
+    let setup = Setup { watch: default_watch(&ids), source, beside: Vec::new(), lister: None };
+    world.monitor.replace(setup).await.unwrap();
+    world.minutes(20, &ids[1..]).await;
+    world.minutes(40, &[]).await;
+    let events = world.events().await;
+    let never = &of(&events, "001").detail;
+    assert!(never.contains("is its manager the one that writes this file?"), "{never}");
+    let stalled = events.iter().find(|event| event.kind == EventKind::PipelineStalled).unwrap();
+    assert!(stalled.detail.contains("check first the manager, its disk"), "{}", stalled.detail);
+    let of_indexer = ["indexer", "Filebeat"];
+    assert!(events.iter().all(|event| of_indexer.iter().all(|part| !event.detail.contains(part))));
 }

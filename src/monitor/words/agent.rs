@@ -3,6 +3,7 @@
 use log_monitor_channels::text::one_line;
 use log_monitor_channels::{Entity as Subject, Event, EventKind, Severity};
 
+use super::way::Way;
 use super::{LOOK_BACK, about, span};
 use crate::config::Policy;
 use crate::config::duration::human;
@@ -17,23 +18,20 @@ use crate::monitor::window::Window;
 const FIRST_CHECK: &str = "Check first: is the machine up, is its Wazuh agent running and connected, \
                            and do other agents of the same manager still log?";
 
-const NEVER: &str = "Check first: is the id right, was the agent ever enrolled, and is its manager the one that \
-                     this indexer belongs to?";
-
-/// The event of an entity's change.
+/// The event of an entity's change, by what was found out about it and the way that its logs take.
 #[must_use]
 pub fn changed(
     watch: &str,
     entity: &Entity,
     policy: &Policy,
     transition: Transition,
-    finding: &Finding,
+    (finding, way): (&Finding, &Way),
     now: i64,
 ) -> Event {
     let event = match transition {
         Transition::Recovered { since, .. } => recovered(watch, policy, since, finding, now),
         Transition::FellSilent | Transition::FoundSilent | Transition::StillSilent { .. } => {
-            silent(watch, entity, policy, transition, finding, now)
+            silent(watch, entity, policy, transition, (finding, way), now)
         }
     };
     Event {
@@ -49,10 +47,10 @@ fn silent(
     entity: &Entity,
     policy: &Policy,
     transition: Transition,
-    finding: &Finding,
+    (finding, way): (&Finding, &Way),
     now: i64,
 ) -> Event {
-    let (usual, what) = what(entity, policy, transition, finding, now);
+    let (usual, what) = what(entity, policy, transition, (finding, way), now);
     let suspicion = finding.suspicion.as_ref();
     let flapping = finding.flapping.map(Flapping::sentence);
     let maintenance = finding.maintenance.as_ref().map(Window::sentence);
@@ -76,13 +74,13 @@ fn what(
     entity: &Entity,
     policy: &Policy,
     transition: Transition,
-    finding: &Finding,
+    (finding, way): (&Finding, &Way),
     now: i64,
 ) -> (&'static str, String) {
-    let why = finding.cause.sentence(now);
+    let why = finding.cause.sentence(way, now);
     let check = why.as_deref().unwrap_or(FIRST_CHECK);
     let Some(long) = entity.last_seen.map(|seen| span(now - seen)) else {
-        let check = why.as_deref().unwrap_or(NEVER);
+        let check = why.unwrap_or_else(|| format!("Check first: {}?", way.never));
         let detail = format!("The source has no log of it in the last {}. {check}", human(LOOK_BACK));
         return ("never_seen", detail);
     };

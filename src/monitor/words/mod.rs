@@ -2,6 +2,7 @@
 
 mod agent;
 mod pipeline;
+pub mod way;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

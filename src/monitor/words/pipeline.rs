@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use log_monitor_channels::text::one_line;
 use log_monitor_channels::{Entity as Subject, Event, EventKind, Severity};
 
+use super::way::Way;
 use super::{about, span};
 use crate::clock::written;
 use crate::config::Pipeline;
@@ -13,24 +14,22 @@ use crate::monitor::behind::{self, Lack};
 use crate::monitor::outage::Outage;
 use crate::monitor::pipeline::{Begun, Common, Flow, Tally};
 
-const WAY: &str = "So it is hardly the agents, but the way of their logs: check first the manager (and its \
-                   Filebeat), the network between, and the indexer's disk.";
-
 /// The event of many entities that fell silent at once: `names` are those that were due first.
 #[must_use]
-pub fn stalled(watch: &str, begun: &Begun, limits: &Pipeline, names: &str, now: i64) -> Event {
+pub fn stalled(watch: &str, begun: &Begun, limits: &Pipeline, names: &str, way: &Way, now: i64) -> Event {
+    let way = format!("So it is hardly the agents, but the way of their logs: check first {}.", way.stalled);
     let Begun { common, tally, last, .. } = begun;
     let quiet = tally.newest.map(|newest| now - newest).filter(|_| tally.flow(limits.count) == Flow::Stopped);
     let who = who(watch, common);
     let detail = match quiet {
         Some(quiet) => format!(
-            "None of the {} agents of {who} has logged for {}. {WAY} They are not told one by one; the first to \
+            "None of the {} agents of {who} has logged for {}. {way} They are not told one by one; the first to \
              be overdue: {names}.",
             tally.watched,
             span(quiet)
         ),
         None => format!(
-            "{} of the {} agents of {who} {} at about the same time. {WAY} From now on they are not told one by \
+            "{} of the {} agents of {who} {} at about the same time. {way} From now on they are not told one by \
              one: {names}.",
             tally.lost,
             tally.watched,

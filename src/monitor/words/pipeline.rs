@@ -58,17 +58,18 @@ const fn what_happened(tally: &Tally) -> &'static str {
     }
 }
 
-/// The event of their coming back; `left` names those that have not yet.
+/// The event of their coming back; `left` names those that have not yet, unless they are told already.
 #[must_use]
-pub fn flows_again(watch: &str, common: &Common, tally: &Tally, left: &str, now: i64) -> Event {
+pub fn flows_again(watch: &str, common: &Common, tally: &Tally, left: Option<&str>, now: i64) -> Event {
     let rest = match left {
-        "" => "Everybody is back.".to_owned(),
-        left => format!("Not back yet, and told if it stays so: {left}."),
+        None => String::new(),
+        Some("") => " Everybody is back.".to_owned(),
+        Some(left) => format!(" Not back yet, and told if it stays so: {left}."),
     };
     let (logging, who) = (tally.logging(), who(watch, common));
     let detail = match tally.watched {
-        0 => format!("Nobody is left of {who} who is expected to log. {rest}"),
-        watched => format!("{logging} of the {watched} agents of {who} log again. {rest}"),
+        0 => format!("Nobody is left of {who} who is expected to log.{rest}"),
+        watched => format!("{logging} of the {watched} agents of {who} log again.{rest}"),
     };
     Event {
         cause: "documents".to_owned(),

@@ -38,6 +38,7 @@ pub fn of_one(event: &Event, facts: &Facts<'_>, say: &Sentences) -> String {
         (E::SourceDown, _) => &t.source_down,
         (E::SourceUp, true) => &t.source_up_after,
         (E::SourceUp, false) => &t.source_up,
+        (E::PipelineStalled, _) if cause == FLAPPING => &t.flapping,
         (E::PipelineStalled, true) if again => &t.still_stalled_since,
         (E::PipelineStalled, false) if again => &t.still_stalled,
         (E::PipelineStalled, true) => &t.stalled_since,

@@ -4,14 +4,11 @@
 //! Each round stands at the end of a step and knows all that was logged until then. What is silent in
 //! the first round fell silent before, and is told by nobody.
 
-use std::collections::BTreeMap;
-
 use super::counts::Counts;
 use crate::config::{Pipeline, Watch};
 use crate::journal::entities::{Logging, Part, Silence};
-use crate::journal::incidents::Stall;
 use crate::monitor::fleet::{Changed, Fleet, Outcome};
-use crate::monitor::pipeline::{self, Begun, Common, Fate, Sorted};
+use crate::monitor::pipeline::{self, Begun, Doubts, Fate, Sorted, Stalls};
 use crate::monitor::verdict::{State, Transition};
 use crate::source::{Heard, Observation};
 
@@ -27,7 +24,7 @@ pub struct Replay {
     step: i64,
     /// The time of the next round.
     next: i64,
-    stalls: BTreeMap<Common, Stall>,
+    stalls: Stalls,
     counts: Counts,
     /// The number of an incident is its place.
     found: Vec<Found>,
@@ -37,13 +34,14 @@ impl Replay {
     /// A watch whose first round is at `from`, and then one each `step` milliseconds.
     #[must_use]
     pub fn new(watch: &Watch, fleet: Fleet, from: i64, step: i64) -> Self {
+        let doubts = Doubts::new(&[], &[], fleet.shortest_threshold().unwrap_or_default());
         Self {
             fleet,
             limits: watch.pipeline,
             interval: millis(watch.interval),
             step,
             next: from,
-            stalls: BTreeMap::new(),
+            stalls: Stalls::new(std::iter::empty(), doubts),
             counts: Counts::default(),
             found: Vec::new(),
         }
@@ -82,10 +80,14 @@ impl Replay {
         self.note_returns(&suspects);
         let changed = self.fleet.judge(&suspects, now);
         let fell = changed.iter().any(|changed| !matches!(changed.transition, Transition::Recovered { .. }));
-        let sorted = match fell || !self.stalls.is_empty() {
-            true => pipeline::sort(&self.fleet, &changed, &self.stalls, &self.limits, now),
+        let mut sorted = match fell || !self.stalls.is_empty() {
+            true => pipeline::sort(&self.fleet, &changed, &self.stalls.open, &self.limits, now),
             false => Sorted::all_told(changed.len()),
         };
+        for incident in self.stalls.doubt(&mut sorted, now) {
+            self.found[place(incident)].back.get_or_insert(now);
+            self.fleet.set_free(incident, now);
+        }
         self.open_stalls(&sorted, now);
         let outcomes: Vec<(usize, Outcome)> = changed
             .iter()
@@ -94,7 +96,7 @@ impl Replay {
             .collect();
         self.fleet.settle(&suspects, &outcomes, now);
         self.close_stalls(&sorted, now);
-        let parts = pipeline::regroup(&self.fleet, &self.stalls, &self.limits, now);
+        let parts = pipeline::regroup(&self.fleet, &self.stalls.open, &self.limits, now);
         self.fleet.regroup(&parts);
     }
 
@@ -122,15 +124,15 @@ impl Replay {
                 patience: self.interval,
             };
             let incident = self.open(found);
-            self.stalls.insert(common.clone(), Stall { incident, opened: now });
+            self.stalls.begin(common, incident, now);
         }
     }
 
     fn close_stalls(&mut self, sorted: &Sorted, now: i64) {
         for (common, _) in &sorted.over {
-            if let Some(stall) = self.stalls.remove(common) {
-                self.found[place(stall.incident)].back = Some(now);
-                self.fleet.set_free(stall.incident, now);
+            if let Some(incident) = self.stalls.end(common) {
+                self.found[place(incident)].back.get_or_insert(now);
+                self.fleet.set_free(incident, now);
             }
         }
     }
@@ -164,7 +166,7 @@ impl Replay {
     fn fell_silent(&mut self, at: usize, transition: Transition, fate: &Fate, now: i64) -> Silence {
         let part = match fate {
             Fate::PartOf(common) => {
-                self.stalls.get(common).map_or(Part::Alone, |stall| Part::Of(stall.incident))
+                self.stalls.of(common).map_or(Part::Alone, |stall| Part::Of(stall.incident))
             }
             Fate::DependsOn(incident) => Part::Of(*incident),
             Fate::Told | Fate::Waits => Part::Alone,

@@ -199,24 +199,25 @@ pub fn of_source_since(
         .collect()
 }
 
-/// When the agents of a watch fell silent by themselves since `since`, in milliseconds, in order: again
-/// within an incident, too.
+/// When the agents of a watch, or what they share, fell silent by themselves since `since`, in milliseconds, in
+/// order: again within an incident, too.
 ///
 /// # Errors
 /// As the database.
 pub fn silences_since(
     connection: &Connection,
+    subject: Subject,
     watch: &str,
     since: i64,
 ) -> rusqlite::Result<Vec<(String, i64)>> {
     connection
         .prepare_cached(
             "SELECT key, opened FROM incident
-             WHERE subject = 'agent' AND scope = ?1 AND opened > ?2 AND part_of IS NULL
+             WHERE subject = ?1 AND scope = ?2 AND opened > ?3 AND part_of IS NULL
              UNION ALL SELECT key, noticed FROM spell JOIN incident ON incident.id = spell.incident
-             WHERE subject = 'agent' AND scope = ?1 AND noticed > ?2 AND part_of IS NULL ORDER BY 2",
+             WHERE subject = ?1 AND scope = ?2 AND noticed > ?3 AND part_of IS NULL ORDER BY 2",
         )?
-        .query_map(params![watch, since], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .query_map(params![subject.name(), watch, since], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect()
 }
 

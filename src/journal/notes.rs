@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::incidents::Subject;
 use super::spells::{self, Spell};
 
 /// One thing that is learnt of an incident.
@@ -13,10 +14,19 @@ pub enum Note {
     LedTo(i64),
     /// What explained it does so no more, since then, in milliseconds.
     FreeSince(i64),
-    /// Its agent logs again since then, in milliseconds, which is not believed yet; or it has stopped again.
+    /// Whom it is about logs again since then, in milliseconds, which is not believed yet; or has stopped again.
     BackSince(Option<i64>),
-    /// Its agent logged in between.
+    /// Whom it is about logged in between.
     Logged(Spell),
+}
+
+impl Note {
+    /// That it is over since then, which is not believed yet, or goes on, and when it was over before.
+    #[must_use]
+    pub fn of_return(since: Option<i64>, spells: &[Spell]) -> Vec<Self> {
+        let logged = spells.iter().map(|spell| Self::Logged(*spell));
+        std::iter::once(Self::BackSince(since)).chain(logged).collect()
+    }
 }
 
 /// Writes notes, each of an incident.
@@ -42,15 +52,15 @@ pub fn write(connection: &Connection, notes: &[(i64, Note)]) -> rusqlite::Result
     Ok(())
 }
 
-/// When the stall was over that explained an incident which was told shortly before it, in milliseconds; the
-/// inner `None` = it is not over, the outer that there is none.
+/// When the stall was over that explained an incident which was told shortly before it, in milliseconds, also
+/// where that is not believed yet; the inner `None` = it is not over, the outer that there is none.
 ///
 /// # Errors
 /// As the database.
 pub fn led_to(connection: &Connection, incident: i64) -> rusqlite::Result<Option<Option<i64>>> {
     connection
         .prepare_cached(
-            "SELECT stall.closed FROM incident JOIN incident AS stall ON stall.id = incident.led_to
+            "SELECT COALESCE(stall.closed, stall.back_since) FROM incident JOIN incident AS stall ON stall.id = incident.led_to
              WHERE incident.id = ?1",
         )?
         .query_row([incident], |row| row.get(0))
@@ -67,16 +77,20 @@ pub fn back_since(connection: &Connection, incident: i64) -> rusqlite::Result<Op
     statement.query_row([incident], |row| row.get(0)).optional().map(Option::flatten)
 }
 
-/// The same of all agents of a watch, by key.
+/// The same of all agents of a watch, or of all that its agents share, by key.
 ///
 /// # Errors
 /// As the database.
-pub fn returns(connection: &Connection, watch: &str) -> rusqlite::Result<Vec<(String, i64)>> {
+pub fn returns(
+    connection: &Connection,
+    subject: Subject,
+    watch: &str,
+) -> rusqlite::Result<Vec<(String, i64)>> {
     connection
         .prepare_cached(
             "SELECT key, back_since FROM incident
-             WHERE subject = 'agent' AND scope = ?1 AND closed IS NULL AND back_since IS NOT NULL",
+             WHERE subject = ?1 AND scope = ?2 AND closed IS NULL AND back_since IS NOT NULL",
         )?
-        .query_map([watch], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .query_map([subject.name(), watch], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect()
 }

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use super::pipeline::Doubts;
 use super::{Monitor, words};
 use crate::journal::JournalError;
 use crate::journal::incidents::{Stall, Subject};
+use crate::journal::notes;
 use crate::record::{Change, IncidentChange};
 use crate::source::Frontier;
 
@@ -15,6 +17,8 @@ pub struct Behind {
     sources: BTreeMap<String, Known>,
     /// The open incidents, by source.
     pub open: BTreeMap<String, i64>,
+    /// Which of them come again and again.
+    pub doubts: Doubts,
 }
 
 #[derive(Debug, Default)]
@@ -124,10 +128,16 @@ impl Monitor {
         let window = i64::try_from(watch.pipeline.window.as_millis()).unwrap_or(i64::MAX);
         let limit = self.fleet.shortest_threshold().map_or(i64::MAX, |shortest| shortest.max(window));
         for lack in self.behind.lacking(limit, now) {
-            if !self.behind.open.contains_key(&lack.source) {
-                let event = words::lacks(&watch.name, &lack, now);
+            let key = key(&lack.source);
+            if self.behind.open.contains_key(&lack.source) {
+                self.behind.doubts.goes_on(&key, now);
+            } else {
+                let mut event = words::lacks(&watch.name, &lack, now);
+                let flapping = self.behind.doubts.flapping(&key, now);
+                event.detail.extend(flapping.map(|flapping| format!(" {}", flapping.of_stall())));
                 let change = Change::event(IncidentChange::Open(Subject::Pipeline), event);
                 let opened = self.recorder.record(vec![change]).await?;
+                self.behind.doubts.begins(&key, now);
                 self.behind
                     .open
                     .extend(opened.first().copied().flatten().map(|opened| (lack.source, opened)));
@@ -136,10 +146,20 @@ impl Monitor {
         let over: Vec<String> =
             self.behind.open.keys().filter(|source| self.behind.has_all(source)).cloned().collect();
         for source in over {
+            if self.behind.doubts.holds(&key(&source), now) {
+                continue;
+            }
             let event = words::lacks_nothing(&watch.name, &source, now);
             let Some(incident) = self.behind.open.get(&source) else { continue };
             self.recorder.record(vec![Change::event(IncidentChange::Close(*incident), event)]).await?;
             self.behind.open.remove(&source);
+            self.behind.doubts.is_told(&key(&source));
+        }
+        let open = self.behind.open.iter().map(|(source, incident)| (key(source), *incident));
+        let notes = self.behind.doubts.notes(open);
+        if !notes.is_empty() {
+            self.recorder.journal.write(move |connection| notes::write(connection, &notes)).await?;
+            self.behind.doubts.are_noted();
         }
         Ok(())
     }

@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
+use super::Monitor;
 use super::fleet::{self, Outcome};
 use super::gather::Gathered;
 use super::pipeline::{self, Sorted};
 use super::round::Round;
 use super::source_health::Asked;
 use super::verdict::{State, Transition};
-use super::{Monitor, Stall};
 use crate::journal::{JournalError, events, quiet};
 use crate::source::SourceError;
 
@@ -102,10 +102,13 @@ impl Monitor {
         let (changed, held): (Vec<_>, Vec<_>) =
             changed.into_iter().partition(|changed| !self.catching_up || is_back(changed));
         let fell = !changed.iter().all(is_back);
-        let sorted = match fell || !self.stalls.is_empty() {
-            true => pipeline::sort(&self.fleet, &changed, &self.stalls, &self.setup.watch.pipeline, now),
+        let mut sorted = match fell || !self.stalls.is_empty() {
+            true => pipeline::sort(&self.fleet, &changed, &self.stalls.open, &self.setup.watch.pipeline, now),
             false => Sorted::all_told(changed.len()),
         };
+        for incident in self.stalls.doubt(&mut sorted, now) {
+            self.fleet.set_free(incident, now);
+        }
         let outages = self.outages(&changed, &sorted, now).await?;
         let round = Round {
             setup: &self.setup,
@@ -132,19 +135,18 @@ impl Monitor {
 
     fn take_stalls(&mut self, sorted: &Sorted, incidents: &[Option<i64>], now: i64) {
         for (common, _) in &sorted.over {
-            if let Some(stall) = self.stalls.remove(common) {
-                self.fleet.set_free(stall.incident, now);
+            if let Some(incident) = self.stalls.end(common) {
+                self.fleet.set_free(incident, now);
             }
         }
         for (begun, incident) in sorted.stalled.iter().zip(incidents) {
-            self.stalls
-                .extend(incident.map(|incident| (begun.common.clone(), Stall { incident, opened: now })));
+            incident.iter().for_each(|incident| self.stalls.begin(&begun.common, *incident, now));
         }
     }
 
     /// Writes down when nothing is to be said of which silences, where that has changed.
     async fn keep_quiet(&mut self, now: i64) -> Result<(), JournalError> {
-        let stalls = self.stalls.values().map(|stall| stall.incident);
+        let stalls = self.stalls.incidents().map(|(_, incident)| incident);
         let quiet = self.maintenance.quiet(&self.fleet, stalls, now);
         if self.quiet.as_ref() == Some(&quiet) {
             return Ok(());

@@ -69,6 +69,16 @@ impl Flapping {
         )
     }
 
+    /// The same of what many share.
+    #[must_use]
+    pub fn of_stall(self) -> String {
+        format!(
+            "It is flapping: this is its {}. stall in short time. Its end is told once there has been none for {}.",
+            self.count,
+            span(self.hold)
+        )
+    }
+
     /// The same of a source, which answers or does not.
     #[must_use]
     pub fn of_source(self) -> String {

@@ -43,7 +43,7 @@ pub mod words;
 
 use crate::config::Watch;
 use crate::journal::entities;
-use crate::journal::incidents::{self, Stall};
+use crate::journal::incidents::{self, Subject};
 use crate::journal::quiet::Quiet;
 use crate::journal::{JournalError, events, notes};
 use crate::record::Recorder;
@@ -57,7 +57,7 @@ use fleet::{Fleet, Looked};
 use gather::Gathered;
 use maintenance::Windows;
 use memory::Memory;
-use pipeline::Common;
+use pipeline::{Common, Doubts, Stalls};
 use roster::Roster;
 use source_health::SourceHealth;
 
@@ -91,8 +91,8 @@ pub struct Monitor {
     fleet: Fleet,
     roster: Roster,
     clock_guard: ClockGuard,
-    /// The open incidents of the pipeline, by what their entities share.
-    stalls: BTreeMap<Common, Stall>,
+    /// The open incidents of the pipeline.
+    stalls: Stalls,
     /// Which of several sources lacks what another one has.
     behind: Behind,
     /// What helps to explain what the round tells.
@@ -130,7 +130,7 @@ impl Monitor {
             fleet: Fleet::default(),
             roster: Roster::default(),
             clock_guard: ClockGuard::new(now),
-            stalls: BTreeMap::new(),
+            stalls: Stalls::default(),
             behind: Behind::default(),
             beside: Beside::default(),
             maintenance: Windows::default(),
@@ -168,22 +168,22 @@ impl Monitor {
     async fn load(&mut self) -> Result<(), JournalError> {
         let name = self.setup.watch.name.clone();
         let lately = events::millis(self.recorder.clock.now()) - LATELY;
-        let (rows, mut stalls, silences, returns, memory) = self
+        let (rows, mut stalls, [silences, stalled], [returns, flowing], memory) = self
             .recorder
             .journal
             .write(move |connection| {
-                let silences = incidents::silences_since(connection, &name, lately)?;
+                let silences = |of| incidents::silences_since(connection, of, &name, lately);
+                let returns = |of| notes::returns(connection, of, &name);
                 Ok((
                     entities::of_watch(connection, &name)?,
                     incidents::open_stalls(connection, &name)?,
-                    silences,
-                    notes::returns(connection, &name)?,
+                    [silences(Subject::Agent)?, silences(Subject::Pipeline)?],
+                    [returns(Subject::Agent)?, returns(Subject::Pipeline)?],
                     Memory::read(connection, &name)?,
                 ))
             })
             .await?;
         self.behind.open = self.take_open(&mut stalls);
-        self.stalls = stalls.into_iter().map(|(key, stall)| (Common::from_key(&key), stall)).collect();
         self.beside = Beside::default();
         let in_file = self.setup.watch.agents.clone();
         let agents = inventory::together(in_file, self.roster.listed.clone());
@@ -199,7 +199,11 @@ impl Monitor {
             );
         }
         fleet.remember(&self.fleet, &silences, &returns);
-        for (common, stall) in &self.stalls {
+        let shortest = fleet.shortest_threshold().unwrap_or_default();
+        let stalls = stalls.into_iter().map(|(key, stall)| (Common::from_key(&key), stall));
+        self.stalls = Stalls::new(stalls, Doubts::new(&stalled, &flowing, shortest));
+        self.behind.doubts = Doubts::new(&stalled, &flowing, shortest);
+        for (common, stall) in &self.stalls.open {
             if let Common::Node(node) = common {
                 fleet.at_home(stall.incident, node);
             }

@@ -1,7 +1,6 @@
-//! What a round learns of silences without telling anything: whom they are told with from now on, and
-//! who logs again although that is not believed yet.
+//! What a round learns of silences and stalls without telling anything: whom they are told with from now on,
+//! and who logs again although that is not believed yet.
 
-use super::fleet::flaps::Return;
 use super::{Monitor, pipeline};
 use crate::journal::JournalError;
 use crate::journal::entities::Part;
@@ -13,8 +12,7 @@ impl Monitor {
     /// # Errors
     /// When nothing was written; the next round learns it again.
     pub(super) async fn take_notes(&mut self, now: i64) -> Result<(), JournalError> {
-        let parts = pipeline::regroup(&self.fleet, &self.stalls, &self.setup.watch.pipeline, now);
-        let returns = self.fleet.returns();
+        let parts = pipeline::regroup(&self.fleet, &self.stalls.open, &self.setup.watch.pipeline, now);
         let part = |(at, part): &(usize, Part)| {
             let note = match *part {
                 Part::Alone => return None,
@@ -24,19 +22,16 @@ impl Monitor {
             };
             Some((self.fleet.entities()[*at].silence()?.incident, note))
         };
-        let back = |known: &Return| {
-            let since = std::iter::once(Note::BackSince(known.since));
-            let logged = known.spells.iter().map(|spell| Note::Logged(*spell));
-            since.chain(logged).map(|note| (known.incident, note)).collect::<Vec<_>>()
-        };
-        let back = returns.iter().flat_map(back);
-        let notes: Vec<(i64, Note)> = parts.iter().filter_map(part).chain(back).collect();
+        let mut notes: Vec<(i64, Note)> = parts.iter().filter_map(part).collect();
+        notes.extend(self.fleet.notes());
+        notes.extend(self.stalls.notes());
         if notes.is_empty() {
             return Ok(());
         }
         self.recorder.journal.write(move |connection| notes::write(connection, &notes)).await?;
         self.fleet.regroup(&parts);
-        self.fleet.take_returns(&returns);
+        self.fleet.are_noted();
+        self.stalls.are_noted();
         Ok(())
     }
 }

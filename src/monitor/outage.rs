@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::Monitor;
 use super::finding::{Blind, arrived};
 use super::fleet::Changed;
 use super::pipeline::Sorted;
 use super::words::span;
-use super::{Monitor, Stall};
 use crate::clock::written;
 use crate::journal::events::time;
+use crate::journal::incidents::Stall;
 use crate::journal::past::{self, Silence};
 use crate::journal::{JournalError, incidents};
 
@@ -57,7 +58,7 @@ impl Monitor {
         sorted: &Sorted,
         now: i64,
     ) -> Result<BTreeMap<i64, Outage>, JournalError> {
-        let over = sorted.over.iter().filter_map(|(common, _)| self.stalls.get(common)).copied();
+        let over = sorted.over.iter().filter_map(|(common, _)| self.stalls.of(common));
         let over: Vec<Stall> = over.collect();
         if over.is_empty() {
             return Ok(BTreeMap::new());

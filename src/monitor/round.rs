@@ -7,12 +7,12 @@ use super::Setup;
 use super::finding::Finding;
 use super::fleet::{self, Changed, Entity, Fleet, Outcome};
 use super::outage::Outage;
-use super::pipeline::{Common, Fate, Sorted};
+use super::pipeline::{Common, Fate, Sorted, Stalls};
 use super::verdict::Transition;
 use super::words;
 use super::words::way::Way;
 use crate::journal::entities::{Logging, Part, Silence};
-use crate::journal::incidents::{Stall, Subject};
+use crate::journal::incidents::Subject;
 use crate::record::{Change, EntityChange, IncidentChange, Whole};
 
 /// The surroundings of a round.
@@ -24,7 +24,7 @@ pub struct Round<'a> {
     /// What was found out about entities, by their place.
     pub findings: &'a HashMap<usize, Finding>,
     /// The stalls that are open.
-    pub stalls: &'a BTreeMap<Common, Stall>,
+    pub stalls: &'a Stalls,
     /// How long those that are over lasted, by their incidents.
     pub outages: &'a BTreeMap<i64, Outage>,
     /// In milliseconds.
@@ -40,7 +40,9 @@ impl Round<'_> {
         let limits = &self.setup.watch.pipeline;
         let stalled = sorted.stalled.iter().map(|begun| {
             let names = words::names(self.fleet, &begun.lost);
-            let event = words::stalled(watch, begun, limits, &names, self.way(), self.now);
+            let mut event = words::stalled(watch, begun, limits, &names, self.way(), self.now);
+            let flapping = self.stalls.flapping(&begun.common, self.now);
+            event.detail.extend(flapping.map(|flapping| format!(" {}", flapping.of_stall())));
             Change::event(IncidentChange::Open(Subject::Pipeline), event)
         });
         let told = changed.iter().zip(&sorted.fates).filter_map(|(changed, fate)| match fate {
@@ -59,10 +61,12 @@ impl Round<'_> {
             }
         });
         let over = sorted.over.iter().filter_map(|(common, tally)| {
-            let incident = self.stalls.get(common)?.incident;
-            let left = words::names(self.fleet, &self.left(changed, incident));
-            let event =
-                words::flows_again(watch, common, tally, &left, self.outages.get(&incident), self.now);
+            let incident = self.stalls.of(common)?.incident;
+            // Who was left when it was over that time is told by now.
+            let left = (!self.stalls.is_doubted(common))
+                .then(|| words::names(self.fleet, &self.left(changed, incident)));
+            let outage = self.outages.get(&incident);
+            let event = words::flows_again(watch, common, tally, left.as_deref(), outage, self.now);
             Some(Change::event(IncidentChange::Close(incident), event))
         });
         stalled.chain(told).chain(over).collect()
@@ -161,7 +165,7 @@ impl Round<'_> {
     fn whole(&self, sorted: &Sorted, common: &Common) -> Option<Whole> {
         let new = sorted.stalled.iter().position(|begun| begun.common == *common);
         new.map(Whole::OpenedBy)
-            .or_else(|| self.stalls.get(common).map(|stall| Whole::Incident(stall.incident)))
+            .or_else(|| self.stalls.of(common).map(|stall| Whole::Incident(stall.incident)))
     }
 
     /// Who fell silent with a stall, or shortly before, and is not back yet.

@@ -94,7 +94,7 @@ impl Known {
         let event = |incident: &IncidentRow| {
             events::last_of(connection, incident.id, EventKind::AgentSilent, at).transpose()
         };
-        let fell = incidents::silences_since(connection, watch, at - DAY)?;
+        let fell = incidents::silences_since(connection, Subject::Agent, watch, at - DAY)?;
         let mine = |(key, when): (String, i64)| (key == agent && when <= at).then_some(when);
         Ok(Self {
             at: view.at,

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::monitor::fixtures::watch;
+use crate::monitor::pipeline::Common;
 
 const MINUTE: i64 = 60_000;
 

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::{Fleet, threshold};
+use crate::journal::notes::Note;
 use crate::journal::spells::Spell;
 use crate::monitor::verdict::{State, Verdict};
 
@@ -34,18 +35,6 @@ struct Flapping {
     spells: Vec<Spell>,
 }
 
-/// What the journal does not know yet of an entity that is silent and has logged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Return {
-    at: usize,
-    /// Its incident.
-    pub incident: i64,
-    /// Since when it logs again, if it does, in milliseconds.
-    pub since: Option<i64>,
-    /// When it logged before.
-    pub spells: Vec<Spell>,
-}
-
 impl Flaps {
     /// It fell silent.
     pub fn fell(&mut self, at: usize, when: i64, threshold: i64) {
@@ -73,6 +62,27 @@ impl Flaps {
     pub fn is_back(&mut self, at: usize, since: i64) {
         let flapping = self.0.entry(at).or_default();
         (flapping.back_since, flapping.noted) = (Some(since), Some(since));
+    }
+
+    /// When it fell silent last.
+    #[must_use]
+    pub fn last(&self, at: usize) -> Option<i64> {
+        self.0.get(&at)?.fell.last().copied()
+    }
+
+    /// Since when it logs again, if it does, and when it did before, where the journal does not know that yet.
+    #[must_use]
+    pub fn news(&self, at: usize) -> Option<(Option<i64>, &[Spell])> {
+        let Flapping { back_since, noted, spells, .. } = self.0.get(&at)?;
+        (back_since != noted || !spells.is_empty()).then_some((*back_since, spells))
+    }
+
+    /// The journal knows it now.
+    pub fn is_noted(&mut self, at: usize) {
+        if let Some(flapping) = self.0.get_mut(&at) {
+            flapping.noted = flapping.back_since;
+            flapping.spells.clear();
+        }
     }
 
     /// Takes over what is known of an entity that stood at `before` there.
@@ -125,27 +135,22 @@ impl Fleet {
         }
     }
 
-    /// Since when those that are silent log again, if they do, and when they did before, as far as the
-    /// journal does not know it yet.
+    /// What the journal does not know yet of those that are silent: since when they log again, if they do, and
+    /// when they did before.
     #[must_use]
-    pub fn returns(&self) -> Vec<Return> {
-        let is_new =
-            |flapping: &Flapping| flapping.back_since != flapping.noted || !flapping.spells.is_empty();
-        let new = self.flaps.0.iter().filter(|(_, flapping)| is_new(flapping));
-        let silent = new.filter_map(|(at, flapping)| {
+    pub fn notes(&self) -> Vec<(i64, Note)> {
+        let of_one = |at: &usize| {
             let incident = self.entities[*at].silence()?.incident;
-            let Flapping { back_since, spells, .. } = flapping.clone();
-            Some(Return { at: *at, incident, since: back_since, spells })
-        });
-        silent.collect()
+            let (since, spells) = self.flaps.news(*at)?;
+            Some(Note::of_return(since, spells).into_iter().map(move |note| (incident, note)))
+        };
+        self.flaps.0.keys().filter_map(of_one).flatten().collect()
     }
 
     /// The journal knows it now.
-    pub fn take_returns(&mut self, returns: &[Return]) {
-        for Return { at, since, .. } in returns {
-            let flapping = self.flaps.0.entry(*at).or_default();
-            flapping.noted = *since;
-            flapping.spells.clear();
+    pub fn are_noted(&mut self) {
+        for at in self.silent() {
+            self.flaps.is_noted(at);
         }
     }
 

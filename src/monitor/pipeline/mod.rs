@@ -9,12 +9,16 @@
 //! A stall explains what falls silent within a window of its beginning, and whatever is silent while
 //! nothing at all comes from its group. Where the others of the group log, who falls silent later does
 //! so for reasons of its own.
+//!
+//! The end of one that comes again and again is believed later each time, as that of an agent is (`doubts`).
 
 mod begun;
 mod common;
+mod doubts;
 mod fate;
 mod groups;
 mod regroup;
+mod stalls;
 mod tally;
 
 use std::collections::BTreeMap;
@@ -25,7 +29,9 @@ use crate::journal::incidents::Stall;
 use groups::Groups;
 
 pub use common::Common;
+pub use doubts::Doubts;
 pub use regroup::regroup;
+pub use stalls::Stalls;
 pub use tally::{Flow, Standing, Tally};
 
 /// What becomes of an entity that changed.
@@ -63,13 +69,16 @@ pub struct Sorted {
     pub over: Vec<(Common, Tally)>,
     /// What becomes of each change, in order.
     pub fates: Vec<Fate>,
+    /// Every group as it is.
+    pub tallies: BTreeMap<Common, Tally>,
 }
 
 impl Sorted {
     /// Nothing in common.
     #[must_use]
     pub fn all_told(changes: usize) -> Self {
-        Self { stalled: Vec::new(), over: Vec::new(), fates: vec![Fate::Told; changes] }
+        let fates = vec![Fate::Told; changes];
+        Self { stalled: Vec::new(), over: Vec::new(), fates, tallies: BTreeMap::new() }
     }
 }
 
@@ -92,5 +101,5 @@ pub fn sort(
     let stalled = groups.newly_stalled(&known);
     known.extend(stalled.iter().map(|begun| (begun.common.clone(), now)));
     let fates = changed.iter().map(|changed| groups.fate(changed, &known)).collect();
-    Sorted { stalled, over, fates }
+    Sorted { stalled, over, fates, tallies: groups.tallies }
 }

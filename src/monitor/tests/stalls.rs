@@ -214,7 +214,7 @@ async fn a_stall_explains_those_that_were_told_before_it_and_their_end_is_told()
     let parts = |cluster: &Cluster| {
         let silences = cluster.world.monitor.fleet.silences();
         let led = |whole| silences.filter(|(_, silence)| silence.part == Part::Led(whole)).count();
-        let stall = cluster.world.monitor.stalls.values().next().map(|stall| stall.incident);
+        let stall = cluster.world.monitor.stalls.open.values().next().map(|stall| stall.incident);
         stall.map_or(0, led)
     };
     let mut cluster = Cluster::new().await;
@@ -303,10 +303,37 @@ async fn what_happens_to_many_is_no_flapping_of_each_of_them() {
         cluster.minutes(6, &[MILAN, ROME].concat()).await;
         assert_eq!(cluster.world.monitor.fleet.silent(), [0; 0]);
     }
-    assert_eq!(
-        cluster.told().await,
-        ["pipeline_stalled node=node02", "pipeline_recovered node=node02"].repeat(4)
-    );
+}
+
+/// It stops for 22 minutes, and is back for six.
+async fn flap(mut cluster: Cluster, times: usize) -> Cluster {
+    for _ in 0..times {
+        cluster.minutes(22, &MILAN).await;
+        cluster.minutes(6, &[MILAN, ROME].concat()).await;
+    }
+    cluster
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stall_that_flaps_is_told_a_few_times_and_its_end_when_it_is_one_also_after_a_restart() {
+    let [begin, end] = ["pipeline_stalled node=node02", "pipeline_recovered node=node02"];
+    let cluster = flap(Cluster::new().await, 2).await;
+    let cluster = flap(cluster.restart().await, 3).await;
+    let mut cluster = cluster.restart().await;
+    assert_eq!(cluster.told().await, [begin, end, begin, end, begin]);
+    let stalls = cluster.world.events().await;
+    let note = stalls.iter().rfind(|event| event.kind == EventKind::PipelineStalled).unwrap();
+    let said = "this is its 3. stall in short time. Its end is told once there has been none for 32 min.";
+    assert!(note.detail.ends_with(said), "{}", note.detail);
+    // Who does not come back is told by itself although that goes on.
+    let without = [&MILAN[..], &ROME[1..]].concat();
+    cluster.minutes(22, &MILAN).await;
+    cluster.minutes(30, &without).await;
+    assert_eq!(cluster.told().await[5..], ["agent_silent 007"]);
+    cluster.minutes(45, &without).await;
+    assert_eq!(cluster.told().await.len(), 6, "it has relapsed so often that an hour proves nothing");
+    cluster.minutes(15, &without).await;
+    assert_eq!(cluster.told().await[6..], [end]);
 }
 
 #[tokio::test(start_paused = true)]

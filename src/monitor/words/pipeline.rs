@@ -58,25 +58,26 @@ const fn what_happened(tally: &Tally) -> &'static str {
     }
 }
 
-/// The event of their coming back; `left` names those that have not yet.
+/// The event of their coming back; `left` names those that have not yet, unless they are told already.
 #[must_use]
 pub fn flows_again(
     watch: &str,
     common: &Common,
     tally: &Tally,
-    left: &str,
+    left: Option<&str>,
     outage: Option<&Outage>,
     now: i64,
 ) -> Event {
     let rest = match left {
-        "" => "Everybody is back.".to_owned(),
-        left => format!("Not back yet, and told if it stays so: {left}."),
+        None => String::new(),
+        Some("") => " Everybody is back.".to_owned(),
+        Some(left) => format!(" Not back yet, and told if it stays so: {left}."),
     };
     let (logging, who) = (tally.logging(), who(watch, common));
     let lasted = outage.map_or_else(String::new, |outage| format!(" {}", outage.sentence()));
     let detail = match tally.watched {
-        0 => format!("Nobody is left of {who} who is expected to log.{lasted} {rest}"),
-        watched => format!("{logging} of the {watched} agents of {who} log again.{lasted} {rest}"),
+        0 => format!("Nobody is left of {who} who is expected to log.{lasted}{rest}"),
+        watched => format!("{logging} of the {watched} agents of {who} log again.{lasted}{rest}"),
     };
     Event {
         since: outage.map(|outage| time(outage.from)),

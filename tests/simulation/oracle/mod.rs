@@ -12,7 +12,8 @@
 //!   when they are back and it is not.
 //! - Maintenance that leaves too few gateways is that of those behind them, too: these hours do not count.
 //! - Whoever is on the list no more **must** be let go at once.
-//! - Whoever falls silent again and again **may** be believed to be back later each time.
+//! - Whoever falls silent again and again **may** be believed to be back later each time, and so **may** what
+//!   stalls again and again.
 //! - What began and ended while nobody could look, or faster than that, **may** be told or not.
 //! - A message **must** name the newest log that could be found when it was written.
 //! - Every end has one beginning, every beginning has at most one end, and neither is told twice.

@@ -6,7 +6,7 @@ use log_monitor_channels::{Event, EventKind};
 
 use super::Wrong;
 use super::truth::{SLACK, Truth, next_round};
-use crate::scenario::{Agent, Common, Document, MINUTE, Scenario, Stall};
+use crate::scenario::{Agent, Common, DAY, Document, HOUR, MINUTE, Scenario, Stall};
 use crate::spans::Spans;
 use crate::world::Told;
 
@@ -16,18 +16,26 @@ const MANY: usize = 5;
 /// … within this time.
 const WINDOW: i64 = 10 * MINUTE;
 
+/// The end of one that flaps is told after so long at the latest: six hours, and the longest threshold.
+const LONGEST_DOUBT: i64 = 8 * HOUR;
+
 /// A stall that was told.
 pub struct Stalled {
     pub incident: i64,
     pub from: i64,
     pub to: i64,
     common: Common,
+    /// Two others of the same were told within a day before: it may be believed to be over hours later, and
+    /// goes on if many fall silent again until then.
+    flaps: bool,
 }
 
 impl Stalled {
-    fn begun_by(told: &Told, scenario: &Scenario) -> Self {
-        let incident = told.event.incident.unwrap_or_default();
-        Self { incident, from: told.at, to: scenario.to, common: common_of(&told.event) }
+    fn begun_by(told: &Told, scenario: &Scenario, before: &[Self]) -> Self {
+        let (incident, common) = (told.event.incident.unwrap_or_default(), common_of(&told.event));
+        let lately = before.iter().filter(|one| one.common == common && one.from > told.at - DAY);
+        let flaps = lately.count() >= 2;
+        Self { incident, from: told.at, to: scenario.to, common, flaps }
     }
 
     /// Whether an agent is of what stalled.
@@ -38,7 +46,7 @@ impl Stalled {
     /// Whether it explains what is told as a part of it at `at`: that must be told soon after it began, or
     /// while nobody of it logs.
     pub fn explains(&self, scenario: &Scenario, truth: &Truth, at: i64) -> bool {
-        at <= self.from + WINDOW + SLACK || nobody_logs(scenario, truth, self, at)
+        self.flaps || at <= self.from + WINDOW + SLACK || nobody_logs(scenario, truth, self, at)
     }
 }
 
@@ -79,7 +87,7 @@ fn stalls(scenario: &Scenario, told: &[Told]) -> Result<Vec<Stalled>, Wrong> {
         };
         match told.event.kind {
             EventKind::PipelineStalled => {
-                let begun = Stalled::begun_by(told, scenario);
+                let begun = Stalled::begun_by(told, scenario, &over);
                 if open.insert(begun.common.clone(), begun).is_some() {
                     return Err(out_of_turn());
                 }
@@ -167,8 +175,11 @@ fn stale(scenario: &Scenario, truth: &Truth, stall: &Stalled) -> Option<i64> {
     let silent = Spans::of(
         agents.flat_map(|(place, agent)| truth.overdue[place].and(&agent.listed).iter().collect::<Vec<_>>()),
     );
-    let logging =
-        silent.gaps(scenario.from, scenario.to).and(&truth.good).after_the_first(next_round(scenario));
+    let doubt = if stall.flaps { LONGEST_DOUBT } else { 0 };
+    let logging = silent
+        .gaps(scenario.from, scenario.to)
+        .and(&truth.good)
+        .after_the_first(next_round(scenario) + doubt);
     logging.and(&Spans::of([(stall.from, stall.to)])).iter().next().map(|(at, _)| at)
 }
 

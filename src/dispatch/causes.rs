@@ -37,9 +37,10 @@ pub fn of_one(event: &Event, say: &Sentences) -> String {
 /// After how long an agent is back, and how much of that time arrived late.
 fn end(event: &Event, say: &Sentences) -> Option<String> {
     let long = say.span((event.back? - event.since?).to_std().ok()?);
-    Some(match percent(event) {
-        Some(percent) => say.body.after_late.with([("long", &long), ("percent", &percent)]),
+    Some(match percent(event).as_deref() {
         None => say.body.after.with([("long", &long)]),
+        Some("0") => say.body.after_none_late.with([("long", &long)]),
+        Some(percent) => say.body.after_late.with([("long", &long), ("percent", percent)]),
     })
 }
 
@@ -169,19 +170,17 @@ mod tests {
             let after = back.since.map(|since| since + chrono::TimeDelta::minutes(40));
             Event { kind: EventKind::AgentRecovered, back: after, arrived_late, ..back }
         };
-        let ends = [end("001", Some(0.25)), end("002", None)];
+        let ends = [end("001", Some(0.25)), end("002", Some(0.0)), end("003", None)];
         let (_, body) = message(&ends, &Facts::of(MessageKind::Resolved));
         let last = "last log 2026-01-01 00:00:00 UTC";
         let lines = [
-            format!("- 001 web, {last}: back after 40 min, 25 % of that time arrived late"),
-            format!("- 002 web, {last}: back after 40 min"),
+            format!("- 001 web, {last}: back after 40 min, 25 % of it late"),
+            format!("- 002 web, {last}: back after 40 min, none of it late"),
+            format!("- 003 web, {last}: back after 40 min"),
         ];
         assert_eq!(body.lines().collect::<Vec<_>>(), lines);
         let alone = words(&ends[..1], &Facts::of(MessageKind::Resolved), Language::It).body;
-        assert!(
-            alone.starts_with("Arrivato in ritardo: il 25 % di quel tempo\n\nAgente: 001 web\n"),
-            "{alone}"
-        );
+        assert!(alone.starts_with("Arrivato in ritardo: 25 % di quel tempo\n\nAgente: 001 web\n"), "{alone}");
     }
 
     #[test]

@@ -59,7 +59,7 @@ phrases!(
     /// What events tell.
     Body {
         nothing, agent, cause, last_log, never, since, allowed, noticed, detail, check, check_of, listed_last,
-        listed_never, after, after_late, late, more,
+        listed_never, after, after_late, after_none_late, late, more,
     }
 );
 

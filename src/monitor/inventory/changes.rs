@@ -1,0 +1,113 @@
+//! What a list changes. Pure.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::doubt::STILL_LOGS;
+use super::{Doubt, Fate, Memory, Roll, millis, names};
+use crate::config::Agent;
+
+/// What a list changes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Who is listed from now on, by id.
+    pub agents: Vec<Agent>,
+    /// Who was not listed before.
+    pub appeared: Vec<Agent>,
+    /// Who is not listed any more.
+    pub gone: Vec<Agent>,
+    /// Who is not listed any more and in the agent file: their id on the list and how the file names them.
+    pub kept: Vec<(String, Agent)>,
+    /// Who was enrolled anew: the old id and the agent as it is now.
+    pub renamed: Vec<(String, Agent)>,
+    /// Newcomers with the name of somebody else.
+    pub twins: Vec<(Agent, String)>,
+    /// How many are too many to be watched, when that is new.
+    pub left_out: usize,
+    /// It lacks agents, and is not believed in that.
+    pub doubt: Option<Doubt>,
+}
+
+impl Changes {
+    /// Whose history goes on under another id: the old one and the new one.
+    #[must_use]
+    pub fn moved(&self) -> Vec<(String, String)> {
+        let pairs = self.renamed.iter().chain(&self.kept);
+        pairs.map(|(old, new)| (old.clone(), new.id.clone())).filter(|(old, new)| old != new).collect()
+    }
+}
+
+impl Roll<'_> {
+    /// By the fates of those that are not on the list; `doubted` is whether these were removed.
+    pub(super) fn changes(
+        &self,
+        known: &[&Agent],
+        mut listed: BTreeMap<String, Agent>,
+        fates: Vec<(&Agent, Fate)>,
+        doubted: bool,
+    ) -> Changes {
+        let mut changes = Changes::default();
+        let (mut stay, mut renamed) = (Vec::new(), Vec::new());
+        for (agent, fate) in fates {
+            match fate {
+                Fate::Renamed(new) => renamed.push((agent.id.clone(), new)),
+                Fate::Gone => match self.as_in_file(agent) {
+                    Some(in_file) => changes.kept.push((agent.id.clone(), in_file)),
+                    None => changes.gone.push(agent.clone()),
+                },
+                Fate::MayBeRenamed | Fate::Waits if !doubted => stay.push(self.given_time(agent)),
+                Fate::MayBeRenamed | Fate::Logs | Fate::Waits => stay.push(agent.clone()),
+            }
+        }
+        self.remember_ids(known.iter().copied().chain(self.in_file), &renamed, &mut listed);
+        changes.renamed = renamed.into_iter().map(|(old, new)| (old, listed[&new].clone())).collect();
+        changes.appeared = self.newcomers(known, &mut listed, &changes.renamed);
+        changes.twins = names::twins(&changes.appeared, &listed);
+        listed.extend(stay.into_iter().map(|agent| (agent.id.clone(), agent)));
+        changes.agents = listed.into_values().collect();
+        changes
+    }
+
+    /// Whoever was removed is not silent: until the next list nobody is told so.
+    fn given_time(&self, agent: &Agent) -> Agent {
+        let mut agent = agent.clone();
+        if self.whole {
+            let next = self.now.saturating_add(millis(self.rules.every)).saturating_add(STILL_LOGS);
+            agent.listed.get_or_insert_default().watched_from = Some(next);
+        }
+        agent
+    }
+
+    /// Who is new, each with its probation; on the first list nobody has one.
+    fn newcomers(
+        &self,
+        known: &[&Agent],
+        listed: &mut BTreeMap<String, Agent>,
+        renamed: &[(String, Agent)],
+    ) -> Vec<Agent> {
+        let heirs = renamed.iter().map(|(_, agent)| agent.id.as_str());
+        let old: HashSet<&str> = known.iter().map(|agent| agent.id.as_str()).chain(heirs).collect();
+        let from = (!known.is_empty()).then(|| self.now.saturating_add(millis(self.rules.probation)));
+        let new = listed.values_mut().filter(|agent| !old.contains(agent.id.as_str()));
+        new.map(|agent| {
+            agent.listed.get_or_insert_default().watched_from = from;
+            agent.clone()
+        })
+        .collect()
+    }
+
+    /// Whoever was missing on the list before was given time because of that, and is back.
+    pub(super) fn keep_probation(
+        &self,
+        known: &[&Agent],
+        memory: &Memory,
+        listed: &mut BTreeMap<String, Agent>,
+    ) {
+        for agent in known.iter().filter(|agent| memory.missing_since(&agent.id).is_none()) {
+            let from = agent.listed.as_ref().and_then(|listed| listed.watched_from);
+            if let (Some(from), Some(now)) = (from.filter(|from| *from > self.now), listed.get_mut(&agent.id))
+            {
+                now.listed.get_or_insert_default().watched_from = Some(from);
+            }
+        }
+    }
+}

@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use log_monitor_channels::{Event, Link};
+use minijinja::Value;
+use minijinja::value::Serde;
 
 use crate::dispatch::render::{self, Facts, Words};
 use language::Language;
@@ -37,6 +39,8 @@ pub struct Voice {
     pub template: Option<String>,
     /// In this language, as far as the words are built in.
     pub language: Language,
+    /// What its kind adds for templates.
+    pub own: BTreeMap<&'static str, String>,
 }
 
 /// What a message is to tell.
@@ -83,7 +87,7 @@ impl Wording {
     pub fn in_voice(&self, voice: &Voice, subject: &Subject<'_>) -> (String, String) {
         let words = render::words(subject.events, subject.facts, voice.language);
         let Some(name) = &voice.template else { return words.joined() };
-        let variables = variables::of(subject, &words);
+        let variables = variables::of(subject, &words, Value::from(Serde(&voice.own)));
         let render = |part| self.templates.render(name, part, &variables);
         match render(Part::Title).and_then(|title| Ok((title, render(Part::Body)?))) {
             Ok((title, body)) => {
@@ -109,7 +113,7 @@ mod tests {
         let mut templates = Templates::default();
         templates.add("mine", Part::Title, "{{ event.who }}!").unwrap();
         templates.add("mine", Part::Body, body).unwrap();
-        let voice = Voice { template: Some("mine".to_owned()), language: Language::It };
+        let voice = Voice { template: Some("mine".to_owned()), language: Language::It, ..Voice::default() };
         Wording { links: Vec::new(), templates, voices: BTreeMap::from([("phone".to_owned(), voice)]) }
     }
 

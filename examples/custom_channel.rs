@@ -10,6 +10,7 @@
 //! kind = "bell"
 //! url = { env = "BELL_URL" }
 //! volume = 7
+//! template = "loud"                         # may say `{{ channel.volume }}`
 //! ```
 
 use std::process::ExitCode;
@@ -19,7 +20,7 @@ use log_monitor::App;
 use log_monitor_channels::http::{check_status, check_url, send};
 use log_monitor_channels::{
     BuildError, ChannelKind, Context, DeliveryError, Notification, Notifier, Problem, Receipt, Secret,
-    async_trait,
+    Variable, async_trait,
 };
 
 /// The keys of a `[channels.NAME]` table with `kind = "bell"`.
@@ -47,6 +48,11 @@ pub struct Bell {
 impl ChannelKind for Bell {
     const KIND: &'static str = "bell";
     type Config = BellConfig;
+
+    fn variables() -> Vec<Variable<BellConfig>> {
+        let value = |config: &BellConfig| config.volume.to_string();
+        vec![Variable { name: "volume", about: "how loud it rings, from 1 to 10", value }]
+    }
 
     fn validate(config: &BellConfig) -> Vec<Problem> {
         let volume =

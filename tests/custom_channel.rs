@@ -74,9 +74,21 @@ async fn the_program_that_has_it_treats_it_like_any_other() {
     assert!(refused.stderr.contains("config/log-monitor.toml:4:10"), "{}", refused.stderr);
     assert!(refused.stderr.contains("must be from 1 to 10"), "{}", refused.stderr);
 
-    world.write("config/log-monitor.toml", &toml("bell", 7));
+    let words = run(&["templates", "variables"]).await;
+    assert!(words.stdout.contains("channel.volume") && words.stdout.contains("of kind bell"), "{words:?}");
+    let spoken = |kind: &str, says: &str| {
+        let title =
+            format!("[templates.loud]\ntitle = \"{{{{ channel.{says} }}}} times {{{{ event.who }}}}\"\n");
+        toml(kind, 7) + "template = \"loud\"\n" + &title
+    };
+    world.write("config/log-monitor.toml", &spoken("bell", "pitch"));
+    let refused = run(&["check-config"]).await;
+    let why = "template `loud` says `channel.pitch`, which kind `bell` does not have";
+    assert!(refused.stderr.contains(why) && refused.stderr.contains("toml:5:12"), "{}", refused.stderr);
+
+    world.write("config/log-monitor.toml", &spoken("bell", "volume"));
     let rang = run(&["channels", "test", "desk"]).await;
     assert_eq!(rang.code, 0, "{rang:?}");
     let heard = String::from_utf8(world.slack.received()[0].body.clone()).unwrap();
-    assert!(heard.starts_with("volume 7: [TEST] Silent: 001"), "{heard}");
+    assert!(heard.starts_with("volume 7: [TEST] 7 times 001"), "{heard}");
 }

@@ -13,7 +13,8 @@
 //! Alertmanager knows it again. Times and words are annotations.
 //!
 //! Alertmanager ends an alert that it no longer hears of, so it is told of it every minute, each time
-//! until three minutes later. A notice, which nothing ends, stays for an hour.
+//! until three minutes later. So does that whose answer was lost: its end may have another severity, and so be
+//! another alert. A notice, which nothing ends, stays for an hour.
 //!
 //! Every peer of a cluster gets every alert: they tell each other of silences and of what was sent,
 //! not of alerts. One that takes it is enough; the others have two seconds more, and hear of what lasts in a

@@ -97,6 +97,7 @@ pub struct Arrival {
 /// # Panics
 /// When a rule is broken.
 pub async fn conforms<K: ChannelKind>(far_end: &impl FarEnd, config: &str, secrets: &[&str]) {
+    templates_are_told_no_secret::<K>(config, secrets);
     let notifier = build_with::<K>(config, &context(TIMEOUT));
     let rules = Rules { kind: K::KIND, far_end, notifier, secrets };
     rules.success().await;
@@ -110,6 +111,15 @@ pub async fn conforms<K: ChannelKind>(far_end: &impl FarEnd, config: &str, secre
     rules.same_key_each_time(can.idempotent).await;
     if can.resolve && can.idempotent {
         rules.an_end_names_its_firing().await;
+    }
+}
+
+fn templates_are_told_no_secret<K: ChannelKind>(config: &str, secrets: &[&str]) {
+    let config = read::<K>(config);
+    for variable in K::variables() {
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        assert!(variable.name.chars().all(word), "{}: a template cannot say {:?}", K::KIND, variable.name);
+        assert_tells_none(&(variable.value)(&config), secrets);
     }
 }
 
@@ -286,11 +296,15 @@ pub fn build<K: ChannelKind>(config: &str) -> Box<dyn Notifier> {
 /// When the table is not valid.
 #[must_use]
 pub fn build_with<K: ChannelKind>(config: &str, context: &Context) -> Box<dyn Notifier> {
-    let table = toml::Deserializer::parse(config).expect("a table of TOML");
-    let config = K::Config::deserialize(table).unwrap_or_else(|error| panic!("{}: {error}", K::KIND));
+    let config = read::<K>(config);
     let problems: Vec<_> = K::validate(&config).into_iter().filter(|problem| !problem.warning).collect();
     assert!(problems.is_empty(), "{}: {problems:?}", K::KIND);
     K::build(config, context).unwrap_or_else(|error| panic!("{}: {error}", K::KIND))
+}
+
+fn read<K: ChannelKind>(config: &str) -> K::Config {
+    let table = toml::Deserializer::parse(config).expect("a table of TOML");
+    K::Config::deserialize(table).unwrap_or_else(|error| panic!("{}: {error}", K::KIND))
 }
 
 /// A context for tests.

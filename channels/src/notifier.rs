@@ -76,6 +76,13 @@ pub trait ChannelKind: 'static {
         Capabilities::default()
     }
 
+    /// What templates of its channels can say of their configuration, as `{{ channel.NAME }}`. Whatever is here
+    /// is shown to people, so it must hold no secret.
+    #[must_use]
+    fn variables() -> Vec<Variable<Self::Config>> {
+        Vec::new()
+    }
+
     /// Finds what the types cannot say. Pure: no I/O, so that `check-config` can call it anywhere.
     #[must_use]
     fn validate(_config: &Self::Config) -> Vec<Problem> {
@@ -143,6 +150,30 @@ impl Default for Capabilities {
             keep_alive: None,
         }
     }
+}
+
+/// A word that a kind adds for templates.
+///
+/// ```
+/// use log_monitor_channels::Variable;
+///
+/// struct BellConfig { volume: u8 }
+///
+/// let volume = Variable::<BellConfig> {
+///     name: "volume",
+///     about: "how loud it rings, from 1 to 10",
+///     value: |config| config.volume.to_string(),
+/// };
+/// assert_eq!((volume.value)(&BellConfig { volume: 7 }), "7");
+/// ```
+#[derive(Debug)]
+pub struct Variable<C> {
+    /// Its name below `channel.`: letters, digits and `_`.
+    pub name: &'static str,
+    /// What it is, for `templates variables`.
+    pub about: &'static str,
+    /// What it says for a channel of that configuration.
+    pub value: fn(&C) -> String,
 }
 
 /// A problem in a channel's table that [`ChannelKind::validate`] found.

@@ -1,5 +1,7 @@
 //! The one list of kinds. Everything that lists, checks or builds channels reads it.
 
+use std::collections::BTreeMap;
+
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde::de::Deserialize;
@@ -7,7 +9,11 @@ use toml::Spanned;
 use toml::de::{DeValue, Error as TomlError, ValueDeserializer};
 
 use crate::error::BuildError;
-use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
+use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem, Variable};
+use crate::text::one_line;
+
+/// The most characters of what a kind adds for templates.
+const MAX_VARIABLE: usize = 300;
 
 /// All kinds that a program can build, in the order they were added.
 ///
@@ -61,6 +67,7 @@ type Decode = fn(Spanned<DeValue<'_>>) -> Result<Box<dyn Decoded>, TomlError>;
 pub struct Kind {
     name: &'static str,
     capabilities: Capabilities,
+    variables: Vec<(&'static str, &'static str)>,
     schema: fn(&mut SchemaGenerator) -> Schema,
     decode: Decode,
 }
@@ -70,6 +77,7 @@ impl Kind {
         Self {
             name: K::KIND,
             capabilities: K::capabilities(),
+            variables: K::variables().iter().map(|variable| (variable.name, variable.about)).collect(),
             schema: K::Config::json_schema,
             decode: |table| {
                 let config = K::Config::deserialize(ValueDeserializer::from(table))?;
@@ -88,6 +96,12 @@ impl Kind {
     #[must_use]
     pub const fn capabilities(&self) -> Capabilities {
         self.capabilities
+    }
+
+    /// What templates of its channels can say besides, as `channel.NAME`, each with what it is.
+    #[must_use]
+    pub fn variables(&self) -> &[(&'static str, &'static str)] {
+        &self.variables
     }
 
     /// JSON Schema (2020-12) of its table, `kind` excepted.
@@ -124,6 +138,9 @@ pub trait Decoded: Send {
     /// What [`ChannelKind::provider`] says of that host.
     fn provider(&self) -> Option<&'static str>;
 
+    /// What [`ChannelKind::variables`] say for it, each on one line.
+    fn variables(&self) -> BTreeMap<&'static str, String>;
+
     /// What [`ChannelKind::build`] makes.
     ///
     /// # Errors
@@ -144,6 +161,11 @@ impl<K: ChannelKind> Decoded for Config<K> {
 
     fn provider(&self) -> Option<&'static str> {
         K::provider(&K::host(&self.0)?)
+    }
+
+    fn variables(&self) -> BTreeMap<&'static str, String> {
+        let said = |variable: Variable<K::Config>| one_line(&(variable.value)(&self.0), MAX_VARIABLE);
+        K::variables().into_iter().map(|variable| (variable.name, said(variable))).collect()
     }
 
     fn build(self: Box<Self>, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {

@@ -124,11 +124,12 @@ fn is_chat(text: &str) -> bool {
 #[async_trait]
 impl Notifier for Telegram {
     async fn notify(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
+        let text = notification.in_one(&MEDIUM);
         let deadline = Instant::now() + self.timeout;
-        match self.send_to(self.chat(), notification, deadline).await {
+        match self.send_to(self.chat(), &text, notification, deadline).await {
             Err(Refusal::Moved(id)) => {
                 self.move_to(id);
-                let mut receipt = self.send_to(self.chat(), notification, deadline).await?;
+                let mut receipt = self.send_to(self.chat(), &text, notification, deadline).await?;
                 receipt.line += &format!("; {}", moved_to(id));
                 Ok(receipt)
             }
@@ -187,12 +188,13 @@ impl Telegram {
     async fn send_to(
         &self,
         chat: String,
+        text: &str,
         notification: &Notification,
         deadline: Instant,
     ) -> Result<Receipt, Refusal> {
         let mut body = json!({
             "chat_id": chat,
-            "text": notification.in_one(&MEDIUM),
+            "text": text,
             "link_preview_options": { "is_disabled": true },
         });
         let id = |firing: &Value| firing["message_id"].as_i64();

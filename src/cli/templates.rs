@@ -2,7 +2,8 @@
 
 use chrono::Utc;
 use clap::builder::PossibleValuesParser;
-use log_monitor_channels::EventKind;
+use log_monitor_channels::registry::Kind;
+use log_monitor_channels::{EventKind, Registry};
 use serde::Serialize;
 
 use super::Session;
@@ -62,7 +63,7 @@ struct ShownMessage {
 /// Does what the subcommand says.
 pub fn run(session: &Session<'_>, command: Command) -> Exit {
     let settings = match &command {
-        Command::Variables { json } => return variables(*json),
+        Command::Variables { json } => return variables(session.app.channels(), *json),
         _ => match session.settings() {
             Ok(settings) => settings,
             Err(exit) => return exit,
@@ -172,16 +173,23 @@ fn message(
     Ok(ShownMessage { event: kind.name(), title, body })
 }
 
-fn variables(json: bool) -> Exit {
-    let filters = FILTERS.map(|(name, about)| (format!("| {name}"), about));
-    let all = VARIABLES.map(|(name, about)| (name.to_owned(), about)).into_iter().chain(filters);
+fn variables(registry: &Registry, json: bool) -> Exit {
+    let filters = FILTERS.map(|(name, about)| (format!("| {name}"), about.to_owned()));
+    let of_kind = |kind: &Kind| {
+        let name = kind.name();
+        let shown =
+            |(word, about): &(&str, &str)| (format!("channel.{word}"), format!("of kind {name}: {about}"));
+        kind.variables().iter().map(shown).collect::<Vec<_>>()
+    };
+    let all = VARIABLES.map(|(name, about)| (name.to_owned(), about.to_owned()));
+    let all = all.into_iter().chain(registry.iter().flat_map(of_kind)).chain(filters);
     if json {
         let all = all.map(|(name, about)| serde_json::json!({ "name": name, "about": about }));
         return print_json(&all.collect::<Vec<_>>());
     }
     let mut rows = table(&["name", "about"]);
     for (name, about) in all {
-        rows.add_row([name, about.to_owned()]);
+        rows.add_row([name, about]);
     }
     print(rows, "");
     Exit::Ok

@@ -152,7 +152,7 @@ pub fn channels<'t>(
     node: Option<Node<'t>>,
     registry: &Registry,
     installation: &str,
-    templates: &[String],
+    templates: &templates::Read,
 ) -> Family<ChannelTable> {
     let known: Vec<&str> = registry.iter().map(log_monitor_channels::registry::Kind::name).collect();
     let client = OnceCell::new();
@@ -161,11 +161,9 @@ pub fn channels<'t>(
         let before = reading.findings.errors();
         let keys = ["kind", "max_in_flight", "budget", "template", "language"];
         let own = own_keys(reading, &path, table, &keys, &known);
-        let voice = Voice {
-            template: templates::known(reading, own.template, templates),
-            language: own.language.unwrap_or_default(),
-        };
+        let template = templates::known(reading, own.template.clone(), &templates.names);
         let kind = registry.get(own.kind?.get_ref())?;
+        templates::suits(reading, own.template.as_ref(), &templates.templates, kind);
         let default = if kind.capabilities().ordered { 1 } else { MAX_IN_FLIGHT };
         if own.max_in_flight.is_none() {
             let path = joined(&path, "max_in_flight");
@@ -182,6 +180,8 @@ pub fn channels<'t>(
         }
         let max_in_flight = own.max_in_flight.map_or(default, NonZeroUsize::get);
         let Capabilities { reaches_people, resolve, max_body, keep_alive, .. } = kind.capabilities();
+        let language = own.language.unwrap_or_default();
+        let voice = Voice { template, language, own: decoded.variables() };
         let table = ChannelTable {
             name: name.to_owned(),
             kind: kind.name(),

@@ -126,13 +126,8 @@ impl Assembly<'_, '_> {
         let sources = named::sources(&mut self.reading, take("sources"), self.sources);
         let watches = watches::watches(&mut self.reading, take("watches"), &sources);
         let templates = templates::templates(&mut self.reading, take("templates"));
-        let mut channels = named::channels(
-            &mut self.reading,
-            take("channels"),
-            self.channels,
-            &installation,
-            &templates.names,
-        );
+        let mut channels =
+            named::channels(&mut self.reading, take("channels"), self.channels, &installation, &templates);
         if nothing && !self.unreadable {
             self.nothing_to_watch();
         } else if watches.names.is_empty() && !self.unreadable {

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use chrono::Utc;
+use log_monitor_channels::registry::Kind;
 use serde::de::Deserialize;
 use toml::Spanned;
 use toml::de::ValueDeserializer;
@@ -51,6 +52,22 @@ pub fn known(reading: &mut Reading<'_>, name: Option<Spanned<String>>, names: &[
         reading.findings.error(At::Place(name.span()), message).help(help);
     }
     Some(name.into_inner())
+}
+
+/// Tells what a template says of its channel that no channel of this kind has.
+pub fn suits(reading: &mut Reading<'_>, name: Option<&Spanned<String>>, templates: &Templates, kind: &Kind) {
+    let Some(name) = name else { return };
+    for said in templates.says_of_channel(name.get_ref()) {
+        let known = kind.variables().iter().map(|(known, _)| *known);
+        if known.clone().any(|known| known == said) {
+            continue;
+        }
+        let (template, kind) = (shown_name(name.get_ref()), kind.name());
+        let message =
+            format!("template `{template}` says `channel.{said}`, which kind `{kind}` does not have");
+        let help = suggest::help(&said, known);
+        reading.findings.error(At::Place(name.span()), message).maybe_help(help);
+    }
 }
 
 fn template(

@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use log_monitor_channels::{Event, Link};
+use minijinja::Value;
+use minijinja::value::Serde;
 
 use crate::dispatch::render::{self, Facts, Words};
 use language::Language;
@@ -37,6 +39,8 @@ pub struct Voice {
     pub template: Option<String>,
     /// In this language, as far as the words are built in.
     pub language: Language,
+    /// What its kind adds for templates.
+    pub own: BTreeMap<&'static str, String>,
 }
 
 /// What a message is to tell.
@@ -94,7 +98,7 @@ impl Wording {
     pub fn in_its_words(&self, voice: &Voice, subject: &Subject<'_>) -> Result<(String, String), String> {
         let words = render::words(subject.events, subject.facts, voice.language);
         let Some(name) = &voice.template else { return Ok(words.joined()) };
-        let variables = variables::of(subject, &words);
+        let variables = variables::of(subject, &words, Value::from(Serde(&voice.own)));
         let render = |part| {
             let own = self.templates.render(name, part, &variables);
             own.map_err(|problem| format!("template {name}: {problem}"))
@@ -116,7 +120,7 @@ mod tests {
         let mut templates = Templates::default();
         templates.add("mine", Part::Title, "{{ event.who }}!").unwrap();
         templates.add("mine", Part::Body, body).unwrap();
-        let voice = Voice { template: Some("mine".to_owned()), language: Language::It };
+        let voice = Voice { template: Some("mine".to_owned()), language: Language::It, ..Voice::default() };
         Wording { links: Vec::new(), templates, voices: BTreeMap::from([("phone".to_owned(), voice)]) }
     }
 

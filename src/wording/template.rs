@@ -1,6 +1,7 @@
 //! Templates: minijinja that can read the facts of one message and nothing else, with as much work as
 //! a message is worth, and no undefined value.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -75,6 +76,14 @@ impl Templates {
     #[must_use]
     pub fn has(&self, name: &str, part: Part) -> bool {
         self.environment.get_template(&key(name, part)).is_ok()
+    }
+
+    /// What it says of what the kind of its channel adds: the names below `channel.`.
+    #[must_use]
+    pub fn says_of_channel(&self, name: &str) -> BTreeSet<String> {
+        let texts = [Part::Title, Part::Body].map(|part| self.environment.get_template(&key(name, part)));
+        let said = texts.into_iter().flatten().flat_map(|text| text.undeclared_variables(true));
+        said.filter_map(|name| name.strip_prefix("channel.").map(str::to_owned)).collect()
     }
 
     /// A text of a template for a message; `None` where the template has none of its own. It is plain

@@ -2,10 +2,12 @@
 //! of every kind. What fails is told, taken out, and the rest is tried again.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use log_monitor_channels::EventKind;
 use log_monitor_channels::text::one_line;
+use minijinja::value::Object;
 use minijinja::{Error, ErrorKind, Value};
 
 use super::language::Language;
@@ -25,6 +27,16 @@ const NOTHING: &str = "[]";
 /// The variables of messages of every kind.
 pub struct Trial(Vec<(EventKind, Value)>);
 
+/// Has every name: which of them a channel's kind adds is looked at where a channel names the template.
+#[derive(Debug)]
+struct AnyName;
+
+impl Object for AnyName {
+    fn get_value(self: &Arc<Self>, _: &Value) -> Option<Value> {
+        Some(Value::from("example"))
+    }
+}
+
 /// An error, and the kinds of event whose messages have it.
 struct Failure {
     part: Range<usize>,
@@ -41,7 +53,8 @@ impl Trial {
         let variables = |sample: &samples::Sample| {
             let (facts, links) = (&sample.facts(), &sample.links);
             let subject = Subject { events: &sample.events, facts, links, installation: "log-monitor" };
-            variables::of(&subject, &render::words(&sample.events, facts, Language::default()))
+            let words = render::words(&sample.events, facts, Language::default());
+            variables::of(&subject, &words, Value::from_object(AnyName))
         };
         Self(
             EventKind::ALL

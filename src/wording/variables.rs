@@ -14,7 +14,7 @@ use super::Subject;
 use crate::dispatch::render::{Facts, Words, lasted, who};
 
 /// Every variable and what it is, in the order in which they are explained.
-pub const VARIABLES: [(&str, &str); 25] = [
+pub const VARIABLES: [(&str, &str); 26] = [
     ("title", "the built-in title"),
     ("body", "the built-in text, without what is always added below"),
     ("kind", "firing, reminder, resolved or notice"),
@@ -25,6 +25,7 @@ pub const VARIABLES: [(&str, &str); 25] = [
     ("more", "how many of those are not in `events`"),
     ("links", "where people see more: each has a `title` and a `url`; always added below, too"),
     ("events", "what it tells, the first `max_items` of the route; each has what `event` has"),
+    ("channel", "what the kind of its channel adds, such as channel.volume; most add nothing"),
     ("event", "the first of them"),
     ("event.kind", "such as agent_silent; `templates preview --help` lists all"),
     ("event.severity", "info, low, medium, high or critical"),
@@ -68,6 +69,7 @@ struct Variables<'a> {
     count: usize,
     more: usize,
     links: &'a [Link],
+    channel: Value,
     event: Option<&'a Shown>,
     events: &'a [Shown],
 }
@@ -95,9 +97,9 @@ struct ShownEntity {
     label: String,
 }
 
-/// The variables of a message, whose built-in words are `words`.
+/// The variables of a message, whose built-in words are `words`, to a channel whose kind adds `channel`.
 #[must_use]
-pub fn of(subject: &Subject<'_>, words: &Words) -> Value {
+pub fn of(subject: &Subject<'_>, words: &Words, channel: Value) -> Value {
     let Subject { events, facts, links, installation } = *subject;
     let shown: Vec<Shown> = events.iter().take(facts.max_items).map(|event| shown(event, facts)).collect();
     Value::from(Serde(&Variables {
@@ -110,6 +112,7 @@ pub fn of(subject: &Subject<'_>, words: &Words) -> Value {
         count: events.len(),
         more: events.len() - shown.len(),
         links,
+        channel,
         event: shown.first(),
         events: &shown,
     }))
@@ -152,7 +155,11 @@ mod tests {
 
     fn rendered(text: &str, events: &[Event], facts: &Facts<'_>) -> String {
         let subject = Subject { events, facts, links: &[], installation: "soc" };
-        let variables = of(&subject, &render::words(events, facts, Default::default()));
+        let variables = of(
+            &subject,
+            &render::words(events, facts, Default::default()),
+            Value::from(Serde(&BTreeMap::<String, String>::new())),
+        );
         environment().render_str(text, variables).unwrap()
     }
 

@@ -44,7 +44,6 @@ impl Login<'_> {
     }
 
     /// The request with it.
-    #[must_use]
     pub fn on(&self, request: RequestBuilder) -> RequestBuilder {
         match (self.username, self.password, self.token.1) {
             (Some(user), Some(password), _) => request.basic_auth(user, Some(password.expose())),

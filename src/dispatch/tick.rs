@@ -76,7 +76,7 @@ pub fn run(connection: &Connection, input: &Input) -> rusqlite::Result<Output> {
     suppress::hold_again(connection, input.now)?;
     let probes = quarantine::pass_over(connection, input, &mut findings)?;
     let (claims, wake_at) = claim(connection, input)?;
-    let compose = |id: &i64| compose::undelivered(connection, &input.composer, *id);
+    let compose = |id: &i64| compose::undelivered(connection, &input.composer, *id, None);
     Ok(Output {
         claims,
         probes,

@@ -36,16 +36,19 @@ fn tables(
     originals: &[String],
     findings: &mut Findings,
 ) -> Option<String> {
-    let (blocks, mistakes) = xml::blocks(map.text(id), "integration");
+    let (blocks, mut mistakes) = xml::blocks(map.text(id), "integration");
     let mut wrong = |at: usize, why: String| {
         findings.error(At::Place(map.base(id) + at..map.base(id) + at), why);
     };
-    mistakes.into_iter().for_each(|(at, why)| wrong(at, why));
     let file = file.display().to_string();
     let line = |at: usize| map.line(&(map.base(id) + at..map.base(id) + at)).map_or(0, |line| line.number);
     let place = Place { file: &file, line: &line };
     let mut names = Vec::new();
-    let (mails, mistakes) = email::mails(map.text(id), &place, |name| own_name(name, &mut names));
+    let (mails, others) = email::mails(map.text(id), &place, |name| own_name(name, &mut names));
+    // A comment that is never closed is found by each.
+    mistakes.extend(others);
+    mistakes.sort();
+    mistakes.dedup();
     mistakes.into_iter().for_each(|(at, why)| wrong(at, why));
     let parts: Vec<_> =
         blocks.iter().filter_map(|block| Some((block, read(block, &mut names, &mut wrong)?))).collect();

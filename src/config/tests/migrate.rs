@@ -339,5 +339,7 @@ fn what_is_wrong_with_an_integration_is_told_at_its_element() {
             "ossec.conf:8:1: `<integration>` is never closed",
         ]
     );
+    let open = Place::new().with("ossec.conf", "<global></global>\n<!-- ");
+    assert_eq!(open.refused(Some("ossec.conf")), ["ossec.conf:2:1: this comment is never closed"]);
     assert!(place.refused(Some("none.conf"))[0].starts_with("none.conf: cannot read none.conf"));
 }

@@ -11,7 +11,7 @@ use crate::config::migrate::{Migrated, migrate};
 /// Flags of `migrate`.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct Args {
-    /// Import the integrations of a Wazuh manager's ossec.conf, too
+    /// Import the integrations and mails of a Wazuh manager's ossec.conf, too
     #[arg(long, value_name = "FILE")]
     ossec_conf: Option<PathBuf>,
     /// Write to this file, which must not be there yet [default: standard output]

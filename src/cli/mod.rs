@@ -126,7 +126,7 @@ enum Command {
     Backtest(backtest::Args),
     /// Suggest intervals from how agents really logged, as TOML to paste; changes nothing
     Suggest(suggest::Args),
-    /// Print the original .env files, and a Wazuh manager's integrations, as TOML that does the same
+    /// Print the original .env files, and a Wazuh manager's integrations and mails, as TOML that does the same
     Migrate(migrate::Args),
     /// Print the JSON Schema of the configuration file, for editors
     Schema,

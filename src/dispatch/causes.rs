@@ -29,8 +29,8 @@ pub fn of_one(event: &Event, say: &Sentences) -> String {
     match (word.is_empty(), beyond.is_empty()) {
         (true, true) => String::new(),
         (false, true) => format!(": {word}"),
-        (true, false) => format!(". {}", one_line(beyond, LONGEST)),
-        (false, false) => format!(": {word}. {}", one_line(beyond, LONGEST)),
+        (true, false) => format!(". {}", say.detail(&one_line(beyond, LONGEST))),
+        (false, false) => format!(": {word}. {}", say.detail(&one_line(beyond, LONGEST))),
     }
 }
 
@@ -104,7 +104,9 @@ pub fn title(events: &[Event], scope: &str, still: bool, say: &Many) -> String {
     phrase.with([("agents", &agents(count)), ("scope", scope)]) + &rest
 }
 
-const fn is_silence(event: &Event) -> bool {
+/// Whether it tells that an agent is silent.
+#[must_use]
+pub const fn is_silence(event: &Event) -> bool {
     matches!(event.kind, EventKind::AgentSilent | EventKind::AgentStillSilent)
 }
 

@@ -80,7 +80,7 @@ pub fn delivery(
         MessageKind::Firing | MessageKind::Notice => (Vec::new(), Vec::new()),
     };
     let key = composer.key(claim.delivery);
-    let mut lost = lost(connection, composer, claim.delivery)?;
+    let mut lost = lost(connection, composer, claim)?;
     let mut about = |events: Vec<Event>, posts: &[Post], key: String| -> rusqlite::Result<Notification> {
         let way =
             Way { uncertain: claim.uncertain, lost: lost.take(), ..Way::on(&claim.channel, claim.step) };
@@ -120,10 +120,11 @@ fn only_open(connection: &Connection, events: &mut Vec<Event>) {
 /// How many messages that reached nobody are named.
 const LOST_NAMED: usize = 3;
 
-/// What a delivery says of earlier messages that reached nobody.
-fn lost(connection: &Connection, composer: &Composer, delivery: i64) -> rusqlite::Result<Option<Lost>> {
-    let lost = lost::said_by(connection, delivery)?;
-    let title = |id: &i64| undelivered(connection, composer, *id).map(|message| message.title);
+/// What a delivery says of earlier messages that reached nobody, in the words of its channel.
+fn lost(connection: &Connection, composer: &Composer, claim: &Claim) -> rusqlite::Result<Option<Lost>> {
+    let lost = lost::said_by(connection, claim.delivery)?;
+    let channel = Some(claim.channel.as_str());
+    let title = |id: &i64| undelivered(connection, composer, *id, channel).map(|message| message.title);
     let titles = lost.iter().take(LOST_NAMED).map(title).collect::<rusqlite::Result<_>>()?;
     Ok((!lost.is_empty()).then_some(Lost { count: lost.len(), titles }))
 }
@@ -148,7 +149,7 @@ pub fn accepted(
     Ok(notification)
 }
 
-/// A message that reached nobody, for the last resort.
+/// A message that reached nobody, in the words of a channel; without one, for the last resort.
 ///
 /// # Errors
 /// As the database.
@@ -156,11 +157,12 @@ pub fn undelivered(
     connection: &Connection,
     composer: &Composer,
     message: i64,
+    channel: Option<&str>,
 ) -> rusqlite::Result<Notification> {
     let message = messages::get(connection, message)?;
     let siblings = deliveries::of_message(connection, message.id)?;
     let events = events::of_message(connection, message.id)?;
-    let way = Way { channel: None, step: usize::MAX, uncertain: false, lost: None };
+    let way = Way { channel, step: usize::MAX, uncertain: false, lost: None };
     notification(connection, composer, &message, (events, &[]), &siblings, way)
 }
 

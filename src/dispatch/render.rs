@@ -149,7 +149,7 @@ pub fn words(events: &[Event], facts: &Facts<'_>, language: Language) -> Words {
         [first, ..] => {
             list(&mut body, events, facts.max_items, say);
             causes::check(&mut body, events, say);
-            titles::of_several(events, first, say)
+            titles::of_several(events, first, facts, say)
         }
     };
     Words { title, body, below: below(facts, say) }
@@ -164,6 +164,15 @@ fn name(entity: &Entity) -> String {
 #[must_use]
 pub fn who(event: &Event) -> String {
     event.entity.as_ref().map_or_else(|| one_line(&event.scope, 80), name)
+}
+
+/// The same in a language: what stalled agents share is counted in it.
+#[must_use]
+pub fn who_in(event: &Event, say: &Sentences) -> String {
+    match event.entity.as_ref().filter(|_| !is_about_agent(event)) {
+        Some(Entity { id, label }) => one_line(&format!("{id} {}", say.written(label)), 120),
+        None => who(event),
+    }
 }
 
 /// Whether its entity is an agent, and not what agents share.
@@ -181,7 +190,11 @@ pub fn lasted(event: &Event, facts: &Facts<'_>) -> Option<Duration> {
 
 fn one(body: &mut String, event: &Event, kind: MessageKind, say: &Sentences) {
     let mut line = |line: String| body.extend([line.as_str(), "\n"]);
-    let beginning = if say.details_apart { causes::in_words(event, say) } else { event.detail.clone() };
+    let (lead, rest) = say.lead(&event.detail);
+    let beginning = match say.details_apart {
+        true => [lead.trim_end(), &causes::in_words(event, say)].join("\n").trim().to_owned(),
+        false => event.detail.clone(),
+    };
     if !beginning.is_empty() {
         line(beginning + "\n");
     }
@@ -201,14 +214,14 @@ fn one(body: &mut String, event: &Event, kind: MessageKind, say: &Sentences) {
     for (key, value) in &event.labels {
         line(format!("{}: {}", one_line(key, 40), one_line(value, 120)));
     }
-    if say.details_apart {
-        line(format!("\n{}", say.body.detail.with([("detail", &event.detail)])));
+    if say.details_apart && !rest.is_empty() {
+        line(format!("\n{}", say.body.detail.with([("detail", rest)])));
     }
 }
 
 fn list(body: &mut String, events: &[Event], max_items: usize, say: &Sentences) {
     for event in events.iter().take(max_items) {
-        let who = who(event);
+        let who = who_in(event, say);
         let last = event.since.map_or_else(
             || say.body.listed_never.with([]),
             |since| say.body.listed_last.with([("time", &written(since))]),
@@ -218,7 +231,7 @@ fn list(body: &mut String, events: &[Event], max_items: usize, say: &Sentences) 
                 let _ = writeln!(body, "- {who}, {last}{}", causes::of_one(event, say));
             }
             _ => {
-                let _ = writeln!(body, "- {who}: {}", event.detail);
+                let _ = writeln!(body, "- {who}: {}", say.detail(&event.detail));
             }
         }
     }
@@ -230,9 +243,9 @@ fn list(body: &mut String, events: &[Event], max_items: usize, say: &Sentences) 
 /// What stands below the events: who is still silent, and why the message came this way.
 fn below(facts: &Facts<'_>, say: &Sentences) -> String {
     let mut below = String::new();
-    for (events, headline) in
-        [(&facts.still_open, &say.below.still_silent), (&facts.silent_again, &say.below.silent_again)]
-    {
+    let silences = facts.still_open.iter().all(causes::is_silence);
+    let open = if silences { &say.below.still_silent } else { &say.below.still_open };
+    for (events, headline) in [(&facts.still_open, open), (&facts.silent_again, &say.below.silent_again)] {
         if !events.is_empty() {
             let _ = writeln!(below, "\n{}", headline.with([("count", &events.len().to_string())]));
             list(&mut below, events, facts.max_items, say);
@@ -243,8 +256,8 @@ fn below(facts: &Facts<'_>, say: &Sentences) -> String {
     let notes = [
         facts.group.map(|group| say.below.group.with([("group", group)])),
         every.map(|every| say.below.merging.with([("every", &every)])),
-        facts.held_by.map(|reason| say.below.held_back.with([("reason", reason)])),
-        facts.fallback_reason.map(|reason| say.below.fallback.with([("reason", reason)])),
+        facts.held_by.map(|reason| say.below.held_back.with([("reason", &say.written(reason))])),
+        facts.fallback_reason.map(|reason| say.below.fallback.with([("reason", &say.written(reason))])),
         (!told.is_empty()).then(|| say.below.told_already.with([("channels", &told)])),
         facts.possible_duplicate.then(|| say.below.duplicate.with([])),
         facts.lost.as_ref().map(|lost| lost.said(say)),
@@ -288,6 +301,38 @@ mod tests {
         );
         let all = title("no_documents", MessageKind::Firing);
         assert_eq!(all, "Pipeline stalled: node=node02 (5 of 10 agents), newest log 16 min old");
+    }
+
+    #[test]
+    fn sources_and_stalls_are_not_called_silent_and_a_reminder_of_them_is_not_news() {
+        let source = |name: &str| Event {
+            kind: EventKind::SourceDown,
+            scope: name.to_owned(),
+            entity: None,
+            ..agent_silent("", "")
+        };
+        let stall =
+            |name: &str| Event { kind: EventKind::PipelineStalled, ..agent_silent(name, "(40 agents)") };
+        let title = |events: &[Event], kind| message(events, &Facts { reminder: 2, ..facts(kind) }).0;
+        let (sources, stalls) = ([source("a"), source("b")], [stall("x"), stall("y")]);
+        assert_eq!(
+            title(&sources, MessageKind::Reminder),
+            "Source down: 2 sources still cannot be read (reminder 2)"
+        );
+        assert_eq!(title(&sources, MessageKind::Firing), "Source down: 2 sources cannot be read");
+        assert_eq!(
+            title(&stalls, MessageKind::Reminder),
+            "Pipeline still stalled: 2 groups of agents (reminder 2)"
+        );
+        let channel = Event { kind: EventKind::ChannelUnhealthy, ..source("soc") };
+        let again = "Still: Channel unhealthy: soc (no documents) (reminder 2)";
+        assert_eq!(title(&[channel], MessageKind::Reminder), again);
+
+        let below = |open: Event| {
+            message(&sources, &Facts { still_open: vec![open], ..facts(MessageKind::Resolved) }).1
+        };
+        assert!(below(source("c")).contains("\nNot over yet (1):\n- c: "), "{}", below(source("c")));
+        assert!(below(agent_silent("001", "web")).contains("\nStill silent (1):\n- 001 web"));
     }
 
     #[test]

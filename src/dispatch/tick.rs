@@ -81,7 +81,7 @@ pub fn run(connection: &Connection, input: &Input) -> rusqlite::Result<Output> {
     let silence_seen = hold::look_again(connection, routes, input.silence_seen, input.now)?;
     let probes = quarantine::pass_over(connection, input, &mut findings)?;
     let (claims, wake_at) = claim(connection, input)?;
-    let compose = |id: &i64| compose::undelivered(connection, &input.composer, *id);
+    let compose = |id: &i64| compose::undelivered(connection, &input.composer, *id, None);
     Ok(Output {
         claims,
         probes,

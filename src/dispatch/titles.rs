@@ -5,7 +5,8 @@ use log_monitor_channels::{Event, EventKind, MessageKind};
 
 use super::causes;
 use super::render::{
-    CRASHED, ENROLLED_ANEW, FLAPPING, Facts, LATE, MANY_AT_ONCE, NO_LONGER_CONFIGURED, TOO_FEW, lasted, who,
+    CRASHED, ENROLLED_ANEW, FLAPPING, Facts, LATE, MANY_AT_ONCE, NO_LONGER_CONFIGURED, TOO_FEW, lasted,
+    who_in,
 };
 use crate::wording::language::Sentences;
 
@@ -55,31 +56,56 @@ pub fn of_one(event: &Event, facts: &Facts<'_>, say: &Sentences) -> String {
         (E::ChannelRecovered, _) => &t.channel_recovered,
         (E::JournalFailed, _) => &t.journal_failed,
         (E::JournalRecovered, _) => &t.journal_recovered,
-        (other, _) => return format!("{other}: {}", who(event)),
+        (other, _) => return format!("{other}: {}", who_in(event, say)),
     };
     let (long, number) = (long.unwrap_or_default(), facts.reminder.to_string());
-    phrase.with([("who", &who(event)), ("long", &long), ("number", &number), ("cause", cause)])
+    let (who, cause) = (who_in(event, say), say.cause(cause));
+    let title = phrase.with([("who", &who), ("long", &long), ("number", &number), ("cause", &cause)]);
+    if again { still(event.kind, title, facts, say) } else { title }
+}
+
+/// A reminder does not read as if it were new, also of what has no words of its own for that.
+fn still(kind: EventKind, title: String, facts: &Facts<'_>, say: &Sentences) -> String {
+    use EventKind as E;
+    match kind {
+        E::SetupFailed | E::ChannelUnhealthy | E::JournalFailed => {
+            say.many.again.with([("title", &title), ("number", &facts.reminder.to_string())])
+        }
+        _ => title,
+    }
 }
 
 /// Of a message about several, of which this is the first.
 #[must_use]
-pub fn of_several(events: &[Event], first: &Event, say: &Sentences) -> String {
+pub fn of_several(events: &[Event], first: &Event, facts: &Facts<'_>, say: &Sentences) -> String {
     use EventKind as E;
     let t = &say.many;
     let same = events.iter().all(|event| event.scope == first.scope);
     let scope = if same { one_line(&first.scope, 80) } else { t.several_watches.with([]) };
+    let again = facts.kind == MessageKind::Reminder;
     let phrase = match first.kind {
         E::AgentStillSilent if events.iter().all(|event| event.cause == FLAPPING) => &t.flapping,
         E::AgentSilent => return causes::title(events, &scope, false, t),
         E::AgentStillSilent => return causes::title(events, &scope, true, t),
         E::AgentRecovered => &t.recovered,
         E::AgentUnwatched => &t.unwatched,
+        E::SourceDown if again => &t.source_still_down,
         E::SourceDown => &t.source_down,
         E::SourceUp => &t.source_up,
+        E::PipelineStalled if again => &t.still_stalled,
         E::PipelineStalled => &t.stalled,
         E::PipelineRecovered => &t.pipeline_recovered,
+        E::InventoryChanged => &t.inventory_changed,
+        E::ClockSkewed => &t.clock_skewed,
+        E::MonitoringResumed => &t.resumed,
         E::SetupFailed => &t.setup_failed,
+        E::ChannelUnhealthy => &t.channel_unhealthy,
+        E::ChannelRecovered => &t.channel_recovered,
+        E::JournalFailed => &t.journal_failed,
+        E::JournalRecovered => &t.journal_recovered,
         other => return format!("{other}: {}", events.len()),
     };
-    phrase.with([("count", &events.len().to_string()), ("scope", &scope)])
+    let (count, number) = (events.len().to_string(), facts.reminder.to_string());
+    let title = phrase.with([("count", &count), ("scope", &scope), ("number", &number)]);
+    if again { still(first.kind, title, facts, say) } else { title }
 }

@@ -59,6 +59,10 @@ impl Sentences {
     /// A duration as people say it.
     #[must_use]
     pub fn span(&self, duration: Duration) -> String {
+        self.units(&human(duration))
+    }
+
+    fn units(&self, duration: &str) -> String {
         let unit = |word: &str| match word {
             "s" => self.unit.s.clone(),
             "min" => self.unit.min.clone(),
@@ -66,7 +70,7 @@ impl Sentences {
             "d" => self.unit.d.clone(),
             number => number.to_owned(),
         };
-        human(duration).split(' ').map(unit).collect::<Vec<_>>().join(" ")
+        duration.split(' ').map(unit).collect::<Vec<_>>().join(" ")
     }
 
     /// The word for a cause.
@@ -81,96 +85,54 @@ impl Sentences {
         let known = EN.check.iter().find(|(_, question)| *question == asked);
         known.and_then(|(key, _)| self.check.get(key)).map_or(asked, String::as_str)
     }
+
+    /// What was written down in English. What is not of ours (an answer of a vendor, what somebody gave as a
+    /// reason) stays as it is.
+    #[must_use]
+    pub fn written(&self, english: &str) -> String {
+        english.split("; ").map(|piece| self.piece(piece)).collect::<Vec<_>>().join("; ")
+    }
+
+    fn piece(&self, english: &str) -> String {
+        let known = EN.written.iter().filter_map(|(key, phrase)| {
+            let (values, rest) = phrase.read(english)?;
+            rest.is_empty().then_some((key, values))
+        });
+        // Of a text that fits two, the one with more words of ours.
+        let best = known.min_by_key(|(_, values)| values.iter().map(|(_, value)| value.len()).sum::<usize>());
+        let said = best.and_then(|(key, values)| Some(self.written.get(key)?.filled(&self.values(values))));
+        said.unwrap_or_else(|| english.to_owned())
+    }
+
+    fn values<'t>(&self, values: Vec<(&'t str, &'t str)>) -> Vec<(&'t str, String)> {
+        let value = |(name, value)| match name {
+            "long" => (name, self.units(value)),
+            "reason" | "who" => (name, self.piece(value)),
+            _ => (name, value.to_owned()),
+        };
+        values.into_iter().map(value).collect()
+    }
+
+    /// What stands before what is known of an event, and that.
+    #[must_use]
+    pub fn lead<'t>(&self, detail: &'t str) -> (String, &'t str) {
+        let (mut lead, mut rest) = (String::new(), detail);
+        while let Some((phrase, (values, after))) =
+            EN.lead.iter().find_map(|(key, known)| Some((self.lead.get(key)?, known.read(rest)?)))
+        {
+            lead += &phrase.filled(&self.values(values));
+            rest = after;
+        }
+        (lead, rest)
+    }
+
+    /// What is known of an event, where it is one of several.
+    #[must_use]
+    pub fn detail(&self, detail: &str) -> String {
+        let (lead, rest) = self.lead(detail);
+        if rest.is_empty() { lead } else { lead + &self.quoted.with([("detail", rest)]) }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
-
-    use super::*;
-    use crate::dispatch::fixtures::start;
-    use crate::dispatch::render;
-    use crate::monitor::cause::{Cause, Received, Whole};
-    use crate::monitor::words::way::{IN_FILE, INDEXED};
-    use crate::wording::samples;
-
-    /// Every key with its placeholders.
-    fn keys(table: &toml::Table, at: &str) -> BTreeMap<String, BTreeSet<String>> {
-        let mut keys = BTreeMap::new();
-        for (key, value) in table {
-            let key = format!("{at}.{key}");
-            match value {
-                toml::Value::Table(below) => keys.extend(self::keys(below, &key)),
-                value => {
-                    let text = value.as_str().unwrap_or_default();
-                    let names =
-                        text.split('{').skip(1).map(|rest| rest.split('}').next().unwrap().to_owned());
-                    keys.insert(key, names.collect());
-                }
-            }
-        }
-        keys
-    }
-
-    #[test]
-    fn every_language_has_every_sentence_with_the_same_placeholders() {
-        let of = |language: Language| keys(&toml::from_str(language.file()).unwrap(), "");
-        for language in Language::ALL {
-            assert_eq!(of(language), of(Language::En), "{language:?}");
-            assert!(!language.sentences().title.silent.with([]).is_empty());
-        }
-    }
-
-    #[test]
-    fn nothing_is_left_to_fill_in_and_no_title_stays_english() {
-        for kind in log_monitor_channels::EventKind::ALL {
-            for sample in samples::all_of(kind, start()) {
-                let words = render::words(&sample.events, &sample.facts(), Language::It);
-                let said = format!("{}\n{}", words.title, words.body);
-                assert!(!said.contains(['{', '}']), "{said}");
-                let english = render::words(&sample.events, &sample.facts(), Language::En).title;
-                let is_name = english.starts_with(kind.name());
-                assert_eq!(words.title == english, is_name, "{english}");
-            }
-        }
-    }
-
-    /// What the monitor may ask is known word by word.
-    #[test]
-    fn every_question_about_a_cause_is_translated() {
-        let received =
-            [Received::Unknown, Received::Nothing(1), Received::NoLogs(1, 1), Received::Events(1, 1)];
-        let whole = Whole { name: "001".into(), newest: 0 };
-        let mut causes = vec![
-            Cause::CannotTell,
-            Cause::NotEnrolled,
-            Cause::NeverConnected,
-            Cause::Stopped(None),
-            Cause::Lost(None),
-            Cause::Disconnected(None),
-            Cause::Late(1),
-            Cause::TooFew { events: 1, least: 2, within: 1 },
-            Cause::PartOnly(whole),
-        ];
-        causes.extend(received.map(|received| Cause::ConnectedButSilent(None, received)));
-        for (cause, way) in causes.iter().flat_map(|cause| [(cause, &INDEXED), (cause, &IN_FILE)]) {
-            let said = cause.sentence(way, 0).unwrap();
-            let question = said.split("Check first: ").nth(1).unwrap();
-            for question in [question, &format!("{}?", way.never)] {
-                assert_ne!(Language::It.sentences().question(question), question);
-            }
-            let name = cause.name().unwrap_or("no_documents");
-            assert!(Language::It.sentences().cause.contains_key(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn what_is_filled_in_is_not_filled_in_again_and_units_have_words_too() {
-        let it = Language::It.sentences();
-        assert_eq!(
-            it.title.silent.with([("who", "{long}"), ("long", "1 h")]),
-            "Silenzioso: {long}, nessun log da 1 h"
-        );
-        assert_eq!(it.span(Duration::from_secs(2 * 86400 + 3600)), "2 g 1 h");
-    }
-}
+mod tests;

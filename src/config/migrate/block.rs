@@ -33,7 +33,8 @@ pub struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn of(&self, at: usize) -> String {
+    /// `ossec.conf:7`.
+    pub fn of(&self, at: usize) -> String {
         format!("{}:{}", one_line(self.file, 120), (self.line)(at))
     }
 }
@@ -84,9 +85,20 @@ pub fn tables(
     out.push_str(&matches(block, least, place));
     let _ = writeln!(out, "steps = [{{ to = [{}] }}]", quoted(name));
     match lacks(block, target) {
-        Some(_) => out.lines().map(|line| format!("# {line}").trim_end().to_owned() + "\n").collect(),
+        Some(_) => commented(&out),
         None => out,
     }
+}
+
+/// The same in comments.
+pub fn commented(toml: &str) -> String {
+    toml.lines().map(|line| format!("# {line}").trim_end().to_owned() + "\n").collect()
+}
+
+/// What is said of an element that was left out.
+pub fn no_counterpart(element: &Element, value: &str, place: &Place<'_>) -> String {
+    let tag = shown_name(&element.name);
+    format!("# Has no counterpart: <{tag}>{value}</{tag}>, {}\n", place.of(element.at))
 }
 
 /// What stands above the tables.
@@ -98,8 +110,7 @@ pub fn head(block: &Block, target: Option<Target>, place: &Place<'_>) -> String 
             true => "…".to_owned(),
             false => one_line(&element.value, 120),
         };
-        let tag = shown_name(&element.name);
-        let _ = writeln!(out, "# Has no counterpart: <{tag}>{value}</{tag}>, {}", place.of(element.at));
+        out.push_str(&no_counterpart(element, &value, place));
     }
     let notes = target.into_iter().flat_map(|target| [target.note.map(str::to_owned), lacks(block, target)]);
     for note in notes.flatten() {
@@ -117,7 +128,8 @@ pub fn lacks(block: &Block, target: Target) -> Option<String> {
     lacks.or_else(|| (!general).then(|| filtered.to_owned()))
 }
 
-fn left_out(block: &Block, target: Option<Target>) -> impl Iterator<Item = &Element> {
+/// The elements that are not carried over.
+pub fn left_out(block: &Block, target: Option<Target>) -> impl Iterator<Item = &Element> {
     let secret = target.map(|target| target.secret.1);
     let general = is_general(block);
     block.elements.iter().filter(move |element| {
@@ -128,15 +140,18 @@ fn left_out(block: &Block, target: Option<Target>) -> impl Iterator<Item = &Elem
     })
 }
 
-fn matches(block: &Block, least: Option<Severity>, place: &Place<'_>) -> String {
-    let named = |least: Severity| {
-        let names: Vec<String> =
-            Severity::ALL.into_iter().filter(|one| *one >= least).map(|one| quoted(one.name())).collect();
-        format!("severity = [{}]", names.join(", "))
-    };
+/// The condition of a route on severities from this one on.
+pub fn severities(least: Severity) -> String {
+    let names: Vec<String> =
+        Severity::ALL.into_iter().filter(|one| *one >= least).map(|one| quoted(one.name())).collect();
+    format!("severity = [{}]", names.join(", "))
+}
+
+/// What a route takes of what a block told.
+pub fn matches(block: &Block, least: Option<Severity>, place: &Place<'_>) -> String {
     let events = (block.get("rule_id").is_some() && is_general(block))
         .then(|| "event = [\"agent_silent\", \"agent_recovered\"]".to_owned());
-    let severity = least.filter(|least| *least > Severity::Info).map(named);
+    let severity = least.filter(|least| *least > Severity::Info).map(severities);
     let conditions: Vec<String> = events.into_iter().chain(severity).collect();
     let from = FILTERS.into_iter().chain(["level"]).filter_map(|name| block.get(name));
     let from: Vec<String> = from.map(|one| format!("<{}>, {}", one.name, place.of(one.at))).collect();

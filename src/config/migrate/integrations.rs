@@ -7,6 +7,7 @@ use std::path::Path;
 use log_monitor_channels::Severity;
 
 use super::block::{self, Place};
+use super::email::{self, Mail};
 use super::target::{Target, target};
 use super::xml::{self, Block};
 use crate::config::diagnostics::{At, Diagnostics, Findings};
@@ -35,20 +36,26 @@ fn tables(
     originals: &[String],
     findings: &mut Findings,
 ) -> Option<String> {
-    let (blocks, mistakes) = xml::blocks(map.text(id), "integration");
+    let (blocks, mut mistakes) = xml::blocks(map.text(id), "integration");
     let mut wrong = |at: usize, why: String| {
         findings.error(At::Place(map.base(id) + at..map.base(id) + at), why);
     };
-    mistakes.into_iter().for_each(|(at, why)| wrong(at, why));
-    let mut names = Vec::new();
-    let parts: Vec<_> =
-        blocks.iter().filter_map(|block| Some((block, read(block, &mut names, &mut wrong)?))).collect();
-    if blocks.is_empty() && findings.errors() == 0 {
-        findings.warning(At::Place(map.whole(id)), "there is no <integration> in this file");
-    }
     let file = file.display().to_string();
     let line = |at: usize| map.line(&(map.base(id) + at..map.base(id) + at)).map_or(0, |line| line.number);
-    Some(text(&parts, originals, &Place { file: &file, line: &line }))
+    let place = Place { file: &file, line: &line };
+    let mut names = Vec::new();
+    let (mails, others) = email::mails(map.text(id), &place, |name| own_name(name, &mut names));
+    // A comment that is never closed is found by each.
+    mistakes.extend(others);
+    mistakes.sort();
+    mistakes.dedup();
+    mistakes.into_iter().for_each(|(at, why)| wrong(at, why));
+    let parts: Vec<_> =
+        blocks.iter().filter_map(|block| Some((block, read(block, &mut names, &mut wrong)?))).collect();
+    if blocks.is_empty() && mails.is_empty() && findings.errors() == 0 {
+        findings.warning(At::Place(map.whole(id)), "there is no <integration> and no mail in this file");
+    }
+    Some(text(&parts, &mails, originals, &place))
 }
 
 /// What one block is; what is wrong with it is told at its element.
@@ -87,7 +94,7 @@ fn own_name(integration: &str, names: &mut Vec<String>) -> String {
     free.unwrap_or(base)
 }
 
-fn text(parts: &[(&Block, Part)], originals: &[String], place: &Place<'_>) -> String {
+fn text(parts: &[(&Block, Part)], mails: &[Mail], originals: &[String], place: &Place<'_>) -> String {
     let mut out = String::new();
     let mut active = Vec::new();
     let mut tables = String::new();
@@ -105,6 +112,10 @@ fn text(parts: &[(&Block, Part)], originals: &[String], place: &Place<'_>) -> St
                 }
             }
         }
+    }
+    for mail in mails {
+        tables.push_str(&mail.toml);
+        active.extend(mail.channel.clone());
     }
     if !active.is_empty() && !originals.is_empty() {
         out.push_str("\n# As before: everything that the .env files' channels were told.\n[[routes]]\nname = \"original\"\n");

@@ -1,8 +1,9 @@
 //! What was configured before, as TOML: the original script's `.env` files (`env`) and the
-//! `<integration>` blocks of a Wazuh manager (`integrations`). Every value says where it came from,
+//! `<integration>` blocks (`integrations`) and mails (`email`) of a Wazuh manager. Every value says where it came from,
 //! no secret is copied, and what has no counterpart stays as a comment.
 
 mod block;
+mod email;
 mod env;
 mod integrations;
 mod target;
@@ -34,8 +35,8 @@ pub struct Migrated {
     pub diagnostics: Vec<Diagnostics>,
 }
 
-/// Reads the original `.env` files where there are any, and the integrations of `ossec_conf` where it
-/// is named.
+/// Reads the original `.env` files where there are any, and the integrations and mails of
+/// `ossec_conf` where it is named.
 #[must_use]
 pub fn migrate(
     inputs: &Inputs,

@@ -86,7 +86,14 @@ fn elements(text: &str, body: Range<usize>) -> Result<Vec<Element>, Mistake> {
         }
         let rest = &text[at..body.end];
         let tag = rest.strip_prefix('<').and_then(|rest| rest.split_once('>')).map(|(tag, _)| tag);
-        let name = tag.filter(|tag| !tag.is_empty() && tag.chars().all(is_of_name));
+        let alone = tag.and_then(|tag| Some((tag, tag.strip_suffix('/')?.trim_end())));
+        if let Some((tag, name)) = alone.filter(|(_, name)| is_name(name)) {
+            let end = at + tag.len() + 2;
+            elements.push(element(text, at, name, end..end));
+            at = end;
+            continue;
+        }
+        let name = tag.filter(|tag| is_name(tag));
         let (Some(name), Some(tag)) = (name, tag) else {
             return Err((at, "expected an element, such as <name>".to_owned()));
         };
@@ -99,8 +106,8 @@ fn elements(text: &str, body: Range<usize>) -> Result<Vec<Element>, Mistake> {
     }
 }
 
-fn is_of_name(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "_-".contains(c)
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
 }
 
 fn element(text: &str, at: usize, name: &str, inner: Range<usize>) -> Element {
@@ -125,6 +132,10 @@ mod tests {
             found[0].elements.iter().map(|e| (e.name.as_str(), &text[e.value_at.clone()])).collect();
         assert_eq!(values, [("name", "slack"), ("api_key", "<A&B>")]);
         assert_eq!(&text[found[1].at..found[1].at + 13], "<integration>");
+        let (alone, mistakes) = blocks("<b><do_not_delay /><n>x</n><do_not_group/></b>", "b");
+        let names: Vec<_> =
+            alone[0].elements.iter().map(|one| (one.name.as_str(), one.value.as_str())).collect();
+        assert_eq!(names, [("do_not_delay", ""), ("n", "x"), ("do_not_group", "")], "{mistakes:?}");
     }
 
     #[test]

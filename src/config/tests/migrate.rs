@@ -212,6 +212,80 @@ fn integrations_become_channels_and_routes_and_nothing_is_lost() {
     }
 }
 
+const MAILS: &str = "\
+<ossec_config>
+  <global>
+    <jsonout_output>yes</jsonout_output>
+    <email_notification>yes</email_notification>
+    <smtp_server>mail.example.org</smtp_server>
+    <email_from>wazuh@example.org</email_from>
+    <email_to>soc@example.org</email_to>
+    <email_to>boss@example.org</email_to>
+    <email_maxperhour>12</email_maxperhour>
+    <email_log_source>alerts.log</email_log_source>
+  </global>
+  <alerts><log_alert_level>3</log_alert_level><email_alert_level>12</email_alert_level></alerts>
+  <email_alerts>
+    <email_to>night@example.org</email_to>
+    <level>7</level>
+    <format>sms</format> <do_not_delay />
+  </email_alerts>
+  <email_alerts>
+    <email_to>web@example.org</email_to>
+    <group>syscheck,</group>
+  </email_alerts>
+</ossec_config>
+";
+
+#[test]
+fn mails_of_a_manager_become_channels_and_routes() {
+    let place = Place::new().with("ossec.conf", MAILS);
+    let toml = place.migrated(Some("ossec.conf"));
+    for part in [
+        "# <global>, @/ossec.conf:2\n# Has no counterpart: <email_log_source>alerts.log</email_log_source>, @/ossec.conf:10\n\
+         [channels.wazuh_email]\nkind = \"email\"\nhost = \"mail.example.org\"  # <smtp_server>, @/ossec.conf:5\n",
+        "port = 25\nfrom = \"wazuh@example.org\"  # <email_from>, @/ossec.conf:6\n\
+         to = [\"soc@example.org\", \"boss@example.org\"]  # <email_to>, @/ossec.conf:7; @/ossec.conf:8\n\
+         budget = [\"12 per 1h\"]  # <email_maxperhour>, @/ossec.conf:9\n\n[[routes]]\nname = \"wazuh_email\"\n\
+         match = { severity = [\"high\", \"critical\"] }  # <email_alert_level>, @/ossec.conf:12\n",
+        "# <email_alerts>, @/ossec.conf:13\n# Has no counterpart: <format>sms</format>, @/ossec.conf:16\n\
+         [channels.wazuh_mail]\n",
+        "to = [\"night@example.org\"]  # <email_to>, @/ossec.conf:14\n",
+        "match = { severity = [\"medium\", \"high\", \"critical\"] }  # <level>, @/ossec.conf:15\n",
+        "# Has no counterpart: <group>syscheck,</group>, @/ossec.conf:20\n\
+         # It told of some alerts only, and log-monitor of none: as a route it would take every silence.\n\
+         # [channels.wazuh_mail_2]\n# kind = \"email\"\n",
+        "[catch_all]\nsteps = [{ to = [\"wazuh_email\"] }, { to = [\"wazuh_mail\"] }]\n",
+    ] {
+        assert!(toml.contains(part), "{part}\nis not in\n{toml}");
+    }
+    let watched = "[sources.wazuh]\nkind = \"indexer\"\nurl = \"https://indexer:9200\"\n[watches.default]\nagent_file = \"@/agents.csv\"\n";
+    let loaded = Place::new().toml(&format!("{toml}{watched}")).load_real();
+    assert!(loaded.settings.is_some(), "{}\n{toml}", loaded.diagnostics.render(false));
+
+    let silent = MAILS.replace(">yes</email_n", ">no</email_n");
+    let toml = Place::new().with("ossec.conf", silent).migrated(Some("ossec.conf"));
+    assert!(
+        toml.contains("# Not imported: <email_notification> of <global> is not yes, so Wazuh sent none.\n")
+    );
+    assert!(!toml.contains("[channels."), "{toml}");
+    let program = MAILS.replace("mail.example.org", "/usr/sbin/sendmail -t");
+    let toml = Place::new().with("ossec.conf", program).migrated(Some("ossec.conf"));
+    assert!(toml.contains("# Not imported: <smtp_server> is a program;"), "{toml}");
+}
+
+#[test]
+fn what_is_wrong_with_a_mail_is_told_at_its_element() {
+    let wrong = MAILS.replace(">7<", ">17<").replace("<email_to>web@example.org</email_to>", "");
+    assert_eq!(
+        Place::new().with("ossec.conf", wrong).refused(Some("ossec.conf")),
+        [
+            "ossec.conf:15:5: <level> is a whole number from 0 to 16",
+            "ossec.conf:18:3: this <email_alerts> has no <email_to>",
+        ]
+    );
+}
+
 #[test]
 fn beside_the_env_files_both_are_told_as_before() {
     let place = Place::new()
@@ -265,5 +339,7 @@ fn what_is_wrong_with_an_integration_is_told_at_its_element() {
             "ossec.conf:8:1: `<integration>` is never closed",
         ]
     );
+    let open = Place::new().with("ossec.conf", "<global></global>\n<!-- ");
+    assert_eq!(open.refused(Some("ossec.conf")), ["ossec.conf:2:1: this comment is never closed"]);
     assert!(place.refused(Some("none.conf"))[0].starts_with("none.conf: cannot read none.conf"));
 }

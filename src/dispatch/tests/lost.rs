@@ -30,6 +30,22 @@ async fn the_next_message_that_is_accepted_says_so_and_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn it_is_said_in_the_language_of_whoever_is_told() {
+    let mut world = after_losing(&["001"]).await;
+    world.kill().await;
+    let italian =
+        crate::wording::Voice { language: crate::wording::language::Language::It, ..Default::default() };
+    let voices = BTreeMap::from([("slack".to_owned(), italian)]);
+    world.wording = Arc::new(Wording { voices, ..Wording::default() });
+    world.start().await;
+    world.silent(&["002"]).await;
+    let next = world.got("slack").pop().unwrap();
+    let said =
+        "Un messaggio precedente non ha raggiunto nessuno: Silenzioso: 001 host-001, nessun log da 16 min. ";
+    assert!(next.body.contains(said), "{}", next.body);
+}
+
+#[tokio::test(start_paused = true)]
 async fn many_are_counted_and_what_was_not_accepted_has_not_said_it() {
     let world = after_losing(&["001", "002", "003", "004", "005"]).await;
     world.vendors["slack"].script([Err(down())]);

@@ -13,14 +13,35 @@ impl Phrase {
     /// The sentence with these values for its names.
     #[must_use]
     pub fn with<const N: usize>(&self, values: [(&str, &str); N]) -> String {
+        self.filled(&values)
+    }
+
+    /// The same with values that were read.
+    pub(super) fn filled(&self, values: &[(&str, impl AsRef<str>)]) -> String {
         let (mut out, mut rest) = (String::new(), self.0.as_str());
         while let Some((before, behind)) = rest.split_once('{') {
             let (name, after) = behind.split_once('}').unwrap_or((behind, ""));
             out.push_str(before);
-            out.push_str(values.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value));
+            out.push_str(
+                values.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value.as_ref()),
+            );
             rest = after;
         }
         out + rest
+    }
+
+    /// The other way round: what a text that begins with the sentence has for its names, and what follows it.
+    pub(super) fn read<'t>(&'t self, text: &'t str) -> Option<(Vec<(&'t str, &'t str)>, &'t str)> {
+        let (mut values, mut pattern, mut rest) = (Vec::new(), self.0.as_str(), text);
+        while let Some((literal, behind)) = pattern.split_once('{') {
+            let (name, after) = behind.split_once('}')?;
+            rest = rest.strip_prefix(literal)?;
+            let next = after.split('{').next().unwrap_or_default();
+            let end = if next.is_empty() { rest.len() } else { rest.find(next)? };
+            values.push((name, &rest[..end]));
+            (pattern, rest) = (after, &rest[end..]);
+        }
+        Some((values, rest.strip_prefix(pattern)?))
     }
 }
 
@@ -52,6 +73,8 @@ phrases!(
     Many {
         agent, agents, several_watches, silent, still_silent, and_too_few, too_few, still_too_few, flapping,
         recovered, unwatched, source_down, source_up, stalled, pipeline_recovered, setup_failed,
+        source_still_down, still_stalled, inventory_changed, clock_skewed, resumed, channel_unhealthy,
+        channel_recovered, journal_failed, journal_recovered, again,
     }
 );
 
@@ -66,7 +89,7 @@ phrases!(
 phrases!(
     /// What stands below that.
     Below {
-        still_silent, silent_again, group, merging, held_back, fallback, told_already, duplicate, lost, several_lost
+        still_silent, still_open, silent_again, group, merging, held_back, fallback, told_already, duplicate, lost, several_lost
     }
 );
 
@@ -90,6 +113,8 @@ pub struct Unit {
 pub struct Sentences {
     /// Whether what is known of an event, which is always in English, stands apart.
     pub details_apart: bool,
+    /// How it is shown where it cannot stand apart.
+    pub quoted: Phrase,
     /// Titles about one event.
     pub title: Title,
     /// Titles about several.
@@ -104,4 +129,8 @@ pub struct Sentences {
     pub cause: BTreeMap<String, String>,
     /// What to check first.
     pub check: BTreeMap<String, String>,
+    /// What the journal keeps in English: why a message came late or this way, and whom stalls are about.
+    pub written: BTreeMap<String, Phrase>,
+    /// What may stand before what is known of an event.
+    pub lead: BTreeMap<String, Phrase>,
 }

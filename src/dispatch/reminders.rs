@@ -17,7 +17,8 @@ use crate::journal::incidents;
 use crate::journal::messages::{self, Merges, Message, NewMessage};
 use crate::journal::{notes, quiet};
 
-/// Whether what explains a silence is over is looked at so often, in milliseconds.
+/// What holds a reminder back may end sooner than it says (a silence is ended, an acknowledgement is
+/// replaced), so it is looked at again after so many milliseconds.
 const LOOK_AGAIN: i64 = 60_000;
 
 /// Nobody is reminded so much earlier than is due, in milliseconds.
@@ -39,7 +40,10 @@ pub fn write_due(connection: &Connection, routes: &[Route], now: i64) -> rusqlit
         let firing = messages::get(connection, id)?;
         match look(connection, &suppression, &firing, now)? {
             Look::Over => messages::set_reminder(connection, id, None, firing.reminded)?,
-            Look::Later(until) => messages::set_reminder(connection, id, Some(until), firing.reminded)?,
+            Look::Later(until) => {
+                let again = until.min(now + LOOK_AGAIN);
+                messages::set_reminder(connection, id, Some(again), firing.reminded)?;
+            }
             Look::Speak(policy, still) => {
                 match digests.iter_mut().find(|digest| digest[0].goes_with(&firing)) {
                     Some(digest) => digest.push(Part { firing, policy, still }),

@@ -124,7 +124,7 @@ pub fn hold_again(connection: &Connection, now: i64) -> rusqlite::Result<()> {
         let events = events::of_message(connection, message.id)?;
         let holds: Option<Vec<Hold>> = events.iter().map(|event| suppression.silence(event)).collect();
         if let Some(hold) = holds.and_then(|holds| holds.into_iter().min_by_key(|hold| hold.until)) {
-            messages::hold(connection, &message, hold.until, &hold.held)?;
+            messages::hold(connection, message.id, hold.until, &hold.held)?;
         }
     }
     Ok(())

@@ -2,6 +2,8 @@
 
 use rusqlite::{Connection, Row, params};
 
+use super::messages;
+
 /// A silence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Silence {
@@ -59,16 +61,12 @@ pub fn expire(connection: &Connection, id: i64, now: i64) -> rusqlite::Result<bo
     let ended = connection
         .execute("UPDATE silence SET until = ?2 WHERE id = ?1 AND until > ?2", params![id, now])?
         > 0;
-    let held = "SELECT id FROM message WHERE silence = ?1 AND send_at > ?2";
-    connection.execute(
-        &format!("UPDATE delivery SET not_before = ?2 WHERE state = 'pending' AND message IN ({held})"),
-        params![id, now],
-    )?;
-    connection.execute(
-        "UPDATE message SET fallback_at = fallback_at - (send_at - ?2), reminder_at = reminder_at - (send_at - ?2),
-                send_at = ?2 WHERE silence = ?1 AND send_at > ?2",
-        params![id, now],
-    )?;
+    connection
+        .prepare("SELECT id FROM message WHERE silence = ?1 AND send_at > ?2")?
+        .query_map([id, now], |row| row.get(0))?
+        .collect::<rusqlite::Result<Vec<i64>>>()?
+        .into_iter()
+        .try_for_each(|held| messages::send_at(connection, held, now))?;
     Ok(ended)
 }
 

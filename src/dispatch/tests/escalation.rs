@@ -6,7 +6,7 @@ use super::*;
 use crate::config::{Escalation, Unless};
 
 /// `soc` at once, `boss` after two hours.
-fn escalating(unless: Option<Unless>) -> Vec<Route> {
+pub(super) fn escalating(unless: Option<Unless>) -> Vec<Route> {
     let mut route = route("catch_all", &[&["soc"], &["boss"]]);
     route.steps[1].escalation = Some(Escalation { after: Duration::from_secs(7200), unless });
     vec![route]

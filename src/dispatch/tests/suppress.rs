@@ -2,6 +2,7 @@
 
 use log_monitor_channels::Severity;
 
+use super::escalation::escalating;
 use super::*;
 use crate::config::Quiet;
 use crate::config::calendar::{Calendar, Window};
@@ -25,6 +26,11 @@ impl World {
             until: self.now() + minutes * 60_000,
         };
         self.journal.write(move |db| silences::add(db, &silence)).await.unwrap()
+    }
+
+    async fn expire(&self, silence: i64) -> bool {
+        let now = self.now();
+        self.journal.write(move |db| silences::expire(db, silence, now)).await.unwrap()
     }
 
     pub(super) async fn ack(&self, incident: i64, minutes: i64, severity: Severity) {
@@ -80,14 +86,40 @@ async fn a_silence_that_is_ended_early_lets_go_what_it_held_back() {
     let id = world.silence("name=*", 600).await;
     world.silent(&["001"]).await;
     minutes(5).await;
-    let now = world.now();
-    assert!(world.journal.write(move |db| silences::expire(db, id, now)).await.unwrap());
-    assert!(!world.journal.write(move |db| silences::expire(db, id, now)).await.unwrap(), "once");
+    assert!(world.expire(id).await);
+    assert!(!world.expire(id).await, "once");
     minutes(1).await;
     assert_eq!(world.titles("soc"), ["Silent: 001 host-001, no logs for 21 min"], "as it is by now");
     // And its reminder comes an hour later, as if it had been told then.
     minutes(60).await;
     assert_eq!(world.titles("soc").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_told_later_is_told_of_a_silence_that_was_ended_early_too() {
+    let world = World::new(escalating(None), &["soc", "boss"]).await;
+    let id = world.silence("name=*", 24 * 60).await;
+    world.silent(&["001"]).await;
+    world.expire(id).await;
+    minutes(121).await;
+    assert_eq!(world.titles("boss"), ["Silent: 001 host-001, no logs for 2 h 16 min"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn reminders_go_on_as_soon_as_a_silence_or_an_acknowledgement_is_ended_early() {
+    let world = World::new(soc(), &["soc"]).await;
+    let incident = world.silent(&["001"]).await[0];
+    let id = world.silence("name=*", 600).await;
+    minutes(70).await;
+    world.expire(id).await;
+    minutes(1).await;
+    assert_eq!(world.titles("soc").len(), 2, "{:?}", world.titles("soc"));
+    world.ack(incident, 480, Severity::Medium).await;
+    minutes(130).await;
+    assert_eq!(world.titles("soc").len(), 2);
+    world.ack(incident, 0, Severity::Medium).await;
+    minutes(1).await;
+    assert_eq!(world.titles("soc").len(), 3);
 }
 
 #[tokio::test(start_paused = true)]

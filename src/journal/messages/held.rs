@@ -79,16 +79,31 @@ pub fn let_go(connection: &Connection, now: i64) -> rusqlite::Result<Vec<Message
 ///
 /// # Errors
 /// As the database.
-pub fn hold(connection: &Connection, message: &Message, until: i64, held: &Held) -> rusqlite::Result<()> {
-    let later = until - message.send_at;
+pub fn hold(connection: &Connection, message: i64, until: i64, held: &Held) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE message SET held_by = ?2, silence = ?3 WHERE id = ?1")?
+        .execute(params![message, held.reason, held.silence])?;
+    send_at(connection, message, until)
+}
+
+/// A message that nobody has seen goes out at another time, in milliseconds, and all that follows it moves
+/// with it.
+///
+/// # Errors
+/// As the database.
+pub fn send_at(connection: &Connection, message: i64, at: i64) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "UPDATE message SET send_at = ?2, held_by = ?3, silence = ?4, fallback_at = fallback_at + ?5,
-                    reminder_at = reminder_at + ?5, escalate_at = escalate_at + ?5 WHERE id = ?1",
+            "UPDATE delivery SET not_before = ?2, deadline = deadline + ?2 - not_before
+             WHERE message = ?1 AND state = 'pending'",
         )?
-        .execute(params![message.id, until, held.reason, held.silence, later])?;
+        .execute([message, at])?;
     connection
-        .prepare_cached("UPDATE delivery SET not_before = ?2 WHERE message = ?1 AND state = 'pending'")?
-        .execute([message.id, until])
+        .prepare_cached(
+            "UPDATE message SET send_at = ?2, fallback_at = fallback_at + ?2 - send_at,
+                    reminder_at = reminder_at + ?2 - send_at, escalate_at = escalate_at + ?2 - send_at
+             WHERE id = ?1",
+        )?
+        .execute([message, at])
         .map(drop)
 }

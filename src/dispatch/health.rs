@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use super::quarantine;
 use crate::config::duration::human;
 use crate::journal::channels::{self, Known, Probe, Quarantine};
+use crate::journal::deliveries;
 use crate::journal::events::time;
 use crate::journal::incidents::{self, Subject};
 use crate::record::{Change, IncidentChange};
@@ -127,6 +128,7 @@ impl Health {
         self.known.insert(channel.to_owned(), Known::default());
         channels::set_failing(connection, channel, None)?;
         channels::release(connection, channel)?;
+        deliveries::wake_ends(connection, channel, now)?;
         let incident = self.incidents.remove(channel).filter(|incident| *incident != 0);
         Ok(incident.map(|id| change(channel, IncidentChange::Close(id), "accepted", detail, now)))
     }

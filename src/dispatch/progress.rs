@@ -56,8 +56,9 @@ pub fn finish(
     findings: &mut Findings,
 ) -> rusqlite::Result<()> {
     let Finished { claim, result, dice } = finished;
-    let (mut ending, hold) = retry::ending(claim, result, now, *dice);
     let message = messages::get(connection, claim.message)?;
+    let owed = message.kind == MessageKind::Resolved;
+    let (mut ending, hold) = retry::ending(claim, result, owed, now, *dice);
     let over = ending.state != State::Accepted && is_over(connection, &message)?;
     if over {
         ending.state = State::Dropped;

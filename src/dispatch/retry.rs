@@ -4,16 +4,19 @@ use std::time::Duration;
 
 use log_monitor_channels::{DeliveryError, Receipt};
 
+use super::quarantine;
 use crate::journal::deliveries::{Claim, Ending, State};
 
 /// The longest pause between two tries: a channel that is back is noticed within a minute.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// The ending of a try, and how long the whole channel must be left alone.
+/// The ending of a try, and how long the whole channel must be left alone. `owed` is the end of what the
+/// channel was told: that is for nobody else, so it waits for a channel that refuses for good.
 #[must_use]
 pub fn ending(
     claim: &Claim,
     result: &Result<Receipt, DeliveryError>,
+    owed: bool,
     now: i64,
     dice: f64,
 ) -> (Ending, Option<Duration>) {
@@ -44,7 +47,9 @@ pub fn ending(
             (with(state, "permanent_message", detail, Some(now), true), None)
         }
         Err(DeliveryError::PermanentChannel { detail, .. }) => {
-            (with(State::Failed, "permanent_channel", detail, None, false), None)
+            let next = now + quarantine::wait(claim.n.saturating_sub(1));
+            let state = if owed && next < claim.deadline { State::Waiting } else { State::Failed };
+            (with(state, "permanent_channel", detail, Some(next), false), None)
         }
     }
 }
@@ -83,7 +88,7 @@ mod tests {
     }
 
     fn state(claim: &Claim, error: DeliveryError, now: i64) -> (State, Option<i64>) {
-        let (ending, _) = ending(claim, &Err(error), now, 1.0);
+        let (ending, _) = ending(claim, &Err(error), false, now, 1.0);
         (ending.state, ending.not_before)
     }
 
@@ -101,7 +106,7 @@ mod tests {
             detail: "slow down".to_owned(),
             retry_after: Some(Duration::from_secs(30)),
         };
-        let (ending, hold) = ending(&claim(1, false), &Err(limited), 0, 0.0);
+        let (ending, hold) = ending(&claim(1, false), &Err(limited), false, 0, 0.0);
         assert_eq!((ending.not_before, hold), (Some(30_000), Some(Duration::from_secs(30))));
     }
 
@@ -110,6 +115,18 @@ mod tests {
         let refused = DeliveryError::permanent_message(Reason::TooLarge, "too large");
         assert_eq!(state(&claim(1, false), refused.clone(), 5).0, State::Waiting);
         assert_eq!(state(&claim(2, true), refused, 5).0, State::Failed);
+    }
+
+    #[test]
+    fn an_end_waits_longer_each_time_for_a_channel_that_refuses_it_until_its_deadline() {
+        let gone = Err(DeliveryError::permanent_channel(Reason::Gone, "404"));
+        let waits = |n, now| {
+            let (ending, _) = ending(&claim(n, false), &gone, true, now, 1.0);
+            (ending.state, ending.not_before)
+        };
+        assert_eq!(waits(1, 0), (State::Waiting, Some(60_000)));
+        assert_eq!(waits(9, 0), (State::Waiting, Some(900_000)));
+        assert_eq!(waits(9, 200_000).0, State::Failed);
     }
 
     #[test]

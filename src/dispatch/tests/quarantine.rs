@@ -100,3 +100,29 @@ async fn whoever_may_have_what_goes_elsewhere_is_told_its_end() {
     let ends = world.titles("slack").into_iter().filter(|title| title.starts_with("Recovered: 001"));
     assert_eq!(ends.count(), 1, "{:?}", world.titles("slack"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_was_refused_for_good_follows_once_the_channel_works_again() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    let incidents = world.silent(&["001", "002"]).await;
+    world.fail("slack", Some(revoked()));
+    world.recovered(&[("001", incidents[0])]).await;
+    minutes(30).await;
+    let tries = world.got("slack").len();
+    assert!((4..8).contains(&tries), "further and further apart: {tries}");
+    world.fail("slack", None);
+    minutes(15).await;
+    let ends =
+        || world.titles("slack").into_iter().filter(|title| title.starts_with("Recovered: 00")).count();
+    assert_eq!(world.got("slack").len(), tries + 1, "it is accepted, and that is all");
+
+    world.fail("slack", Some(revoked()));
+    world.recovered(&[("002", incidents[1])]).await;
+    minutes(50).await;
+    world.fail("slack", None);
+    let refused = ends();
+    world.silent(&["003"]).await;
+    assert_eq!(ends(), refused + 1, "whatever shows that it works brings the ends along");
+    minutes(60).await;
+    assert_eq!(ends(), refused + 1);
+}

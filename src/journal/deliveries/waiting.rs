@@ -63,6 +63,20 @@ pub fn due(connection: &Connection, channel: &str, now: i64) -> rusqlite::Result
         .collect()
 }
 
+/// What `channel` refused of the ends that it is owed may be tried again at `now`.
+///
+/// # Errors
+/// As the database.
+pub fn wake_ends(connection: &Connection, channel: &str, now: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE delivery SET not_before = ?2 WHERE channel = ?1 AND state = 'waiting' AND not_before > ?2
+             AND (SELECT kind FROM message WHERE id = delivery.message) = 'resolved'",
+        )?
+        .execute(params![channel, now])
+        .map(drop)
+}
+
 /// The earliest time at which a delivery of `channel` may be tried.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! What reached people.
 //!
 //! - Somebody **must** accept every beginning that lasts, while some channel that it can take works.
-//! - Whoever has a beginning, known or not, **must** be told its end, unless the channel refuses it.
+//! - Whoever has a beginning, known or not, **must** be told its end, also where the channel refused it before.
 //! - What a channel has accepted **must not** be sent there again, but where a kill ate the answer; a try
 //!   after one without an answer, and no other, **must** say that it may be a duplicate.
 //! - A channel that refused for good **must** be left alone for a minute, but for the ends of what it was told:
@@ -146,8 +146,11 @@ impl Case<'_> {
                 Answer::Failed | Answer::Refused => continue,
             };
             let ends = self.of_event(over.event.id).iter().filter(|end| end.channel == letter.channel);
-            let settled = |end: &&&Letter| accepted(end).is_some() || end.answer == Answer::Refused;
-            let first = ends.filter(settled).map(|end| end.at).min().unwrap_or(self.scenario.to);
+            let first = ends
+                .filter(|end| accepted(end).is_some())
+                .map(|end| end.at)
+                .min()
+                .unwrap_or(self.scenario.to);
             let waits = Spans::of([(at.max(over.at) + LIMIT, first)]);
             if let Some((at, _)) = waits.and(&self.works(letter.channel)).iter().next() {
                 let what = format!("{} has the beginning, and gets no {}", letter.channel, over.event.kind);

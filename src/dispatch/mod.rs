@@ -18,6 +18,7 @@ use chrono::TimeDelta;
 use log_monitor_channels::{DeliveryError, Notification, Receipt};
 use tokio::sync::{mpsc, watch};
 
+mod adopt;
 pub mod budget;
 mod causes;
 pub mod channel;

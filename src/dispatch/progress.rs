@@ -146,24 +146,3 @@ fn last_step_failed(
         messages::settle(connection, message.id, Some("dropped"))
     }
 }
-
-/// What waits for a channel that is no longer configured goes to the catch-all instead.
-///
-/// # Errors
-/// As the database.
-pub fn adopt(
-    connection: &Connection,
-    routes: &[Route],
-    channel: &str,
-    now: i64,
-    findings: &mut Findings,
-) -> rusqlite::Result<()> {
-    let Some(catch_all) = routes.last() else { return Ok(()) };
-    for (delivery, message) in deliveries::waiting_for(connection, channel)? {
-        deliveries::fail(connection, delivery, &format!("channel {channel} is no longer configured"))?;
-        let message = messages::get(connection, message)?;
-        deliveries::insert(connection, message.id, message.step, &catch_all.steps[0].to, now)?;
-        advance(connection, message, now, false, findings)?;
-    }
-    Ok(())
-}

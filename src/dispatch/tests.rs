@@ -1,5 +1,6 @@
 //! Delivery as a whole, on a real journal and a paused clock, with recorders in place of vendors.
 
+mod adopt;
 mod budget;
 mod clock;
 mod digest;
@@ -571,21 +572,6 @@ async fn a_damaged_record_holds_up_nothing_and_is_told_with_what_is_left_of_it()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_channel_taken_out_of_the_configuration_leaves_its_messages_to_the_catch_all() {
-    let mut world =
-        World::new(vec![route("all", &[&["old"]]), route("catch_all", &[&["slack"]])], &["old", "slack"])
-            .await;
-    world.fail("old", Some(down()));
-    world.silent(&["001"]).await;
-    world.kill().await;
-    world.vendors.remove("old");
-    world.routes.send_replace(Arc::new(vec![route("catch_all", &[&["slack"]])]));
-    world.start().await;
-    settle().await;
-    assert_eq!(world.titles("slack"), ["Silent: 001 host-001, no logs for 16 min"]);
-}
-
-#[tokio::test(start_paused = true)]
 async fn one_hanging_channel_among_many_delays_no_other() {
     let others: Vec<String> = (0..100).map(|number| format!("channel-{number}")).collect();
     let names: Vec<&str> = others.iter().map(String::as_str).chain(["slow"]).collect();
@@ -801,21 +787,6 @@ async fn a_recovery_that_comes_late_says_who_is_silent_again() {
     minutes(2).await;
     let late = world.got("slack").into_iter().rfind(|n| n.kind == MessageKind::Resolved).unwrap();
     assert!(late.body.contains("Silent again since then (1):\n- 001 host-001"), "{}", late.body);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_end_owed_to_a_channel_that_is_gone_goes_to_the_catch_all() {
-    let mut world =
-        World::new(vec![route("all", &[&["old"]]), route("catch_all", &[&["slack"]])], &["old", "slack"])
-            .await;
-    let incidents = world.silent(&["001"]).await;
-    assert_eq!(world.got("old").len(), 1);
-    world.kill().await;
-    world.vendors.remove("old");
-    world.routes.send_replace(Arc::new(vec![route("catch_all", &[&["slack"]])]));
-    world.start().await;
-    world.recovered(&[("001", incidents[0])]).await;
-    assert!(world.titles("slack").last().unwrap().starts_with("Recovered"), "{:?}", world.titles("slack"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use log_monitor_channels::{Event, Notification};
 use rusqlite::Connection;
 
+use super::adopt;
 use super::budget::{self, Limits};
 use super::compose::{self, Composer};
 use super::escalation;
@@ -65,7 +66,7 @@ pub fn run(connection: &Connection, input: &Input) -> rusqlite::Result<Output> {
     finish(connection, input, &mut findings)?;
     for channel in deliveries::waiting_channels(connection)? {
         if !input.free.iter().any(|(known, _)| *known == channel) {
-            progress::adopt(connection, routes, &channel, input.now, &mut findings)?;
+            adopt::adopt(connection, routes, &channel, input.now, &mut findings)?;
         }
     }
     for due in messages::fallbacks_due(connection, input.now)? {

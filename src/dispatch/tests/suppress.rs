@@ -16,7 +16,7 @@ fn soc() -> Vec<Route> {
 
 impl World {
     /// Silences what matches for some minutes. Returns its number.
-    async fn silence(&self, matcher: &str, minutes: i64) -> i64 {
+    pub(super) async fn silence(&self, matcher: &str, minutes: i64) -> i64 {
         let silence = Silence {
             id: 0,
             matchers: vec![matcher.to_owned()],

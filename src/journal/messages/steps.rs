@@ -2,7 +2,8 @@
 
 use rusqlite::{Connection, params};
 
-use super::{Message, fallback_at};
+use super::{Message, fallback_at, json};
+use crate::config::Step;
 use crate::journal::deliveries;
 
 /// How many messages are neither settled nor given up.
@@ -49,6 +50,17 @@ pub fn start_step(connection: &Connection, message: &Message, step: usize, now: 
     connection
         .prepare_cached("UPDATE message SET step = ?2, fallback_at = ?3 WHERE id = ?1")?
         .execute(params![message.id, step as i64, fallback_at(&message.steps, step, now)])
+        .map(drop)
+}
+
+/// Replaces the steps of a message.
+///
+/// # Errors
+/// As the database.
+pub fn set_steps(connection: &Connection, message: i64, steps: &[Step]) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE message SET steps = ?2 WHERE id = ?1")?
+        .execute(params![message, json(&steps)?])
         .map(drop)
 }
 

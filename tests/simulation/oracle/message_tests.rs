@@ -79,7 +79,7 @@ fn another(letter: &Letter) -> Letter {
 type Mutation = fn(&Run, &Letter) -> Option<Vec<Letter>>;
 
 /// Each changes something about a try if it can.
-const MUTATIONS: [(&str, Mutation); 8] = [
+const MUTATIONS: [(&str, Mutation); 9] = [
     ("a beginning reaches nobody", |run, letter| {
         let event = letter.notification.events.first().filter(|_| is(letter, MessageKind::Firing))?;
         let told = event.kind == EventKind::AgentSilent && run.is_calm(LAST, letter.at);
@@ -91,6 +91,13 @@ const MUTATIONS: [(&str, Mutation); 8] = [
         let key = &letter.notification.idempotency_key;
         let due = is(letter, MessageKind::Resolved) && run.is_calm(letter.channel, letter.at);
         due.then(|| run.without(|one| one.notification.idempotency_key == *key))
+    }),
+    ("an end that was refused does not follow", |run, letter| {
+        let key = &letter.notification.idempotency_key;
+        let mut letters = run.letters().to_vec();
+        let same = letters.iter_mut().filter(|one| one.notification.idempotency_key == *key);
+        same.for_each(|one| one.answer = Answer::Refused);
+        (is(letter, MessageKind::Resolved) && run.is_calm(letter.channel, letter.at)).then_some(letters)
     }),
     ("what was accepted is sent again", |run, letter| {
         let mut again = letter.clone();

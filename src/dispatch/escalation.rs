@@ -87,7 +87,7 @@ fn is_held(
     event: &Event,
     now: i64,
 ) -> rusqlite::Result<bool> {
-    let hold = route.map_or_else(|| suppression.silence(event), |route| suppression.of(event, route));
+    let hold = suppression.on(event, route);
     let Some(incident) = event.incident.filter(|_| hold.is_none()) else { return Ok(true) };
     let in_maintenance =
         quiet::of(connection, incident)?.is_some_and(|quiet| (quiet.from..quiet.until).contains(&now));

@@ -28,6 +28,7 @@ pub mod escalation;
 pub(crate) mod fixtures;
 mod flapping;
 pub mod health;
+mod hold;
 pub mod keep_alive;
 pub mod last_resort;
 pub mod plan;
@@ -99,6 +100,8 @@ pub struct Dispatcher {
     probes: Probes,
     /// The channels were just given, or replaced.
     anew: bool,
+    /// The newest silence that a tick has seen.
+    silence_seen: i64,
 }
 
 impl Dispatcher {
@@ -142,6 +145,7 @@ impl Dispatcher {
             finish,
             probes: Probes::default(),
             anew: true,
+            silence_seen: 0,
         })
     }
 
@@ -216,6 +220,7 @@ impl Dispatcher {
                 return Err(error);
             }
         };
+        self.silence_seen = output.silence_seen;
         if !input.finished.is_empty() {
             crash::point("settled");
         }
@@ -293,6 +298,7 @@ impl Dispatcher {
             free: free.collect(),
             probed: self.probes.take(),
             anew: std::mem::take(&mut self.anew),
+            silence_seen: self.silence_seen,
             limits: channels.iter().map(|(name, channel)| (name.clone(), channel.limits.clone())).collect(),
             finished,
             now: events::millis(self.clock.now()),

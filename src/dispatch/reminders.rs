@@ -38,7 +38,7 @@ pub fn write_due(connection: &Connection, routes: &[Route], now: i64) -> rusqlit
     let mut digests: Vec<Vec<Part>> = Vec::new();
     for id in due {
         let firing = messages::get(connection, id)?;
-        match look(connection, &suppression, &firing, now)? {
+        match look(connection, &suppression, route_of(routes, &firing), &firing, now)? {
             Look::Over => messages::set_reminder(connection, id, None, firing.reminded)?,
             Look::Later(until) => {
                 let again = until.min(now + LOOK_AGAIN);
@@ -87,20 +87,27 @@ enum Look {
 fn look(
     connection: &Connection,
     suppression: &Suppression,
+    route: Option<&Route>,
     firing: &Message,
     now: i64,
 ) -> rusqlite::Result<Look> {
-    let (still, quiet_until) = still_going_on(connection, firing, now)?;
-    if let Some(until) = quiet_until.filter(|_| still.is_empty()) {
-        return Ok(Look::Later(until));
+    let (open, mut later) = still_going_on(connection, firing, now)?;
+    let mut still = Vec::new();
+    for event in open {
+        match suppression.of_reminder(connection, &event, route)? {
+            Some(until) => later = Some(later.map_or(until, |first| first.min(until))),
+            None => still.push(event),
+        }
     }
-    let Some(policy) = firing.reminders.filter(|_| !still.is_empty() && !firing.steps.is_empty()) else {
-        return Ok(Look::Over);
-    };
-    Ok(match suppression.of_reminder(connection, &still)? {
-        Some(until) => Look::Later(until),
-        None => Look::Speak(policy, still),
+    Ok(match (firing.reminders, later) {
+        (_, Some(until)) if still.is_empty() => Look::Later(until),
+        (Some(policy), _) if !still.is_empty() && !firing.steps.is_empty() => Look::Speak(policy, still),
+        _ => Look::Over,
     })
+}
+
+fn route_of<'a>(routes: &'a [Route], firing: &Message) -> Option<&'a Route> {
+    routes.iter().find(|route| route.name == firing.route)
 }
 
 /// Adds those of which one would be reminded soon after.
@@ -111,16 +118,16 @@ fn come_along(
     digest: &mut Vec<Part>,
     now: i64,
 ) -> rusqlite::Result<()> {
-    let (route, topic) = (digest[0].firing.route.clone(), digest[0].firing.topic);
-    let interval =
-        routes.iter().find(|known| known.name == route).map_or(Duration::ZERO, |known| known.group.interval);
-    for firing in messages::reminders_soon(connection, (&route, topic), now, now + LONGEST_EARLY)? {
+    let (name, topic) = (digest[0].firing.route.clone(), digest[0].firing.topic);
+    let route = route_of(routes, &digest[0].firing);
+    let interval = route.map_or(Duration::ZERO, |route| route.group.interval);
+    for firing in messages::reminders_soon(connection, (&name, topic), now, now + LONGEST_EARLY)? {
         let (Some(policy), Some(at)) = (firing.reminders, firing.reminder_at) else { continue };
         let early = early(wait(&policy, firing.reminded), interval).as_millis() as i64;
         if at - now > early || !digest[0].goes_with(&firing) {
             continue;
         }
-        if let Look::Speak(policy, still) = look(connection, suppression, &firing, now)? {
+        if let Look::Speak(policy, still) = look(connection, suppression, route, &firing, now)? {
             digest.push(Part { firing, policy, still });
         }
     }

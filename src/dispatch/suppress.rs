@@ -14,9 +14,9 @@ use super::router;
 use crate::clock::written;
 use crate::config::Route;
 use crate::config::matcher::Matcher;
-use crate::journal::messages::{self, Held};
+use crate::journal::messages::Held;
 use crate::journal::silences::Silence;
-use crate::journal::{acks, events, silences};
+use crate::journal::{acks, silences};
 
 /// Why something waits, and until when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,46 +88,28 @@ impl Suppression {
         Some(Hold::new(silence.until, reason, Some(id)))
     }
 
-    /// What holds back the reminder of `events`, which go on: all of them silenced or taken care of.
-    /// Until when, in milliseconds.
+    /// What holds back the news of `event` on its route; where that is gone, a silence only.
+    #[must_use]
+    pub fn on(&self, event: &Event, route: Option<&Route>) -> Option<Hold> {
+        route.map_or_else(|| self.silence(event), |route| self.of(event, route))
+    }
+
+    /// Until when nobody is reminded of `event`, which goes on, in milliseconds: somebody takes care of it, or
+    /// its news would be held back.
     ///
     /// # Errors
     /// As the database.
-    pub fn of_reminder(&self, connection: &Connection, events: &[Event]) -> rusqlite::Result<Option<i64>> {
-        let mut until = None;
-        for event in events {
-            let of_one = match (self.silence(event), event.incident) {
-                (Some(hold), _) => Some(hold.until),
-                (None, Some(incident)) => acks::of(connection, incident, self.now)?
-                    .filter(|ack| ack.severity >= event.severity)
-                    .map(|ack| ack.until),
-                (None, None) => None,
-            };
-            let Some(of_one) = of_one else { return Ok(None) };
-            until = Some(until.map_or(of_one, |until: i64| until.min(of_one)));
-        }
-        Ok(until)
+    pub fn of_reminder(
+        &self,
+        connection: &Connection,
+        event: &Event,
+        route: Option<&Route>,
+    ) -> rusqlite::Result<Option<i64>> {
+        let ack = event.incident.map(|incident| acks::of(connection, incident, self.now)).transpose()?;
+        let ack = ack.flatten().filter(|ack| ack.severity >= event.severity);
+        let hold = self.on(event, route).map(|hold| hold.until);
+        Ok(hold.max(ack.map(|ack| ack.until)))
     }
-}
-
-/// What was held back and may go out at `now` is held back again where another silence holds all of it.
-///
-/// # Errors
-/// As the database.
-pub fn hold_again(connection: &Connection, now: i64) -> rusqlite::Result<()> {
-    let due = messages::let_go(connection, now)?;
-    if due.is_empty() {
-        return Ok(());
-    }
-    let suppression = Suppression::read(connection, now)?;
-    for message in due {
-        let events = events::of_message(connection, message.id)?;
-        let holds: Option<Vec<Hold>> = events.iter().map(|event| suppression.silence(event)).collect();
-        if let Some(hold) = holds.and_then(|holds| holds.into_iter().min_by_key(|hold| hold.until)) {
-            messages::hold(connection, message.id, hold.until, &hold.held)?;
-        }
-    }
-    Ok(())
 }
 
 fn said(at: i64) -> String {

@@ -6,6 +6,7 @@ mod clock;
 mod digest;
 mod escalation;
 mod group;
+mod hold;
 mod keep_alive;
 mod lost;
 mod quarantine;

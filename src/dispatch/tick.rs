@@ -12,10 +12,10 @@ use super::budget::{self, Limits};
 use super::compose::{self, Composer};
 use super::escalation;
 use super::health::Health;
+use super::hold;
 use super::progress::{self, Findings, Finished};
 use super::quarantine::{self, Probed};
 use super::reminders;
-use super::suppress;
 use crate::crash;
 use crate::journal::deliveries::{self, Claim};
 use crate::journal::{channels, lost, messages};
@@ -31,6 +31,8 @@ pub struct Input {
     pub probed: Vec<Probed>,
     /// The channels may not be what they were: this is a start or a reload.
     pub anew: bool,
+    /// The newest silence that an earlier tick has seen.
+    pub silence_seen: i64,
     /// What each of them may be sent, and how.
     pub limits: BTreeMap<String, Limits>,
     /// Now, in milliseconds.
@@ -54,6 +56,8 @@ pub struct Output {
     pub exhausted: i64,
     /// When there is something to do again, in milliseconds.
     pub wake_at: Option<i64>,
+    /// The newest silence that this tick has seen.
+    pub silence_seen: i64,
 }
 
 /// Runs a tick.
@@ -74,7 +78,7 @@ pub fn run(connection: &Connection, input: &Input) -> rusqlite::Result<Output> {
     }
     findings.events.extend(reminders::write_due(connection, routes, input.now)?);
     escalation::write_due(connection, routes, input.now)?;
-    suppress::hold_again(connection, input.now)?;
+    let silence_seen = hold::look_again(connection, routes, input.silence_seen, input.now)?;
     let probes = quarantine::pass_over(connection, input, &mut findings)?;
     let (claims, wake_at) = claim(connection, input)?;
     let compose = |id: &i64| compose::undelivered(connection, &input.composer, *id);
@@ -85,6 +89,7 @@ pub fn run(connection: &Connection, input: &Input) -> rusqlite::Result<Output> {
         exhausted: findings.exhausted.len() as i64,
         undelivered: findings.exhausted.iter().map(compose).collect::<rusqlite::Result<_>>()?,
         events: findings.events,
+        silence_seen,
     })
 }
 

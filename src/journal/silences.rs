@@ -45,6 +45,14 @@ pub fn in_force(connection: &Connection, now: i64) -> rusqlite::Result<Vec<Silen
         .collect()
 }
 
+/// The number of the newest silence; 0 while there was none.
+///
+/// # Errors
+/// As the database.
+pub fn newest(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("SELECT COALESCE(MAX(id), 0) FROM silence")?.query_row([], |row| row.get(0))
+}
+
 /// Every silence, the newest first.
 ///
 /// # Errors

@@ -10,8 +10,16 @@ use crate::journal::acks::{self, Ack};
 use crate::journal::deliveries;
 use crate::journal::silences::{self, Silence};
 
-fn soc() -> Vec<Route> {
+pub(super) fn soc() -> Vec<Route> {
     vec![route("catch_all", &[&["soc"]])]
+}
+
+/// What is below a severity waits between these hours.
+pub(super) fn quiet((from, to): (u32, u32), below: Severity) -> Vec<Route> {
+    let at = |hour| chrono::NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
+    let night = Window { days: [true; 7], from: at(from), to: at(to) };
+    let hours = Arc::new(Calendar { windows: vec![night], ..Calendar::always_but(Vec::new()) });
+    vec![Route { quiet: Some(Quiet { hours, below }), ..route("catch_all", &[&["soc"]]) }]
 }
 
 impl World {
@@ -28,7 +36,7 @@ impl World {
         self.journal.write(move |db| silences::add(db, &silence)).await.unwrap()
     }
 
-    async fn expire(&self, silence: i64) -> bool {
+    pub(super) async fn expire(&self, silence: i64) -> bool {
         let now = self.now();
         self.journal.write(move |db| silences::expire(db, silence, now)).await.unwrap()
     }
@@ -169,12 +177,7 @@ async fn an_acknowledgement_ends_with_its_silence_and_the_next_one_is_told() {
 
 #[tokio::test(start_paused = true)]
 async fn low_severities_wait_for_the_morning_and_are_one_message_then() {
-    let at = |hour| chrono::NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
-    let night = Window { days: [true; 7], from: at(22), to: at(7) };
-    let hours = Calendar { windows: vec![night], ..Calendar::always_but(Vec::new()) };
-    let quiet = |below| Some(Quiet { hours: Arc::new(hours.clone()), below });
-    let routes = vec![Route { quiet: quiet(Severity::High), ..route("catch_all", &[&["soc"]]) }];
-    let world = World::new(routes, &["soc"]).await;
+    let world = World::new(quiet((22, 7), Severity::High), &["soc"]).await;
     world.silent(&["001"]).await;
     minutes(60).await;
     world.silent(&["002"]).await;
@@ -184,8 +187,7 @@ async fn low_severities_wait_for_the_morning_and_are_one_message_then() {
     assert_eq!(world.titles("soc"), ["Silent: 2 agents of default"]);
     assert!(world.got("soc")[0].body.contains("quiet hours until 2026-01-01 07:00:00 UTC"));
 
-    let medium = vec![Route { quiet: quiet(Severity::Medium), ..route("catch_all", &[&["soc"]]) }];
-    let world = World::new(medium, &["soc"]).await;
+    let world = World::new(quiet((22, 7), Severity::Medium), &["soc"]).await;
     world.silent(&["001"]).await;
     assert_eq!(world.titles("soc").len(), 1, "severe enough");
 }

@@ -75,13 +75,42 @@ pub fn let_go(connection: &Connection, now: i64) -> rusqlite::Result<Vec<Message
         .collect()
 }
 
-/// Holds a message that nobody has seen back until later.
+/// The messages that nobody has seen and that nothing but the budget of their route holds back: what begins, and
+/// notices.
+///
+/// # Errors
+/// As the database.
+pub fn untried(connection: &Connection) -> rusqlite::Result<Vec<Message>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM message
+             WHERE outcome IS NULL AND held_by IS NULL AND kind IN ('firing', 'notice')
+             AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = message.id AND attempts > 0)"
+        ))?
+        .query_map([], read)?
+        .collect()
+}
+
+/// Moves events from a message that nobody has seen to another.
+///
+/// # Errors
+/// As the database.
+pub fn move_events(connection: &Connection, from: i64, to: i64, events: &[i64]) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "UPDATE OR REPLACE message_event SET message = ?2 WHERE message = ?1 AND event = ?3",
+    )?;
+    events.iter().try_for_each(|event| statement.execute([from, to, *event]).map(drop))
+}
+
+/// Holds a message that nobody has seen back until later: it is of no group while it waits.
 ///
 /// # Errors
 /// As the database.
 pub fn hold(connection: &Connection, message: i64, until: i64, held: &Held) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("UPDATE message SET held_by = ?2, silence = ?3 WHERE id = ?1")?
+        .prepare_cached(
+            "UPDATE message SET held_by = ?2, silence = ?3, grouped = '', merges = 0 WHERE id = ?1",
+        )?
         .execute(params![message, held.reason, held.silence])?;
     send_at(connection, message, until)
 }

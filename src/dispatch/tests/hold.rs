@@ -1,0 +1,79 @@
+//! What is held back by event, not by message, and looked at again before it goes out.
+
+use log_monitor_channels::Severity;
+
+use super::suppress::{quiet, soc};
+use super::*;
+use crate::config::Group;
+
+#[tokio::test(start_paused = true)]
+async fn what_is_planned_already_is_held_back_by_a_silence_that_is_added() {
+    let group = Group { wait: Duration::from_secs(15), ..Group::default() };
+    let world = World::new(vec![Route { group, ..route("catch_all", &[&["soc"]]) }], &["soc"]).await;
+    world.silent(&["001", "002"]).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    world.silence("id=001", 60).await;
+    minutes(1).await;
+    assert_eq!(world.titles("soc"), ["Silent: 002 host-002, no logs for 16 min"]);
+    minutes(60).await;
+    let told = world.got("soc").into_iter().find(|one| one.title.starts_with("Silent: 001")).unwrap();
+    assert!(told.body.contains("Held back until now: silence 1 by alice"), "{}", told.body);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_what_a_silence_lets_go_another_holds_only_its_own() {
+    let world = World::new(soc(), &["soc"]).await;
+    world.silence("name=*", 30).await;
+    let incidents = world.silent(&["001", "002", "003"]).await;
+    world.silence("id=001", 90).await;
+    world.silence("id=002", 90).await;
+    minutes(31).await;
+    assert_eq!(world.titles("soc"), ["Silent: 003 host-003, no logs for 46 min"]);
+    world.recovered(&[("002", incidents[1])]).await;
+    minutes(60).await;
+    let told = world.titles("soc").into_iter().filter(|title| title.starts_with("Silent: "));
+    assert_eq!(told.last().unwrap(), "Silent: 001 host-001, no logs for 1 h 46 min");
+    world.recovered(&[("001", incidents[0]), ("003", incidents[2])]).await;
+    let ends = world.titles("soc").into_iter().filter(|title| title.starts_with("Recovered"));
+    assert_eq!(ends.count(), 2, "{:?}", world.titles("soc"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_silence_lets_go_at_night_is_told_in_the_morning_with_the_rest() {
+    let world = World::new(quiet((1, 7), Severity::High), &["soc"]).await;
+    let id = world.silence("id=001", 24 * 60).await;
+    world.silent(&["001"]).await;
+    minutes(90).await;
+    world.silent(&["002"]).await;
+    minutes(30).await;
+    world.expire(id).await;
+    minutes(300 - 5).await;
+    assert_eq!(world.titles("soc"), [""; 0], "06:55");
+    minutes(10).await;
+    assert_eq!(world.titles("soc"), ["Silent: 2 agents of default"]);
+    assert!(world.got("soc")[0].body.contains("Held back until now: quiet hours"), "{:?}", world.got("soc"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reminder_names_nobody_who_is_silenced_or_taken_care_of() {
+    let world = World::new(soc(), &["soc"]).await;
+    let incidents = world.silent(&["001", "002", "003"]).await;
+    world.silence("id=001", 120).await;
+    world.ack(incidents[1], 120, Severity::Medium).await;
+    minutes(61).await;
+    assert_eq!(world.titles("soc")[1], "Still silent: 003 host-003, no logs for 1 h 16 min (reminder 1)");
+    minutes(120).await;
+    assert_eq!(world.titles("soc")[2], "Still silent: 3 agents of default");
+}
+
+#[tokio::test(start_paused = true)]
+async fn reminders_wait_for_the_morning_as_their_firings_would() {
+    let world = World::new(quiet((1, 7), Severity::High), &["soc"]).await;
+    world.silent(&["001"]).await;
+    minutes(30).await;
+    world.silent(&["002"]).await;
+    minutes(6 * 60 + 25).await;
+    assert_eq!(world.titles("soc").len(), 2, "06:55: {:?}", world.titles("soc"));
+    minutes(10).await;
+    assert_eq!(world.titles("soc")[2..], ["Still silent: 2 agents of default"]);
+}

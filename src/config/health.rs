@@ -40,14 +40,22 @@ pub fn route(
         escalation: None,
     };
     let fallback = routes.last().map(|catch_all| Step::chain(&catch_all.steps).0).unwrap_or_default();
+    let fallback = fallback.iter().filter_map(|step| without(step, &first.to));
     Some(Route {
         name: NAME.to_owned(),
         matcher: Matcher::new([("event", vec![EventKind::ChannelUnhealthy.name()])]),
         active: None,
-        steps: [first].iter().chain(fallback).cloned().collect(),
+        steps: std::iter::once(first.clone()).chain(fallback).collect(),
         reminders: Reminders::default(),
         group: Group::default(),
         quiet: None,
         stop: true,
     })
+}
+
+/// A step for those who were not told before, if there are any.
+fn without(step: &Step, told: &[String]) -> Option<Step> {
+    let mut step = step.clone();
+    step.to.retain(|channel| !told.contains(channel));
+    (!step.to.is_empty()).then_some(step)
 }

@@ -18,6 +18,10 @@ use crate::record::{Change, IncidentChange};
 /// may work at the next try. Shorter troubles are told by the fallbacks that they cause.
 const PATIENCE: i64 = 15 * 60_000;
 
+/// Whoever was told of a channel is not told again within this, in milliseconds: one that works now and then
+/// would be nothing but messages.
+const COOLDOWN: i64 = 24 * 3_600_000;
+
 /// What a tick knows of the channels.
 #[derive(Debug, Default)]
 pub struct Health {
@@ -73,16 +77,30 @@ impl Health {
                 known.failing_since = Some(now);
                 channels::set_failing(connection, channel, known.failing_since).map(|()| None)
             }
-            Finding::Unhealthy(cause, detail) => {
-                // Filled in at the next tick; until then it only has to be there.
-                self.incidents.insert(channel.to_owned(), 0);
-                Ok(Some(change(channel, IncidentChange::Open(Subject::Channel), cause, detail, now)))
-            }
+            Finding::Unhealthy(cause, detail) => self.unhealthy(connection, channel, cause, detail, now),
             Finding::Recovered => {
                 let detail = format!("Channel {channel} accepts messages again.");
                 self.recovered(connection, channel, detail, now)
             }
         }
+    }
+
+    /// It needs somebody: returns the change to write down, unless somebody was told lately.
+    fn unhealthy(
+        &mut self,
+        connection: &Connection,
+        channel: &str,
+        cause: &str,
+        detail: String,
+        now: i64,
+    ) -> rusqlite::Result<Option<Change>> {
+        let last = incidents::last_at(connection, Subject::Channel, channel, "", now)?;
+        if last.is_some_and(|last| now - last.opened < COOLDOWN) {
+            return Ok(None);
+        }
+        // Filled in at the next tick; until then it only has to be there.
+        self.incidents.insert(channel.to_owned(), 0);
+        Ok(Some(change(channel, IncidentChange::Open(Subject::Channel), cause, detail, now)))
     }
 
     /// What is known of a channel that is left alone.

@@ -83,19 +83,25 @@ pub fn learn(
 ) -> rusqlite::Result<()> {
     for (channel, result) in &input.probed {
         let Some(quarantine) = health.quarantine(channel) else { continue };
-        match (result, quarantine.probe) {
+        let change = match (result, quarantine.probe) {
             (Ok(()), Probe::Failed) => {
                 let detail = format!("Channel {channel} can be reached again.");
-                if let Some(change) = health.recovered(connection, channel, detail, input.now)? {
-                    let routes = &input.composer.routes;
-                    findings.events.extend(record::apply(connection, routes, vec![change], input.now)?);
-                }
+                health.recovered(connection, channel, detail, input.now)?
             }
-            (Ok(()), _) => channels::set_probe(connection, channel, Probe::Good)?,
-            (Err(DeliveryError::PermanentChannel { .. }), _) => {
+            (Ok(()), _) => {
+                channels::set_probe(connection, channel, Probe::Good)?;
+                None
+            }
+            (Err(error @ DeliveryError::PermanentChannel { .. }), _) => {
                 channels::set_probe(connection, channel, Probe::Failed)?;
+                // Perhaps nobody was told of it yet, since it had worked for a while.
+                health.learn(connection, channel, &Err(error.clone()), input.now)?
             }
-            (Err(_), _) => {}
+            (Err(_), _) => None,
+        };
+        if let Some(change) = change {
+            let routes = &input.composer.routes;
+            findings.events.extend(record::apply(connection, routes, vec![change], input.now)?);
         }
     }
     Ok(())

@@ -359,8 +359,10 @@ fn hostile_files_are_refused_without_a_panic() {
 }
 
 #[test]
-fn the_owner_of_a_channel_is_told_first_and_the_catch_all_is_the_fallback() {
-    let place = place(&GOOD.replace("[journal]", "[health]\ntell = [\"soc\"]\n\n[journal]"));
+fn the_owner_of_a_channel_is_told_first_and_whoever_else_the_catch_all_has_is_the_fallback() {
+    let steps = |to: &str| GOOD.replace("[{ to = [\"oncall\"] }]", to);
+    let text = steps("[{ to = [\"soc\"] }, { to = [\"soc\", \"oncall\"] }]");
+    let place = place(&text.replace("[journal]", "[health]\ntell = [\"soc\"]\n\n[journal]"));
     let loaded = place.load();
     let settings = loaded.settings.unwrap_or_else(|| panic!("{}", loaded.diagnostics.render(false)));
     let about = |kind| log_monitor_channels::Event {
@@ -373,5 +375,5 @@ fn the_owner_of_a_channel_is_told_first_and_the_catch_all_is_the_fallback() {
         steps.collect::<Vec<_>>()
     };
     assert_eq!(told(log_monitor_channels::EventKind::ChannelUnhealthy), ["soc", "oncall"]);
-    assert_eq!(told(log_monitor_channels::EventKind::SourceDown), ["oncall"]);
+    assert_eq!(told(log_monitor_channels::EventKind::SourceDown), ["soc", "soc+oncall"]);
 }

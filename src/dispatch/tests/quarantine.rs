@@ -126,3 +126,29 @@ async fn an_end_that_was_refused_for_good_follows_once_the_channel_works_again()
     minutes(60).await;
     assert_eq!(ends(), refused + 1);
 }
+
+fn told_of_slack(world: &World) -> Vec<String> {
+    world.titles("email").into_iter().filter(|title| title.starts_with("Channel")).collect()
+}
+
+const PAIR: [&str; 2] = ["Channel unhealthy: slack (auth)", "Channel recovered: slack"];
+
+#[tokio::test(start_paused = true)]
+async fn whose_channel_works_now_and_then_is_told_once_a_day() {
+    let world = refused().await;
+    for round in 1..20 {
+        world.fail("slack", None);
+        minutes(3).await;
+        world.silent(&[&format!("{round}1")]).await;
+        world.fail("slack", Some(revoked()));
+        world.silent(&[&format!("{round}2")]).await;
+    }
+    assert!(world.got("slack").len() >= 39, "it was tried each time");
+    assert_eq!(told_of_slack(&world), PAIR);
+    // It does not work any more, as nothing but a probe shows.
+    world.vendors["slack"].fail_probes(Some(revoked()));
+    minutes(22 * 60).await;
+    assert_eq!(told_of_slack(&world), PAIR, "not within a day");
+    minutes(120).await;
+    assert_eq!(told_of_slack(&world)[2..], PAIR[..1]);
+}

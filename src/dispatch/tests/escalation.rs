@@ -77,9 +77,7 @@ async fn an_acknowledgement_is_pierced_by_what_is_worse() {
     world.ack(incident, 6000, Severity::Medium).await;
     minutes(180).await;
     assert_eq!(world.titles("boss"), [""; 0]);
-    let mut worse = agent_silent("001", "host-001");
-    (worse.at, worse.severity) = (world.clock.now(), Severity::Critical);
-    world.recorder.record(vec![Change::event(IncidentChange::Worsen(incident), worse)]).await.unwrap();
+    world.worsen("001", incident, Severity::Critical).await;
     minutes(1).await;
     let told = world.got("boss").remove(0);
     assert!(told.body.contains("because it got worse after bob acknowledged it"), "{}", told.body);

@@ -41,6 +41,12 @@ impl World {
         self.journal.write(move |db| silences::expire(db, silence, now)).await.unwrap()
     }
 
+    pub(super) async fn worsen(&self, id: &str, incident: i64, severity: Severity) {
+        let event = Event { at: self.clock.now(), severity, ..agent_silent(id, &format!("host-{id}")) };
+        self.recorder.record(vec![Change::event(IncidentChange::Worsen(incident), event)]).await.unwrap();
+        settle().await;
+    }
+
     pub(super) async fn ack(&self, incident: i64, minutes: i64, severity: Severity) {
         let (created, until) = (self.now(), self.now() + minutes * 60_000);
         let (author, reason) = ("bob".to_owned(), String::new());
@@ -143,7 +149,7 @@ async fn a_second_silence_goes_on_holding_back_what_the_first_let_go() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_takes_care_is_not_reminded_until_that_is_over_or_it_gets_worse() {
+async fn whoever_takes_care_is_not_reminded_until_that_is_over() {
     let world = World::new(soc(), &["soc"]).await;
     let incident = world.silent(&["001"]).await[0];
     world.ack(incident, 240, Severity::Medium).await;
@@ -151,15 +157,22 @@ async fn whoever_takes_care_is_not_reminded_until_that_is_over_or_it_gets_worse(
     assert_eq!(world.titles("soc").len(), 1);
     minutes(2).await;
     assert_eq!(world.titles("soc").len(), 2, "the acknowledgement is over, the silence is not");
+}
 
-    let worse = world.silent(&["002"]).await[0];
-    world.ack(worse, 240, Severity::Low).await;
+#[tokio::test(start_paused = true)]
+async fn an_acknowledgement_holds_back_no_reminder_of_what_got_worse_since() {
+    let world = World::new(soc(), &["soc"]).await;
+    let incident = world.silent(&["001"]).await[0];
+    world.ack(incident, 600, Severity::Medium).await;
+    minutes(30).await;
+    world.worsen("001", incident, Severity::Critical).await;
+    assert_eq!(world.titles("soc").len(), 2, "it is told at once: {:?}", world.titles("soc"));
     minutes(61).await;
-    assert!(
-        world.titles("soc").last().unwrap().starts_with("Still silent: 002"),
-        "{:?}",
-        world.titles("soc")
-    );
+    assert!(world.titles("soc")[2].starts_with("Still silent: 001"), "{:?}", world.titles("soc"));
+    assert_eq!(world.got("soc")[2].severity, Severity::Critical);
+    world.ack(incident, 600, Severity::Critical).await;
+    minutes(500).await;
+    assert_eq!(world.titles("soc").len(), 3, "whoever knows how bad it is takes care of it");
 }
 
 #[tokio::test(start_paused = true)]

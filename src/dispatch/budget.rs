@@ -5,6 +5,7 @@
 //! What was sent is read from the journal's tries, so that a restart changes nothing. The decisions
 //! (`room`, `free_at`, `choose`) are pure.
 
+use log_monitor_channels::Notification;
 use rusqlite::Connection;
 
 use crate::config::Budget;
@@ -54,6 +55,20 @@ pub fn claim(
     taken.into_iter().map(|together| waiting::claim(connection, together, now)).collect()
 }
 
+/// Of several posts that a claim is, those that are to be made now: what is not accepted yet, and only one of
+/// that where the channel has a budget, which each of them is a try of.
+pub fn one_by_one(limits: &Limits, claim: &mut Claim, posts: &mut Vec<Notification>) {
+    posts.retain(|post| !claim.posted.contains(&post.idempotency_key));
+    if limits.budgets.is_empty() || posts.len() < 2 {
+        return;
+    }
+    posts.truncate(1);
+    claim.post = posts.first().map(|post| post.idempotency_key.clone());
+    for other in &mut claim.with {
+        other.post.clone_from(&claim.post);
+    }
+}
+
 fn per(budget: &Budget) -> i64 {
     i64::try_from(budget.per.as_millis()).unwrap_or(i64::MAX)
 }
@@ -88,7 +103,7 @@ fn choose(
     let each = waiting.len() <= room(waiting.iter().all(|one| one.urgent));
     let mut tries: Vec<Vec<Waiting>> = Vec::new();
     for one in waiting {
-        match tries.iter_mut().find(|together| !each && together[0].goes_with(&one)) {
+        match tries.iter_mut().find(|together| together[0].goes_with(&one) && (!each || one.goes_again())) {
             Some(together) => together.push(one),
             None => tries.push(vec![one]),
         }

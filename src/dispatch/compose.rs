@@ -92,7 +92,8 @@ pub fn delivery(
         Ok(Notification { idempotency_key: key, attempt, short, in_reply_to, answers, rest_of, ..about })
     };
     let mut all = Vec::new();
-    if !limits.resolve || posts.len() + usize::from(!rest.is_empty()) < 2 {
+    let one = !limits.resolve || posts.len() + usize::from(!rest.is_empty()) < 2;
+    if one && claim.posted.is_empty() {
         all.push(about(events, &posts, key)?);
     } else {
         for post in &posts {

@@ -175,13 +175,14 @@ impl Dispatcher {
         self.wind_down().await;
     }
 
-    /// Delivers until every message is settled or `limit` has passed. Returns how many were not
-    /// accepted by anybody: under way still, or given up.
+    /// Delivers until every message is settled, `limit` has passed, or there is nothing to do before it has.
+    /// Returns how many were not accepted by anybody: under way still, or given up.
     ///
     /// # Errors
     /// When the journal fails.
     pub async fn drain(&mut self, limit: Duration) -> Result<i64, JournalError> {
         let deadline = tokio::time::Instant::now() + limit;
+        let last = events::millis(self.clock.now() + limit);
         let mut exhausted = 0;
         loop {
             let output = self.tick(true).await?;
@@ -189,7 +190,8 @@ impl Dispatcher {
             let busy = self.probes.under_way() || self.in_flight.values().any(|count| *count > 0);
             if !busy || tokio::time::Instant::now() >= deadline {
                 let unsettled = self.journal.write(messages::unsettled).await?;
-                if unsettled == 0 || tokio::time::Instant::now() >= deadline {
+                let waits = output.wake_at.is_none_or(|at| at > last);
+                if unsettled == 0 || waits || tokio::time::Instant::now() >= deadline {
                     return Ok(unsettled + exhausted);
                 }
             }

@@ -77,7 +77,7 @@ pub fn finish(
     if let Some(hold) = hold {
         channels::hold(connection, &claim.channel, now + hold.as_millis() as i64)?;
     }
-    if ending.state == State::Accepted {
+    if result.is_ok() {
         lost::said(connection, claim.delivery)?;
     }
     if !ending.state.is_live() {

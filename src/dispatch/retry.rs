@@ -5,7 +5,7 @@ use std::time::Duration;
 use log_monitor_channels::{DeliveryError, Receipt};
 
 use super::quarantine;
-use crate::journal::deliveries::{Claim, Ending, State};
+use crate::journal::deliveries::{ACCEPTED, Claim, Ending, State};
 
 /// The longest pause between two tries: a channel that is back is noticed within a minute.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -31,7 +31,11 @@ pub fn ending(
     };
     match result {
         Ok(receipt) => {
-            let accepted = with(State::Accepted, "accepted", &receipt.line, None, false);
+            if claim.post.is_some() {
+                // More posts follow, as the budget lets them.
+                return (with(State::Waiting, ACCEPTED, &receipt.line, Some(now), false), None);
+            }
+            let accepted = with(State::Accepted, ACCEPTED, &receipt.line, None, false);
             (Ending { receipt: Some(receipt.clone()), ..accepted }, None)
         }
         Err(DeliveryError::Transient { reason, detail, retry_after }) => {
@@ -84,6 +88,8 @@ mod tests {
             deadline: 1_000_000,
             held: None,
             with: Vec::new(),
+            posted: Vec::new(),
+            post: None,
         }
     }
 

@@ -846,3 +846,31 @@ async fn what_could_not_be_written_down_is_written_at_the_next_try_and_not_sent_
     });
     assert_eq!(state.await.unwrap(), "accepted");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_single_run_waits_for_what_can_be_delivered_within_its_limit_only() {
+    let mut world = World::new(two_steps(), &["slack", "email"]).await;
+    world.kill().await;
+    world.silence("id=001", 60).await;
+    world.silent(&["001", "002"]).await;
+    let channel = |name: &str| {
+        let notifier = Box::new(world.vendors[name].clone());
+        let (limits, keep_alive) = (Limits::default(), None);
+        (
+            name.to_owned(),
+            Arc::new(Channel { kind: "recorder", max_in_flight: 4, limits, keep_alive, notifier }),
+        )
+    };
+    let (_keep, delivering) = watch::channel(Delivering {
+        routes: world.routes.borrow().clone(),
+        channels: Arc::new(["slack", "email"].map(channel).into()),
+        wording: Arc::default(),
+        installation: "here".into(),
+    });
+    let (journal, bus, clock) = (world.journal.clone(), world.recorder.bus.clone(), world.clock.clone());
+    let mut dispatcher = Dispatcher::new(journal, bus, clock, delivering, None).await.unwrap();
+    let begun = tokio::time::Instant::now();
+    assert_eq!(dispatcher.drain(Duration::from_secs(300)).await.unwrap(), 1, "what is silenced");
+    assert_eq!(world.titles("slack"), ["Silent: 002 host-002, no logs for 16 min"]);
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+}

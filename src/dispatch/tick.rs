@@ -117,11 +117,12 @@ fn claim(connection: &Connection, input: &Input) -> rusqlite::Result<(Vec<Ready>
         let held_until = known.get(channel).and_then(|known| known.held_until).filter(|at| *at > input.now);
         if held_until.is_none() {
             let limits = input.limits.get(channel).cloned().unwrap_or_default();
-            for claim in budget::claim(connection, channel, &limits, *free, input.now)? {
-                if lost {
+            for mut claim in budget::claim(connection, channel, &limits, *free, input.now)? {
+                if lost && claim.posted.is_empty() {
                     lost::say(connection, claim.delivery)?;
                 }
-                let notifications = compose::delivery(connection, &input.composer, &limits, &claim)?;
+                let mut notifications = compose::delivery(connection, &input.composer, &limits, &claim)?;
+                budget::one_by_one(&limits, &mut claim, &mut notifications);
                 crash::point("claiming");
                 ready.push((claim, notifications));
             }

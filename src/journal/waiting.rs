@@ -3,7 +3,7 @@
 use log_monitor_channels::{EventKind, MessageKind};
 use rusqlite::{Connection, Row, params};
 
-use super::deliveries::{Claim, read_claim};
+use super::deliveries::{Claim, posted, read_claim};
 
 /// How the reason of a delivery begins that waits for its channel's budget.
 pub const OVER_BUDGET: &str = "over budget";
@@ -36,7 +36,7 @@ struct Sort {
     topic: EventKind,
     /// The delivery of the post that it answers, where that matters.
     answers: Option<i64>,
-    /// What it was tried with, where the vendor may have it: that must be sent again as it was.
+    /// What it was tried with, where the vendor may have it or some of its posts: that must be sent again as it was.
     again: Option<i64>,
 }
 
@@ -45,6 +45,12 @@ impl Waiting {
     #[must_use]
     pub fn goes_with(&self, other: &Self) -> bool {
         self.sort == other.sort && !self.claim.short && !other.claim.short
+    }
+
+    /// Whether it must be sent with whatever it was sent with before.
+    #[must_use]
+    pub const fn goes_again(&self) -> bool {
+        self.sort.again.is_some()
     }
 }
 
@@ -94,12 +100,13 @@ pub fn of_channel(
              AND (not_before <= ?2 OR reason LIKE 'over budget%')
              ORDER BY urgent DESC, not_before, delivery.id LIMIT ?4",
         )?
-        .query_map(params![channel, now, by_post, MOST], |row| read(row, now))?
+        .query_map(params![channel, now, by_post, MOST], |row| read(connection, row, now))?
         .collect()
 }
 
-fn read(row: &Row<'_>, now: i64) -> rusqlite::Result<Waiting> {
-    let claim = read_claim(row, now)?;
+fn read(connection: &Connection, row: &Row<'_>, now: i64) -> rusqlite::Result<Waiting> {
+    let mut claim = read_claim(row, now)?;
+    claim.posted = posted(connection, &claim)?;
     let (kind, topic): (String, String) = (row.get("kind")?, row.get("topic")?);
     let before: Option<i64> = row.get("merged_into")?;
     Ok(Waiting {
@@ -111,7 +118,7 @@ fn read(row: &Row<'_>, now: i64) -> rusqlite::Result<Waiting> {
             kind: MessageKind::from_name(&kind).unwrap_or(MessageKind::Notice),
             topic: EventKind::from_name(&topic).unwrap_or(EventKind::SetupFailed),
             answers: row.get("answers")?,
-            again: claim.uncertain.then(|| before.unwrap_or(claim.delivery)),
+            again: (claim.uncertain || !claim.posted.is_empty()).then(|| before.unwrap_or(claim.delivery)),
         },
         claim,
     })
@@ -148,7 +155,8 @@ pub fn defer(connection: &Connection, one: &Waiting, until: i64, budget: &str) -
             "UPDATE delivery SET not_before = ?2, deadline = deadline + ?2 - not_before, reason = ?3 WHERE id = ?1",
         )?
         .execute(params![one.claim.delivery, until, over_budget(one, budget)])?;
-    if one.urgent || one.claim.n > 1 {
+    let has_failed = one.claim.n > 1 && one.claim.posted.is_empty();
+    if one.urgent || has_failed {
         return Ok(());
     }
     connection

@@ -109,13 +109,16 @@ fn settings(first: &str, second: &str) -> String {
     )
 }
 
-/// Whether nothing is open or owed any more.
+/// Whether nothing is open or owed any more, but the end that a channel refuses, which waits for it.
 fn is_settled(world: &World) -> bool {
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
     let Ok(journal) = rusqlite::Connection::open_with_flags(world.path("state/log-monitor.db"), flags) else {
         return false;
     };
     let owed = "SELECT (SELECT COUNT(*) FROM incident WHERE closed IS NULL AND key = '002')
-                     + (SELECT COUNT(*) FROM delivery WHERE state IN ('pending', 'sending', 'waiting'))";
+                     + (SELECT COUNT(*) FROM delivery JOIN message ON message.id = delivery.message
+                        WHERE state IN ('pending', 'sending', 'waiting')
+                        AND NOT (state = 'waiting' AND kind = 'resolved' AND channel IN
+                                 (SELECT name FROM channel WHERE quarantined IS NOT NULL)))";
     journal.query_row(owed, [], |row| row.get(0)).is_ok_and(|owed: i64| owed == 0)
 }

@@ -161,3 +161,64 @@ async fn what_was_merged_is_sent_again_as_it_was_after_a_crash() {
     minutes(1).await;
     assert_eq!(world.agents("soc"), [1, 3, 3, 2]);
 }
+
+/// A pager that takes one call in ten seconds, and was told of three agents.
+async fn paged() -> (World, Vec<i64>) {
+    let group = Group { burst: 1000, by: vec!["site".to_owned()], ..Group::default() };
+    let routes = vec![Route { group, ..route("catch_all", &[&["pager"], &["email"]]) }];
+    let mut world = World::new(routes, &["pager", "email"]).await;
+    world.limit("pager", &["1 per 10s"], true).await;
+    let mut incidents = Vec::new();
+    for id in 1..4 {
+        incidents.extend(world.one_by_one(id..id + 1).await);
+        tokio::time::sleep(Duration::from_secs(11)).await;
+    }
+    minutes(59).await;
+    (world, incidents)
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_post_of_a_message_that_answers_several_is_a_try_of_the_budget() {
+    let (world, incidents) = paged().await;
+    // The second of the digest fails at first.
+    let taken = || Ok(log_monitor_channels::Receipt::line("taken"));
+    world.vendors["pager"].script([taken(), Err(down())]);
+    let mut calls = vec![world.got("pager").len()];
+    let back = [("001", incidents[0]), ("002", incidents[1]), ("003", incidents[2])];
+    for some in [&[][..], &back] {
+        world.recovered(some).await;
+        for _ in 0..12 {
+            tokio::time::sleep(Duration::from_secs(9)).await;
+            calls.push(world.got("pager").len());
+        }
+    }
+    assert!(calls.windows(2).all(|two| two[1] - two[0] <= 1), "{calls:?}");
+    let told = world.got("pager").split_off(3);
+    let kinds: Vec<MessageKind> = told.iter().map(|one| one.kind).collect();
+    assert_eq!(kinds, [[MessageKind::Reminder; 4].as_slice(), &[MessageKind::Resolved; 3]].concat());
+    let mut keys: Vec<&str> = told.iter().map(|one| one.idempotency_key.as_str()).collect();
+    assert_eq!(keys[1], keys[2], "only what failed is sent again");
+    keys.dedup();
+    keys.sort_unstable();
+    keys.dedup();
+    assert_eq!(keys.len(), 6);
+    assert!(told[4..].iter().all(|end| end.all_over && end.in_reply_to.is_some()), "{told:?}");
+    assert_eq!(world.titles("email"), [""; 0], "whoever waits for a budget does not fall back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_several_posts_those_that_were_made_are_not_made_again_after_a_restart() {
+    let (mut world, incidents) = paged().await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(world.got("pager").len(), 4, "the first of the digest");
+    world.kill().await;
+    world.start().await;
+    world.recovered(&[("002", incidents[1])]).await;
+    minutes(2).await;
+    let told = world.got("pager").split_off(3);
+    let about = |one: &Notification| (one.kind, one.events[0].entity.as_ref().unwrap().id.clone());
+    let mut about: Vec<_> = told.iter().map(about).collect();
+    about[1..].sort_by_key(|(kind, _)| *kind != MessageKind::Resolved);
+    let (reminder, end) = (MessageKind::Reminder, MessageKind::Resolved);
+    assert_eq!(about, [(reminder, "001".into()), (end, "002".into()), (reminder, "003".into())]);
+}

@@ -31,8 +31,8 @@ async fn of_what_a_silence_lets_go_another_holds_only_its_own() {
     assert_eq!(world.titles("soc"), ["Silent: 003 host-003, no logs for 46 min"]);
     world.recovered(&[("002", incidents[1])]).await;
     minutes(60).await;
-    let told = world.titles("soc").into_iter().filter(|title| title.starts_with("Silent: "));
-    assert_eq!(told.last().unwrap(), "Silent: 001 host-001, no logs for 1 h 46 min");
+    let mut told = world.titles("soc").into_iter().filter(|title| title.starts_with("Silent: "));
+    assert_eq!(told.next_back().unwrap(), "Silent: 001 host-001, no logs for 1 h 46 min");
     world.recovered(&[("001", incidents[0]), ("003", incidents[2])]).await;
     let ends = world.titles("soc").into_iter().filter(|title| title.starts_with("Recovered"));
     assert_eq!(ends.count(), 2, "{:?}", world.titles("soc"));

@@ -3,6 +3,8 @@
 use log_monitor_channels::Receipt;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::Claim;
+
 /// A firing that a channel has accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Alive {
@@ -101,5 +103,21 @@ pub fn told_by(connection: &Connection, delivery: i64) -> rusqlite::Result<Vec<i
     connection
         .prepare_cached("SELECT message FROM delivery WHERE id = ?1 OR merged_into = ?1 ORDER BY message")?
         .query_map([delivery], |row| row.get(0))?
+        .collect()
+}
+
+/// The keys of the posts of a delivery that its channel has accepted, while there are more.
+///
+/// # Errors
+/// As the database.
+pub fn posted(connection: &Connection, claim: &Claim) -> rusqlite::Result<Vec<String>> {
+    if claim.n == 1 {
+        return Ok(Vec::new());
+    }
+    connection
+        .prepare_cached(
+            "SELECT post FROM attempt WHERE delivery = ?1 AND outcome = 'accepted' AND post IS NOT NULL ORDER BY id",
+        )?
+        .query_map([claim.delivery], |row| row.get(0))?
         .collect()
 }

@@ -3,7 +3,7 @@
 use log_monitor_channels::Receipt;
 use rusqlite::{Connection, Row, params};
 
-use super::State;
+use super::{State, posted};
 use crate::journal::waiting::OVER_BUDGET;
 
 /// A delivery that was claimed for one try.
@@ -31,6 +31,10 @@ pub struct Claim {
     pub held: Option<String>,
     /// Others that this try is for, too.
     pub with: Vec<Self>,
+    /// Of several posts that it is, the keys of those that the channel has accepted.
+    pub posted: Vec<String>,
+    /// The key of the one that this try is for, where more follow.
+    pub post: Option<String>,
 }
 
 /// Claims up to `limit` due deliveries of a channel and marks them as sending, so that after a crash
@@ -39,7 +43,7 @@ pub struct Claim {
 /// # Errors
 /// As the database.
 pub fn claim(connection: &Connection, channel: &str, limit: usize, now: i64) -> rusqlite::Result<Vec<Claim>> {
-    let claims: Vec<Claim> = connection
+    let mut claims: Vec<Claim> = connection
         .prepare_cached(
             "SELECT id, message, step, channel, attempts + 1, short, uncertain, deadline, reason FROM delivery
              WHERE channel = ?1 AND state IN ('pending', 'waiting') AND not_before <= ?2
@@ -50,7 +54,8 @@ pub fn claim(connection: &Connection, channel: &str, limit: usize, now: i64) -> 
     let mut mark = connection.prepare_cached(
         "UPDATE delivery SET state = 'sending', tried = ?2, attempts = ?3, merged_into = NULL WHERE id = ?1",
     )?;
-    for claim in &claims {
+    for claim in &mut claims {
+        claim.posted = posted(connection, claim)?;
         mark.execute(params![claim.delivery, now, claim.n])?;
     }
     Ok(claims)
@@ -74,8 +79,13 @@ pub fn read_claim(row: &Row<'_>, now: i64) -> rusqlite::Result<Claim> {
         deadline: row.get(7)?,
         held: reason.filter(|reason| reason.starts_with(OVER_BUDGET)),
         with: Vec::new(),
+        posted: Vec::new(),
+        post: None,
     })
 }
+
+/// The word for a try after which the channel has what was sent.
+pub const ACCEPTED: &str = "accepted";
 
 /// How a try ended, as the journal keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,16 +114,26 @@ pub struct Ending {
 pub fn finish(connection: &Connection, claim: &Claim, ending: &Ending, now: i64) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO attempt (delivery, n, started, ended, outcome, reason, merged_into)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, merged_into FROM delivery WHERE id = ?1",
+            "INSERT INTO attempt (delivery, n, started, ended, outcome, reason, merged_into, post)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, merged_into, ?7 FROM delivery WHERE id = ?1",
         )?
-        .execute(params![claim.delivery, claim.n, claim.tried, now, ending.outcome, ending.reason])?;
+        .execute(params![
+            claim.delivery,
+            claim.n,
+            claim.tried,
+            now,
+            ending.outcome,
+            ending.reason,
+            claim.post
+        ])?;
     let receipt = ending.receipt.as_ref().map(|receipt| serde_json::to_string(receipt).unwrap_or_default());
-    let reason = (ending.state != State::Accepted).then_some(&ending.reason);
+    let accepted = ending.outcome == ACCEPTED;
+    let reason = (!accepted).then_some(&ending.reason);
     connection
         .prepare_cached(
             "UPDATE delivery SET state = ?2, reason = ?3, receipt = ?4,
-                    not_before = COALESCE(?5, not_before), short = short OR ?6, uncertain = uncertain OR ?7
+                    not_before = COALESCE(?5, not_before), short = short OR ?6,
+                    uncertain = CASE WHEN ?8 AND ?2 <> 'accepted' THEN 0 ELSE uncertain OR ?7 END
              WHERE id = ?1 AND (state = 'sending' OR ?2 = 'accepted')",
         )?
         .execute(params![
@@ -123,7 +143,8 @@ pub fn finish(connection: &Connection, claim: &Claim, ending: &Ending, now: i64)
             receipt,
             ending.not_before,
             ending.short,
-            ending.uncertain
+            ending.uncertain,
+            accepted
         ])
         .map(drop)
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use chrono::DateTime;
 use log_monitor::config::{Agent, Pipeline, Watch};
-use log_monitor::journal::entities::{Part, Silence};
+use log_monitor::journal::entities::{Logging, Part, Silence};
 use log_monitor::monitor::fleet::{Changed, Fleet, Outcome};
 use log_monitor::monitor::pipeline::{self, Fate};
 use log_monitor::monitor::verdict::Transition;
@@ -134,7 +134,7 @@ fn outcome(changed: &Changed, fate: &Fate, now: i64) -> (usize, Outcome) {
     assert_eq!(*fate, Fate::Told, "a hundredth of a fleet is no stall");
     let outcome = match changed.transition {
         Transition::Recovered { .. } => Outcome::Fresh,
-        _ => Outcome::Silent(Silence { incident: 1, opened: now, part: Part::Alone }),
+        _ => Outcome::Silent(Silence { incident: 1, opened: now, part: Part::Alone, logging: Logging::No }),
     };
     (changed.at, outcome)
 }

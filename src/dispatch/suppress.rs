@@ -99,7 +99,7 @@ impl Suppression {
             let of_one = match (self.silence(event), event.incident) {
                 (Some(hold), _) => Some(hold.until),
                 (None, Some(incident)) => acks::of(connection, incident, self.now)?
-                    .filter(|ack| ack.severity >= event.severity)
+                    .filter(|ack| ack.covers(events::millis(event.at), event.severity))
                     .map(|ack| ack.until),
                 (None, None) => None,
             };

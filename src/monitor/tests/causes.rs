@@ -205,3 +205,25 @@ async fn whose_logs_came_late_until_it_stopped_is_not_late_but_what_its_manager_
     let told = world.events().await.pop().unwrap();
     assert_eq!((told.kind, told.cause.as_str()), (EventKind::AgentSilent, "disconnected"), "{}", told.detail);
 }
+
+#[tokio::test(start_paused = true)]
+async fn whose_logs_came_late_and_then_do_not_come_is_told_to_be_silent_and_why() {
+    let (mut world, manager) = world(&["001", "002"]).await;
+    world.minutes(20, &["001", "002"]).await;
+    let begin = world.now();
+    for minute in 1..=24 {
+        world.index.log("001", begin + TimeDelta::seconds(20 * minute));
+        world.minute(&["002"]).await;
+    }
+    let gone = (Link::Lost, Some(world.now().timestamp_millis()));
+    manager.links.lock().unwrap().insert("001".to_owned(), gone);
+    world.minutes(12, &["002"]).await;
+    let setup = world.monitor.setup.clone();
+    world.monitor.replace(setup).await.unwrap();
+    world.minutes(30, &["002"]).await;
+    let told = world.events().await;
+    let causes: Vec<&str> = told.iter().map(|event| event.cause.as_str()).collect();
+    assert_eq!(causes, ["late", "disconnected"]);
+    let quiet = told[1].at - (begin + TimeDelta::minutes(24));
+    assert!((16..=18).contains(&quiet.num_minutes()), "{quiet}");
+}

@@ -98,7 +98,7 @@ fn is_held(
     let ack = acks::of(connection, incident, now)?;
     let severity = incidents::severity_of_open(connection, incident)?;
     let severity = severity.and_then(|name| Severity::from_name(&name)).unwrap_or(event.severity);
-    Ok(ack.is_some_and(|ack| ack.severity >= severity))
+    Ok(ack.is_some_and(|ack| ack.covers(events::millis(event.at), severity)))
 }
 
 /// Why these people are told, for them.

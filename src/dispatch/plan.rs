@@ -150,11 +150,16 @@ fn resolve(connection: &Connection, routes: &[Route], endings: &[&Event], now: i
             }
         }
     }
-    let mut by_group: Vec<(Group, Owed)> = Vec::new();
-    for mut one in owed {
+    for one in &mut owed {
         let untold = deliveries::heard_by(connection, one.firing.id)?.is_empty();
         take_back(connection, &one.firing, untold)?;
         one.told = deliveries::heard_by(connection, one.firing.id)?;
+    }
+    let mut by_group: Vec<(Group, Owed)> = Vec::new();
+    while let Some(mut one) = (!owed.is_empty()).then(|| owed.remove(0)) {
+        let told = std::mem::take(&mut one.told).into_iter();
+        one.told =
+            told.filter(|channel| !owed.iter().any(|other| other.says_all_of(&one, channel))).collect();
         if one.told.is_empty() {
             continue;
         }
@@ -169,6 +174,13 @@ fn resolve(connection: &Connection, routes: &[Route], endings: &[&Event], now: i
 }
 
 impl Owed {
+    /// Whether a channel is told by this, too, what another one of the same route would tell it: what got worse
+    /// has several firings, and one end.
+    fn says_all_of(&self, other: &Self, channel: &str) -> bool {
+        let same = self.firing.route == other.firing.route && self.told.iter().any(|told| told == channel);
+        same && other.events.iter().all(|event| self.events.contains(event))
+    }
+
     /// Whether both are of one group, and for the same channels.
     fn goes_with(&self, other: &Self) -> bool {
         let sort = |one: &Self| (one.firing.route.clone(), one.firing.grouped.clone(), one.topic);

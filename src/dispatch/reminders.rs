@@ -214,7 +214,8 @@ fn still_going_on(
     let (mut open, mut quiet_until) = (Vec::new(), None::<i64>);
     for mut event in events::of_message(connection, firing.id)? {
         let Some(incident) = event.incident else { continue };
-        if !incidents::is_open(connection, incident).unwrap_or(true) {
+        let is_over = !incidents::is_open(connection, incident).unwrap_or(true);
+        if is_over || messages::is_told_anew(connection, firing, incident)? {
             continue;
         }
         event = flapping::as_it_is(connection, event)?;

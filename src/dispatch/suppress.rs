@@ -106,7 +106,7 @@ impl Suppression {
         route: Option<&Route>,
     ) -> rusqlite::Result<Option<i64>> {
         let ack = event.incident.map(|incident| acks::of(connection, incident, self.now)).transpose()?;
-        let ack = ack.flatten().filter(|ack| ack.severity >= event.severity);
+        let ack = ack.flatten().filter(|ack| ack.covers(event.at.timestamp_millis(), event.severity));
         let hold = self.on(event, route).map(|hold| hold.until);
         Ok(hold.max(ack.map(|ack| ack.until)))
     }

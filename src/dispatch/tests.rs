@@ -512,6 +512,33 @@ async fn what_is_part_of_a_stall_is_told_with_it_and_by_itself_only_when_it_is_l
     assert!(world.titles("slack")[3].starts_with("Recovered: 002"), "{:?}", world.titles("slack"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_gets_worse_is_told_again_and_reminded_of_as_it_is_and_has_one_end() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    let event = |cause: &str| Event { cause: cause.to_owned(), ..at_now(&world, "001") };
+    let few = Change::event(IncidentChange::Open(Subject::Agent), event("volume_too_low"));
+    let incident = world.recorder.record(vec![few]).await.unwrap()[0].unwrap();
+    settle().await;
+    minutes(5).await;
+    let stopped = Change::event(IncidentChange::Worsen(incident), event("disconnected"));
+    world.recorder.record(vec![stopped]).await.unwrap();
+    minutes(300).await;
+    let titles = world.titles("slack");
+    assert!(titles[0].starts_with("Too few logs: 001") && titles[1].starts_with("Silent: 001"), "{titles:?}");
+    assert!(
+        titles.len() > 2 && titles[2..].iter().all(|title| title.starts_with("Still silent: 001")),
+        "{titles:?}"
+    );
+    world.recovered(&[("001", incident)]).await;
+    let ends = world.titles("slack").into_iter().filter(|title| title.starts_with("Recovered"));
+    assert_eq!(ends.count(), 1);
+}
+
+fn at_now(world: &World, id: &str) -> Event {
+    let at = world.clock.now();
+    Event { at, since: Some(at - TimeDelta::minutes(16)), ..agent_silent(id, id) }
+}
+
 /// Takes the message and dies before it can say so.
 struct Hangs(Vendor);
 

@@ -148,6 +148,13 @@ impl Replay {
             (Fate::Waits, _) => Outcome::Later(now + self.step),
             (_, Transition::Recovered { .. }) => Outcome::Fresh,
             (Fate::PartOf(_) | Fate::DependsOn(_), Transition::StillSilent { .. }) => return None,
+            (Fate::PartOf(_) | Fate::DependsOn(_), Transition::Stopped { .. }) => {
+                Outcome::Later(now + self.interval)
+            }
+            (Fate::Told, Transition::Stopped { incident }) => {
+                let opened = self.found[place(incident)].opened;
+                Outcome::Silent(Silence { incident, opened, part: Part::Alone, logging: Logging::No })
+            }
             (Fate::Told, Transition::StillSilent { incident }) => {
                 let found = &mut self.found[place(incident)];
                 (found.told, found.back) = (Some(now), None);

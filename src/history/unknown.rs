@@ -72,8 +72,7 @@ fn silences(pasts: &[Past<'_>]) -> Vec<String> {
     }
     if of_sort(true).next().is_some() {
         notes.push(
-            "Who logs too little (`min_events`) is not silent and counts as covered. That one of them then stopped \
-             altogether is not written down."
+            "Who logs too little (`min_events`) is not silent and counts as covered, until it stops altogether."
                 .to_owned(),
         );
     }

@@ -20,6 +20,14 @@ pub struct Ack {
     pub until: i64,
 }
 
+impl Ack {
+    /// Whether it is of what was told at `at`, in milliseconds, and so bad: not of what got worse after it.
+    #[must_use]
+    pub fn covers(&self, at: i64, severity: Severity) -> bool {
+        self.severity >= severity && self.created >= at
+    }
+}
+
 /// Takes an acknowledgement down, in place of an earlier one.
 ///
 /// # Errors

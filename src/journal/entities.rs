@@ -61,6 +61,12 @@ pub enum Part {
 }
 
 impl Part {
+    /// Whether a message has told it by itself.
+    #[must_use]
+    pub const fn is_told(self) -> bool {
+        matches!(self, Self::Alone | Self::Led(_))
+    }
+
     /// The open incident that explains it, if any does.
     #[must_use]
     pub const fn whole(self) -> Option<i64> {

@@ -49,7 +49,10 @@ impl Round<'_> {
             Fate::Told => Some(self.change(changed, None)),
             Fate::Waits => None,
             Fate::PartOf(_) | Fate::DependsOn(_)
-                if matches!(changed.transition, Transition::StillSilent { .. }) =>
+                if matches!(
+                    changed.transition,
+                    Transition::StillSilent { .. } | Transition::Stopped { .. }
+                ) =>
             {
                 None
             }
@@ -86,6 +89,11 @@ impl Round<'_> {
             let outcome = match (fate, changed.transition) {
                 (Fate::Waits, _) => Some(Outcome::Later(self.now + self.setup.watch.poll.as_millis() as i64)),
                 (Fate::PartOf(_) | Fate::DependsOn(_), Transition::StillSilent { .. }) => None,
+                // It has its time anew when that is over.
+                (Fate::PartOf(_) | Fate::DependsOn(_), Transition::Stopped { .. }) => {
+                    let entity = &self.fleet.entities()[changed.at];
+                    Some(Outcome::Later(self.now + fleet::threshold(self.fleet.policy(entity))))
+                }
                 (_, Transition::Recovered { .. }) => told.next().map(|_| Outcome::Fresh),
                 (fate, _) => told.next().flatten().map(|incident| {
                     let part = self.part(fate, sorted, incidents);
@@ -138,6 +146,7 @@ impl Round<'_> {
         let incident = match changed.transition {
             Transition::FellSilent | Transition::FoundSilent => IncidentChange::Open(Subject::Agent),
             Transition::StillSilent { incident } => IncidentChange::Detach(incident),
+            Transition::Stopped { incident } => IncidentChange::Worsen(incident),
             Transition::Recovered { incident, .. } => IncidentChange::Close(incident),
         };
         let nothing = Finding::default();

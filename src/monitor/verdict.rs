@@ -44,6 +44,11 @@ pub enum Transition {
         /// The open incident.
         incident: i64,
     },
+    /// It was told although it logged, late or too little, and has stopped altogether.
+    Stopped {
+        /// The open incident.
+        incident: i64,
+    },
     /// It logs again.
     Recovered {
         /// The incident that this ends.

@@ -21,6 +21,20 @@ pub fn firings_of(connection: &Connection, incident: i64) -> rusqlite::Result<Ve
         .collect()
 }
 
+/// Whether the route of a firing has told an incident once more since: it got worse.
+///
+/// # Errors
+/// As the database.
+pub fn is_told_anew(connection: &Connection, firing: &Message, incident: i64) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM event JOIN message_event ON message_event.event = event.id
+             JOIN message ON message.id = message_event.message
+             WHERE event.incident = ?1 AND message.kind = 'firing' AND message.route = ?2 AND message.id > ?3)",
+        )?
+        .query_row(params![incident, firing.route, firing.id], |row| row.get(0))
+}
+
 /// The incidents of a message that are open (`true`) or closed (`false`).
 ///
 /// # Errors

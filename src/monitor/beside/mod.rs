@@ -80,14 +80,16 @@ impl Beside {
                     self.findings.entry(changed.at).or_default().back = fleet.flaps().back_since(changed.at);
                     back.push((changed.at, incident, since));
                 }
-                _ => silent.push(changed.at),
+                transition => {
+                    let cause = fleet.own_cause(changed.at, millis(now)).unwrap_or_default();
+                    let threshold = threshold(fleet.policy(&fleet.entities()[changed.at]));
+                    let fell = usize::from(!matches!(transition, Transition::Stopped { .. }));
+                    let count = fleet.flaps().count(changed.at, millis(now), threshold) + fell;
+                    let flapping = Flapping::of(count, threshold);
+                    self.findings.insert(changed.at, Finding { cause, flapping, ..Finding::default() });
+                    silent.push(changed.at);
+                }
             }
-        }
-        for at in &silent {
-            let cause = fleet.own_cause(*at, millis(now)).unwrap_or_default();
-            let threshold = threshold(fleet.policy(&fleet.entities()[*at]));
-            let flapping = Flapping::of(fleet.flaps().count(*at, millis(now), threshold) + 1, threshold);
-            self.findings.insert(*at, Finding { cause, flapping, ..Finding::default() });
         }
         if !silent.is_empty() && silent.len() <= ASKED_WHY {
             self.ask_why(setup, fleet, &silent, now).await;

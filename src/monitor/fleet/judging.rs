@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Changed, Entity, Fleet, Outcome, threshold};
-use crate::journal::entities::Part;
+use crate::journal::entities::{Logging, Part, Silence};
 use crate::monitor::verdict::{self, State, Transition, Verdict};
 
 impl Fleet {
@@ -21,7 +21,8 @@ impl Fleet {
             let entity = &self.entities[*at];
             let threshold = threshold(self.policy(entity));
             let free_until = self.free_until(entity);
-            let transition = verdict::transition(entity.state, self.verdict(entity, now), free_until, now)?;
+            let transition = verdict::transition(entity.state, self.verdict(entity, now), free_until, now)
+                .or_else(|| self.stopped(entity, now))?;
             let last_seen = entity.last_seen.unwrap_or(now);
             let held = matches!(transition, Transition::Recovered { .. })
                 && self.flaps.holds(*at, last_seen, now, threshold);
@@ -44,6 +45,19 @@ impl Fleet {
         }
     }
 
+    /// What changes for one that was told by itself although it logged, and does not any more.
+    fn stopped(&self, entity: &Entity, now: i64) -> Option<Transition> {
+        let Silence { incident, logging, .. } = entity.silence().filter(|silence| silence.part.is_told())?;
+        let policy = self.policy(entity);
+        let due = match logging {
+            Logging::No => return None,
+            Logging::TooFew => self.due(entity, now),
+            // However old what arrives is.
+            Logging::Late => policy.due(entity.found?, threshold(policy)).max(self.due(entity, now)),
+        };
+        (due.max(entity.spared) <= now).then_some(Transition::Stopped { incident })
+    }
+
     /// After a round: the changed entities take their new state (silent ones with the incident that
     /// the journal gave them), and whoever is not silent goes back on the heap.
     pub fn settle(&mut self, suspects: &[usize], changed: &[(usize, Outcome)], now: i64) {
@@ -53,12 +67,15 @@ impl Fleet {
             let entity = &mut self.entities[*at];
             match *outcome {
                 Outcome::Silent(silence) => {
+                    let before = entity.silence();
+                    let logged = before.is_some_and(|before| before.logging == Logging::TooFew);
                     let since = match entity.state {
-                        State::Silent { since, .. } => since,
-                        State::New | State::Fresh => entity.last_seen,
+                        State::Silent { since, .. } if !logged || silence.logging != Logging::No => since,
+                        _ => entity.last_seen,
                     };
-                    // What many share is no flapping of each of them.
-                    if silence.part == Part::Alone {
+                    // What many share is no flapping of each of them, nor is what only gets worse.
+                    let told = before.is_some_and(|before| before.part.is_told());
+                    if silence.part == Part::Alone && !told {
                         self.flaps.fell(*at, silence.opened, allowed);
                     }
                     entity.state = State::Silent { silence, since };
@@ -67,7 +84,10 @@ impl Fleet {
                     self.flaps.recovered(*at);
                     entity.state = State::Fresh;
                 }
-                Outcome::Later(look) => drop(later.insert(*at, look)),
+                Outcome::Later(look) => {
+                    entity.spared = look;
+                    later.insert(*at, look);
+                }
             }
         }
         self.welcome_newcomers(|at| later.contains_key(&at));

@@ -40,9 +40,11 @@ impl Fleet {
                     None => State::Fresh,
                 }),
                 late_by: 0,
+                found: None,
                 known_until: 0,
                 counted: None,
                 watched_from: listed.and_then(|listed| listed.watched_from).unwrap_or(i64::MIN),
+                spared: i64::MIN,
                 policy,
                 node,
             });

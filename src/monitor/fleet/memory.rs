@@ -12,8 +12,9 @@ impl Fleet {
         for at in 0..self.entities.len() {
             let Some(there) = before.place(&self.entities[at].key) else { continue };
             self.flaps.keep(at, &before.flaps, there);
-            let Entity { counted, late_by, .. } = before.entities[there];
-            (self.entities[at].counted, self.entities[at].late_by) = (counted, late_by);
+            let Entity { counted, late_by, found, .. } = before.entities[there];
+            let entity = &mut self.entities[at];
+            (entity.counted, entity.late_by, entity.found) = (counted, late_by, found);
             self.late.extend(before.late.get(&there).map(|since| (at, *since)));
             let node = before.node(&before.entities[there]).filter(|_| self.entities[at].node == 0);
             self.entities[at].node = node.map_or(self.entities[at].node, |node| self.node_index(node));

@@ -72,12 +72,16 @@ pub struct Entity {
     pub state: State,
     /// How late its newest document came, at least, in milliseconds.
     late_by: i64,
+    /// When that was found, in milliseconds; where that is not known, when it was looked for.
+    found: Option<i64>,
     /// All of its documents up to this time that were there then are known, in milliseconds.
     known_until: i64,
     /// How many documents it has in its interval; `None` = nobody asked.
     counted: Option<Count>,
     /// It is not silent before this time, in milliseconds.
     watched_from: i64,
+    /// That it has stopped altogether is not told before this time, in milliseconds.
+    spared: i64,
     policy: u32,
     node: u32,
 }

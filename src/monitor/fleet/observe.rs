@@ -51,7 +51,7 @@ impl Fleet {
                     None => drop(self.late.remove(&at)),
                 }
                 // What is newer than `seen` would have been seen.
-                (entity.last_seen, entity.known_until) = (Some(seen), now);
+                (entity.last_seen, entity.known_until, entity.found) = (Some(seen), now, Some(now));
             }
         }
     }
@@ -64,7 +64,10 @@ impl Fleet {
 
     /// These were looked for at `now` in all documents since they were last seen.
     pub fn looked_at(&mut self, places: &[usize], now: i64) {
-        places.iter().for_each(|at| self.entities[*at].known_until = now);
+        for at in places {
+            let entity = &mut self.entities[*at];
+            (entity.known_until, entity.found) = (now, entity.found.or(Some(now)));
+        }
     }
 
     /// Since when anybody who is due at `now` has been silent.

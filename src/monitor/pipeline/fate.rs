@@ -21,7 +21,9 @@ impl Groups<'_> {
             Transition::Recovered { .. } => return Fate::Told,
             Transition::FoundSilent => (true, i64::MIN),
             // Who was never seen is due whenever anything is expected of it: that it has been for so long is enough.
-            Transition::FellSilent => (true, self.fleet.due(entity, self.now - LONGEST_WAIT)),
+            Transition::FellSilent | Transition::Stopped { .. } => {
+                (true, self.fleet.due(entity, self.now - LONGEST_WAIT))
+            }
             Transition::StillSilent { .. } => (false, self.fleet.free_until(entity)),
         };
         let waited = self.now.saturating_sub(due);

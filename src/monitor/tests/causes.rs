@@ -227,3 +227,25 @@ async fn of_a_watch_that_reads_the_managers_file_nothing_is_said_of_an_indexer()
     let of_indexer = ["indexer", "Filebeat"];
     assert!(events.iter().all(|event| of_indexer.iter().all(|part| !event.detail.contains(part))));
 }
+
+#[tokio::test(start_paused = true)]
+async fn whose_logs_came_late_and_then_do_not_come_is_told_to_be_silent_and_why() {
+    let (mut world, manager) = world(&["001", "002"]).await;
+    world.minutes(20, &["001", "002"]).await;
+    let begin = world.now();
+    for minute in 1..=24 {
+        world.index.log("001", begin + TimeDelta::seconds(20 * minute));
+        world.minute(&["002"]).await;
+    }
+    let gone = (Link::Lost, Some(world.now().timestamp_millis()));
+    manager.links.lock().unwrap().insert("001".to_owned(), gone);
+    world.minutes(12, &["002"]).await;
+    let setup = world.monitor.setup.clone();
+    world.monitor.replace(setup).await.unwrap();
+    world.minutes(30, &["002"]).await;
+    let told = world.events().await;
+    let causes: Vec<&str> = told.iter().map(|event| event.cause.as_str()).collect();
+    assert_eq!(causes, ["late", "disconnected"]);
+    let quiet = told[1].at - (begin + TimeDelta::minutes(24));
+    assert!((16..=18).contains(&quiet.num_minutes()), "{quiet}");
+}

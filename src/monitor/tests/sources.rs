@@ -133,6 +133,22 @@ async fn whoever_any_source_has_is_not_silent_and_the_one_that_lacks_it_is_told_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_source_that_falls_behind_again_and_again_is_told_a_few_times_only() {
+    let (mut world, file) = with_a_file(&["001", "002"]).await;
+    for _ in 0..5 {
+        for _ in 0..6 {
+            file.log_many(&["001", "002"], world.now() + TimeDelta::minutes(1), 1);
+            world.minute(&["001", "002"]).await;
+        }
+        to_the_file(&mut world, &file, 20, &["001", "002"]).await;
+    }
+    let [begin, end] = ["pipeline_stalled source=wazuh", "pipeline_recovered source=wazuh"];
+    assert_eq!(world.story().await, [begin, end, begin, end, begin]);
+    let last = world.events().await.pop().unwrap().detail;
+    assert!(last.contains("It is flapping: this is its 3. stall in short time."), "{last}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_one_of_several_sources_nobody_is_judged_and_the_incident_is_its_own() {
     let (mut world, file) = with_a_file(&["001", "002"]).await;
     world.minutes(5, &["001"]).await;

@@ -2,6 +2,7 @@
 
 use super::hours::office;
 use super::*;
+use crate::journal::past;
 
 /// The watch asks for at least so many logs in each interval.
 async fn ask_for(world: &mut World, least: u64) {
@@ -28,7 +29,7 @@ async fn fewer_logs_than_expected_are_told_although_some_come() {
     world.minutes(15, &ids).await;
     assert_eq!(world.story().await, ["agent_silent 001", "agent_recovered 001"]);
     world.minutes(17, &["002"]).await;
-    assert_eq!(world.story().await.len(), 3, "one message, for too few as for none at all");
+    assert_eq!(world.story().await[2..], ["agent_silent 001"; 2], "too few at first, and then none at all");
 }
 
 #[tokio::test(start_paused = true)]
@@ -115,4 +116,34 @@ async fn too_few_logs_and_their_end_are_told_where_all_come_later_than_the_grace
         world.monitor.round().await.unwrap();
     }
     assert_eq!(world.story().await, ["agent_silent 001", "agent_recovered 001"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_logs_too_little_and_then_not_at_all_is_told_to_be_silent_in_time() {
+    let ids = ["001", "002"];
+    let mut world = few_of_001(World::new(&ids).await, 10, async |world| world).await;
+    let last = world.now() - TimeDelta::minutes(5);
+    world.minutes(8, &["002"]).await;
+    assert_eq!(world.story().await, ["agent_silent 001"]);
+    let World { index, clock, recorder, .. } = world;
+    let watched = Watch { min_events: Some(10), ..default_watch(&ids) };
+    let mut world = World::with(watched, index, recorder.journal, clock).await;
+    world.minutes(30, &["002"]).await;
+    let told = world.events().await;
+    let [few, silent] = &told[..] else { panic!("{told:#?}") };
+    assert_eq!((few.cause.as_str(), silent.cause.as_str()), ("volume_too_low", "no_documents"));
+    assert_eq!((silent.incident, silent.since), (few.incident, Some(last)));
+    assert!((silent.at - last) <= TimeDelta::minutes(17), "{}", silent.at - last);
+    assert!(silent.detail.contains("it has stopped altogether: no logs for 1"), "{}", silent.detail);
+    world.index.log_many(&["001"], world.now(), 20);
+    world.minutes(3, &ids).await;
+    let end = world.events().await.pop().unwrap();
+    assert_eq!((end.kind, end.since), (EventKind::AgentRecovered, Some(last)), "{}", end.detail);
+    let read = |connection: &_| past::silences(connection, 0, i64::MAX);
+    let lacks = world.recorder.journal.write(read).await.unwrap();
+    let shown: Vec<_> = lacks.iter().map(|lack| (lack.few, lack.from, lack.to)).collect();
+    let (from, last, back) = (few.since.unwrap(), last.timestamp_millis(), end.back.unwrap());
+    let expected =
+        [(true, from.timestamp_millis(), Some(last)), (false, last, Some(back.timestamp_millis()))];
+    assert_eq!(shown, expected, "each counts as what it was");
 }

@@ -30,9 +30,10 @@ pub fn changed(
 ) -> Event {
     let event = match transition {
         Transition::Recovered { since, .. } => recovered(watch, policy, since, finding, now),
-        Transition::FellSilent | Transition::FoundSilent | Transition::StillSilent { .. } => {
-            silent(watch, entity, policy, transition, (finding, way), now)
-        }
+        Transition::FellSilent
+        | Transition::FoundSilent
+        | Transition::StillSilent { .. }
+        | Transition::Stopped { .. } => silent(watch, entity, policy, transition, (finding, way), now),
     };
     Event {
         entity: Some(Subject { id: entity.key.to_string(), label: entity.label.to_string() }),
@@ -93,6 +94,10 @@ fn what(
         Transition::StillSilent { .. } => (
             "silent_after_stall",
             format!("It fell silent with others, which log again; it does not: no logs for {long}. {check}"),
+        ),
+        Transition::Stopped { .. } => (
+            "no_documents",
+            format!("Since it was told it has stopped altogether: no logs for {long}. {check}"),
         ),
         Transition::FellSilent | Transition::Recovered { .. } => {
             let hours = policy.calendar.as_ref().map_or("", |_| " in its hours and outside of maintenance");

@@ -56,9 +56,10 @@ fn nothing_is_left_to_fill_in_and_no_title_stays_english() {
     }
 }
 
-/// The words of three letters and more of a text, in lower case.
+/// The words of three letters and more of a text, in lower case; `node02` is a name.
 fn words_of(text: &str) -> BTreeSet<String> {
-    let words = text.split(|c: char| !c.is_alphabetic()).filter(|word| word.chars().count() > 2);
+    let is_word = |word: &&str| word.chars().count() > 2 && word.chars().all(char::is_alphabetic);
+    let words = text.split(|c: char| !c.is_alphanumeric()).filter(is_word);
     words.map(str::to_lowercase).collect()
 }
 

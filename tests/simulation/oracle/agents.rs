@@ -8,7 +8,7 @@ use super::Wrong;
 use super::pipeline::Stalled;
 use super::truth::{SLACK, Truth, next_round, told_within};
 use crate::index::newest;
-use crate::scenario::{Agent, DAY, Gateways, HOUR, Scenario};
+use crate::scenario::{Agent, DAY, Document, Gateways, HOUR, Scenario};
 use crate::spans::Spans;
 use crate::world::Told;
 
@@ -192,6 +192,14 @@ impl Case<'_> {
         known && !stale && since <= newest(told.at)
     }
 
+    /// Whether it was told that its logs came late, and by the second time none had come for as long as it may
+    /// be quiet.
+    fn has_stopped(&self, first: &Told, told: &Told) -> bool {
+        let from = told.at - self.scenario.kind_of(self.agent).threshold();
+        let came = |one: &Document| (from + SLACK..told.at - SLACK).contains(&one.visible);
+        first.event.cause == "late" && told.event.cause != "late" && !self.agent.documents.iter().any(came)
+    }
+
     /// When its incidents are open.
     fn open(&self, told: &[&Told]) -> Judged<Spans> {
         let mut spans = Vec::new();
@@ -201,7 +209,9 @@ impl Case<'_> {
             match (told.event.kind, open) {
                 (EventKind::AgentSilent, None) => open = Some(told),
                 (EventKind::AgentSilent, Some(first))
-                    if same && first.event.part_of.is_some() && told.event.part_of.is_none() =>
+                    if same
+                        && told.event.part_of.is_none()
+                        && (first.event.part_of.is_some() || self.has_stopped(first, told)) =>
                 {
                     spans.push((first.at, told.at));
                     open = Some(told);

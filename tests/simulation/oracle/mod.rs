@@ -16,6 +16,7 @@
 //!   stalls again and again.
 //! - What began and ended while nobody could look, or faster than that, **may** be told or not.
 //! - A message **must** name the newest log that could be found when it was written.
+//! - Whoever was told since its logs came late **may** be told once more when none come any more.
 //! - Every end has one beginning, every beginning has at most one end, and neither is told twice.
 //!
 //! Where people are told, it judges what reached them, too (`messages`).

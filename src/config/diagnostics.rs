@@ -253,6 +253,23 @@ impl Diagnostics {
     }
 }
 
+/// Where the words of a comment begin, if they are not empty: what is commented out may be a secret.
+fn comment_in(line: &str) -> Option<usize> {
+    let (mut open, mut escaped) = (None, false);
+    let start = line.char_indices().find_map(|(at, c)| {
+        match (open, c) {
+            _ if escaped => escaped = false,
+            (Some('"'), '\\') => escaped = true,
+            (Some(quote), c) if quote == c => open = None,
+            (None, '"' | '\'') => open = Some(c),
+            (None, '#') => return Some(at + 1),
+            _ => {}
+        }
+        None
+    });
+    start.filter(|start| !line[*start..].trim().is_empty())
+}
+
 /// The line with every masked part shown as `****`, and where `place` then is in it.
 fn masked(line: &Line<'_>, place: &Place, masks: &[Place]) -> (String, Place) {
     let end = line.start + line.text.len();
@@ -261,6 +278,7 @@ fn masked(line: &Line<'_>, place: &Place, masks: &[Place]) -> (String, Place) {
         .filter(|mask| mask.start < end && mask.end > line.start)
         .map(|mask| mask.start.max(line.start) - line.start..mask.end.min(end) - line.start)
         .collect();
+    hidden.extend(comment_in(line.text).map(|start| start..line.text.len()));
     hidden.sort_by_key(|mask| (mask.start, mask.end));
     let (mut text, mut done) = (String::new(), 0);
     let mut moved: Vec<(usize, usize)> = Vec::new();
@@ -287,6 +305,15 @@ fn masked(line: &Line<'_>, place: &Place, masks: &[Place]) -> (String, Place) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_commented_out_is_not_shown() {
+        let shown = |line: &str| comment_in(line).map(|start| line[..start].to_owned());
+        assert_eq!(shown("kind = 5#token = 'xoxb'"), Some("kind = 5#".to_owned()));
+        assert_eq!(shown(r##"a = "\"" # b"##), Some(r##"a = "\"" #"##.to_owned()));
+        assert_eq!(shown("channel = '#soc'"), None);
+        assert_eq!(shown(r##"channel = "\"#soc" #"##), None);
+    }
 
     #[test]
     fn it_reads_as_rustc_does_and_hides_what_is_masked() {

@@ -1,0 +1,155 @@
+//! Whoever has the beginning is told the end, and nobody else.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn the_end_is_told_to_whoever_accepted_the_beginning() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    world.fail("slack", Some(revoked()));
+    let incidents = world.silent(&["001"]).await;
+    world.fail("slack", None);
+    world.routes.send_replace(Arc::new(vec![route("catch_all", &[&["slack"]])]));
+    world.recovered(&[("001", incidents[0])]).await;
+    let resolution = world.got("email").pop().unwrap();
+    assert_eq!(resolution.kind, MessageKind::Resolved);
+    assert!(resolution.title.starts_with("Recovered: 001 host-001"), "{}", resolution.title);
+    assert!(resolution.in_reply_to.is_some(), "it answers the firing");
+    assert!(world.got("slack").iter().all(|n| n.kind != MessageKind::Resolved));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_over_before_it_was_delivered_is_not_sent() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    world.fail("slack", Some(down()));
+    let incidents = world.silent(&["001"]).await;
+    world.recovered(&[("001", incidents[0])]).await;
+    let tries = world.got("slack").len();
+    world.fail("slack", None);
+    minutes(10).await;
+    assert_eq!((world.got("slack").len(), world.got("email").len()), (tries, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_firing_that_is_accepted_after_its_end_is_followed_by_the_end() {
+    // Also where that is not known.
+    for answer in [None, Some(Err(DeliveryError::transient(Reason::Timeout, "lost")))] {
+        let mut world = World::new(vec![route("catch_all", &[&["slow"]])], &["slow"]).await;
+        world.kill().await;
+        world.vendors["slow"].script(answer);
+        let channel = Channel {
+            kind: "recorder",
+            max_in_flight: 4,
+            limits: Limits::default(),
+            keep_alive: None,
+            notifier: Box::new(Slow(world.vendors["slow"].clone())),
+        };
+        let (_keep, delivering) = watch::channel(Delivering {
+            routes: world.routes.borrow().clone(),
+            channels: Arc::new(Channels::from([("slow".to_owned(), Arc::new(channel))])),
+            wording: Arc::default(),
+            installation: "here".into(),
+        });
+        let bus = world.recorder.bus.clone();
+        let dispatcher =
+            Dispatcher::new(world.journal.clone(), bus, world.clock.clone(), delivering, None).await.unwrap();
+        let (_stop, stopped) = watch::channel(false);
+        tokio::spawn(dispatcher.run(stopped));
+        let incidents = world.silent(&["001"]).await;
+        world.recovered(&[("001", incidents[0])]).await;
+        minutes(1).await;
+        let kinds: Vec<MessageKind> =
+            world.got("slow").iter().map(|notification| notification.kind).collect();
+        assert_eq!(kinds, [MessageKind::Firing, MessageKind::Resolved]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_follows_a_firing_whose_answer_was_lost_names_the_key_that_it_was_sent_with() {
+    for reminded in [false, true] {
+        let world = World::new(vec![route("catch_all", &[&["pager"]])], &["pager"]).await;
+        world.vendors["pager"]
+            .script([Err(DeliveryError::transient(Reason::Timeout, "lost")), Err(revoked())]);
+        let incidents = world.silent(&["001"]).await;
+        minutes(if reminded { 61 } else { 1 }).await;
+        world.recovered(&[("001", incidents[0])]).await;
+        let told = world.got("pager");
+        let next = told.iter().find(|one| one.kind != MessageKind::Firing).unwrap();
+        assert_eq!(next.kind == MessageKind::Reminder, reminded);
+        assert_eq!(next.answers.as_ref(), Some(&told[0].idempotency_key), "{next:?}");
+        assert!(next.in_reply_to.is_none() && next.idempotency_key != told[0].idempotency_key);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_took_only_a_reminder_is_not_told_the_end_of_what_was_over_before() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    let incidents = world.silent(&["001", "002"]).await;
+    world.recovered(&[("001", incidents[0])]).await;
+    world.fail("slack", Some(down()));
+    minutes(62).await;
+    assert_eq!(world.titles("email").len(), 1, "the reminder: {:?}", world.titles("email"));
+    world.recovered(&[("002", incidents[1])]).await;
+    let end = world.got("email").pop().unwrap();
+    assert!(end.title.starts_with("Recovered: 002"), "{}", end.title);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_firing_that_fails_after_its_end_goes_nowhere_else() {
+    let mut world = World::new(two_steps(), &["slack", "email"]).await;
+    world.kill().await;
+    world.fail("slack", Some(down()));
+    let channel = |notifier| {
+        Arc::new(Channel {
+            kind: "recorder",
+            max_in_flight: 4,
+            limits: Limits::default(),
+            keep_alive: None,
+            notifier,
+        })
+    };
+    let slow = Box::new(Slow(world.vendors["slack"].clone())) as Box<dyn log_monitor_channels::Notifier>;
+    let channels = Channels::from([
+        ("slack".to_owned(), channel(slow)),
+        ("email".to_owned(), channel(Box::new(world.vendors["email"].clone()))),
+    ]);
+    let (_keep, delivering) = watch::channel(Delivering {
+        routes: world.routes.borrow().clone(),
+        channels: Arc::new(channels),
+        wording: Arc::default(),
+        installation: "here".into(),
+    });
+    let bus = world.recorder.bus.clone();
+    let dispatcher =
+        Dispatcher::new(world.journal.clone(), bus, world.clock.clone(), delivering, None).await.unwrap();
+    let (_stop, stopped) = watch::channel(false);
+    tokio::spawn(dispatcher.run(stopped));
+    let incidents = world.silent(&["001"]).await;
+    world.recovered(&[("001", incidents[0])]).await;
+    minutes(10).await;
+    assert_eq!((world.got("slack").len(), world.got("email").len()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_is_told_to_whoever_may_have_the_beginning() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    world.vendors["slack"].script([Err(DeliveryError::transient(Reason::Timeout, "lost"))]);
+    let incidents = world.silent(&["001"]).await;
+    world.recovered(&[("001", incidents[0])]).await;
+    minutes(2).await;
+    let kinds: Vec<MessageKind> = world.got("slack").iter().map(|told| told.kind).collect();
+    assert_eq!(kinds, [MessageKind::Firing, MessageKind::Resolved]);
+    assert_eq!(world.got("email").len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recovery_that_comes_late_says_who_is_silent_again() {
+    let world = World::new(vec![route("catch_all", &[&["slack"]])], &["slack"]).await;
+    let incidents = world.silent(&["001"]).await;
+    world.fail("slack", Some(down()));
+    world.recovered(&[("001", incidents[0])]).await;
+    world.silent(&["001"]).await;
+    world.fail("slack", None);
+    minutes(2).await;
+    let late = world.got("slack").into_iter().rfind(|n| n.kind == MessageKind::Resolved).unwrap();
+    assert!(late.body.contains("Silent again since then (1):\n- 001 host-001"), "{}", late.body);
+}

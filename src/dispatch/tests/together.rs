@@ -1,0 +1,123 @@
+//! Many agents are few messages, and what they have in common explains them.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn many_at_once_are_one_message_and_their_ends_answer_it() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    let ids: Vec<String> = (1..=50).map(|id| format!("{id:03}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let incidents = world.silent(&ids).await;
+    let message = world.got("slack").remove(0);
+    assert_eq!(message.title, "Silent: 50 agents of default");
+    assert!(message.body.contains("- 020 host-020") && message.body.contains("+30 more"), "{}", message.body);
+
+    let back: Vec<(&str, i64)> = ids.iter().copied().zip(incidents).collect();
+    world.recovered(&back[..49]).await;
+    let part = world.got("slack").pop().unwrap();
+    assert_eq!(part.title, "Recovered: 49 agents of default log again");
+    assert!(part.body.contains("Still silent (1):\n- 050 host-050"), "{}", part.body);
+    world.recovered(&back[49..]).await;
+    assert_eq!(world.got("slack").len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_agents_that_fall_one_after_the_other_are_a_handful_of_messages() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    for id in 0..1000 {
+        world.silent(&[&format!("{id:04}")]).await;
+        tokio::time::sleep(Duration::from_millis(60)).await;
+    }
+    minutes(3).await;
+    let messages = world.got("slack");
+    let agents: usize = messages.iter().map(|message| message.events.len()).sum();
+    assert_eq!(agents, 1000, "nobody is lost");
+    assert!(messages.len() <= 7, "{} messages", messages.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_told_before_a_stall_is_not_reminded_while_that_explains_it() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    let incident = world.silent(&["001"]).await[0];
+    let event = |kind| Event { kind, at: world.clock.now(), ..agent_silent("node=node02", "") };
+    let stall = Change::event(IncidentChange::Open(Subject::Pipeline), event(EventKind::PipelineStalled));
+    let stall = world.recorder.record(vec![stall]).await.unwrap()[0].unwrap();
+    let note = vec![(incident, Note::LedTo(stall))];
+    world.journal.write(move |connection| notes::write(connection, &note)).await.unwrap();
+    minutes(600).await;
+    let of_agent = |world: &World| {
+        world.titles("slack").into_iter().filter(|title| title.contains("001 host")).collect::<Vec<_>>()
+    };
+    assert_eq!(of_agent(&world).len(), 1);
+    let over = Change::event(IncidentChange::Close(stall), event(EventKind::PipelineRecovered));
+    world.recorder.record(vec![over]).await.unwrap();
+    minutes(14).await;
+    assert_eq!(of_agent(&world).len(), 1, "it has its time anew");
+    minutes(3).await;
+    assert_eq!(of_agent(&world)[1], "Still silent: 001 host-001, no logs for 10 h 31 min (reminder 1)");
+    let body = world.got("slack").pop().unwrap().body;
+    assert!(body.starts_with("Most of those that fell silent after it log again. As it was"), "{body}");
+    world.recovered(&[("001", incident)]).await;
+    assert!(of_agent(&world)[2].starts_with("Recovered: 001"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_part_of_a_stall_is_told_with_it_and_by_itself_only_when_it_is_left_over() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    let event = |kind, id: &str| Event { kind, at: world.clock.now(), ..agent_silent(id, id) };
+    let stall = Change::event(
+        IncidentChange::Open(Subject::Pipeline),
+        event(EventKind::PipelineStalled, "node=node02"),
+    );
+    let part = |id| Change {
+        part_of: Some(Whole::OpenedBy(0)),
+        ..Change::event(IncidentChange::Open(Subject::Agent), event(EventKind::AgentSilent, id))
+    };
+    let opened = world.recorder.record(vec![stall, part("001"), part("002")]).await.unwrap();
+    settle().await;
+    assert_eq!(world.titles("slack").len(), 1, "{:?}", world.titles("slack"));
+    assert!(world.titles("slack")[0].starts_with("Pipeline stalled: node=node02"));
+
+    let [stall, one, two] = opened[..] else { panic!("three incidents") };
+    let over = Change::event(
+        IncidentChange::Close(stall.unwrap()),
+        event(EventKind::PipelineRecovered, "node=node02"),
+    );
+    world.recorder.record(vec![over]).await.unwrap();
+    world.recovered(&[("001", one.unwrap())]).await;
+    assert_eq!(world.titles("slack").len(), 2, "the part ends without a word: {:?}", world.titles("slack"));
+
+    let left = Change::event(IncidentChange::Detach(two.unwrap()), event(EventKind::AgentSilent, "002"));
+    world.recorder.record(vec![left]).await.unwrap();
+    settle().await;
+    assert!(world.titles("slack")[2].starts_with("Silent: 002"), "{:?}", world.titles("slack"));
+    world.recovered(&[("002", two.unwrap())]).await;
+    assert!(world.titles("slack")[3].starts_with("Recovered: 002"), "{:?}", world.titles("slack"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_gets_worse_is_told_again_and_reminded_of_as_it_is_and_has_one_end() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    let event = |cause: &str| Event { cause: cause.to_owned(), ..at_now(&world, "001") };
+    let few = Change::event(IncidentChange::Open(Subject::Agent), event("volume_too_low"));
+    let incident = world.recorder.record(vec![few]).await.unwrap()[0].unwrap();
+    settle().await;
+    minutes(5).await;
+    let stopped = Change::event(IncidentChange::Worsen(incident), event("disconnected"));
+    world.recorder.record(vec![stopped]).await.unwrap();
+    minutes(300).await;
+    let titles = world.titles("slack");
+    assert!(titles[0].starts_with("Too few logs: 001") && titles[1].starts_with("Silent: 001"), "{titles:?}");
+    assert!(
+        titles.len() > 2 && titles[2..].iter().all(|title| title.starts_with("Still silent: 001")),
+        "{titles:?}"
+    );
+    world.recovered(&[("001", incident)]).await;
+    let ends = world.titles("slack").into_iter().filter(|title| title.starts_with("Recovered"));
+    assert_eq!(ends.count(), 1);
+}
+
+fn at_now(world: &World, id: &str) -> Event {
+    let at = world.clock.now();
+    Event { at, since: Some(at - TimeDelta::minutes(16)), ..agent_silent(id, id) }
+}

@@ -8,15 +8,15 @@ use log_monitor_channels::{EventKind, Severity};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::downtime;
 use super::parts::Parts;
 use super::supervise::{self, Surroundings};
+use super::{downtime, event_log, journal_health};
 use crate::bus::Bus;
 use crate::clock::SharedClock;
 use crate::config::Route;
 use crate::dispatch::{Delivering, Dispatcher, render};
-use crate::journal::incidents::{self, Subject};
-use crate::journal::{Health, Journal, JournalError, entities, events, prune};
+use crate::journal::incidents;
+use crate::journal::{Journal, JournalError, entities, events, prune};
 use crate::monitor::source_health::SourceHealth;
 use crate::monitor::{self, Monitor, Setup, words};
 use crate::record::{Change, IncidentChange, Recorder};
@@ -138,8 +138,8 @@ impl Daemon {
         downtime::tell(&recorder, long).await?;
         let mut daemon = Self {
             helpers: vec![
-                tokio::spawn(log_events(recorder.clone(), newest)),
-                tokio::spawn(watch_journal_health(recorder.clone())),
+                tokio::spawn(event_log::follow(recorder.clone(), newest)),
+                tokio::spawn(journal_health::watch(recorder.clone())),
                 tokio::spawn(forget_what_is_long_over(recorder.clone())),
                 tokio::spawn(downtime::keep_signing(recorder.clone(), news.subscribe())),
             ],
@@ -285,84 +285,6 @@ async fn forget_what_is_long_over(recorder: Recorder) {
             Err(error) => tracing::error!("{error}"),
         }
     }
-}
-
-/// The log is a consumer of the bus like any other: a line for each event.
-async fn log_events(recorder: Recorder, cursor: i64) {
-    let mut subscription = recorder.bus.subscribe(recorder.journal.clone(), cursor);
-    loop {
-        let event = match subscription.next().await {
-            Ok(Some(event)) => event,
-            Ok(None) => return,
-            Err(error) => {
-                tracing::error!("log of events: {error}");
-                continue;
-            }
-        };
-        let who = event.entity.as_ref().map_or_else(
-            || event.scope.clone(),
-            |entity| log_monitor_channels::text::one_line(&format!("{} {}", entity.id, entity.label), 120),
-        );
-        let (kind, cause, detail) = (event.kind, &event.cause, &event.detail);
-        match event.severity {
-            _ if kind.closes() => tracing::info!("{kind} {who}: {detail}"),
-            Severity::High | Severity::Critical => tracing::error!("{kind} {who} ({cause}): {detail}"),
-            _ => tracing::warn!("{kind} {who} ({cause}): {detail}"),
-        }
-    }
-}
-
-/// A journal that is not on disk is an incident like any other.
-async fn watch_journal_health(recorder: Recorder) {
-    let mut health = recorder.journal.health();
-    loop {
-        health.borrow_and_update();
-        if let Err(error) = tell_journal_health(&recorder).await {
-            tracing::error!("journal health: {error}");
-        }
-        if health.changed().await.is_err() {
-            return;
-        }
-    }
-}
-
-/// Opens or closes the journal's own incident. Returns whether it is in memory only.
-///
-/// # Errors
-/// When the journal fails altogether.
-pub async fn tell_journal_health(recorder: &Recorder) -> Result<bool, JournalError> {
-    let now = events::millis(recorder.clock.now());
-    let current = recorder.journal.health().borrow().clone();
-    match current {
-        Health::InMemory(reason) => tell_journal_failed(recorder, &reason, now).await.map(|()| true),
-        Health::OnDisk => tell_journal_recovered(recorder, now).await.map(|()| false),
-    }
-}
-
-async fn tell_journal_failed(recorder: &Recorder, reason: &str, now: i64) -> Result<(), JournalError> {
-    if journal_incident(recorder).await?.is_some() {
-        return Ok(());
-    }
-    let mut event = words::about("journal", EventKind::JournalFailed, Severity::High, now);
-    "storage".clone_into(&mut event.cause);
-    event.detail = format!(
-        "The journal cannot be written ({reason}). Detection and delivery go on from memory; what happens now is \
-         lost if log-monitor stops. Check first: free space and rights of that folder."
-    );
-    recorder.record(vec![Change::event(IncidentChange::Open(Subject::Journal), event)]).await.map(drop)
-}
-
-async fn tell_journal_recovered(recorder: &Recorder, now: i64) -> Result<(), JournalError> {
-    let Some((incident, since)) = journal_incident(recorder).await? else { return Ok(()) };
-    let mut event = words::about("journal", EventKind::JournalRecovered, Severity::Info, now);
-    event.since = Some(events::time(since));
-    "written".clone_into(&mut event.cause);
-    "The journal is written to disk again; nothing of it was lost.".clone_into(&mut event.detail);
-    recorder.record(vec![Change::event(IncidentChange::Close(incident), event)]).await.map(drop)
-}
-
-async fn journal_incident(recorder: &Recorder) -> Result<Option<(i64, i64)>, JournalError> {
-    recorder.journal.write(|connection| incidents::open_since(connection, Subject::Journal, "journal")).await
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ use crate::source::{SourceKind, SourceRegistry};
 
 pub mod daemon;
 mod downtime;
+mod event_log;
+pub mod journal_health;
 pub mod lock;
 pub mod parts;
 pub mod setup_failure;

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::Session;
 use super::exit::Exit;
-use crate::app::daemon::{self, Base, Daemon, setups};
-use crate::app::lock;
+use crate::app::daemon::{Base, Daemon, setups};
 use crate::app::parts::Parts;
 use crate::app::setup_failure::{self, SetupFailure};
 use crate::app::triggers::{Trigger, Triggers};
+use crate::app::{journal_health, lock};
 use crate::clock::SystemClock;
 use crate::config::{Diagnostics, Settings, Watch};
 use crate::journal::{Journal, JournalError, spool_path};
@@ -90,7 +90,7 @@ async fn run_once(parts: &Parts, journal: Journal) -> Result<Exit, JournalError>
     let spool = spool_path(&parts.journal);
     let mut base = Base::new(parts, journal, Arc::new(SystemClock), Some(spool)).await?;
     // What is only in memory is forgotten at the end, so the next run may tell it again.
-    let in_memory = daemon::tell_journal_health(&base.recorder).await?;
+    let in_memory = journal_health::tell(&base.recorder).await?;
     let health = Arc::default();
     let mut failed = false;
     for setup in setups(parts) {

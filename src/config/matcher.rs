@@ -11,8 +11,9 @@ use wildmatch::WildMatch;
 pub enum Pattern {
     /// A glob without `*` and `?`.
     Literal(String),
-    /// `*` is any text, `?` one character; the whole value must match.
-    Glob(WildMatch),
+    /// `*` is any text, `?` one character; the whole value must match. With what stands before the first of
+    /// them: by that most of a thousand routes are told to be for somebody else.
+    Glob(Box<str>, WildMatch),
     /// A regular expression, found anywhere unless it says otherwise.
     Regex(Regex),
 }
@@ -21,17 +22,16 @@ impl Pattern {
     /// A glob.
     #[must_use]
     pub fn glob(text: &str) -> Self {
-        if text.contains(['*', '?']) {
-            Self::Glob(WildMatch::new(text))
-        } else {
-            Self::Literal(text.to_owned())
+        match text.split_once(['*', '?']) {
+            Some((begin, _)) => Self::Glob(begin.into(), WildMatch::new(text)),
+            None => Self::Literal(text.to_owned()),
         }
     }
 
     fn matches(&self, value: &str) -> bool {
         match self {
             Self::Literal(literal) => literal == value,
-            Self::Glob(glob) => glob.matches(value),
+            Self::Glob(begin, glob) => value.starts_with(&**begin) && glob.matches(value),
             Self::Regex(regex) => regex.is_match(value),
         }
     }
@@ -39,7 +39,7 @@ impl Pattern {
     /// Whether it matches all that `other` does, as far as that can be seen.
     fn covers(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Glob(glob), Self::Literal(literal)) => glob.matches(literal),
+            (Self::Glob(..), Self::Literal(literal)) => self.matches(literal),
             _ => self == other,
         }
     }
@@ -49,7 +49,7 @@ impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Literal(one), Self::Literal(other)) => one == other,
-            (Self::Glob(one), Self::Glob(other)) => one == other,
+            (Self::Glob(_, one), Self::Glob(_, other)) => one == other,
             (Self::Regex(one), Self::Regex(other)) => one.as_str() == other.as_str(),
             _ => false,
         }
@@ -60,7 +60,7 @@ impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Literal(literal) => f.write_str(literal),
-            Self::Glob(glob) => write!(f, "{glob}"),
+            Self::Glob(_, glob) => write!(f, "{glob}"),
             Self::Regex(regex) => write!(f, "/{}/", regex.as_str()),
         }
     }

@@ -122,6 +122,10 @@ impl Notifier for TheHive {
         let deadline = Instant::now() + self.timeout;
         let source_ref = one_line(notification.key_of_firing("source_ref"), alert::MAX_REF);
         let follows = notification.in_reply_to.is_some() || notification.answers.is_some();
+        if !follows && notification.kind == MessageKind::Resolved {
+            // An alert of it would stay open for ever.
+            return Ok(Receipt::line("nothing to close"));
+        }
         let updated = match follows {
             true => self.update(&source_ref, notification, deadline).await?,
             false => None,

@@ -24,7 +24,7 @@ pub fn adopt(
     for (delivery, message) in deliveries::waiting_for(connection, channel)? {
         deliveries::fail(connection, delivery, &format!("channel {channel} is no longer configured"))?;
         let mut message = messages::get(connection, message)?;
-        if !has_each(connection, &message, &chain[0].to)? {
+        if !progress::is_reached(connection, &message)? && !has_each(connection, &message, &chain[0].to)? {
             go_on_with(connection, &mut message, chain, now)?;
         }
         progress::advance(connection, message, now, false, findings)?;

@@ -65,14 +65,19 @@ pub fn delivery(
         0 => Vec::new(),
         _ => deliveries::of_message(connection, message.id)?,
     };
-    let mut events = events::of_message(connection, message.id)?;
+    let first = deliveries::accepted_by(connection, message.id, &claim.channel)?;
+    let mut events = match first {
+        // Whom that did not reach is told all that was told by it.
+        Some(first) => events_of(connection, &deliveries::told_by(connection, first)?)?,
+        None => events::of_message(connection, message.id)?,
+    };
     for other in &claim.with {
         events.extend(events::of_message(connection, other.message)?);
         if messages::get(connection, other.message)?.grouped != message.grouped {
             message.grouped.clear();
         }
     }
-    if message.kind == MessageKind::Reminder {
+    if message.kind == MessageKind::Reminder || (message.kind == MessageKind::Firing && first.is_some()) {
         only_open(connection, &mut events);
     }
     let (posts, rest) = match message.kind {
@@ -108,7 +113,13 @@ pub fn delivery(
     Ok(all)
 }
 
-/// What a reminder is of may have ended since it was written.
+/// The events of messages that were told together.
+fn events_of(connection: &Connection, messages: &[i64]) -> rusqlite::Result<Vec<Event>> {
+    let each = messages.iter().map(|message| events::of_message(connection, *message));
+    Ok(each.collect::<rusqlite::Result<Vec<_>>>()?.concat())
+}
+
+/// What a message is of may have ended since it was written.
 fn only_open(connection: &Connection, events: &mut Vec<Event>) {
     let open = |event: &Event| {
         event.incident.is_none_or(|incident| incidents::is_open(connection, incident).unwrap_or(true))

@@ -131,6 +131,16 @@ pub fn advance(
     }
 }
 
+/// Whether the channels of its step have accepted a message, whatever else is still tried.
+///
+/// # Errors
+/// As the database.
+pub fn is_reached(connection: &Connection, message: &Message) -> rusqlite::Result<bool> {
+    let need = message.steps.get(message.step).map_or(Need::Any, |step| step.need);
+    let all = deliveries::of_message(connection, message.id)?;
+    Ok(steps::judge(need, &at_step(&all, message.step), false) == Progress::Accepted)
+}
+
 /// The states of a step's channels. What a channel has accepted for some counts as accepted, whatever becomes
 /// of the rest.
 fn at_step(all: &[Delivery], step: usize) -> Vec<State> {

@@ -3,7 +3,7 @@
 use log_monitor_channels::{EventKind, MessageKind};
 use rusqlite::{Connection, Row, params};
 
-use super::deliveries::{Claim, posted, read_claim};
+use super::deliveries::{Claim, accepted_by, posted, read_claim};
 
 /// How the reason of a delivery begins that waits for its channel's budget.
 pub const OVER_BUDGET: &str = "over budget";
@@ -109,6 +109,10 @@ fn read(connection: &Connection, row: &Row<'_>, now: i64) -> rusqlite::Result<Wa
     claim.posted = posted(connection, &claim)?;
     let (kind, topic): (String, String) = (row.get("kind")?, row.get("topic")?);
     let before: Option<i64> = row.get("merged_into")?;
+    // Also who is told by itself what others have accepted.
+    let alone = claim.uncertain
+        || !claim.posted.is_empty()
+        || accepted_by(connection, claim.message, &claim.channel)?.is_some();
     Ok(Waiting {
         not_before: row.get("not_before")?,
         urgent: row.get("urgent")?,
@@ -118,7 +122,7 @@ fn read(connection: &Connection, row: &Row<'_>, now: i64) -> rusqlite::Result<Wa
             kind: MessageKind::from_name(&kind).unwrap_or(MessageKind::Notice),
             topic: EventKind::from_name(&topic).unwrap_or(EventKind::SetupFailed),
             answers: row.get("answers")?,
-            again: (claim.uncertain || !claim.posted.is_empty()).then(|| before.unwrap_or(claim.delivery)),
+            again: alone.then(|| before.unwrap_or(claim.delivery)),
         },
         claim,
     })

@@ -72,6 +72,8 @@ impl Notifier for Desk {
         let line = match (notification.kind, notification.all_over) {
             (MessageKind::Resolved, true) if answers => self.change("close", notification, deadline).await?,
             (MessageKind::Resolved, false) if answers => self.change("notes", notification, deadline).await?,
+            // An alert of it would stay open for ever.
+            (MessageKind::Resolved, _) => return Ok(Receipt::line("nothing to close")),
             _ => self.raise(notification, deadline).await?,
         };
         let line = match line {

@@ -140,3 +140,14 @@ fn its_end_is_a_warning() {
     let plain = toml::from_str("api_key = \"k\"\napi_url = \"http://a.example\"").unwrap();
     assert_eq!(Opsgenie::validate(&plain).len(), 2);
 }
+
+#[tokio::test]
+async fn the_end_of_what_it_was_never_told_opens_no_alert() {
+    let server = HttpServer::start(|_| accepted()).await.unwrap();
+    let notifier = conformance::build::<Opsgenie>(&config(&server.url("")));
+    for all_over in [true, false] {
+        let end = Notification { kind: MessageKind::Resolved, all_over, ..sample() };
+        assert_eq!(notifier.notify(&end).await.unwrap().line, "nothing to close");
+    }
+    assert_eq!(server.count(), 0);
+}

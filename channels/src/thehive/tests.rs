@@ -176,3 +176,12 @@ fn mistakes_are_found_at_their_own_key() {
     assert_eq!(key("closed_status = \"\""), Some("closed_status"));
     assert_eq!(key("tags = [\"\"]"), Some("tags"));
 }
+
+#[tokio::test]
+async fn the_end_of_what_it_was_never_told_opens_no_alert() {
+    let server = with_alert("New").await;
+    let notifier = conformance::build::<TheHive>(&config(&server.url("")));
+    let end = Notification { kind: MessageKind::Resolved, all_over: true, ..sample() };
+    assert_eq!(notifier.notify(&end).await.unwrap().line, "nothing to close");
+    assert_eq!(server.count(), 0);
+}

@@ -1,6 +1,9 @@
 //! What was for a channel that is no longer configured.
 
+use log_monitor_channels::Severity;
+
 use super::*;
+use crate::config::{Escalation, Unless};
 
 const NOTE: &str = "because old failed: channel old is no longer configured";
 
@@ -74,4 +77,33 @@ async fn what_is_silenced_waits_on() {
     assert_eq!(world.titles("slack"), [""; 0]);
     minutes(2).await;
     assert!(world.titles("slack")[0].starts_with("Silent: 001"), "{:?}", world.titles("slack"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_have_accepted_is_not_told_to_the_catch_all() {
+    let routes = vec![route("all", &[&["old"], &["mail"]]), route("catch_all", &[&["slack"]])];
+    let mut world = World::new(routes, &["old", "mail", "slack", "email"]).await;
+    world.fail("old", Some(down()));
+    world.silent(&["001"]).await;
+    minutes(2).await;
+    assert_eq!(world.got("mail").len(), 1);
+    world.without_old().await;
+    minutes(5).await;
+    assert_eq!(world.titles("slack"), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_escalation_to_it_is_told_once_while_something_else_of_its_firing_waits() {
+    let mut steps = route("catch_all", &[&["slack"], &["old"]]);
+    steps.steps[1].escalation =
+        Some(Escalation { after: Duration::from_secs(7200), unless: Some(Unless::Acked) });
+    let mut world = World::new(vec![steps], &["old", "slack", "email"]).await;
+    let incidents = world.silent(&["001", "002"]).await;
+    world.ack(incidents[1], 600, Severity::Medium).await;
+    world.kill().await;
+    world.vendors.remove("old");
+    world.start().await;
+    minutes(180).await;
+    let told = world.got("slack").into_iter().filter(|told| told.body.contains("no longer configured"));
+    assert_eq!(told.count(), 1, "{:?}", world.titles("slack"));
 }

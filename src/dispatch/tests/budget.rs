@@ -222,3 +222,38 @@ async fn of_several_posts_those_that_were_made_are_not_made_again_after_a_restar
     let (reminder, end) = (MessageKind::Reminder, MessageKind::Resolved);
     assert_eq!(about, [(reminder, "001".into()), (end, "002".into()), (reminder, "003".into())]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_budget_is_held_back_by_a_silence() {
+    let mut world = World::new(vec![free("catch_all", &[&["soc"]])], &["soc"]).await;
+    world.limit("soc", &["1 per 1m"], false).await;
+    world.one_by_one(0..2).await;
+    world.silence("id=001", 60).await;
+    world.one_by_one(2..3).await;
+    minutes(30).await;
+    let told: Vec<String> = world
+        .got("soc")
+        .iter()
+        .flat_map(|told| &told.events)
+        .map(|event| event.entity.as_ref().unwrap().id.clone())
+        .collect();
+    assert_eq!(told, ["000", "002"]);
+    minutes(31).await;
+    assert!(world.titles("soc").pop().unwrap().starts_with("Silent: 001"), "{:?}", world.titles("soc"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whom_merged_messages_did_not_reach_is_told_all_of_them_that_go_on() {
+    let mut world = World::new(vec![free("catch_all", &[&["mail"]])], &["mail"]).await;
+    world.limit("mail", &["1 per 1m"], false).await;
+    let part = || Receipt { rest: true, ..Receipt::line("one of two") };
+    world.vendors["mail"].script([Ok(Receipt::line("ok")), Ok(part()), Err(down())]);
+    let incidents = world.one_by_one(0..4).await;
+    minutes(2).await;
+    world.recovered(&[("003", incidents[3])]).await;
+    minutes(20).await;
+    let rest = world.got("mail").into_iter().rfind(|told| told.rest_of.is_some()).unwrap();
+    let told: Vec<&str> =
+        rest.events.iter().map(|event| event.entity.as_ref().unwrap().id.as_str()).collect();
+    assert_eq!(told, ["001", "002"]);
+}

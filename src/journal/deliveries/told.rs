@@ -67,6 +67,20 @@ pub fn receipt(connection: &Connection, message: i64, channel: &str) -> rusqlite
     Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
 }
 
+/// The delivery by which a channel was told a message, the first where it was in parts.
+///
+/// # Errors
+/// As the database.
+pub fn accepted_by(connection: &Connection, message: i64, channel: &str) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached(
+            "SELECT COALESCE(merged_into, id) FROM delivery
+             WHERE message = ?1 AND channel = ?2 AND state = 'accepted' ORDER BY id LIMIT 1",
+        )?
+        .query_row(params![message, channel], |row| row.get(0))
+        .optional()
+}
+
 /// The first post by which a channel was told of an incident: its delivery, and what the channel answered;
 /// else one that may have told it, in a try that was cut off. None of `but`, the delivery of which that is asked.
 ///

@@ -18,7 +18,8 @@ pub fn escalations_due(connection: &Connection, now: i64) -> rusqlite::Result<Ve
         .collect()
 }
 
-/// The events of a firing that an escalation to these steps has told.
+/// The events of a firing that an escalation to these steps has told. It is known by the first of them: others
+/// may have come to it when one of its channels was no longer configured.
 ///
 /// # Errors
 /// As the database.
@@ -26,7 +27,7 @@ pub fn escalated(connection: &Connection, firing: i64, steps: &[Step]) -> rusqli
     connection
         .prepare_cached(
             "SELECT event FROM message_event JOIN message ON message.id = message_event.message
-             WHERE parent = ?1 AND escalation IS NOT NULL AND steps = ?2",
+             WHERE parent = ?1 AND escalation IS NOT NULL AND json_extract(steps, '$[0]') = json_extract(?2, '$[0]')",
         )?
         .query_map(params![firing, json(&steps)?], |row| row.get(0))?
         .collect()

@@ -116,14 +116,14 @@ pub fn hold(connection: &Connection, message: i64, until: i64, held: &Held) -> r
 }
 
 /// A message that nobody has seen goes out at another time, in milliseconds, and all that follows it moves
-/// with it.
+/// with it. What was over a budget waits for this instead.
 ///
 /// # Errors
 /// As the database.
 pub fn send_at(connection: &Connection, message: i64, at: i64) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "UPDATE delivery SET not_before = ?2, deadline = deadline + ?2 - not_before
+            "UPDATE delivery SET not_before = ?2, deadline = deadline + ?2 - not_before, reason = NULL
              WHERE message = ?1 AND state = 'pending'",
         )?
         .execute([message, at])?;

@@ -158,8 +158,12 @@ fn resolve(connection: &Connection, routes: &[Route], endings: &[&Event], now: i
     let mut by_group: Vec<(Group, Owed)> = Vec::new();
     while let Some(mut one) = (!owed.is_empty()).then(|| owed.remove(0)) {
         let told = std::mem::take(&mut one.told).into_iter();
-        one.told =
-            told.filter(|channel| !owed.iter().any(|other| other.says_all_of(&one, channel))).collect();
+        one.told = told
+            .filter(|channel| {
+                let others = owed.iter().chain(by_group.iter().map(|(_, kept)| kept));
+                !others.into_iter().any(|other| other.says_all_of(&one, channel))
+            })
+            .collect();
         if one.told.is_empty() {
             continue;
         }

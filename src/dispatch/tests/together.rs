@@ -117,6 +117,28 @@ async fn what_gets_worse_is_told_again_and_reminded_of_as_it_is_and_has_one_end(
     assert_eq!(ends.count(), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn those_that_get_worse_together_have_one_end_as_well() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    let event = |id: &str, cause: &str| Event { cause: cause.to_owned(), ..at_now(&world, id) };
+    let mut incidents = Vec::new();
+    for id in ["001", "002", "003"] {
+        let few = Change::event(IncidentChange::Open(Subject::Agent), event(id, "volume_too_low"));
+        incidents.push((id, world.recorder.record(vec![few]).await.unwrap()[0].unwrap()));
+        minutes(2).await;
+    }
+    let worse = |(id, incident): &(&str, i64)| {
+        Change::event(IncidentChange::Worsen(*incident), event(id, "disconnected"))
+    };
+    world.recorder.record(incidents.iter().map(worse).collect()).await.unwrap();
+    minutes(5).await;
+    world.recovered(&incidents).await;
+    minutes(5).await;
+    let ends: Vec<String> =
+        world.titles("slack").into_iter().filter(|title| title.starts_with("Recovered")).collect();
+    assert_eq!(ends, ["Recovered: 3 agents of default log again"]);
+}
+
 fn at_now(world: &World, id: &str) -> Event {
     let at = world.clock.now();
     Event { at, since: Some(at - TimeDelta::minutes(16)), ..agent_silent(id, id) }

@@ -83,6 +83,7 @@ impl Fleet {
                 Outcome::Fresh => {
                     self.flaps.recovered(*at);
                     entity.state = State::Fresh;
+                    entity.logs_since = now;
                 }
                 Outcome::Later(look) => {
                     entity.spared = look;

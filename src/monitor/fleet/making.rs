@@ -42,6 +42,7 @@ impl Fleet {
                 late_by: 0,
                 found: None,
                 known_until: 0,
+                logs_since: i64::MIN,
                 counted: None,
                 watched_from: listed.and_then(|listed| listed.watched_from).unwrap_or(i64::MIN),
                 spared: i64::MIN,

@@ -78,6 +78,9 @@ pub struct Entity {
     known_until: i64,
     /// How many documents it has in its interval; `None` = nobody asked.
     counted: Option<Count>,
+    /// Since when it logs without a break, as far as is known, in milliseconds: only intervals that begin after it
+    /// can have too few documents.
+    logs_since: i64,
     /// It is not silent before this time, in milliseconds.
     watched_from: i64,
     /// That it has stopped altogether is not told before this time, in milliseconds.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{Entity, Fleet, grace, interval};
+use crate::journal::entities::Logging;
 use crate::monitor::verdict::State;
 use crate::source::Volume;
 
@@ -74,14 +75,20 @@ impl Fleet {
     pub(super) fn is_thin(&self, entity: &Entity, now: i64) -> bool {
         let policy = self.policy(entity);
         let Some(least) = policy.min_events else { return false };
-        let silent = matches!(entity.state, State::Silent { .. });
-        // Before it is counted anew, as after a restart, nothing says that its silence is over.
-        let Some(count) = entity.counted else { return silent };
+        let told = match entity.state {
+            // Of who did not log at all, any document is the end.
+            State::Silent { silence, .. } if silence.logging != Logging::TooFew => return false,
+            State::Silent { .. } => true,
+            State::New | State::Fresh => false,
+        };
+        // Before it is counted anew, as after a restart, nothing says that it is over.
+        let Some(count) = entity.counted else { return told };
         let begin = count.until - interval(policy);
-        let whole = policy.since(count.until, interval(policy)) == begin;
-        // That its hours are over, or that nothing new is indexed, is no end of its silence.
+        let whole = policy.since(count.until, interval(policy)) == begin
+            && begin >= entity.logs_since.max(entity.watched_from);
+        // That its hours are over, or that nothing new is indexed, is no end of it.
         let thin_now = policy.expects(now) && whole && self.is_counted(entity, now);
-        count.events < least && entity.watched_from <= now && (silent || thin_now)
+        count.events < least && entity.watched_from <= now && (told || thin_now)
     }
 
     /// Whether its last count is still good.

@@ -160,7 +160,11 @@ impl Roll<'_> {
         match (self.whole, missing) {
             (true, Some(since)) if doubt::still_logs(seen.flatten(), since) => Fate::Logs,
             // A list may be read again soon, and whoever logs now and then would not have logged since.
-            (true, Some(since)) if self.now - since >= millis(self.rules.every) => Fate::Gone,
+            (true, Some(since))
+                if self.now - since >= millis(self.rules.every).max(2 * doubt::STILL_LOGS) =>
+            {
+                Fate::Gone
+            }
             (false, _) if self.is_forgotten(seen) => Fate::Gone,
             _ => Fate::Waits,
         }

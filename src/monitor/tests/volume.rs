@@ -147,3 +147,19 @@ async fn who_logs_too_little_and_then_not_at_all_is_told_to_be_silent_in_time() 
         [(true, from.timestamp_millis(), Some(last)), (false, last, Some(back.timestamp_millis()))];
     assert_eq!(shown, expected, "each counts as what it was");
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_who_did_not_log_any_log_is_the_end_and_its_silence_makes_no_interval_thin() {
+    let ids = ["001", "002"];
+    let mut world = World::new(&ids).await;
+    world.index.log_many(&ids, world.now(), 20);
+    ask_for(&mut world, 10).await;
+    world.minutes(20, &ids).await;
+    world.minutes(30, &["002"]).await;
+    let back = world.now();
+    world.minutes(40, &ids).await;
+    // Too few at first, then none at all; and one end.
+    assert_eq!(world.story().await, ["agent_silent 001", "agent_silent 001", "agent_recovered 001"]);
+    let end = world.events().await.pop().unwrap();
+    assert!(end.at - back <= TimeDelta::minutes(2), "{}", end.at - back);
+}

@@ -71,6 +71,8 @@ fn places(path: &Path, since: DateTime<Utc>, now: i64) -> Vec<(PathBuf, IsOne)> 
     else {
         return Vec::new();
     };
+    // Of `alerts.json` alone, the folder is the one in which we are.
+    let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
     let own = name.to_owned();
     let beside: IsOne = Box::new(move |other| other.strip_prefix(&*own).is_some_and(is_number));
     let mut places = vec![(directory.to_owned(), beside)];
@@ -153,5 +155,17 @@ impl<R: Read> Read for Metered<'_, R> {
         let read = self.from.read(buffer)?;
         *self.left = self.left.checked_sub(read as u64).ok_or_else(|| too_far(""))?;
         Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beside_a_bare_name_is_where_we_are() {
+        let beside = |path: &str| places(Path::new(path), DateTime::default(), 0).remove(0).0;
+        assert_eq!(beside("alerts.json"), Path::new("."));
+        assert_eq!(beside("logs/alerts.json"), Path::new("logs"));
     }
 }

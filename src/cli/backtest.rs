@@ -63,6 +63,8 @@ struct Told {
     lasted_seconds: Option<i64>,
     /// It logged, but less than `min_events`.
     too_few_logs: bool,
+    /// It logged less than `min_events`, and then nothing: that silence is told by itself.
+    stopped: bool,
     r#false: bool,
 }
 
@@ -108,7 +110,7 @@ fn shown(watch: &str, (from, to): (i64, i64), step: i64, fleet: &Fleet, found: &
     let messages = messages(found);
     let untold = || found.iter().filter(|found| found.told.is_none());
     let first = |found: &&Found| found.opened == from;
-    let all_along = |found: &&Found| first(found) && found.back.is_none();
+    let all_along = |found: &&Found| first(found) && found.back.is_none() && !found.stopped;
     let name = |found: &Found| {
         let few = if found.few { " (too few logs)" } else { "" };
         Some(format!("{}{few}", fleet.entities()[found.agent?].key))
@@ -148,6 +150,7 @@ fn told(fleet: &Fleet, found: &Found) -> Option<Told> {
         back: found.back.map(time),
         lasted_seconds: found.back.zip(found.since).map(|(back, since)| (back - since) / 1000),
         too_few_logs: found.few,
+        stopped: found.stopped,
         r#false: found.is_false(),
     })
 }
@@ -171,6 +174,7 @@ mod tests {
             told,
             back: told.map(|told| told + 60_000),
             few: false,
+            stopped: false,
             patience: 900_000,
         };
         let found = [
@@ -186,14 +190,14 @@ mod tests {
         assert_eq!(shown.silent_all_the_time, ["003"]);
     }
 
-    /// Agent 001 logs each minute but for an hour; agent 002 never.
-    struct Remembers;
+    /// Agent 001 logs each minute but for these; agent 002 never.
+    struct Remembers(std::ops::Range<i64>);
 
     #[async_trait::async_trait]
     impl Source for Remembers {
         async fn history(&self, query: &Query<'_>, step: i64) -> Result<Vec<Heard>, SourceError> {
             let minutes = query.from.timestamp_millis() / step..=query.to.timestamp_millis() / step;
-            let logged = minutes.filter(|minute| !(5_000..5_060).contains(minute));
+            let logged = minutes.filter(|minute| !self.0.contains(minute));
             Ok(logged
                 .map(|minute| Heard { key: "001".into(), newest: minute * step + 1_000, count: 1 })
                 .collect())
@@ -204,14 +208,14 @@ mod tests {
         }
     }
 
-    fn setup(watch: crate::config::Watch) -> Setup {
-        Setup { watch, source: Arc::new(Remembers), beside: Vec::new(), lister: None }
+    fn setup(watch: crate::config::Watch, gap: std::ops::Range<i64>) -> Setup {
+        Setup { watch, source: Arc::new(Remembers(gap)), beside: Vec::new(), lister: None }
     }
 
     #[tokio::test]
     async fn a_history_with_one_gap_tells_of_one_silence() {
         let watch = watch(&["001", "002"]);
-        let shown = replay(&setup(watch), 2, time(7_000 * 60_000)).await.unwrap();
+        let shown = replay(&setup(watch, 5_000..5_060), 2, time(7_000 * 60_000)).await.unwrap();
         let [told] = &shown.told[..] else { panic!("{:?}", shown.told) };
         let minute = |minute: i64| time(minute * 60_000);
         assert_eq!((told.id.as_str(), told.told), ("001", minute(5_016)));
@@ -224,7 +228,7 @@ mod tests {
     async fn who_logs_too_little_is_said_to_do_so() {
         let mut watch = watch(&["001", "002"]);
         watch.min_events = Some(20);
-        let shown = replay(&setup(watch), 2, time(7_000 * 60_000)).await.unwrap();
+        let shown = replay(&setup(watch, 0..0), 2, time(7_000 * 60_000)).await.unwrap();
         assert_eq!(shown.silent_all_the_time, ["002", "001 (too few logs)"]);
     }
 }

@@ -121,6 +121,7 @@ impl Replay {
                 told: Some(now),
                 back: None,
                 few: false,
+                stopped: false,
                 patience: self.interval,
             };
             let incident = self.open(found);
@@ -152,22 +153,32 @@ impl Replay {
                 Outcome::Later(now + self.interval)
             }
             (Fate::Told, Transition::Stopped { incident }) => {
-                let opened = self.found[place(incident)].opened;
-                Outcome::Silent(Silence { incident, opened, part: Part::Alone, logging: Logging::No })
+                Outcome::Silent(self.stopped(changed.at, incident, now))
             }
             (Fate::Told, Transition::StillSilent { incident }) => {
+                let logging = self.logging(changed.at, now);
                 let found = &mut self.found[place(incident)];
                 (found.told, found.back) = (Some(now), None);
-                Outcome::Silent(Silence {
-                    incident,
-                    opened: found.opened,
-                    part: Part::Alone,
-                    logging: Logging::No,
-                })
+                Outcome::Silent(Silence { incident, opened: found.opened, part: Part::Alone, logging })
             }
             (fate, transition) => Outcome::Silent(self.fell_silent(changed.at, transition, fate, now)),
         };
         Some((changed.at, outcome))
+    }
+
+    /// How it logs all the same.
+    fn logging(&self, at: usize, now: i64) -> Logging {
+        self.fleet.own_cause(at, now).unwrap_or_default().logging()
+    }
+
+    /// Whoever logged too little until its last log, and does not log at all since then.
+    fn stopped(&mut self, at: usize, incident: i64, now: i64) -> Silence {
+        let since = self.fleet.entities()[at].last_seen;
+        let logged = &mut self.found[place(incident)];
+        let opened = logged.opened;
+        let silent = Found { since, opened: now, told: Some(now), back: None, few: false, ..logged.clone() };
+        logged.stopped = true;
+        Silence { incident: self.open(silent), opened, part: Part::Alone, logging: Logging::No }
     }
 
     fn fell_silent(&mut self, at: usize, transition: Transition, fate: &Fate, now: i64) -> Silence {
@@ -182,9 +193,11 @@ impl Replay {
         let entity = &self.fleet.entities()[at];
         let patience = millis(self.fleet.policy(entity).interval);
         let (since, agent) = (entity.last_seen, Some(at));
-        let logging = self.fleet.own_cause(at, now).unwrap_or_default().logging();
+        let logging = self.logging(at, now);
         let few = logging == Logging::TooFew;
-        let found = Found { agent, common: None, since, opened: now, told, back: None, few, patience };
+        let stopped = false;
+        let found =
+            Found { agent, common: None, since, opened: now, told, back: None, few, stopped, patience };
         let incident = self.open(found);
         Silence { incident, opened: now, part, logging }
     }

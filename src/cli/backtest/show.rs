@@ -91,7 +91,7 @@ fn row(watch: &str, told: &Told) -> [String; 7] {
         about(told),
         told.since.map_or_else(|| "never".to_owned(), written),
         written(told.told),
-        told.back.map_or_else(|| "not yet".to_owned(), written),
+        told.back.map_or_else(|| if told.stopped { "stopped" } else { "not yet" }.to_owned(), written),
         lasted.unwrap_or_else(|| "-".to_owned()),
         if told.r#false { "yes" } else { "no" }.to_owned(),
     ]
@@ -142,6 +142,7 @@ mod tests {
             back: None,
             lasted_seconds: None,
             too_few_logs: true,
+            stopped: false,
             r#false: false,
         };
         assert_eq!(row("default", &told)[1], "001 web (too few logs)");

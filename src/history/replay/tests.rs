@@ -87,28 +87,37 @@ fn who_flaps_is_back_from_its_first_log_on_although_its_end_is_believed_later() 
     assert_eq!(shown[2..], [[Some(70), Some(86), Some(90)]]);
 }
 
-#[test]
-fn too_few_logs_are_told_as_the_monitor_tells_them() {
+/// Plays two agents of whom 30 logs are expected: 002 logs four times a minute, 001 as often as `count` says.
+fn counted(count: impl Fn(i64) -> u64) -> Vec<(bool, [Option<i64>; 3])> {
     let mut watch = watch(&["001", "002"]);
     watch.min_events = Some(30);
     let (fleet, _) = Fleet::new(&watch, Vec::new());
     let mut replay = Replay::new(&watch, fleet, 0, MINUTE);
-    // Four a minute; from 50 to 79 one a minute; 002 always.
-    let count = |id: &str, minute: i64| if id == "001" && (50..80).contains(&minute) { 1 } else { 4 };
-    let log = |minute: i64| {
-        ["001", "002"].map(|id| Heard {
-            key: id.into(),
-            newest: minute * MINUTE - 1,
-            count: count(id, minute),
-        })
-    };
-    let heard: Vec<Heard> = (-20..=120).flat_map(log).collect();
+    let heard = |id: &str, minute: i64, count| Heard { key: id.into(), newest: minute * MINUTE - 1, count };
+    let both = |minute: i64| [heard("001", minute, count(minute)), heard("002", minute, 4)];
+    let heard: Vec<Heard> = (-20..=120).flat_map(both).filter(|heard| heard.count > 0).collect();
     replay.rounds(&heard, 120 * MINUTE);
     let (_, found) = replay.finish();
-    let shown: Vec<_> = found.iter().map(|found| (found.agent, found.few, minutes(found))).collect();
+    assert!(found.iter().all(|found| found.agent == Some(0)));
+    found.iter().map(|found| (found.few, minutes(found))).collect()
+}
+
+#[test]
+fn too_few_logs_are_told_as_the_monitor_tells_them() {
+    let found = counted(|minute| if (50..80).contains(&minute) { 1 } else { 4 });
     // From 61 to 84 they are under 30 in the quarter of an hour until a minute ago; they are counted
     // every other minute.
-    assert_eq!(shown, [(Some(0), true, [Some(62), Some(62), Some(86)])]);
+    assert_eq!(found, [(true, [Some(62), Some(62), Some(86)])]);
+}
+
+#[test]
+fn too_few_logs_and_then_none_are_two_messages() {
+    let found = counted(|minute| match minute {
+        50..70 => 1,
+        70..100 => 0,
+        _ => 4,
+    });
+    assert_eq!(found, [(true, [Some(62), Some(62), None]), (false, [Some(69), Some(85), Some(100)])]);
 }
 
 /// What should be told of an agent of [`watch`], which may be quiet for 16 minutes, that logged in

@@ -45,9 +45,11 @@ impl Fleet {
         }
     }
 
-    /// What changes for one that was told by itself although it logged, and does not any more.
+    /// What changes for one that was silent although it logged, and does not any more. Who was so with others that
+    /// are back is judged anew anyhow.
     fn stopped(&self, entity: &Entity, now: i64) -> Option<Transition> {
-        let Silence { incident, logging, .. } = entity.silence().filter(|silence| silence.part.is_told())?;
+        let is_free = |silence: &Silence| matches!(silence.part, Part::FreeSince(_));
+        let Silence { incident, logging, .. } = entity.silence().filter(|silence| !is_free(silence))?;
         let policy = self.policy(entity);
         let due = match logging {
             Logging::No => return None,

@@ -66,15 +66,22 @@ fn write(
     }
 }
 
-/// What is open of a firing and was not told to these steps.
+/// What is open of a firing and was not told to these steps, as its route told it last: what got worse has
+/// several firings, and one escalation.
 fn untold(connection: &Connection, firing: &Message, steps: &[Step]) -> rusqlite::Result<Vec<Event>> {
-    let told = messages::escalated(connection, firing.id, steps)?;
-    let mut events = events::of_message(connection, firing.id)?;
-    events.retain(|event| {
-        let open = |incident| incidents::is_open(connection, incident).unwrap_or(true);
-        !told.contains(&event.id) && event.incident.is_some_and(open)
-    });
-    Ok(events)
+    let mut untold: Vec<Event> = Vec::new();
+    for event in events::of_message(connection, firing.id)? {
+        let Some(incident) = event.incident else { continue };
+        if !incidents::is_open(connection, incident).unwrap_or(true) {
+            continue;
+        }
+        let event = events::told_last(connection, &firing.route, incident)?.unwrap_or(event);
+        let known = untold.iter().any(|known| known.id == event.id);
+        if !known && !messages::is_escalated(connection, &firing.route, event.id, steps)? {
+            untold.push(event);
+        }
+    }
+    Ok(untold)
 }
 
 /// Whether it is not to be said now: silenced, in quiet hours or maintenance, about to be over, or taken

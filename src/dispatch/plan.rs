@@ -6,6 +6,7 @@ use std::time::Duration;
 use log_monitor_channels::{Event, EventKind, MessageKind};
 use rusqlite::Connection;
 
+use super::reminders;
 use super::router;
 use super::slot::{self, Slot};
 use super::suppress::{Hold, Suppression};
@@ -82,6 +83,8 @@ fn announce(
     now: i64,
 ) -> rusqlite::Result<()> {
     let ids: Vec<i64> = events.iter().map(|event| event.id).collect();
+    let told: Vec<Option<i64>> = events.iter().map(|event| event.incident).collect();
+    reminders::give_way(connection, &route.name, &told, "it got worse")?;
     let reason = hold.as_ref().map(|hold| hold.held.reason.as_str());
     let sort = (route.name.as_str(), topic, grouped.as_str());
     if let Some(waiting) = messages::held_back(connection, sort, reason, now)?.first() {

@@ -95,7 +95,7 @@ fn look(
     let mut still = Vec::new();
     for event in open {
         match suppression.of_reminder(connection, &event, route)? {
-            Some(until) => later = Some(later.map_or(until, |first| first.min(until))),
+            Some(hold) => later = Some(later.map_or(hold.until, |first| first.min(hold.until))),
             None => still.push(event),
         }
     }

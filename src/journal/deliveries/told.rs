@@ -51,6 +51,26 @@ pub fn heard_by(connection: &Connection, firing: i64) -> rusqlite::Result<Vec<St
         .collect()
 }
 
+/// Those of [`heard_by`] whom it told of an incident, or may have: a reminder does not name all of its firing.
+///
+/// # Errors
+/// As the database.
+pub fn heard_of_by(connection: &Connection, firing: i64, incident: i64) -> rusqlite::Result<Vec<String>> {
+    connection
+        .prepare_cached(
+            "SELECT DISTINCT delivery.channel FROM event
+             CROSS JOIN message_event ON message_event.event = event.id
+             JOIN delivery ON delivery.message = message_event.message
+             WHERE event.incident = ?2
+             AND (message_event.message = ?1
+                  OR message_event.message IN (SELECT message FROM reminder_of WHERE firing = ?1))
+             AND (delivery.state = 'accepted' OR delivery.uncertain AND delivery.state IN ('dropped', 'failed'))
+             ORDER BY delivery.id",
+        )?
+        .query_map([firing, incident], |row| row.get(0))?
+        .collect()
+}
+
 /// What a channel answered to a message, last where it was in parts.
 ///
 /// # Errors

@@ -10,7 +10,6 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{Deserialize, Deserializer, Error};
 
 use crate::error::BuildError;
-use crate::notifier::Context;
 
 /// The certificates of a PEM file. It is read while the configuration is decoded, so that a missing
 /// file is reported at its own line.
@@ -51,18 +50,6 @@ impl JsonSchema for CaFile {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         String::json_schema(generator)
     }
-}
-
-/// The shared HTTP client, or one of its own that also trusts `ca_file`.
-///
-/// # Errors
-/// When the system's authorities cannot be read.
-pub fn http_client(ca_file: Option<&CaFile>, context: &Context) -> Result<reqwest::Client, BuildError> {
-    let Some(ca_file) = ca_file else { return Ok(context.http.clone()) };
-    let failed = |error: reqwest::Error| BuildError(error.without_url().to_string());
-    let extra = ca_file.0.iter().map(|der| reqwest::Certificate::from_der(der));
-    let extra = extra.collect::<Result<Vec<_>, _>>().map_err(failed)?;
-    crate::http::client_builder().tls_certs_merge(extra).build().map_err(failed)
 }
 
 /// TLS for a connection that is not HTTP: the system's authorities, and those of `ca_file`.

@@ -15,12 +15,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::error::{BuildError, DeliveryError, Reason};
-use crate::http::{Login, check_status, check_url, send};
+use crate::http::{Login, Proxy, check_status, check_url, client_with, send};
 use crate::notification::{Notification, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::payload::Payload;
 use crate::secret::Secret;
-use crate::tls::{self, CaFile};
+use crate::tls::CaFile;
 
 /// The keys of a `webhook` channel.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -44,6 +44,9 @@ pub struct WebhookConfig {
     pub headers: BTreeMap<String, Secret>,
     /// PEM file with certificates of authorities to trust besides the system's.
     pub ca_file: Option<CaFile>,
+    /// The proxy that its requests go through: `http://HOST:PORT`, `https://…`, `socks5://…` or `socks5h://…`,
+    /// with `USER:PASSWORD@` before the host where it wants them. By default as HTTPS_PROXY and NO_PROXY say.
+    pub proxy: Option<Proxy>,
     /// Allows plain http to another machine.
     #[serde(default)]
     pub insecure: bool,
@@ -104,7 +107,7 @@ impl ChannelKind for Webhook {
     }
 
     fn build(config: WebhookConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
-        let http = tls::http_client(config.ca_file.as_ref(), context)?;
+        let http = client_with(config.ca_file.as_ref(), config.proxy.as_ref(), context)?;
         Ok(Box::new(Self { config, http, timeout: context.timeout }))
     }
 }

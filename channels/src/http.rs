@@ -15,8 +15,9 @@ use reqwest::{RequestBuilder, StatusCode};
 use crate::error::{DeliveryError, Reason};
 use crate::notification::Receipt;
 use crate::text::one_line;
+use crate::tls;
 
-pub use client::{client, client_builder, client_with, finish, install_tls_provider, own_builder};
+pub use client::{client, client_builder, client_with, install_tls_provider, own_client};
 pub use header::{check_header, check_secret_header};
 pub use login::Login;
 pub use proxy::Proxy;
@@ -80,6 +81,8 @@ fn request_error(error: reqwest::Error) -> DeliveryError {
         DeliveryError::transient(Reason::Network, "cannot connect in time")
     } else if error.is_timeout() {
         DeliveryError::transient(Reason::Timeout, "no answer in time")
+    } else if let found @ Some(_) = tls::rustls_error(&error).filter(|error| tls::wants_to_know_us(error)) {
+        DeliveryError::transient(Reason::Tls, format!("TLS: {}", tls::trouble(found)))
     } else if cause.contains("certificate") || cause.contains("TLS") {
         DeliveryError::transient(Reason::Tls, format!("TLS: {cause}"))
     } else if error.is_connect() {

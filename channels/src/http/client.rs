@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use reqwest::{Certificate, Client, ClientBuilder};
+use reqwest::{Client, ClientBuilder};
 
 use super::proxy::Proxy;
 use crate::error::BuildError;
 use crate::notifier::Context;
-use crate::tls::CaFile;
+use crate::tls::{self, CaFile, Identity};
 
 /// Makes rustls use ring, once per process. Call it before the first client is built: reqwest
 /// panics otherwise.
@@ -31,7 +31,7 @@ pub fn client_builder() -> ClientBuilder {
 /// # Errors
 /// When the system's certificates cannot be read.
 pub fn client() -> Result<Client, BuildError> {
-    finish(client_builder())
+    client_builder().build().map_err(failed)
 }
 
 /// The client of a channel that has these keys: the shared one, or one of its own that also trusts
@@ -46,31 +46,23 @@ pub fn client_with(
 ) -> Result<Client, BuildError> {
     match (ca_file, proxy) {
         (None, None) => Ok(context.http.clone()),
-        _ => finish(own_builder(ca_file, proxy)?),
+        _ => own_client(ca_file, None, proxy),
     }
 }
 
-/// The settings of a client that also trusts `ca_file` and goes through `proxy`.
-///
-/// # Errors
-/// When one of the two is none, which reading them has said before.
-pub fn own_builder(ca_file: Option<&CaFile>, proxy: Option<&Proxy>) -> Result<ClientBuilder, BuildError> {
-    let mut builder = client_builder();
-    if let Some(ca_file) = ca_file {
-        let extra = ca_file.0.iter().map(|der| Certificate::from_der(der));
-        builder = builder.tls_certs_merge(extra.collect::<Result<Vec<_>, _>>().map_err(failed)?);
-    }
-    match proxy {
-        Some(proxy) => Ok(builder.proxy(proxy.for_all().map_err(failed)?)),
-        None => Ok(builder),
-    }
-}
-
-/// The client with these settings.
+/// A client of one's own, which also says who it is where it is asked.
 ///
 /// # Errors
 /// When the system's authorities cannot be read.
-pub fn finish(builder: ClientBuilder) -> Result<Client, BuildError> {
+pub fn own_client(
+    ca_file: Option<&CaFile>,
+    identity: Option<&Identity>,
+    proxy: Option<&Proxy>,
+) -> Result<Client, BuildError> {
+    let mut builder = client_builder().tls_backend_preconfigured(tls::client_config(ca_file, identity)?);
+    if let Some(proxy) = proxy {
+        builder = builder.proxy(proxy.for_all().map_err(failed)?);
+    }
     builder.build().map_err(failed)
 }
 

@@ -67,7 +67,10 @@ fn a_proxy_is_a_secret_to_warn_of_only_where_it_holds_a_password() {
     let plain = said(&format!("http://lm:{SECRET}@proxy.example:3128"));
     assert!(plain.len() == 1 && plain[0].contains("is a secret in plain text"), "{plain:?}");
     let wrong = said(&format!("lm:{SECRET}@proxy.example:3128"));
-    assert!(wrong.iter().any(|line| line.contains("m.toml:4:9: `proxy`: not the address of a proxy")), "{wrong:?}");
+    assert!(
+        wrong.iter().any(|line| line.contains("m.toml:4:9: `proxy`: not the address of a proxy")),
+        "{wrong:?}"
+    );
 }
 
 #[test]

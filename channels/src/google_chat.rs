@@ -70,6 +70,10 @@ impl ChannelKind for GoogleChat {
         crate::http::host_of(config.webhook_url.expose())
     }
 
+    fn provider(host: &str) -> Option<&'static str> {
+        crate::host::is_of(host, "googleapis.com").then_some("Google")
+    }
+
     fn build(config: GoogleChatConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         let mut url = parse_url("webhook_url", config.webhook_url.expose())?;
         url.query_pairs_mut().append_pair("messageReplyOption", "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD");

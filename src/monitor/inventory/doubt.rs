@@ -1,6 +1,8 @@
 //! When a list is not believed. Pure; times in milliseconds.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 
 use super::Doubt;
 use crate::config::Agent;
@@ -21,11 +23,12 @@ const BELIEVED_AFTER: i64 = 86_400_000;
 /// Who logs so long after it was first missing was not removed. (Clocks differ.)
 pub const STILL_LOGS: i64 = 2 * 60_000;
 
-/// What is remembered from one list to the next.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What is remembered from one list to the next, also over a restart.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Memory {
     /// Who was missing in the last list, and since when.
-    missing: HashMap<String, i64>,
+    missing: BTreeMap<String, i64>,
     /// There are too many, and that is told.
     full: bool,
 }

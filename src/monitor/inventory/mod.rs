@@ -43,6 +43,8 @@ pub struct Roll<'a> {
     pub whole: bool,
     /// In milliseconds.
     pub now: i64,
+    /// Until when it is known who logged, in milliseconds: after a gap that is before `now`.
+    pub known_until: i64,
     /// The newest life sign of an id; `None` = it is not watched, `Some(None)` = it was never seen.
     pub last_seen: &'a dyn Fn(&str) -> Option<Option<i64>>,
 }
@@ -161,7 +163,8 @@ impl Roll<'_> {
             (true, Some(since)) if doubt::still_logs(seen.flatten(), since) => Fate::Logs,
             // A list may be read again soon, and whoever logs now and then would not have logged since.
             (true, Some(since))
-                if self.now - since >= millis(self.rules.every).max(2 * doubt::STILL_LOGS) =>
+                if self.known_until.saturating_sub(since)
+                    >= millis(self.rules.every).max(2 * doubt::STILL_LOGS) =>
             {
                 Fate::Gone
             }
@@ -172,7 +175,7 @@ impl Roll<'_> {
 
     /// Who is listed only as long as it logs, and has not for too long.
     fn is_forgotten(&self, seen: Option<Option<i64>>) -> bool {
-        let horizon = self.now.saturating_sub(millis(self.rules.forget_after));
+        let horizon = self.known_until.saturating_sub(millis(self.rules.forget_after));
         seen.is_none_or(|seen| seen.is_some_and(|seen| seen < horizon))
     }
 }

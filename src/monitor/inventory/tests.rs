@@ -36,7 +36,7 @@ fn call_seeing(
     now: i64,
 ) -> Changes {
     let rules = rules();
-    Roll { rules: &rules, in_file: &[], listed: list.to_vec(), whole: true, now, last_seen }
+    Roll { rules: &rules, in_file: &[], listed: list.to_vec(), whole: true, now, known_until: now, last_seen }
         .call(known, memory)
 }
 
@@ -180,6 +180,7 @@ fn whom_the_rules_do_not_want_any_more_is_let_go_at_once_and_missed_by_nobody() 
         listed: list.clone(),
         whole: true,
         now: 1,
+        known_until: 1,
         last_seen: &|_| Some(Some(1)),
     };
     let found = roll.call(&known, &mut memory);
@@ -233,6 +234,7 @@ fn logs_with_invented_names_do_not_fill_the_memory_and_are_told_once() {
             listed: many(count),
             whole: false,
             now: 0,
+            known_until: 0,
             last_seen: &|_| None,
         };
         roll.call(known, &mut memory)
@@ -257,8 +259,16 @@ fn silence_is_not_removal_where_only_those_who_log_are_listed() {
     let (rules, mut memory) = (rules(), Memory::default());
     let mut later = |days: i64| {
         let (listed, now) = (list[..1].to_vec(), days * 24 * HOUR);
-        Roll { rules: &rules, in_file: &[], listed, whole: false, now, last_seen: &|_| Some(Some(0)) }
-            .call(&known, &mut memory)
+        Roll {
+            rules: &rules,
+            in_file: &[],
+            listed,
+            whole: false,
+            now,
+            known_until: now,
+            last_seen: &|_| Some(Some(0)),
+        }
+        .call(&known, &mut memory)
     };
     assert_eq!(ids(&later(0).agents), ["001", "002"]);
     assert_eq!(ids(&later(1).agents), ["001", "002"]);
@@ -269,8 +279,16 @@ fn silence_is_not_removal_where_only_those_who_log_are_listed() {
 fn with_a_file(known: &[Agent], list: &[Listed], memory: &mut Memory, now: i64) -> Changes {
     let (rules, in_file) = (rules(), [Agent::in_file("002", "Web 2")]);
     let last_seen = |id: &str| Some((id == "009").then_some(now.min(2 * HOUR)));
-    Roll { rules: &rules, in_file: &in_file, listed: list.to_vec(), whole: true, now, last_seen: &last_seen }
-        .call(known, memory)
+    Roll {
+        rules: &rules,
+        in_file: &in_file,
+        listed: list.to_vec(),
+        whole: true,
+        now,
+        known_until: now,
+        last_seen: &last_seen,
+    }
+    .call(known, memory)
 }
 
 #[test]
@@ -326,6 +344,7 @@ fn whoever_is_enrolled_anew_long_after_it_left_the_list_is_found_by_its_name_in_
             listed: list.to_vec(),
             whole: true,
             now,
+            known_until: now,
             last_seen: &last_seen,
         }
         .call(known, &mut memory)

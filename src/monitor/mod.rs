@@ -28,6 +28,7 @@ pub mod inventory;
 mod letting_go;
 mod maintenance;
 pub mod memory;
+mod namesakes;
 mod noted;
 pub mod outage;
 pub mod pipeline;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::inventory::{Changes, Doubt, Memory, Roll};
+use super::inventory::{Changes, Doubt, Memory, Namesakes, Roll};
 use super::roster::Roster;
 use super::verdict::{State, Transition};
 use super::{Monitor, fleet, words};
@@ -38,7 +38,16 @@ pub async fn listed_now(
     let query = Query { from: now - window.max(SHORTEST), to: now, entities: Entities::All(0) };
     let listed = source.inventory(&query).await?;
     let (whole, now) = (source.lists_all(), events::millis(now));
-    let roll = Roll { rules, in_file: &[], listed, whole, now, known_until: now, last_seen: &|_| None };
+    let roll = Roll {
+        rules,
+        in_file: &[],
+        listed,
+        whole,
+        now,
+        known_until: now,
+        last_seen: &|_| None,
+        namesakes: Namesakes::default(),
+    };
     Ok(roll.call(&[], &mut Memory::default()).agents)
 }
 
@@ -65,28 +74,28 @@ impl Monitor {
     pub(super) async fn call_roll(&mut self, now: DateTime<Utc>, patience: Duration) {
         let is_due = self.setup.watch.discover.as_ref().is_some_and(|rules| self.roster.is_due(rules, now));
         if is_due || !self.roster.reading.is_empty() {
-            self.read_roll(now, patience).await;
+            self.read_roll(&[], now, patience).await;
         }
     }
 
     /// Reads the list once more if it may say that one of the suspects, who would be called silent, was
-    /// removed. Whether who is watched, and so who stands where, is another now.
+    /// removed or is somebody else now. Whether who is watched, and so who stands where, is another now.
     pub(super) async fn call_roll_of(
         &mut self,
         suspects: &[usize],
         now: DateTime<Utc>,
         patience: Duration,
     ) -> bool {
-        let tells = self.setup.lister.as_ref().is_some_and(|(_, source)| source.lists_all());
-        if !tells
-            || self.roster.is_young(now)
+        let Some((_, source)) = &self.setup.lister else { return false };
+        // Of a list of who logs only a suspicion makes it worth to look who took whose place.
+        if source.lists_all() && self.roster.is_young(now)
             || !self.roster.reading.is_empty()
             || !self.is_listed_and_silent(suspects, now)
         {
             return false;
         }
         let before = self.roster.listed.clone();
-        self.read_roll(now, patience).await;
+        self.read_roll(suspects, now, patience).await;
         self.roster.listed != before
     }
 
@@ -99,7 +108,7 @@ impl Monitor {
         })
     }
 
-    async fn read_roll(&mut self, now: DateTime<Utc>, patience: Duration) {
+    async fn read_roll(&mut self, suspects: &[usize], now: DateTime<Utc>, patience: Duration) {
         let (Some(rules), Some((name, source))) =
             (self.setup.watch.discover.clone(), self.setup.lister.clone())
         else {
@@ -108,8 +117,7 @@ impl Monitor {
         let begins = self.roster.reading.is_empty();
         if begins {
             self.roster.asked = Some(now);
-            let (window, size) = (self.fleet.longest_threshold(), self.fleet.entities().len());
-            let from = now - TimeDelta::milliseconds(window).max(SHORTEST);
+            let (from, size) = (now - self.listed_for(), self.fleet.entities().len());
             let query = Query { from, to: now, entities: Entities::All(size) };
             self.roster.reading.spawn(read(source.clone(), query));
         }
@@ -118,11 +126,16 @@ impl Monitor {
             return;
         };
         let outcome = match read.unwrap_or_else(|_| Err(broken())) {
-            Ok(listed) => self.take_roll(&rules, listed, source.lists_all(), events::millis(now)).await,
+            Ok(listed) => self.take_roll(&rules, listed, source.lists_all(), suspects, now).await,
             Err(error) => Err(error),
         };
         self.roster.failed = outcome.is_err();
         self.beside.note_list(name, outcome, now);
+    }
+
+    /// Whoever logged so long before is on a list of who logs.
+    fn listed_for(&self) -> TimeDelta {
+        TimeDelta::milliseconds(self.fleet.longest_threshold()).max(SHORTEST)
     }
 
     async fn take_roll(
@@ -130,13 +143,19 @@ impl Monitor {
         rules: &Discover,
         listed: Vec<Listed>,
         whole: bool,
-        now: i64,
+        suspects: &[usize],
+        at: DateTime<Utc>,
     ) -> Result<(), SourceError> {
-        let known_until = self.known_until(now);
-        let (fleet, roster) = (&self.fleet, &mut self.roster);
-        let (in_file, last_seen) = (&self.setup.watch.agents, |id: &str| fleet.last_seen_of(id));
-        let roll = Roll { rules, in_file, listed, whole, now, known_until, last_seen: &last_seen };
-        let before = roster.memory.clone();
+        let (now, known_until) = (events::millis(at), self.known_until(events::millis(at)));
+        let (fleet, in_file) = (&self.fleet, &self.setup.watch.agents);
+        let (last_seen, namesakes) = (|id: &str| fleet.last_seen_of(id), Namesakes::default());
+        let mut roll =
+            Roll { rules, in_file, listed, whole, now, known_until, last_seen: &last_seen, namesakes };
+        if !whole {
+            roll.namesakes = self.namesakes(&roll, suspects, self.listed_for(), at).await;
+        }
+        let before = self.roster.memory.clone();
+        let roster = &mut self.roster;
         let changes = roll.call(&roster.listed, &mut roster.memory);
         let doubt = changes.doubt;
         let written = match changes.agents != roster.listed || changes.left_out > 0 {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Doubt;
+use super::{Doubt, Namesakes};
 use crate::config::Agent;
 
 /// A list that lacks at least so many known agents …
@@ -29,6 +29,8 @@ pub const STILL_LOGS: i64 = 2 * 60_000;
 pub struct Memory {
     /// Who was missing in the last list, and since when.
     missing: BTreeMap<String, i64>,
+    /// Who was replaced by another of its name, with its last log, as long as it is listed because of it.
+    replaced: BTreeMap<String, i64>,
     /// There are too many, and that is told.
     full: bool,
 }
@@ -50,6 +52,19 @@ impl Memory {
     pub fn note<'a>(&mut self, absent: impl Iterator<Item = &'a Agent>, now: i64) {
         let since = |agent: &Agent| (agent.id.clone(), self.missing_since(&agent.id).unwrap_or(now));
         self.missing = absent.map(since).collect();
+    }
+
+    /// When whoever was replaced logged last.
+    #[must_use]
+    pub fn last_log_of_replaced(&self, id: &str) -> Option<i64> {
+        self.replaced.get(id).copied()
+    }
+
+    /// These have been replaced.
+    pub fn note_replaced(&mut self, namesakes: &Namesakes) {
+        self.replaced.retain(|id, _| namesakes.past.contains(id));
+        let new = namesakes.replaced.iter().map(|(old, (_, last))| (old.clone(), *last));
+        self.replaced.extend(new);
     }
 
     /// Whether an agent has been missing for so long that it is believed.

@@ -29,15 +29,24 @@ fn call(known: &[Agent], list: &[Listed], memory: &mut Memory, now: i64) -> Chan
 }
 
 fn call_seeing(
-    last_seen: &dyn Fn(&str) -> Option<Option<i64>>,
+    last_seen: &(dyn Fn(&str) -> Option<Option<i64>> + Sync),
     known: &[Agent],
     list: &[Listed],
     memory: &mut Memory,
     now: i64,
 ) -> Changes {
     let rules = rules();
-    Roll { rules: &rules, in_file: &[], listed: list.to_vec(), whole: true, now, known_until: now, last_seen }
-        .call(known, memory)
+    Roll {
+        rules: &rules,
+        in_file: &[],
+        listed: list.to_vec(),
+        whole: true,
+        now,
+        known_until: now,
+        last_seen,
+        namesakes: Namesakes::default(),
+    }
+    .call(known, memory)
 }
 
 fn ids(agents: &[Agent]) -> Vec<&str> {
@@ -182,6 +191,7 @@ fn whom_the_rules_do_not_want_any_more_is_let_go_at_once_and_missed_by_nobody() 
         now: 1,
         known_until: 1,
         last_seen: &|_| Some(Some(1)),
+        namesakes: Namesakes::default(),
     };
     let found = roll.call(&known, &mut memory);
     assert_eq!((found.agents.len(), found.gone.len(), found.doubt), (10, 0, None));
@@ -236,6 +246,7 @@ fn logs_with_invented_names_do_not_fill_the_memory_and_are_told_once() {
             now: 0,
             known_until: 0,
             last_seen: &|_| None,
+            namesakes: Namesakes::default(),
         };
         roll.call(known, &mut memory)
     };
@@ -267,6 +278,7 @@ fn silence_is_not_removal_where_only_those_who_log_are_listed() {
             now,
             known_until: now,
             last_seen: &|_| Some(Some(0)),
+            namesakes: Namesakes::default(),
         }
         .call(&known, &mut memory)
     };
@@ -287,6 +299,7 @@ fn with_a_file(known: &[Agent], list: &[Listed], memory: &mut Memory, now: i64) 
         now,
         known_until: now,
         last_seen: &last_seen,
+        namesakes: Namesakes::default(),
     }
     .call(known, memory)
 }
@@ -346,6 +359,7 @@ fn whoever_is_enrolled_anew_long_after_it_left_the_list_is_found_by_its_name_in_
             now,
             known_until: now,
             last_seen: &last_seen,
+            namesakes: Namesakes::default(),
         }
         .call(known, &mut memory)
     };

@@ -28,7 +28,7 @@ use std::time::Duration;
 use serde::de::Deserialize;
 
 use crate::error::DeliveryError;
-use crate::notification::{MessageKind, Notification, Receipt};
+use crate::notification::{Link, MessageKind, Notification, Receipt};
 use crate::notifier::{ChannelKind, Context, Notifier};
 use crate::text::shorten;
 
@@ -187,6 +187,7 @@ impl<F: FarEnd> Rules<'_, F> {
     /// No more of a body arrives than the kind says; nor does what is beyond that change anything.
     async fn oversize_texts(&self, max: Option<usize>) {
         self.sent(&oversize(), "far too much text").await;
+        self.a_cut_keeps_the_links().await;
         let Some(max) = max else { return };
         let size = |arrived: &[Arrival]| arrived.iter().map(|arrival| arrival.size).sum::<usize>();
         let body = "жжжжжжжжж\n".repeat(30_000);
@@ -197,6 +198,16 @@ impl<F: FarEnd> Rules<'_, F> {
         assert!((1..=max).contains(&count), "{}: {count} characters of a body arrive, {max} may", self.kind);
         let (size, limit) = (size(&arrived), size(&at_most) + 64);
         assert!(size <= limit, "{}: {size} bytes arrive of a body that is too long, {limit} else", self.kind);
+    }
+
+    /// A kind that shows links shows them also below a text that is too long.
+    async fn a_cut_keeps_the_links(&self) {
+        let shown = async |notification: Notification| {
+            let (_, arrived) = self.sent(&with_link(notification), "a message with a link").await;
+            arrived.iter().any(|one| one.text.contains(LINK))
+        };
+        let (usual, cut) = (shown(sample()).await, shown(oversize()).await);
+        assert_eq!(usual, cut, "{}: the link of a text that is too long is cut off", self.kind);
     }
 
     /// A kind that has threads refers to the firing, where the answer to it gave something to refer to.
@@ -246,6 +257,14 @@ impl<F: FarEnd> Rules<'_, F> {
         let (_, arrived) = self.sent(notification, "an everyday message").await;
         arrived.into_iter().map(|arrival| arrival.key).collect()
     }
+}
+
+/// An address that has nothing to escape.
+const LINK: &str = "https://dashboard.example/agent/007";
+
+fn with_link(notification: Notification) -> Notification {
+    let links = vec![Link { title: "Dashboard".to_owned(), url: LINK.to_owned() }];
+    Notification { links, ..notification }
 }
 
 /// Whether a try came to what was expected; else, what it came to instead.

@@ -41,8 +41,8 @@ pub struct GoogleChatConfig {
     pub webhook_url: Secret,
     /// PEM file with certificates of authorities to trust besides the system's.
     pub ca_file: Option<CaFile>,
-    /// The proxy that its requests go through: `http://HOST:PORT`, `https://…`, `socks5://…` or `socks5h://…`,
-    /// with `USER:PASSWORD@` before the host where it wants them. By default as HTTPS_PROXY and NO_PROXY say.
+    /// The address of the proxy that its requests go through, by `http`, `https`, `socks5` or `socks5h`; by
+    /// default as HTTPS_PROXY and NO_PROXY say.
     pub proxy: Option<Proxy>,
 }
 

@@ -31,7 +31,7 @@ use crate::error::{BuildError, DeliveryError};
 use crate::host;
 use crate::notification::{Notification, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
-use crate::tls::{self, CaFile};
+use crate::tls::{self, CaFile, Identity, PemFile};
 
 use message::Form;
 use wire::Wire;
@@ -54,9 +54,20 @@ pub struct SyslogConfig {
     pub app_name: String,
     /// PEM file with certificates of authorities to trust besides the system's.
     pub ca_file: Option<CaFile>,
+    /// PEM file with a certificate of ours, for a server that wants one (mTLS), and those between it and its
+    /// authority. The key may be in it, too.
+    pub client_certificate: Option<PemFile>,
+    /// PEM file with the key of `client_certificate`, without a password.
+    pub client_key: Option<PemFile>,
     /// Allows plain text to another machine.
     #[serde(default)]
     pub insecure: bool,
+}
+
+impl SyslogConfig {
+    fn identity(&self) -> Result<Option<Identity>, Problem> {
+        Identity::of(self.client_certificate.as_ref(), self.client_key.as_ref())
+    }
 }
 
 fn usual_name() -> String {
@@ -135,10 +146,18 @@ impl ChannelKind for Syslog {
         let name = config.app_name.as_str();
         let name = (!(1..=48).contains(&name.len()) || !name.bytes().all(|byte| byte.is_ascii_graphic()))
             .then(|| Problem::at("app_name", "must have 1 to 48 visible characters of ASCII"));
-        let ca = (config.ca_file.is_some() && config.transport != Transport::Tls)
-            .then(|| Problem::at("ca_file", "is for `transport = \"tls\"` alone"));
+        let of_tls = [
+            ("ca_file", config.ca_file.is_some()),
+            ("client_certificate", config.client_certificate.is_some()),
+            ("client_key", config.client_key.is_some()),
+        ];
+        let of_tls = of_tls.into_iter().find(|(_, set)| *set && config.transport != Transport::Tls);
+        let of_tls = of_tls.map(|(key, _)| Problem::at(key, "is for `transport = \"tls\"` alone"));
         let host = host::problem("host", &config.host);
-        [host, name, ca, plain_text_problem(config)].into_iter().flatten().collect()
+        [host, name, of_tls, config.identity().err(), plain_text_problem(config)]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     fn build(config: SyslogConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
@@ -147,7 +166,9 @@ impl ChannelKind for Syslog {
             Transport::Tls => {
                 let name = ServerName::try_from(host.clone());
                 let name = name.map_err(|_| BuildError("`host` is no name for TLS".to_owned()))?;
-                Some((Arc::new(tls::client_config(config.ca_file.as_ref(), None)?).into(), name))
+                let identity = config.identity().map_err(|problem| BuildError(problem.message))?;
+                let tls = tls::client_config(config.ca_file.as_ref(), identity.as_ref())?;
+                Some((Arc::new(tls).into(), name))
             }
             Transport::Udp | Transport::Tcp => None,
         };

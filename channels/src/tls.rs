@@ -1,6 +1,6 @@
 //! What kinds share about TLS: authorities from a file, and words for what is wrong.
 
-mod identity;
+pub(crate) mod identity;
 
 use std::sync::Arc;
 

@@ -49,8 +49,8 @@ pub struct WebhookConfig {
     pub client_certificate: Option<PemFile>,
     /// PEM file with the key of `client_certificate`, without a password.
     pub client_key: Option<PemFile>,
-    /// The proxy that its requests go through: `http://HOST:PORT`, `https://…`, `socks5://…` or `socks5h://…`,
-    /// with `USER:PASSWORD@` before the host where it wants them. By default as HTTPS_PROXY and NO_PROXY say.
+    /// The address of the proxy that its requests go through, by `http`, `https`, `socks5` or `socks5h`; by
+    /// default as HTTPS_PROXY and NO_PROXY say.
     pub proxy: Option<Proxy>,
     /// Allows plain http to another machine.
     #[serde(default)]

@@ -6,7 +6,7 @@ use crate::event::Severity;
 use crate::facts::{self, Part};
 use crate::notification::{MessageKind, Notification};
 use crate::syslog::Facility;
-use crate::text::one_line;
+use crate::text::{fitting, one_line};
 
 /// The identity of our structured data. 32473 is the number that RFC 5612 keeps for examples: we have
 /// none of our own.
@@ -29,14 +29,24 @@ pub struct Form {
 }
 
 impl Form {
-    /// One message for each event.
+    /// One message for each event. What is too long is cut in the text, above its links.
     #[must_use]
     pub fn messages(&self, notification: &Notification) -> Vec<Vec<u8>> {
-        let parts = facts::parts(notification, self.max_bytes);
+        // So that a body of megabytes is gone through once.
+        let notification =
+            &Notification { body: notification.body_within(self.max_bytes), ..notification.clone() };
+        let fits = |messages: &Vec<String>| messages.iter().all(|message| message.len() <= self.max_bytes);
+        let messages = fitting(self.max_bytes, |length| self.written(notification, length), fits);
+        messages.iter().map(|message| cut(message, self.max_bytes).into_bytes()).collect()
+    }
+
+    /// The same with texts of at most `length` characters, however long the messages become.
+    fn written(&self, notification: &Notification, length: usize) -> Vec<String> {
+        let parts = facts::parts(notification, length);
         parts.iter().map(|part| self.message(notification, part)).collect()
     }
 
-    fn message(&self, notification: &Notification, part: &Part<'_>) -> Vec<u8> {
+    fn message(&self, notification: &Notification, part: &Part<'_>) -> String {
         let head = self.head(notification, part);
         let (facts, labels) = (data(notification, part), labels(part));
         // Structured data must be whole, so what would leave no room for the text is left out.
@@ -49,8 +59,7 @@ impl Form {
         if !text.is_ascii() {
             message.push('\u{feff}');
         }
-        message.push_str(&cut(&text, self.max_bytes.saturating_sub(message.len())));
-        message.into_bytes()
+        message + &text
     }
 
     /// Everything before the structured data.

@@ -3,6 +3,8 @@ use std::sync::{Arc, Mutex};
 
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -10,6 +12,7 @@ use tokio_rustls::TlsAcceptor;
 use super::*;
 use crate::conformance::{self, Arrival, FarEnd, Scene, conforms, sample};
 use crate::error::Reason;
+use crate::tls::identity::tests::Own;
 
 /// A server that takes everything. What can fail is the way to it, which no message decides: that is
 /// tested by itself.
@@ -80,12 +83,21 @@ fn table(transport: &str, port: u16) -> String {
 
 /// A certificate for `name`, in a file, and a server with it.
 fn certificate(name: &str) -> (TlsAcceptor, tempfile::NamedTempFile) {
+    certificate_for(name, WebPkiClientVerifier::no_client_auth())
+}
+
+/// The same for clients whom this one lets in.
+fn certificate_for(
+    name: &str,
+    clients: Arc<dyn ClientCertVerifier>,
+) -> (TlsAcceptor, tempfile::NamedTempFile) {
     crate::http::install_tls_provider();
     let pair = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), pair.cert.pem()).unwrap();
     let key = PrivateKeyDer::try_from(pair.signing_key.serialize_der()).unwrap();
-    let tls = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![pair.cert.into()], key);
+    let tls = ServerConfig::builder().with_client_cert_verifier(clients);
+    let tls = tls.with_single_cert(vec![pair.cert.into()], key);
     (TlsAcceptor::from(Arc::new(tls.unwrap())), file)
 }
 
@@ -159,6 +171,20 @@ async fn a_certificate_that_proves_nothing_is_refused_with_advice() {
     assert!(server.arrived().is_empty());
 }
 
+#[tokio::test]
+async fn a_server_that_asks_who_we_are_is_shown_our_certificate() {
+    let own = Own::new();
+    let (tls, ca) = certificate_for("127.0.0.1", own.verifier());
+    let (server, port) = serve(Some(tls)).await;
+    let table = tls_table(port, &ca);
+    let error = conformance::build::<Syslog>(&table).notify(&sample()).await.unwrap_err();
+    let expected = "TLS: the server refused the connection; does it want a certificate of ours?";
+    assert_eq!(error, DeliveryError::transient(Reason::Tls, expected));
+    let known = format!("{table}\nclient_certificate = {:?}", own.file.path());
+    conformance::build::<Syslog>(&known).notify(&sample()).await.unwrap();
+    assert_eq!(server.arrived().len(), 1);
+}
+
 #[test]
 fn mistakes_are_found_at_their_own_key() {
     let problem = |text: &str| {
@@ -177,6 +203,9 @@ fn mistakes_are_found_at_their_own_key() {
     );
     let (_, ca) = certificate("x.example");
     assert_eq!(problem(&format!("{}ca_file = {:?}", table("tcp", 1), ca.path())), Some(("ca_file", false)));
+    let own = Own::new();
+    let table = format!("{}client_certificate = {:?}", table("tcp", 1), own.file.path());
+    assert_eq!(problem(&table), Some(("client_certificate", false)));
     assert!(
         toml::from_str::<SyslogConfig>("host = \"siem\"\ntransport = \"tls\"\nfacility = \"local8\"")
             .is_err()

@@ -81,4 +81,4 @@ fn chain(file: &PemFile) -> Result<Vec<CertificateDer<'static>>, Problem> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

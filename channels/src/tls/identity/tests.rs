@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rustls::RootCertStore;
 use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use tempfile::NamedTempFile;
 
 use crate::conformance::{build, sample};
@@ -18,32 +19,43 @@ fn file(text: &str) -> NamedTempFile {
     file
 }
 
-/// A certificate and its key, as PEM.
-fn pair() -> (rcgen::Certificate, String) {
-    let pair = rcgen::generate_simple_self_signed(["log-monitor".to_owned()]).unwrap();
-    let key = pair.signing_key.serialize_pem();
-    (pair.cert, key)
+/// A certificate of ours and its key, as PEM, and a file with both.
+pub(crate) struct Own {
+    cert: rcgen::Certificate,
+    key: String,
+    pub(crate) file: NamedTempFile,
+}
+
+impl Own {
+    pub(crate) fn new() -> Self {
+        let pair = rcgen::generate_simple_self_signed(["log-monitor".to_owned()]).unwrap();
+        let key = pair.signing_key.serialize_pem();
+        Self { file: file(&(pair.cert.pem() + &key)), cert: pair.cert, key }
+    }
+
+    /// Of a server that knows it and nobody else.
+    pub(crate) fn verifier(&self) -> Arc<dyn ClientCertVerifier> {
+        crate::http::install_tls_provider();
+        let mut known = RootCertStore::empty();
+        known.add(self.cert.der().clone()).unwrap();
+        WebPkiClientVerifier::builder(Arc::new(known)).build().unwrap()
+    }
 }
 
 #[tokio::test]
 async fn a_server_that_asks_who_we_are_is_shown_our_certificate() {
-    crate::http::install_tls_provider();
-    let ((cert, key), mut known) = (pair(), RootCertStore::empty());
-    known.add(cert.der().clone()).unwrap();
-    let clients = WebPkiClientVerifier::builder(Arc::new(known)).build().unwrap();
+    let (own, stranger) = (Own::new(), Own::new());
     let vendor = HttpServer::start(|_| Reply::new(200, "")).await.unwrap();
-    let (port, ca) = front_for(vendor.address(), false, "127.0.0.1", clients).await;
+    let (port, ca) = front_for(vendor.address(), false, "127.0.0.1", own.verifier()).await;
     let table = format!("url = \"https://127.0.0.1:{port}/\"\nca_file = {:?}", ca.path());
-    let (two, one) = ((file(&cert.pem()), file(&key)), file(&(cert.pem() + &key)));
+    let (cert, key) = (file(&own.cert.pem()), file(&own.key));
     for keys in [
-        format!("client_certificate = {:?}\nclient_key = {:?}", two.0.path(), two.1.path()),
-        format!("client_certificate = {:?}", one.path()),
+        format!("client_certificate = {:?}\nclient_key = {:?}", cert.path(), key.path()),
+        format!("client_certificate = {:?}", own.file.path()),
     ] {
         build::<Webhook>(&format!("{table}\n{keys}")).notify(&sample()).await.unwrap();
     }
-    let (stranger, key) = pair();
-    let stranger = file(&(stranger.pem() + &key));
-    for keys in [String::new(), format!("client_certificate = {:?}", stranger.path())] {
+    for keys in [String::new(), format!("client_certificate = {:?}", stranger.file.path())] {
         let error = build::<Webhook>(&format!("{table}\n{keys}")).notify(&sample()).await.unwrap_err();
         let expected = "TLS: the server refused the connection; does it want a certificate of ours?";
         assert_eq!(error, DeliveryError::transient(Reason::Tls, expected));
@@ -53,8 +65,8 @@ async fn a_server_that_asks_who_we_are_is_shown_our_certificate() {
 
 #[test]
 fn what_cannot_be_used_is_said_at_its_key() {
-    let ((cert, key), (_, other)) = (pair(), pair());
-    let files = [cert.pem(), key, other, "-----BEGIN".to_owned()].map(|text| file(&text));
+    let (own, other) = (Own::new(), Own::new());
+    let files = [own.cert.pem(), own.key, other.key, "-----BEGIN".to_owned()].map(|text| file(&text));
     let [cert, key, other, none] = files.each_ref().map(|file| file.path().to_str().unwrap());
     let found = |keys: &str| {
         let config: WebhookConfig = toml::from_str(&format!("url = \"https://a.example\"\n{keys}")).unwrap();

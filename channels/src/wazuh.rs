@@ -79,7 +79,7 @@ pub struct WazuhConfig {
     pub insecure: bool,
 }
 
-const NEEDS: &str = "needs `socket`, or `url`, `username` and `password`";
+const NEEDS: &str = "needs `socket`, or `url`, `username` and `password` with what belongs to them";
 
 /// Hands events to Wazuh.
 pub struct Wazuh {
@@ -103,14 +103,16 @@ impl ChannelKind for Wazuh {
 
     fn validate(config: &WazuhConfig) -> Vec<Problem> {
         let api = [config.url.is_some(), config.username.is_some(), config.password.is_some()];
-        let way = match (&config.socket, api) {
-            (Some(_), [false, false, false]) | (None, [true, true, true]) => None,
-            (Some(_), _) => Some(
-                Problem::at("socket", "the API is configured, too")
-                    .help("keep one: `socket`, or `url`, `username` and `password`"),
-            ),
-            (None, _) => Some(Problem::table(NEEDS)),
-        };
+        let of_api_alone = config.ca_file.is_some() || config.proxy.is_some() || config.insecure;
+        let way =
+            match (&config.socket, api) {
+                (Some(_), [false, false, false]) if !of_api_alone => None,
+                (None, [true, true, true]) => None,
+                (Some(_), _) => Some(Problem::at("socket", "the API is configured, too").help(
+                    "keep one: `socket`, or `url`, `username` and `password` with what belongs to them",
+                )),
+                (None, _) => Some(Problem::table(NEEDS)),
+            };
         let url = config.url.as_ref().and_then(|url| check_url("url", url, config.insecure));
         way.into_iter().chain(url).collect()
     }

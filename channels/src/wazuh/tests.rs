@@ -202,6 +202,7 @@ fn one_way_in_is_needed_and_only_one() {
     assert_eq!(problems("url = \"https://a.example\"\nusername = \"u\"\npassword = \"p\""), 0);
     assert_eq!(problems("url = \"http://a.example\"\nusername = \"u\"\npassword = \"p\""), 1);
     assert_eq!(problems("socket = \"/x\"\nusername = \"u\""), 1);
+    assert_eq!(problems("socket = \"/x\"\nproxy = \"http://proxy.example:3128\""), 1);
     assert_eq!(problems("url = \"https://a.example\""), 1);
     assert_eq!(problems(""), 1);
 }

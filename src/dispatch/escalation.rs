@@ -11,6 +11,7 @@ use crate::config::{Escalation, Route, Step, Unless};
 use crate::journal::acks::{self, Ack};
 use crate::journal::messages::{self, Merges, Message, NewMessage};
 use crate::journal::{deliveries, events, incidents, notes, quiet};
+use crate::wording::language::Language;
 
 /// What keeps an escalation back may end sooner than it says (an acknowledgement is pierced, a silence
 /// ended), so it is looked at again after so many milliseconds.
@@ -128,7 +129,7 @@ pub fn again(connection: &Connection, firing: &Message, told: &Message, now: i64
     messages::set_escalations(connection, firing.id, &left, Some(now + AGAIN))
 }
 
-/// Why these people are told, for them.
+/// Why these people are told, for them, as the journal keeps it.
 fn why(
     connection: &Connection,
     firing: &Message,
@@ -136,25 +137,24 @@ fn why(
     ready: &[Event],
     now: i64,
 ) -> rusqlite::Result<String> {
+    let said = &Language::En.sentences().written;
     let due = messages::escalate_at(&firing.escalations, firing.send_at);
     if due > Some(now) {
         let failed = compose::failed_before(&deliveries::of_message(connection, firing.id)?, usize::MAX);
-        return Ok(failed.unwrap_or_else(|| "nobody else could be told".to_owned()));
+        return Ok(failed.unwrap_or_else(|| said.nobody_else.with([])));
     }
     let long = human(std::time::Duration::from_millis((now - firing.send_at).unsigned_abs()));
     if escalation.unless.is_none() {
-        return Ok(format!("it has gone on for {long} since others were told"));
+        return Ok(said.goes_on.with([("long", &long)]));
     }
     let mut acknowledged = None;
     for incident in ready.iter().filter_map(|event| event.incident) {
         acknowledged = acknowledged.or(acks::of(connection, incident, i64::MIN)?);
     }
     Ok(match acknowledged {
-        None => format!("nobody has acknowledged it for {long}"),
-        Some(Ack { author, until, .. }) if until <= now => {
-            format!("the acknowledgement by {author} has ended, and it goes on")
-        }
-        Some(Ack { author, .. }) => format!("it got worse after {author} acknowledged it"),
+        None => said.unacknowledged.with([("long", &long)]),
+        Some(Ack { author, until, .. }) if until <= now => said.ack_ended.with([("author", &author)]),
+        Some(Ack { author, .. }) => said.worse.with([("author", &author)]),
     })
 }
 

@@ -26,7 +26,7 @@ impl Monitor {
         if let Err(error) = self.tell_health(answered.as_ref().err(), entities).await {
             tracing::error!("watch {}: {error}", self.setup.watch.name);
         }
-        self.beside.tell(&self.recorder, &self.health, &self.setup.watch.name, entities).await;
+        self.beside.tell(&self.recorder, &self.health, &self.setup, entities).await;
         if let Err(error) =
             self.beside.tell_of_skew(&self.recorder, &self.setup.watch.name, &self.fleet).await
         {
@@ -140,8 +140,9 @@ impl Monitor {
             }
         }
         for (begun, incident) in sorted.stalled.iter().zip(incidents) {
-            incident.iter().for_each(|incident| self.stalls.begin(&begun.common, *incident, now));
+            incident.iter().for_each(|incident| self.stalls.begin(begun, *incident, now));
         }
+        sorted.worse.iter().for_each(|worse| self.stalls.worsen(&worse.common, now));
     }
 
     /// Writes down when nothing is to be said of which silences, where that has changed.

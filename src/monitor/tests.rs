@@ -3,10 +3,12 @@
 mod causes;
 mod dependencies;
 mod discovery;
+mod fading;
 mod findings;
 mod gaps;
 mod hours;
 mod lateness;
+mod namesakes;
 mod outages;
 mod pace;
 mod sources;

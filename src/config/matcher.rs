@@ -39,7 +39,7 @@ impl Pattern {
     /// Whether it matches all that `other` does, as far as that can be seen.
     fn covers(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Glob(..), Self::Literal(literal)) => self.matches(literal),
+            (Self::Glob(..) | Self::Regex(_), Self::Literal(literal)) => self.matches(literal),
             _ => self == other,
         }
     }
@@ -163,6 +163,13 @@ impl Matcher {
         self.conditions.iter().all(known)
     }
 
+    /// Whether it may match something of which `key` is only `value`.
+    #[must_use]
+    pub fn allows(&self, key: &str, value: &str) -> bool {
+        let mut of_key = self.conditions.iter().filter(|condition| condition.key == key);
+        of_key.all(|condition| condition.matches(|_| [value]))
+    }
+
     /// Whether it asks for this key.
     #[must_use]
     pub fn asks_for(&self, key: &str) -> bool {
@@ -242,6 +249,8 @@ mod tests {
         assert!(globs("name", &["fw-*"]).covers(&globs("name", &["fw-*"])));
         assert!(!globs("name", &["fw-*"]).covers(&globs("name", &["fw-1", "gw"])));
         assert!(!globs("name", &["fw-1"]).covers(&globs("name", &["fw-*"])));
+        let fw: Matcher = ["name~^fw"].iter().filter_map(|text| text.parse::<Condition>().ok()).collect();
+        assert!(fw.covers(&globs("name", &["fw-1"])) && !fw.covers(&globs("name", &["fw-*"])));
         assert!(!globs("site", &["MIL"]).covers(&globs("name", &["MIL"])));
         assert!(!globs("name", &["fw-*"]).covers(&Matcher::default()));
         let not_lab: Matcher = [not("name", &["lab-*"])].into_iter().collect();

@@ -43,7 +43,7 @@ pub fn routes(
         let route = route(reading, at + 1, table, channels, &mut names);
         placed.extend(route.map(|route| (route, place)));
     }
-    hidden(reading, &placed);
+    never_used(reading, &placed);
     let mut out: Vec<Placed> = placed.into_iter().map(|(route, place)| (route, Some(place))).collect();
     let table = table_of(reading, CATCH_ALL, catch_all);
     match (table, first) {
@@ -62,9 +62,22 @@ pub fn routes(
     out
 }
 
-/// A route below one that takes the same events and more, and says `stop`, is never used.
-fn hidden(reading: &mut Reading<'_>, routes: &[(Route, Place)]) {
+/// A route below one that takes the same events and more, and says `stop`, is never used; nor is one of what
+/// follows other events only, for that goes to whoever was told of those.
+fn never_used(reading: &mut Reading<'_>, routes: &[(Route, Place)]) {
+    let follows = |kind: &EventKind| kind.closes() || *kind == EventKind::AgentStillSilent;
     for (at, (route, place)) in routes.iter().enumerate() {
+        let takes = |kind: &&EventKind| route.matcher.allows("event", kind.name());
+        let taken: Vec<&EventKind> = EventKind::ALL.iter().filter(takes).collect();
+        if !taken.is_empty() && taken.into_iter().all(follows) {
+            reading
+                .findings
+                .warning(
+                    At::Place(place.clone()),
+                    "never used: ends and reminders go to whoever was told of the beginning",
+                )
+                .help("match what begins, such as agent_silent; its end goes the same way");
+        }
         let hides = |above: &&(Route, Place)| {
             above.0.stop && above.0.active.is_none() && above.0.matcher.covers(&route.matcher)
         };

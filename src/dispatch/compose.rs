@@ -1,6 +1,7 @@
 //! From a claimed delivery to the notification that a channel is handed: what the journal knows
 //! about the message, put into words by [`Wording`].
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use log_monitor_channels::{Event, EventKind, MessageKind, Notification};
@@ -116,6 +117,20 @@ fn only_open(connection: &Connection, events: &mut Vec<Event>) {
     }
 }
 
+/// What got worse before it was told is told as it is, and what several messages say is said once.
+fn only_newest(events: &mut Vec<Event>) {
+    let mut newest: HashMap<i64, i64> = HashMap::new();
+    for event in &*events {
+        let Some(incident) = event.incident else { continue };
+        newest.entry(incident).and_modify(|id| *id = event.id.max(*id)).or_insert(event.id);
+    }
+    let mut said = HashSet::new();
+    events.retain(|event| match event.incident {
+        Some(incident) => newest.get(&incident) == Some(&event.id) && said.insert(incident),
+        None => true,
+    });
+}
+
 /// How many messages that reached nobody are named.
 const LOST_NAMED: usize = 3;
 
@@ -199,6 +214,7 @@ fn notification(
         kind = MessageKind::Firing;
         events.iter_mut().for_each(|event| event.at = time(message.created));
     }
+    only_newest(&mut events);
     let still_open = still_open(connection, message, posts)?;
     // Of several posts only one can be answered.
     let all_over = message.kind == MessageKind::Resolved && still_open.is_empty() && posts.len() < 2;

@@ -23,6 +23,7 @@ pub mod budget;
 mod causes;
 pub mod channel;
 pub mod compose;
+pub mod ends;
 pub mod escalation;
 #[cfg(test)]
 pub(crate) mod fixtures;

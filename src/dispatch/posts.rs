@@ -55,37 +55,43 @@ pub fn parts(
     limits: &Limits,
     claim: &Claim,
     kind: MessageKind,
-    events: Vec<Event>,
+    mut events: Vec<Event>,
 ) -> rusqlite::Result<Vec<Part>> {
     if !matches!(kind, MessageKind::Reminder | MessageKind::Resolved) {
         return Ok(vec![(events, Vec::new())]);
     }
-    let (posts, mut rest) = of(connection, claim, &events)?;
     let mut parts: Vec<Part> = Vec::new();
-    let mut left = Vec::new();
-    if limits.resolve {
-        parts.extend(posts.into_iter().map(|post| (post.events.clone(), vec![post])));
-    } else if limits.edit && kind == MessageKind::Resolved {
+    if kind == MessageKind::Resolved && (limits.resolve || limits.edit) {
         for post in of_each_firing(connection, claim, &events)? {
-            if still_open(connection, post.delivery, std::slice::from_ref(&post))?.is_empty() {
+            if limits.resolve || can_be_edited(connection, &post)? {
                 parts.push((post.events.clone(), vec![post]));
             }
         }
-        let is_said = |event: &Event| parts.iter().any(|(said, _)| said.iter().any(|one| one.id == event.id));
-        rest = events.into_iter().filter(|event| !is_said(event)).collect();
-        left = posts.into_iter().filter(|post| !post.events.iter().all(is_said)).collect();
-    } else {
-        return Ok(vec![(events, posts)]);
+        events.retain(|event| !parts.iter().any(|(said, _)| said.iter().any(|one| one.id == event.id)));
     }
-    if !rest.is_empty() {
-        // Last, since what the vendor says to it is what is remembered.
-        parts.push((rest, left));
+    if events.is_empty() {
+        return Ok(parts);
+    }
+    let (posts, rest) = of(connection, claim, &events)?;
+    if limits.resolve {
+        parts.extend(posts.into_iter().map(|post| (post.events.clone(), vec![post])));
+        if !rest.is_empty() {
+            // Last, since what the vendor says to it is what is remembered.
+            parts.push((rest, Vec::new()));
+        }
+    } else {
+        parts.push((events, posts));
     }
     Ok(parts)
 }
 
-/// Every post by which a firing told the channel of these events, as far as it can be named: what got worse was
-/// told by several.
+/// Whether all that a post told is over, and the vendor said how it can be named.
+fn can_be_edited(connection: &Connection, post: &Post) -> rusqlite::Result<bool> {
+    let open = still_open(connection, post.delivery, std::slice::from_ref(post))?;
+    Ok(post.receipt.is_some() && open.is_empty())
+}
+
+/// Every post by which a firing told the channel of these events, or may have: what got worse was told by several.
 fn of_each_firing(connection: &Connection, claim: &Claim, events: &[Event]) -> rusqlite::Result<Vec<Post>> {
     let mut posts: Vec<Post> = Vec::new();
     for event in events {
@@ -93,7 +99,7 @@ fn of_each_firing(connection: &Connection, claim: &Claim, events: &[Event]) -> r
         for (delivery, receipt) in deliveries::firing_posts_of(connection, incident, &claim.channel)? {
             match posts.iter_mut().find(|post| post.delivery == delivery) {
                 Some(post) => post.events.push(event.clone()),
-                None => posts.push(Post { delivery, receipt: Some(receipt), events: vec![event.clone()] }),
+                None => posts.push(Post { delivery, receipt, events: vec![event.clone()] }),
             }
         }
     }

@@ -3,8 +3,8 @@
 use log_monitor_channels::{DeliveryError, Event, MessageKind, Receipt};
 use rusqlite::Connection;
 
+use super::ends;
 use super::health::Health;
-use super::plan;
 use super::retry;
 use super::steps::{self, Progress};
 use crate::config::{Need, Route};
@@ -81,7 +81,7 @@ pub fn finish(
         lost::said(connection, claim.delivery)?;
     }
     if !ending.state.is_live() {
-        plan::settle_debt(connection, &message, &claim.channel, now)?;
+        ends::settle_debt(connection, &message, &claim.channel, now)?;
     }
     // Whom a channel does not reach beside those whom it has reached says nothing of the channel.
     let learnt = match of_rest && result.is_err() {

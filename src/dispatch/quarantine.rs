@@ -11,8 +11,8 @@ use rusqlite::Connection;
 use tokio::task::JoinSet;
 
 use super::channel::Channel;
+use super::ends;
 use super::health::Health;
-use super::plan;
 use super::progress::{self, Findings};
 use super::tick::Input;
 use crate::journal::channels::{self, Probe, Quarantine};
@@ -140,7 +140,7 @@ pub fn pass_over(
             if has_another_way(connection, &message, channel, works)? {
                 deliveries::fail(connection, delivery, &left_alone(quarantine))?;
                 // It may have taken it before.
-                plan::settle_debt(connection, &message, channel, input.now)?;
+                ends::settle_debt(connection, &message, channel, input.now)?;
                 progress::advance(connection, message, input.now, false, findings)?;
             }
         }

@@ -122,7 +122,7 @@ steps = [{{ to = ["soc"] }}]
 }
 
 #[test]
-fn a_route_that_another_hides_is_a_warning_that_names_it() {
+fn a_route_that_is_never_used_is_a_warning_that_names_what_hides_it() {
     let route = |name: &str, rest: &str| {
         format!("[[routes]]\nname = \"{name}\"\nsteps = [{{ to = [\"soc\"] }}]\n{rest}\n")
     };
@@ -145,6 +145,8 @@ fn a_route_that_another_hides_is_a_warning_that_names_it() {
     assert_eq!(warned("match = { name = { not = \"fw-*\" } }\nstop = true", ""), "");
     let sometimes = "stop = true\ntime_zone = \"UTC\"\nactive = [{ from = \"08:00\", to = \"18:00\" }]";
     assert_eq!(warned(sometimes, ""), "", "at other times it is used");
+    let ends = warned("match = { event = [\"*_recovered\", \"agent_still_silent\"] }", "");
+    assert!(ends.contains("never used: ends and reminders go to whoever was told"), "{ends}");
 }
 
 #[test]

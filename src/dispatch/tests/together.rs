@@ -123,23 +123,40 @@ async fn what_gets_worse_is_told_again_and_reminded_of_as_it_is_and_has_one_end(
     assert_eq!(ends.count(), 1);
 }
 
+/// PagerDuty has an alert of each, Slack a red message.
 #[tokio::test(start_paused = true)]
-async fn where_an_end_takes_the_place_of_its_firing_it_does_so_of_each_that_told_what_got_worse() {
-    let mut world = World::new(two_steps(), &["slack", "email"]).await;
-    world.edits("slack").await;
+async fn of_what_got_worse_each_firing_is_closed_or_edited_and_no_reminder() {
+    for (resolve, edit) in [(true, false), (false, true)] {
+        let mut world = World::new(two_steps(), &["slack", "email"]).await;
+        world.kill().await;
+        world.limits.insert("slack".to_owned(), Limits { resolve, edit, ..Limits::default() });
+        world.start().await;
+        let incident = world.silent(&["001"]).await[0];
+        world.worsen("001", incident, log_monitor_channels::Severity::High).await;
+        minutes(61).await;
+        let before = world.got("slack");
+        world.recovered(&[("001", incident)]).await;
+        let ends = world.got("slack").split_off(before.len());
+        let ends: Vec<_> = ends.into_iter().map(|end| (end.all_over, end.answers)).collect();
+        let key = |firing: usize| Some(before[firing].idempotency_key.clone());
+        assert_eq!(ends, [(true, key(0)), (true, key(1))], "resolve {resolve}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_gets_worse_before_it_was_told_is_one_line_of_the_message() {
+    let group = crate::config::Group { wait: Duration::from_secs(15), ..Default::default() };
+    let world = World::new(vec![Route { group, ..route("catch_all", &[&["soc"]]) }], &["soc"]).await;
     let incident = world.silent(&["001"]).await[0];
     world.worsen("001", incident, log_monitor_channels::Severity::High).await;
-    minutes(61).await;
-    let before = world.got("slack");
-    world.recovered(&[("001", incident)]).await;
-    let ends: Vec<(bool, Option<String>)> = world
-        .got("slack")
-        .split_off(before.len())
-        .into_iter()
-        .map(|end| (end.all_over, end.answers))
-        .collect();
-    let key = |firing: usize| Some(before[firing].idempotency_key.clone());
-    assert_eq!(ends, [(true, key(0)), (true, key(1))], "and of no reminder");
+    minutes(1).await;
+    let told = world.got("soc").remove(0);
+    assert_eq!(
+        (told.events.len(), told.severity),
+        (1, log_monitor_channels::Severity::High),
+        "{}",
+        told.title
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -129,8 +129,8 @@ pub fn post_of(
         .optional()
 }
 
-/// The posts by which firings and escalations told a channel of an incident: their deliveries, and what the channel
-/// answered.
+/// The posts by which firings and escalations told a channel of an incident, or may have, in tries that were cut
+/// off: their deliveries, and what the channel answered.
 ///
 /// # Errors
 /// As the database.
@@ -138,21 +138,22 @@ pub fn firing_posts_of(
     connection: &Connection,
     incident: i64,
     channel: &str,
-) -> rusqlite::Result<Vec<(i64, Receipt)>> {
-    let posts: Vec<(i64, String)> = connection
+) -> rusqlite::Result<Vec<(i64, Option<Receipt>)>> {
+    connection
         .prepare_cached(
-            "SELECT COALESCE(merged_into, delivery.id) AS post, receipt FROM event
+            "SELECT COALESCE(merged_into, delivery.id) AS post, MAX(receipt) FROM event
              JOIN message_event ON message_event.event = event.id
              JOIN message ON message.id = message_event.message
                   AND (message.kind = 'firing' OR message.escalation IS NOT NULL)
-             JOIN delivery ON delivery.message = message.id AND channel = ?2 AND state = 'accepted'
-                  AND receipt IS NOT NULL
+             JOIN delivery ON delivery.message = message.id AND channel = ?2
+                  AND (state = 'accepted' OR uncertain)
              WHERE event.incident = ?1 GROUP BY post ORDER BY post",
         )?
-        .query_map(params![incident, channel], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<rusqlite::Result<_>>()?;
-    let read = |(post, receipt): (i64, String)| Some((post, serde_json::from_str(&receipt).ok()?));
-    Ok(posts.into_iter().filter_map(read).collect())
+        .query_map(params![incident, channel], |row| {
+            let receipt: Option<String> = row.get(1)?;
+            Ok((row.get(0)?, receipt.and_then(|text| serde_json::from_str(&text).ok())))
+        })?
+        .collect()
 }
 
 /// The messages that a delivery was the post of.

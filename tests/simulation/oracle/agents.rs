@@ -210,8 +210,8 @@ impl Case<'_> {
                 (EventKind::AgentSilent, None) => open = Some(told),
                 (EventKind::AgentSilent, Some(first))
                     if same
-                        && told.event.part_of.is_none()
-                        && (first.event.part_of.is_some() || self.has_stopped(first, told)) =>
+                        && (told.event.part_of.is_none() && first.event.part_of.is_some()
+                            || self.has_stopped(first, told)) =>
                 {
                     spans.push((first.at, told.at));
                     open = Some(told);

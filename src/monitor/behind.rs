@@ -9,7 +9,7 @@ use crate::journal::JournalError;
 use crate::journal::incidents::{Stall, Subject};
 use crate::journal::notes;
 use crate::record::{Change, IncidentChange};
-use crate::source::Frontier;
+use crate::source::{Frontier, Keeper};
 
 /// What several sources have. Times in milliseconds.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ struct Known {
     newest: Option<i64>,
     /// The newest that another one has and that it should have, too, and which one that is.
     elsewhere: Option<(i64, String)>,
-    is_managers: bool,
+    keeper: Keeper,
     /// The time of a document that another one has, and it does not.
     lacks: Option<i64>,
 }
@@ -42,8 +42,8 @@ pub struct Lack {
     pub other: String,
     /// The newest one there.
     pub others_newest: i64,
-    /// Whether that are documents as the manager itself has written them.
-    pub is_managers: bool,
+    /// Who keeps the documents of the one, and of the other.
+    pub keepers: (Keeper, Keeper),
 }
 
 impl Behind {
@@ -53,11 +53,11 @@ impl Behind {
         for name in names {
             self.sources.entry((*name).to_owned()).or_default();
         }
-        for Frontier { source, newest, elsewhere, is_managers } in frontiers {
+        for Frontier { source, newest, elsewhere, keeper } in frontiers {
             let known = self.sources.entry(source.clone()).or_default();
             known.newest = known.newest.max(*newest);
             known.elsewhere = known.elsewhere.take().max(elsewhere.clone());
-            known.is_managers = *is_managers;
+            known.keeper = *keeper;
         }
         for known in self.sources.values_mut() {
             known.lacks = known.lacks.filter(|lacks| known.newest < Some(*lacks));
@@ -72,11 +72,11 @@ impl Behind {
         let lack = |(source, known): (&String, &Known)| {
             known.lacks.filter(|lacks| now - lacks >= limit)?;
             let (others_newest, other) = known.elsewhere.clone()?;
-            let is_managers = self.sources.get(&other).is_some_and(|other| other.is_managers);
+            let others = self.sources.get(&other).map(|other| other.keeper).unwrap_or_default();
             Some(Lack {
                 source: source.clone(),
                 newest: known.newest,
-                is_managers: is_managers && !known.is_managers,
+                keepers: (known.keeper, others),
                 other,
                 others_newest,
             })
@@ -174,7 +174,7 @@ mod tests {
             source: source.to_owned(),
             newest,
             elsewhere: there.map(|there| (there, other.to_owned())),
-            is_managers: source == "alerts",
+            keeper: if source == "alerts" { Keeper::Manager } else { Keeper::Indexer },
         };
         let both = [("wazuh", indexer, "alerts", file), ("alerts", file, "wazuh", indexer)];
         behind.see(&["wazuh", "alerts"], &both.map(frontier));

@@ -29,6 +29,7 @@ mod letting_go;
 mod maintenance;
 pub mod memory;
 mod namesakes;
+mod new_roll;
 mod noted;
 pub mod outage;
 pub mod pipeline;

@@ -1,4 +1,4 @@
-//! Reading a source's list of agents from time to time, and putting what it changes in force.
+//! Reading a source's list of agents from time to time.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::inventory::{Changes, Doubt, Memory, Namesakes, Roll};
+use super::Monitor;
+use super::inventory::{Memory, Namesakes, Roll};
 use super::roster::Roster;
-use super::verdict::{State, Transition};
-use super::{Monitor, fleet, words};
+use super::verdict::Transition;
 use crate::config::{Agent, Discover};
-use crate::journal::{JournalError, entities, events, listed, meta};
-use crate::record::{Change, EntityChange, IncidentChange};
+use crate::journal::{JournalError, events, listed, meta};
 use crate::source::{Entities, Listed, Query, Source, SourceError, SourceReason};
 
 /// A source that lists who logs is asked for at least this long.
@@ -134,107 +133,8 @@ impl Monitor {
     }
 
     /// Whoever logged so long before is on a list of who logs.
-    fn listed_for(&self) -> TimeDelta {
+    pub(super) fn listed_for(&self) -> TimeDelta {
         TimeDelta::milliseconds(self.fleet.longest_threshold()).max(SHORTEST)
-    }
-
-    async fn take_roll(
-        &mut self,
-        rules: &Discover,
-        listed: Vec<Listed>,
-        whole: bool,
-        suspects: &[usize],
-        at: DateTime<Utc>,
-    ) -> Result<(), SourceError> {
-        let (now, known_until) = (events::millis(at), self.known_until(events::millis(at)));
-        let (fleet, in_file) = (&self.fleet, &self.setup.watch.agents);
-        let (last_seen, namesakes) = (|id: &str| fleet.last_seen_of(id), Namesakes::default());
-        let mut roll =
-            Roll { rules, in_file, listed, whole, now, known_until, last_seen: &last_seen, namesakes };
-        if !whole {
-            roll.namesakes = self.namesakes(&roll, suspects, self.listed_for(), at).await;
-        }
-        let before = self.roster.memory.clone();
-        let roster = &mut self.roster;
-        let changes = roll.call(&roster.listed, &mut roster.memory);
-        let doubt = changes.doubt;
-        let written = match changes.agents != roster.listed || changes.left_out > 0 {
-            true => self.put_in_force(changes, now).await,
-            false if roster.memory != before => self.keep_in_mind().await,
-            false => Ok(()),
-        };
-        if let Err(error) = written {
-            tracing::error!("list of agents of watch {}: {error}", self.setup.watch.name);
-        }
-        doubt.map_or(Ok(()), |doubt| Err(doubtful(doubt)))
-    }
-
-    /// Of the two silences of an agent that was enrolled anew, that of the old id goes on.
-    async fn end_second_silences(&self, changes: &Changes, now: i64) -> Result<(), JournalError> {
-        let silent = |id: &str| {
-            let entity = &self.fleet.entities()[self.fleet.place(id)?];
-            let State::Silent { silence, .. } = entity.state else { return None };
-            Some((fleet::row(entity), silence.incident))
-        };
-        let second = |(old, new): &(String, Agent)| {
-            let (row, incident) = silent(old).and(silent(&new.id))?;
-            let event = words::enrolled_anew(&self.setup.watch.name, &row, old, now);
-            let incident = IncidentChange::Close(incident);
-            Some(Change { entity: EntityChange::Remove, ..Change::event(incident, event) })
-        };
-        let ended: Vec<Change> = changes.renamed.iter().filter_map(second).collect();
-        if ended.is_empty() { Ok(()) } else { self.recorder.record(ended).await.map(drop) }
-    }
-
-    async fn put_in_force(&mut self, changes: Changes, now: i64) -> Result<(), JournalError> {
-        self.checkpoint().await?;
-        self.write_roll(&changes, now).await?;
-        let watch = &self.setup.watch.name;
-        for agent in &changes.appeared {
-            tracing::info!("watch {watch}: agent {} {} appeared in the list", agent.id, agent.label);
-        }
-        if let Some(event) = words::inventory_changed(watch, &changes, now) {
-            self.recorder.record(vec![Change::event(IncidentChange::None, event)]).await?;
-        }
-        self.roster.listed = changes.agents;
-        self.load().await
-    }
-
-    /// Writes down what is remembered of the list, where nothing else has changed.
-    async fn keep_in_mind(&self) -> Result<(), JournalError> {
-        self.recorder.journal.write(self.remembering()).await
-    }
-
-    fn remembering(&self) -> impl Fn(&rusqlite::Connection) -> rusqlite::Result<()> + Send + 'static {
-        let rules = self.setup.watch.discover.as_ref();
-        let source = rules.map(|rules| rules.source.clone()).unwrap_or_default();
-        let (watch, memory) = (self.setup.watch.name.clone(), self.roster.memory.clone());
-        move |connection| {
-            let text = serde_json::to_string(&memory).unwrap_or_default();
-            meta::set_of_lists(connection, &watch, &source, &text)
-        }
-    }
-
-    /// From now until the fleet is loaded anew the journal knows better than it who there is: a reload or a
-    /// stop may cut this off.
-    pub(super) async fn write_roll(&mut self, changes: &Changes, now: i64) -> Result<(), JournalError> {
-        self.overtaken = true;
-        let watch = self.setup.watch.name.clone();
-        let entry = |agent: &Agent| (agent.id.clone(), serde_json::to_string(agent).unwrap_or_default());
-        let entries: Vec<listed::Entry> = changes.agents.iter().map(entry).collect();
-        let moved = changes.moved();
-        self.end_second_silences(changes, now).await?;
-        let remember = self.remembering();
-        let write = move |connection: &rusqlite::Connection| {
-            remember(connection)?;
-            for (old, new) in &moved {
-                entities::rename(connection, &watch, old, new)?;
-            }
-            listed::replace(connection, &watch, &entries)
-        };
-        let written = self.recorder.journal.write(write).await;
-        self.overtaken = written.is_ok();
-        written
     }
 }
 
@@ -249,16 +149,4 @@ async fn read(source: Arc<dyn Source>, query: Query<'static>) -> Result<Vec<List
 fn broken() -> SourceError {
     let detail = "the list of agents could not be read, by a mistake in log-monitor: its log says more";
     SourceError::new(SourceReason::Malformed, detail)
-}
-
-fn doubtful(Doubt { missing, of, log }: Doubt) -> SourceError {
-    let log = match log {
-        0 => String::new(),
-        log => format!(", of whom {log} have logged since"),
-    };
-    let detail = format!(
-        "the list of agents lacks {missing} of {of} that were on it{log}: did its user lose rights? Nobody is taken \
-         for removed before it has been so for a day"
-    );
-    SourceError::new(SourceReason::Rights, detail)
 }

@@ -34,8 +34,8 @@ use crate::dispatch::fixtures::{route, start};
 use crate::journal::{Journal, events};
 use crate::record::Recorder;
 use crate::source::{
-    Answer, Entities, Heard, Membership, Observation, Query, Source, SourceError, SourceReason, Volume, Word,
-    is_agent_id,
+    Answer, Entities, Heard, Keeper, Membership, Observation, Query, Source, SourceError, SourceReason,
+    Volume, Word, is_agent_id,
 };
 
 /// An index in memory that obeys the window it is asked for, and fails on demand.
@@ -47,8 +47,8 @@ struct Index {
     nodes_broken: Mutex<bool>,
     broken: Mutex<Option<SourceReason>>,
     asked: Mutex<Vec<(DateTime<Utc>, Option<usize>)>>,
-    /// Whether it is the manager's own.
-    is_managers: bool,
+    /// Who keeps it; `None` = an indexer.
+    keeper: Option<Keeper>,
     /// How often it was asked for a history.
     histories: Mutex<usize>,
     /// What every agent is taken to have said last, but no part of one.
@@ -146,8 +146,8 @@ impl Source for Index {
         Ok(self.within(query).into_keys().filter_map(home).collect())
     }
 
-    fn is_managers(&self) -> bool {
-        self.is_managers
+    fn keeper(&self) -> Keeper {
+        self.keeper.unwrap_or(Keeper::Indexer)
     }
 
     fn whole<'k>(&self, key: &'k str) -> Option<&'k str> {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use compact_str::CompactString;
 
+use super::Keeper;
+
 /// A complete answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answer {
@@ -22,8 +24,8 @@ pub struct Frontier {
     pub newest: Option<i64>,
     /// The newest one that another source has and that it should have, too, and the name of that source.
     pub elsewhere: Option<(i64, String)>,
-    /// Whether its documents are those that the manager itself has written.
-    pub is_managers: bool,
+    /// Who keeps its documents.
+    pub keeper: Keeper,
 }
 
 /// Entity `key` last logged at `last_seen`.

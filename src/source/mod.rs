@@ -42,6 +42,18 @@ pub enum Sees {
     Connections,
 }
 
+/// Who keeps the documents that a source reads: what logs have to pass until they are there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Keeper {
+    /// Wazuh's manager itself has written them, before any of them is indexed.
+    Manager,
+    /// An indexer, behind the manager and its Filebeat.
+    Indexer,
+    /// Somebody else: of the way there nothing is known.
+    #[default]
+    Other,
+}
+
 /// Reads what is outside. It judges nothing.
 #[async_trait]
 pub trait Source: Send + Sync + 'static {
@@ -98,9 +110,9 @@ pub trait Source: Send + Sync + 'static {
         None
     }
 
-    /// Whether its documents are those that the manager itself has written, before any of them is indexed.
-    fn is_managers(&self) -> bool {
-        false
+    /// Who keeps its documents. Messages say by it what to check.
+    fn keeper(&self) -> Keeper {
+        Keeper::Other
     }
 
     /// Whether it has alerts only, and not every event: much is logged that it never sees.

@@ -9,7 +9,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use compact_str::CompactString;
 
-use super::{Answer, Frontier, Heard, Membership, Observation, Query, Source, SourceError, Volume, Word};
+use super::{
+    Answer, Frontier, Heard, Keeper, Membership, Observation, Query, Source, SourceError, Volume, Word,
+};
 
 /// Whom a source has had is remembered of so many: whoever can write a log can invent names.
 const MOST_KNOWN: usize = 200_000;
@@ -39,7 +41,7 @@ impl Several {
             source: name.clone(),
             newest: answers[at].newest.iter().map(|seen| seen.last_seen).max(),
             elsewhere: self.elsewhere(at, &had[at], answers),
-            is_managers: source.is_managers(),
+            keeper: source.keeper(),
         };
         self.sources.iter().enumerate().map(frontier).collect()
     }
@@ -98,9 +100,10 @@ impl Source for Several {
         self.sources.iter().find_map(|(_, source)| source.whole(key))
     }
 
-    /// Whether all of them are the manager's own.
-    fn is_managers(&self) -> bool {
-        self.sources.iter().all(|(_, source)| source.is_managers())
+    /// An indexer stands behind the manager: it is the longer way.
+    fn keeper(&self) -> Keeper {
+        let has = |keeper| self.sources.iter().any(|(_, source)| source.keeper() == keeper);
+        [Keeper::Other, Keeper::Indexer].into_iter().find(|keeper| has(*keeper)).unwrap_or(Keeper::Manager)
     }
 
     async fn nodes(&self, query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {

@@ -207,25 +207,44 @@ async fn whose_logs_came_late_until_it_stopped_is_not_late_but_what_its_manager_
     assert_eq!((told.kind, told.cause.as_str()), (EventKind::AgentSilent, "disconnected"), "{}", told.detail);
 }
 
-#[tokio::test(start_paused = true)]
-async fn of_a_watch_that_reads_the_managers_file_nothing_is_said_of_an_indexer() {
+/// Of twelve one never logs, then one stops, then all; what is told where this one keeps the documents.
+async fn told_where(keeper: Keeper) -> Vec<Event> {
     let ids: Vec<String> = (1..=12).map(|number| format!("{number:03}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let mut world = World::new(&ids).await;
-    let file = Arc::new(Index { is_managers: true, ..Index::default() });
-    world.index = file.clone();
-    let source: Arc<dyn Source> = Arc::new(Several::new(vec![("alerts".to_owned(), file)]));
+    let index = Arc::new(Index { keeper: Some(keeper), ..Index::default() });
+    world.index = index.clone();
+    let source: Arc<dyn Source> = Arc::new(Several::new(vec![("alerts".to_owned(), index)]));
     let setup = Setup { watch: default_watch(&ids), source, beside: Vec::new(), lister: None };
     world.monitor.replace(setup).await.unwrap();
     world.minutes(20, &ids[1..]).await;
+    world.minutes(20, &ids[2..]).await;
     world.minutes(40, &[]).await;
-    let events = world.events().await;
+    world.events().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_watch_that_reads_the_managers_file_nothing_is_said_of_an_indexer() {
+    let events = told_where(Keeper::Manager).await;
     let never = &of(&events, "001").detail;
     assert!(never.contains("is its manager the one that writes this file?"), "{never}");
     let stalled = events.iter().find(|event| event.kind == EventKind::PipelineStalled).unwrap();
     assert!(stalled.detail.contains("check first the manager, its disk"), "{}", stalled.detail);
     let of_indexer = ["indexer", "Filebeat"];
     assert!(events.iter().all(|event| of_indexer.iter().all(|part| !event.detail.contains(part))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_source_of_ones_own_nothing_is_said_of_what_stands_behind_wazuhs_agents() {
+    let events = told_where(Keeper::Other).await;
+    let asked =
+        ["was it ever heard?", "is anything else of the same source still heard?", "whatever brings them"];
+    for (event, asked) in events.iter().zip(asked) {
+        assert!(event.detail.contains(asked), "{}", event.detail);
+        let parts = ["indexer", "Filebeat", "anager", "enrolled", "Wazuh"];
+        assert!(parts.iter().all(|part| !event.detail.contains(part)), "{}", event.detail);
+    }
+    assert!(events.len() >= 3);
 }
 
 #[tokio::test(start_paused = true)]

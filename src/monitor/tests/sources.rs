@@ -106,7 +106,7 @@ async fn a_source_that_flaps_is_told_a_few_times_and_its_end_when_it_lasts() {
 /// An indexer and the manager's file, read by one watch.
 async fn with_a_file(ids: &[&str]) -> (World, Arc<Index>) {
     let mut world = World::new(ids).await;
-    let file = Arc::new(Index { is_managers: true, ..Index::default() });
+    let file = Arc::new(Index { keeper: Some(Keeper::Manager), ..Index::default() });
     let mut setup = world.monitor.setup.clone();
     setup.watch.also = vec!["alerts".to_owned()];
     let both: Vec<(String, Arc<dyn Source>)> =

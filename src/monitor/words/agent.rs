@@ -15,9 +15,6 @@ use crate::monitor::fleet::{self, Entity};
 use crate::monitor::verdict::Transition;
 use crate::monitor::window::Window;
 
-const FIRST_CHECK: &str = "Check first: is the machine up, is its Wazuh agent running and connected, \
-                           and do other agents of the same manager still log?";
-
 /// The event of an entity's change, by what was found out about it and the way that its logs take.
 #[must_use]
 pub fn changed(
@@ -79,14 +76,15 @@ fn what(
     now: i64,
 ) -> (&'static str, String) {
     let why = finding.cause.sentence(way, now);
-    let check = why.as_deref().unwrap_or(FIRST_CHECK);
+    let check = |else_what: &str| why.clone().unwrap_or_else(|| format!("Check first: {else_what}?"));
     let Some(long) = entity.last_seen.map(|seen| span(now - seen)) else {
-        let check = why.unwrap_or_else(|| format!("Check first: {}?", way.never));
+        let check = check(way.never);
         let detail = format!("The source has no log of it in the last {}. {check}", human(LOOK_BACK));
         return ("never_seen", detail);
     };
+    let check = check(way.first);
     match transition {
-        _ if finding.cause.says_all() => ("no_documents", check.to_owned()),
+        _ if finding.cause.says_all() => ("no_documents", check),
         Transition::FoundSilent => (
             "silent_before_start",
             format!("It was silent already when log-monitor first looked: no logs for {long}. {check}"),

@@ -13,6 +13,7 @@ use crate::journal::events::time;
 use crate::monitor::behind::{self, Lack};
 use crate::monitor::outage::Outage;
 use crate::monitor::pipeline::{Begun, Common, Flow, Tally};
+use crate::source::Keeper;
 
 /// The event of many entities that fell silent at once: `names` are those that were due first.
 #[must_use]
@@ -94,7 +95,7 @@ pub fn flows_again(
 /// The event of a source that lacks what another one of the same watch has.
 #[must_use]
 pub fn lacks(watch: &str, lack: &Lack, now: i64) -> Event {
-    let Lack { source, newest, other, others_newest, is_managers } = lack;
+    let Lack { source, newest, other, others_newest, keepers } = lack;
     let (source, other) = (one_line(source, 80), one_line(other, 80));
     let none = newest.map_or_else(
         || format!("source {source} has none of them"),
@@ -102,18 +103,20 @@ pub fn lacks(watch: &str, lack: &Lack, now: i64) -> Event {
             format!("source {source} has none since {}, {} ago", written(time(newest)), span(now - newest))
         },
     );
-    let (what, check) = match is_managers {
-        true => (
+    let has_logs = || format!("Source {other} has logs (the newest is {} old)", span(now - others_newest));
+    let (what, check) = match keepers {
+        (Keeper::Indexer, Keeper::Manager) => (
             format!(
                 "The manager receives logs and writes alerts ({other}: the newest is {} old)",
                 span(now - others_newest)
             ),
             "the manager's Filebeat, the network between, and the indexer's disk",
         ),
-        false => (
-            format!("Source {other} has logs (the newest is {} old)", span(now - others_newest)),
+        (Keeper::Manager, _) => (
+            has_logs(),
             "does the manager still write that file, and is it the one of the node that agents send through",
         ),
+        _ => (has_logs(), "do the logs still find their way there, and should they"),
     };
     Event {
         since: newest.map(time),

@@ -1,10 +1,12 @@
 //! What stands between an agent and log-monitor, in words: by the kind of source that a watch reads.
 
-use crate::source::Source;
+use crate::source::{Keeper, Source};
 
 /// The words that name a part of the way of logs. Questions end without their mark.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Way {
+    /// What to check of whoever is silent, where nothing else is known.
+    pub first: &'static str,
     /// What to check of whoever was never seen.
     pub never: &'static str,
     /// What to check where logs come late.
@@ -17,8 +19,11 @@ pub struct Way {
     pub stalled: &'static str,
 }
 
+const FIRST: &str = "is the machine up, is its Wazuh agent running and connected, and do other agents of the same manager still log";
+
 /// Filebeat takes them from the manager to an indexer, perhaps beside a file that is read, too.
 pub static INDEXED: Way = Way {
+    first: FIRST,
     never: "is the id right, was the agent ever enrolled, and is its manager the one that this indexer belongs to",
     late: "is the manager's queue full, and are its Filebeat and the indexer behind",
     keeper: "the indexer",
@@ -28,6 +33,7 @@ pub static INDEXED: Way = Way {
 
 /// The manager writes them into the files that are read.
 pub static IN_FILE: Way = Way {
+    first: FIRST,
     never: "is the id right, was the agent ever enrolled, and is its manager the one that writes this file",
     late: "is the manager's queue full, and does it keep up with writing its file",
     keeper: "its file",
@@ -35,10 +41,24 @@ pub static IN_FILE: Way = Way {
     stalled: "the manager, its disk (does it still write its file), and the network between it and the agents",
 };
 
+/// Somebody else has them, of entities that may be no agents.
+pub static ELSEWHERE: Way = Way {
+    first: "is it up and running, and is anything else of the same source still heard",
+    never: "is it known to this source by this name, and was it ever heard",
+    late: "what holds them up on their way to this source",
+    keeper: "the source",
+    lost: "do they still find their way from the manager to this source",
+    stalled: "whatever brings them to this source, and the network between",
+};
+
 impl Way {
     /// That of the documents of a source.
     #[must_use]
     pub fn of(source: &dyn Source) -> &'static Self {
-        if source.is_managers() { &IN_FILE } else { &INDEXED }
+        match source.keeper() {
+            Keeper::Manager => &IN_FILE,
+            Keeper::Indexer => &INDEXED,
+            Keeper::Other => &ELSEWHERE,
+        }
     }
 }

@@ -44,7 +44,7 @@ use self::line::Reader;
 use self::plan::Plan;
 use self::work::{Followed, Work};
 use super::{
-    Answer, Heard, Keys, Listed, Membership, Query, Source, SourceContext, SourceError, SourceKind,
+    Answer, Heard, Keeper, Keys, Listed, Membership, Query, Source, SourceContext, SourceError, SourceKind,
     SourceReason, Volume, Word, is_agent_id, key,
 };
 
@@ -77,8 +77,8 @@ impl SourceKind for LogFile {
 
 #[async_trait]
 impl Source for LogFile {
-    fn is_managers(&self) -> bool {
-        true
+    fn keeper(&self) -> Keeper {
+        Keeper::Manager
     }
 
     fn has_alerts_only(&self) -> bool {

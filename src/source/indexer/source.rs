@@ -21,8 +21,8 @@ use super::wanted::Wanted;
 use super::{document, history, inventory};
 use crate::clock::{Clock, SystemClock};
 use crate::source::{
-    Answer, Entities, Heard, Listed, Membership, Observation, Query, Source, SourceError, SourceReason,
-    Volume, Word, is_agent_id, key,
+    Answer, Entities, Heard, Keeper, Listed, Membership, Observation, Query, Source, SourceError,
+    SourceReason, Volume, Word, is_agent_id, key,
 };
 
 /// A cluster of more managers than this is none; the field is another one.
@@ -154,6 +154,10 @@ impl Source for Indexer {
     fn agent_of<'k>(&self, key: &'k str) -> Option<&'k str> {
         let first = key::first(key, self.fields.entity.len());
         (self.server.config.is_of_agents() && is_agent_id(first)).then_some(first)
+    }
+
+    fn keeper(&self) -> Keeper {
+        Keeper::Indexer
     }
 
     async fn nodes(&self, query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {

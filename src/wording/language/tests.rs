@@ -13,7 +13,7 @@ use crate::dispatch::render::{self, Facts, Lost};
 use crate::dispatch::suppress::Suppression;
 use crate::journal::deliveries::{Delivery, State};
 use crate::monitor::cause::{Cause, Received, Whole};
-use crate::monitor::words::way::{IN_FILE, INDEXED};
+use crate::monitor::words::way::{ELSEWHERE, IN_FILE, INDEXED};
 use crate::wording::samples;
 
 /// Every key with its placeholders.
@@ -208,10 +208,11 @@ fn every_question_about_a_cause_is_translated() {
         Cause::PartOnly(whole),
     ];
     causes.extend(received.map(|received| Cause::ConnectedButSilent(None, received)));
-    for (cause, way) in causes.iter().flat_map(|cause| [(cause, &INDEXED), (cause, &IN_FILE)]) {
+    let ways = [&INDEXED, &IN_FILE, &ELSEWHERE];
+    for (cause, way) in causes.iter().flat_map(|cause| ways.map(|way| (cause, way))) {
         let said = cause.sentence(way, 0).unwrap();
         let question = said.split("Check first: ").nth(1).unwrap();
-        for question in [question, &format!("{}?", way.never)] {
+        for question in [question, &format!("{}?", way.never), &format!("{}?", way.first)] {
             assert_ne!(Language::It.sentences().question(question), question);
         }
         let name = cause.name().unwrap_or("no_documents");

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! LOG_MONITOR_SIMULATION_SEEDS=1000 cargo test --locked --test simulation
-//! LOG_MONITOR_SIMULATION_SEED=17 cargo test --locked --test simulation
+//! LOG_MONITOR_SIMULATION_PACE=Fast LOG_MONITOR_SIMULATION_SEED=17 cargo test --locked --test simulation
 //! ```
 
 mod games;

@@ -123,6 +123,7 @@ fn is_one(scenario: &Scenario, truth: &Truth, stall: &Stalled, told: &[Told]) ->
     let lost = members(scenario, stall, at).filter(|(place, _)| silent.contains(place)).count();
     let logging = saying(scenario, truth, stall, at)
         .filter(|(place, _)| !truth.overdue[*place].touches(before, at))
+        .filter(|(place, _)| !(silent.contains(place) && truth.few[*place].perhaps.touches(before, at)))
         .count();
     match nobody_logs(scenario, truth, stall, at) || (lost >= MANY && lost >= logging) {
         true => Ok(()),
@@ -173,7 +174,7 @@ fn stale(scenario: &Scenario, truth: &Truth, stall: &Stalled) -> Option<i64> {
     let agents = scenario.agents.iter().enumerate();
     let agents = agents.filter(|(_, agent)| stall.concerns(scenario, agent));
     let silent = Spans::of(
-        agents.flat_map(|(place, agent)| truth.overdue[place].and(&agent.listed).iter().collect::<Vec<_>>()),
+        agents.flat_map(|(place, agent)| truth.amiss(place).and(&agent.listed).iter().collect::<Vec<_>>()),
     );
     let doubt = if stall.flaps { LONGEST_DOUBT } else { 0 };
     let logging = silent
@@ -215,6 +216,7 @@ fn is_one_message(scenario: &Scenario, truth: &Truth, stall: &Stall, told: &[Tol
         let with_it = since.is_some_and(|since| since >= stall.from - shortest / 3);
         told.event.kind == EventKind::AgentSilent
             && told.event.part_of.is_none()
+            && told.event.cause != super::agents::TOO_FEW
             && (clear..stall.to).contains(&told.at)
             && with_it
             && of.is_some_and(|agent| concerned(&agent))

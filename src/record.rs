@@ -49,9 +49,8 @@ pub enum IncidentChange {
     Open(Subject),
     /// Closes this one.
     Close(i64),
-    /// Leaves this one open; from now on it is told by itself.
-    Detach(i64),
-    /// Leaves this one open, and tells that it is worse than was told.
+    /// Leaves this one open, and tells that it is worse than was told: by itself, or with what the change is
+    /// part of.
     Worsen(i64),
 }
 
@@ -140,15 +139,11 @@ fn write(connection: &Connection, change: Change) -> rusqlite::Result<Event> {
     event.incident = match incident {
         IncidentChange::None => event.incident,
         IncidentChange::Open(subject) => Some(incidents::open(connection, subject, &event)?),
-        IncidentChange::Close(id) | IncidentChange::Detach(id) | IncidentChange::Worsen(id) => Some(id),
+        IncidentChange::Close(id) | IncidentChange::Worsen(id) => Some(id),
     };
     events::insert(connection, &mut event)?;
     match incident {
         IncidentChange::Close(id) => incidents::close(connection, id, &event)?,
-        IncidentChange::Detach(id) => {
-            incidents::detach(connection, id)?;
-            incidents::worsen(connection, id, &event)?;
-        }
         IncidentChange::Worsen(id) => incidents::worsen(connection, id, &event)?,
         IncidentChange::None | IncidentChange::Open(_) => {}
     }

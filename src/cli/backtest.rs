@@ -130,9 +130,10 @@ fn shown(watch: &str, (from, to): (i64, i64), step: i64, fleet: &Fleet, found: &
     }
 }
 
-/// Agents of one round are one message; a stall is one.
+/// Agents of one round are one message; a stall is one, and one more if it gets worse.
 fn messages(found: &[Found]) -> usize {
-    let stalls = found.iter().filter(|found| found.agent.is_none()).count();
+    let stalls = found.iter().filter(|found| found.agent.is_none());
+    let stalls: usize = stalls.map(|stall| 1 + usize::from(stall.stopped)).sum();
     let rounds: BTreeSet<i64> =
         found.iter().filter(|found| found.agent.is_some()).filter_map(|found| found.told).collect();
     stalls + rounds.len()

@@ -259,7 +259,7 @@ fn explained_until(
 ) -> rusqlite::Result<Option<i64>> {
     let anew = event.threshold_seconds.map_or(0, |seconds| i64::try_from(seconds).unwrap_or_default() * 1000);
     let until = |over: Option<i64>| over.map_or(now + LOOK_AGAIN, |over| over + anew);
-    Ok(notes::led_to(connection, incident)?.map(until))
+    Ok(notes::explained(connection, incident)?.map(until))
 }
 
 /// The wait after the `sent`-th reminder: `first` times `factor` for each, capped. Pure.

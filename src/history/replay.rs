@@ -8,7 +8,7 @@ use super::counts::Counts;
 use crate::config::{Pipeline, Watch};
 use crate::journal::entities::{Logging, Part, Silence};
 use crate::monitor::fleet::{Changed, Fleet, Outcome};
-use crate::monitor::pipeline::{self, Begun, Doubts, Fate, Sorted, Stalls};
+use crate::monitor::pipeline::{self, Doubts, Fate, Sorted, Stalls};
 use crate::monitor::verdict::{State, Transition};
 use crate::source::{Heard, Observation};
 
@@ -112,20 +112,26 @@ impl Replay {
     }
 
     fn open_stalls(&mut self, sorted: &Sorted, now: i64) {
-        for Begun { common, tally, .. } in &sorted.stalled {
+        for begun in &sorted.stalled {
             let found = Found {
                 agent: None,
-                common: Some(common.clone()),
-                since: tally.newest,
+                common: Some(begun.common.clone()),
+                since: begun.tally.newest,
                 opened: now,
                 told: Some(now),
                 back: None,
-                few: false,
+                few: begun.tally.logging_of_lost() == Logging::TooFew,
                 stopped: false,
                 patience: self.interval,
             };
             let incident = self.open(found);
-            self.stalls.begin(common, incident, now);
+            self.stalls.begin(begun, incident, now);
+        }
+        for worse in &sorted.worse {
+            if let Some(stall) = self.stalls.of(&worse.common) {
+                self.found[place(stall.incident)].stopped = true;
+                self.stalls.worsen(&worse.common, now);
+            }
         }
     }
 
@@ -149,11 +155,8 @@ impl Replay {
             (Fate::Waits, _) => Outcome::Later(now + self.step),
             (_, Transition::Recovered { .. }) => Outcome::Fresh,
             (Fate::PartOf(_) | Fate::DependsOn(_), Transition::StillSilent { .. }) => return None,
-            (Fate::PartOf(_) | Fate::DependsOn(_), Transition::Stopped { .. }) => {
-                Outcome::Later(now + self.interval)
-            }
-            (Fate::Told, Transition::Stopped { incident }) => {
-                Outcome::Silent(self.stopped(changed.at, incident, now))
+            (fate, Transition::Stopped { incident }) => {
+                Outcome::Silent(self.stopped(changed.at, incident, fate, now))
             }
             (Fate::Told, Transition::StillSilent { incident }) => {
                 let logging = self.logging(changed.at, now);
@@ -172,23 +175,28 @@ impl Replay {
     }
 
     /// Whoever logged too little until its last log, and does not log at all since then.
-    fn stopped(&mut self, at: usize, incident: i64, now: i64) -> Silence {
+    fn stopped(&mut self, at: usize, incident: i64, fate: &Fate, now: i64) -> Silence {
         let since = self.fleet.entities()[at].last_seen;
+        let part = self.part(fate);
+        let told = (part == Part::Alone).then_some(now);
         let logged = &mut self.found[place(incident)];
-        let opened = logged.opened;
-        let silent = Found { since, opened: now, told: Some(now), back: None, few: false, ..logged.clone() };
+        let silent = Found { since, opened: now, told, back: None, few: false, ..logged.clone() };
         logged.stopped = true;
-        Silence { incident: self.open(silent), opened, part: Part::Alone, logging: Logging::No }
+        Silence { incident: self.open(silent), opened: now, part, logging: Logging::No }
     }
 
-    fn fell_silent(&mut self, at: usize, transition: Transition, fate: &Fate, now: i64) -> Silence {
-        let part = match fate {
+    fn part(&self, fate: &Fate) -> Part {
+        match fate {
             Fate::PartOf(common) => {
                 self.stalls.of(common).map_or(Part::Alone, |stall| Part::Of(stall.incident))
             }
             Fate::DependsOn(incident) => Part::Of(*incident),
             Fate::Told | Fate::Waits => Part::Alone,
-        };
+        }
+    }
+
+    fn fell_silent(&mut self, at: usize, transition: Transition, fate: &Fate, now: i64) -> Silence {
+        let part = self.part(fate);
         let told = (part == Part::Alone && transition == Transition::FellSilent).then_some(now);
         let entity = &self.fleet.entities()[at];
         let patience = millis(self.fleet.policy(entity).interval);

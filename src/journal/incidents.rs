@@ -77,29 +77,20 @@ pub fn severity_of_open(connection: &Connection, incident: i64) -> rusqlite::Res
         .optional()
 }
 
-/// It is no longer told with another incident, but by itself.
-///
-/// # Errors
-/// As the database.
-pub fn detach(connection: &Connection, incident: i64) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("UPDATE incident SET part_of = NULL, freed = NULL WHERE id = ?1")?
-        .execute([incident])
-        .map(drop)
-}
-
-/// It is not as its beginning said: as bad as `event` says, and for its reason.
+/// It is not as its beginning said: as bad as `event` says, for its reason, and explained by what explains that.
 ///
 /// # Errors
 /// As the database.
 pub fn worsen(connection: &Connection, incident: i64, event: &Event) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("UPDATE incident SET severity = ?2, cause = ?3 WHERE id = ?1")?
-        .execute(params![incident, event.severity.name(), event.cause])
+        .prepare_cached(
+            "UPDATE incident SET severity = ?2, cause = ?3, part_of = ?4, freed = NULL WHERE id = ?1",
+        )?
+        .execute(params![incident, event.severity.name(), event.cause, event.part_of])
         .map(drop)
 }
 
-/// Its agent logs like this, as far as anybody is told at `event`. Once it has stopped altogether, that stays.
+/// Its agents log like this, as far as anybody is told at `event`. Once it has stopped altogether, that stays.
 ///
 /// # Errors
 /// As the database.
@@ -127,8 +118,12 @@ pub fn set_logging(
 pub struct Stall {
     /// Its number.
     pub incident: i64,
-    /// In milliseconds.
+    /// When it was opened, in milliseconds.
     pub opened: i64,
+    /// When it was noticed last, or got worse, in milliseconds.
+    pub noticed: i64,
+    /// Whether its agents were said to log all the same.
+    pub logging: Logging,
 }
 
 /// The open incidents of a watch's pipeline, by what their entities share.
@@ -138,10 +133,13 @@ pub struct Stall {
 pub fn open_stalls(connection: &Connection, watch: &str) -> rusqlite::Result<Vec<(String, Stall)>> {
     connection
         .prepare_cached(
-            "SELECT key, id, opened FROM incident WHERE subject = 'pipeline' AND scope = ?1 AND closed IS NULL ORDER BY id",
+            "SELECT key, id, opened, logging, stopped FROM incident
+             WHERE subject = 'pipeline' AND scope = ?1 AND closed IS NULL ORDER BY id",
         )?
         .query_map([watch], |row| {
-            Ok((row.get(0)?, Stall { incident: row.get(1)?, opened: row.get(2)? }))
+            let logging = Logging::of(row.get::<_, Option<String>>(3)?.as_deref(), row.get(4)?);
+            let (incident, opened) = (row.get(1)?, row.get(2)?);
+            Ok((row.get(0)?, Stall { incident, opened, noticed: opened, logging }))
         })?
         .collect()
 }
@@ -218,6 +216,20 @@ pub fn silences_since(
              WHERE subject = ?1 AND scope = ?2 AND noticed > ?3 AND part_of IS NULL ORDER BY 2",
         )?
         .query_map(params![subject.name(), watch, since], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
+/// When the last silence of each agent of a watch ended, in milliseconds, of those that have had one.
+///
+/// # Errors
+/// As the database.
+pub fn silences_ended(connection: &Connection, watch: &str) -> rusqlite::Result<Vec<(String, i64)>> {
+    connection
+        .prepare_cached(
+            "SELECT key, MAX(closed) FROM incident
+             WHERE subject = 'agent' AND scope = ?1 AND closed IS NOT NULL GROUP BY key",
+        )?
+        .query_map([watch], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect()
 }
 
@@ -310,7 +322,7 @@ pub struct IncidentRow {
     pub freed: Option<i64>,
     /// The stall that explains it, though it was told by itself.
     pub led_to: Option<i64>,
-    /// Whether its agent logs all the same.
+    /// Whether its agents log all the same.
     pub logging: Logging,
     /// The last log before it, in milliseconds.
     pub since: Option<i64>,

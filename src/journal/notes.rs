@@ -52,15 +52,16 @@ pub fn write(connection: &Connection, notes: &[(i64, Note)]) -> rusqlite::Result
     Ok(())
 }
 
-/// When the stall was over that explained an incident which was told shortly before it, in milliseconds, also
-/// where that is not believed yet; the inner `None` = it is not over, the outer that there is none.
+/// When that was over which explained an incident that was told before, in milliseconds, also where it is not
+/// believed yet; the inner `None` = it is not over, the outer that there is none.
 ///
 /// # Errors
 /// As the database.
-pub fn led_to(connection: &Connection, incident: i64) -> rusqlite::Result<Option<Option<i64>>> {
+pub fn explained(connection: &Connection, incident: i64) -> rusqlite::Result<Option<Option<i64>>> {
     connection
         .prepare_cached(
-            "SELECT COALESCE(stall.closed, stall.back_since) FROM incident JOIN incident AS stall ON stall.id = incident.led_to
+            "SELECT COALESCE(incident.freed, whole.closed, whole.back_since) FROM incident
+             JOIN incident AS whole ON whole.id = COALESCE(incident.part_of, incident.led_to)
              WHERE incident.id = ?1",
         )?
         .query_row([incident], |row| row.get(0))

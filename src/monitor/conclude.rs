@@ -140,8 +140,9 @@ impl Monitor {
             }
         }
         for (begun, incident) in sorted.stalled.iter().zip(incidents) {
-            incident.iter().for_each(|incident| self.stalls.begin(&begun.common, *incident, now));
+            incident.iter().for_each(|incident| self.stalls.begin(begun, *incident, now));
         }
+        sorted.worse.iter().for_each(|worse| self.stalls.worsen(&worse.common, now));
     }
 
     /// Writes down when nothing is to be said of which silences, where that has changed.

@@ -73,7 +73,8 @@ impl Flapping {
     #[must_use]
     pub fn of_stall(self) -> String {
         format!(
-            "It is flapping: this is its {}. stall in short time. Its end is told once there has been none for {}.",
+            "It is flapping: this is its {}. stall in short time. Its end is told once there has been none for {} at \
+             least: for longer after each further one.",
             self.count,
             span(self.hold)
         )

@@ -168,7 +168,7 @@ impl Monitor {
     async fn load(&mut self) -> Result<(), JournalError> {
         let name = self.setup.watch.name.clone();
         let lately = events::millis(self.recorder.clock.now()) - LATELY;
-        let (rows, mut stalls, [silences, stalled], [returns, flowing], memory) = self
+        let (rows, ended, mut stalls, [silences, stalled], [returns, flowing], memory) = self
             .recorder
             .journal
             .write(move |connection| {
@@ -176,6 +176,7 @@ impl Monitor {
                 let returns = |of| notes::returns(connection, of, &name);
                 Ok((
                     entities::of_watch(connection, &name)?,
+                    incidents::silences_ended(connection, &name)?,
                     incidents::open_stalls(connection, &name)?,
                     [silences(Subject::Agent)?, silences(Subject::Pipeline)?],
                     [returns(Subject::Agent)?, returns(Subject::Pipeline)?],
@@ -198,6 +199,7 @@ impl Monitor {
                 "watch {watch}: dependency {number} is left out where agent {id} would depend on itself"
             );
         }
+        fleet.log_since(&ended);
         fleet.remember(&self.fleet, &silences, &returns);
         let shortest = fleet.shortest_threshold().unwrap_or_default();
         let stalls = stalls.into_iter().map(|(key, stall)| (Common::from_key(&key), stall));

@@ -3,14 +3,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use log_monitor_channels::Event;
+
 use super::Setup;
 use super::finding::Finding;
 use super::fleet::{self, Changed, Entity, Fleet, Outcome};
 use super::outage::Outage;
-use super::pipeline::{Common, Fate, Sorted, Stalls};
+use super::pipeline::{Begun, Common, Fate, Sorted, Stalls};
 use super::verdict::Transition;
 use super::words;
 use super::words::way::Way;
+use crate::config::Watch;
 use crate::journal::entities::{Logging, Part, Silence};
 use crate::journal::incidents::Subject;
 use crate::record::{Change, EntityChange, IncidentChange, Whole};
@@ -37,22 +40,23 @@ impl Round<'_> {
     #[must_use]
     pub fn changes(&self, changed: &[Changed], sorted: &Sorted) -> Vec<Change> {
         let watch = &self.setup.watch.name;
-        let limits = &self.setup.watch.pipeline;
         let stalled = sorted.stalled.iter().map(|begun| {
-            let names = words::names(self.fleet, &begun.lost);
-            let mut event = words::stalled(watch, begun, limits, &names, self.way(), self.now);
+            let mut event = self.stalled(begun);
             let flapping = self.stalls.flapping(&begun.common, self.now);
             event.detail.extend(flapping.map(|flapping| format!(" {}", flapping.of_stall())));
-            Change::event(IncidentChange::Open(Subject::Pipeline), event)
+            let logging = begun.tally.logging_of_lost();
+            Change { logging, ..Change::event(IncidentChange::Open(Subject::Pipeline), event) }
+        });
+        let worse = sorted.worse.iter().filter_map(|begun| {
+            let mut event = self.stalled(begun);
+            event.detail.insert_str(0, "It has got worse. ");
+            Some(Change::event(IncidentChange::Worsen(self.stalls.of(&begun.common)?.incident), event))
         });
         let told = changed.iter().zip(&sorted.fates).filter_map(|(changed, fate)| match fate {
             Fate::Told => Some(self.change(changed, None)),
             Fate::Waits => None,
             Fate::PartOf(_) | Fate::DependsOn(_)
-                if matches!(
-                    changed.transition,
-                    Transition::StillSilent { .. } | Transition::Stopped { .. }
-                ) =>
+                if matches!(changed.transition, Transition::StillSilent { .. }) =>
             {
                 None
             }
@@ -72,7 +76,7 @@ impl Round<'_> {
             let event = words::flows_again(watch, common, tally, left.as_deref(), outage, self.now);
             Some(Change::event(IncidentChange::Close(incident), event))
         });
-        stalled.chain(told).chain(over).collect()
+        stalled.chain(worse).chain(told).chain(over).collect()
     }
 
     /// What becomes of the changed entities; `incidents` are those of [`changes`](Self::changes).
@@ -83,21 +87,16 @@ impl Round<'_> {
         sorted: &Sorted,
         incidents: &[Option<i64>],
     ) -> Vec<(usize, Outcome)> {
-        let mut told = incidents.iter().skip(sorted.stalled.len()).copied();
+        let mut told = incidents.iter().skip(sorted.stalled.len() + sorted.worse.len()).copied();
         let mut outcomes = Vec::with_capacity(changed.len());
         for (changed, fate) in changed.iter().zip(&sorted.fates) {
             let outcome = match (fate, changed.transition) {
                 (Fate::Waits, _) => Some(Outcome::Later(self.now + self.setup.watch.poll.as_millis() as i64)),
                 (Fate::PartOf(_) | Fate::DependsOn(_), Transition::StillSilent { .. }) => None,
-                // It has its time anew when that is over.
-                (Fate::PartOf(_) | Fate::DependsOn(_), Transition::Stopped { .. }) => {
-                    let entity = &self.fleet.entities()[changed.at];
-                    Some(Outcome::Later(self.now + fleet::threshold(self.fleet.policy(entity))))
-                }
                 (_, Transition::Recovered { .. }) => told.next().map(|_| Outcome::Fresh),
                 (fate, _) => told.next().flatten().map(|incident| {
                     let part = self.part(fate, sorted, incidents);
-                    let (opened, logging) = (self.opened(changed.at), self.logging(changed));
+                    let (opened, logging) = (self.opened(changed), self.logging(changed));
                     Outcome::Silent(Silence { incident, opened, part, logging })
                 }),
             };
@@ -111,17 +110,25 @@ impl Round<'_> {
         Way::of(&*self.setup.source)
     }
 
-    /// When the incident of a silence was opened.
-    fn opened(&self, at: usize) -> i64 {
-        self.fleet.entities()[at].silence().map_or(self.now, |silence| silence.opened)
+    /// The words for a stall that begins, or gets worse.
+    fn stalled(&self, begun: &Begun) -> Event {
+        let names = words::names(self.fleet, &begun.lost);
+        let Watch { name, pipeline, .. } = &self.setup.watch;
+        words::stalled(name, begun, pipeline, &names, self.way(), self.now)
     }
 
-    /// Whether it logs all the same. Once it has stopped altogether, that stays, as in the journal.
-    fn logging(&self, changed: &Changed) -> Logging {
-        let now = self.findings.get(&changed.at).map_or(Logging::No, |finding| finding.cause.logging());
-        match self.fleet.entities()[changed.at].silence() {
-            Some(before) if before.logging != now => Logging::No,
-            _ => now,
+    /// When a silence began, as far as others may share it: when it was noticed, or got worse.
+    fn opened(&self, Changed { at, transition }: &Changed) -> i64 {
+        let before = self.fleet.entities()[*at].silence();
+        let goes_on = before.filter(|_| !matches!(transition, Transition::Stopped { .. }));
+        goes_on.map_or(self.now, |silence| silence.opened)
+    }
+
+    /// Whether it logs all the same.
+    fn logging(&self, Changed { at, transition }: &Changed) -> Logging {
+        match transition {
+            Transition::Stopped { .. } => Logging::No,
+            _ => self.findings.get(at).map_or(Logging::No, |finding| finding.cause.logging()),
         }
     }
 
@@ -145,8 +152,9 @@ impl Round<'_> {
         let policy = self.fleet.policy(entity);
         let incident = match changed.transition {
             Transition::FellSilent | Transition::FoundSilent => IncidentChange::Open(Subject::Agent),
-            Transition::StillSilent { incident } => IncidentChange::Detach(incident),
-            Transition::Stopped { incident } => IncidentChange::Worsen(incident),
+            Transition::StillSilent { incident } | Transition::Stopped { incident } => {
+                IncidentChange::Worsen(incident)
+            }
             Transition::Recovered { incident, .. } => IncidentChange::Close(incident),
         };
         let nothing = Finding::default();

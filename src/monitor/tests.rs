@@ -3,6 +3,7 @@
 mod causes;
 mod dependencies;
 mod discovery;
+mod fading;
 mod findings;
 mod gaps;
 mod hours;

@@ -44,7 +44,7 @@ pub enum Transition {
         /// The open incident.
         incident: i64,
     },
-    /// It was told although it logged, late or too little, and has stopped altogether.
+    /// It was silent although it logged, late or too little, and has stopped altogether.
     Stopped {
         /// The open incident.
         incident: i64,

@@ -73,14 +73,13 @@ fn noisy(all: &[Shown]) {
 }
 
 fn about(told: &Told) -> String {
-    match (told.about, told.id.is_empty()) {
+    let who = match (told.about, told.id.is_empty()) {
         ("stall", true) => "stall: the watch".to_owned(),
         ("stall", false) => format!("stall: {}", one_line(&told.id, 40)),
-        _ => {
-            let few = if told.too_few_logs { " (too few logs)" } else { "" };
-            format!("{}{few}", one_line(&format!("{} {}", told.id, told.label), 40))
-        }
-    }
+        _ => one_line(&format!("{} {}", told.id, told.label), 40),
+    };
+    let few = if told.too_few_logs { " (too few logs)" } else { "" };
+    format!("{who}{few}")
 }
 
 fn row(watch: &str, told: &Told) -> [String; 7] {

@@ -37,12 +37,18 @@ async fn a_thousand_agents_that_fall_one_after_the_other_are_a_handful_of_messag
 
 #[tokio::test(start_paused = true)]
 async fn who_was_told_before_a_stall_is_not_reminded_while_that_explains_it() {
+    not_reminded_while_explained(Note::LedTo).await;
+    // It was told to log too little, and stops with the others.
+    not_reminded_while_explained(Note::PartOf).await;
+}
+
+async fn not_reminded_while_explained(by: fn(i64) -> Note) {
     let world = World::new(two_steps(), &["slack", "email"]).await;
     let incident = world.silent(&["001"]).await[0];
     let event = |kind| Event { kind, at: world.clock.now(), ..agent_silent("node=node02", "") };
     let stall = Change::event(IncidentChange::Open(Subject::Pipeline), event(EventKind::PipelineStalled));
     let stall = world.recorder.record(vec![stall]).await.unwrap()[0].unwrap();
-    let note = vec![(incident, Note::LedTo(stall))];
+    let note = vec![(incident, by(stall))];
     world.journal.write(move |connection| notes::write(connection, &note)).await.unwrap();
     minutes(600).await;
     let of_agent = |world: &World| {
@@ -87,7 +93,7 @@ async fn what_is_part_of_a_stall_is_told_with_it_and_by_itself_only_when_it_is_l
     world.recovered(&[("001", one.unwrap())]).await;
     assert_eq!(world.titles("slack").len(), 2, "the part ends without a word: {:?}", world.titles("slack"));
 
-    let left = Change::event(IncidentChange::Detach(two.unwrap()), event(EventKind::AgentSilent, "002"));
+    let left = Change::event(IncidentChange::Worsen(two.unwrap()), event(EventKind::AgentSilent, "002"));
     world.recorder.record(vec![left]).await.unwrap();
     settle().await;
     assert!(world.titles("slack")[2].starts_with("Silent: 002"), "{:?}", world.titles("slack"));

@@ -19,7 +19,7 @@ pub struct Found {
     pub back: Option<i64>,
     /// It was not silent, but logged less than `min_events`.
     pub few: bool,
-    /// It logged less than `min_events`, and then nothing: that is another one.
+    /// It logged less than `min_events`, and then nothing: of an agent that is another one, a stall is told once more.
     pub stopped: bool,
     /// It comes again by itself within this after the message if that was false.
     pub patience: i64,

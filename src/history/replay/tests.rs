@@ -120,6 +120,32 @@ fn too_few_logs_and_then_none_are_two_messages() {
     assert_eq!(found, [(true, [Some(62), Some(62), None]), (false, [Some(69), Some(85), Some(100)])]);
 }
 
+#[test]
+fn many_that_log_too_little_and_then_not_at_all_are_one_stall_that_gets_worse() {
+    let ids = ["001", "002", "003", "004", "005"];
+    let mut watch = watch(&ids);
+    watch.min_events = Some(30);
+    let (fleet, _) = Fleet::new(&watch, Vec::new());
+    let mut replay = Replay::new(&watch, fleet, 0, MINUTE);
+    let count = |minute: i64| match minute {
+        50..80 => 1,
+        80..120 => 0,
+        _ => 4,
+    };
+    let all = |minute: i64| {
+        ids.map(|id| Heard { key: id.into(), newest: minute * MINUTE - 1, count: count(minute) })
+    };
+    let heard: Vec<Heard> = (-20..=160).flat_map(all).filter(|heard| heard.count > 0).collect();
+    replay.rounds(&heard, 160 * MINUTE);
+    let (_, found) = replay.finish();
+    let told: Vec<_> = found.iter().filter(|found| found.told.is_some()).collect();
+    let [stall] = &told[..] else { panic!("{told:#?}") };
+    assert_eq!((&stall.common, stall.few, stall.stopped), (&Some(Common::Watch), true, true));
+    assert_eq!(minutes(stall)[1..], [Some(62), Some(120)]);
+    let silent = found.iter().filter(|found| found.agent.is_some() && !found.few);
+    assert_eq!(silent.map(minutes).collect::<Vec<_>>(), [[Some(79), None, Some(120)]; 5]);
+}
+
 /// What should be told of an agent of [`watch`], which may be quiet for 16 minutes, that logged in
 /// these minutes up to minute 600: since when, and when it was back.
 fn told_of(logged: &[i64]) -> Vec<(i64, Option<i64>)> {

@@ -45,12 +45,16 @@ impl Fleet {
         }
     }
 
-    /// What changes for one that was told by itself although it logged, and does not any more.
+    /// What changes for one that was silent although it logged, and does not any more. Who was so with others that
+    /// are back is judged anew anyhow.
     fn stopped(&self, entity: &Entity, now: i64) -> Option<Transition> {
-        let Silence { incident, logging, .. } = entity.silence().filter(|silence| silence.part.is_told())?;
+        let Silence { incident, logging, part, .. } = entity.silence()?;
         let policy = self.policy(entity);
         let due = match logging {
             Logging::No => return None,
+            _ if matches!(part, Part::FreeSince(_)) => return None,
+            // Told with others it counts as silent anyhow.
+            Logging::Late if !part.is_told() => return None,
             Logging::TooFew => self.due(entity, now),
             // However old what arrives is.
             Logging::Late => policy.due(entity.found?, threshold(policy)).max(self.due(entity, now)),

@@ -30,6 +30,13 @@ impl Fleet {
         }
     }
 
+    /// These log since then, in milliseconds: when the journal knows that their last silence ended.
+    pub fn log_since(&mut self, ended: &[(String, i64)]) {
+        for (key, when) in ended {
+            self.place(key).into_iter().for_each(|at| self.entities[at].logs_since = *when);
+        }
+    }
+
     /// Whoever fell silent as a part of `incident` sends through `node`: the source may not know it any
     /// more, since for too long nothing has come.
     pub fn at_home(&mut self, incident: i64, node: &str) {

@@ -26,7 +26,7 @@ pub struct Groups<'a> {
     pub lost: Vec<usize>,
     open: &'a BTreeMap<Common, Stall>,
     /// Places of entities that are silent, and explained by what is known.
-    held: Vec<usize>,
+    pub held: Vec<usize>,
 }
 
 impl<'a> Groups<'a> {
@@ -52,7 +52,7 @@ impl<'a> Groups<'a> {
         let mut standings: Vec<Standing> =
             fleet.entities().iter().map(|entity| groups.standing(entity)).collect();
         for Changed { at, transition } in changed {
-            if *transition == Transition::FellSilent {
+            if matches!(transition, Transition::FellSilent | Transition::Stopped { .. }) {
                 standings[*at] = groups.of_lost(&fleet.entities()[*at]);
             }
         }
@@ -124,7 +124,7 @@ impl<'a> Groups<'a> {
 
     /// Whether it was told by itself shortly before a stall was noticed, of which it is as well.
     pub fn led_to(&self, entity: &Entity, silence: Silence, common: &Common, stall: &Stall) -> bool {
-        self.fell_before(stall.opened, entity, silence) && commons(self.fleet, entity).contains(common)
+        self.fell_before(stall.noticed, entity, silence) && commons(self.fleet, entity).contains(common)
     }
 
     fn led_to_any(&self, entity: &Entity, silence: Silence) -> bool {
@@ -149,12 +149,12 @@ impl<'a> Groups<'a> {
         };
         let held = self.held.iter().filter(|at| self.is_of(**at, common, stall)).count();
         // Who falls silent in this round is not part of it yet.
-        let begins = self.now <= stall.opened + self.window();
+        let begins = self.now <= stall.noticed + self.window();
         let lost = self.lost.iter().filter(|at| begins && self.shares(**at, common)).count();
         (!tally.is_stalled(held + lost, self.limits)).then(|| (common.clone(), tally.clone()))
     }
 
-    fn is_of(&self, at: usize, common: &Common, stall: &Stall) -> bool {
+    pub fn is_of(&self, at: usize, common: &Common, stall: &Stall) -> bool {
         let entity = &self.fleet.entities()[at];
         entity.silence().is_some_and(|silence| match silence.part {
             Part::Alone | Part::Led(_) => self.led_to(entity, silence, common, stall),

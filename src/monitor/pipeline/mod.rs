@@ -20,6 +20,7 @@ mod groups;
 mod regroup;
 mod stalls;
 mod tally;
+mod worse;
 
 use std::collections::BTreeMap;
 
@@ -65,6 +66,8 @@ pub struct Begun {
 pub struct Sorted {
     /// New stalls.
     pub stalled: Vec<Begun>,
+    /// Stalls that have got worse: their agents logged less, and do not any more.
+    pub worse: Vec<Begun>,
     /// Stalls that are over, with the groups as they are.
     pub over: Vec<(Common, Tally)>,
     /// What becomes of each change, in order.
@@ -78,7 +81,8 @@ impl Sorted {
     #[must_use]
     pub fn all_told(changes: usize) -> Self {
         let fates = vec![Fate::Told; changes];
-        Self { stalled: Vec::new(), over: Vec::new(), fates, tallies: BTreeMap::new() }
+        let (stalled, worse, over) = (Vec::new(), Vec::new(), Vec::new());
+        Self { stalled, worse, over, fates, tallies: BTreeMap::new() }
     }
 }
 
@@ -95,11 +99,12 @@ pub fn sort(
     let over: Vec<(Common, Tally)> =
         open.iter().filter_map(|(common, stall)| groups.is_over(common, stall)).collect();
     let ended = |common: &Common| over.iter().any(|(known, _)| known == common);
-    let lasting = open.iter().filter(|(common, _)| !ended(common));
+    let lasting = || open.iter().filter(|(common, _)| !ended(common));
     let mut known: BTreeMap<Common, i64> =
-        lasting.map(|(common, stall)| (common.clone(), stall.opened)).collect();
+        lasting().map(|(common, stall)| (common.clone(), stall.noticed)).collect();
+    let worse: Vec<Begun> = lasting().filter_map(|(common, stall)| groups.got_worse(common, stall)).collect();
     let stalled = groups.newly_stalled(&known);
-    known.extend(stalled.iter().map(|begun| (begun.common.clone(), now)));
+    known.extend(worse.iter().chain(&stalled).map(|begun| (begun.common.clone(), now)));
     let fates = changed.iter().map(|changed| groups.fate(changed, &known)).collect();
-    Sorted { stalled, over, fates, tallies: groups.tallies }
+    Sorted { stalled, worse, over, fates, tallies: groups.tallies }
 }

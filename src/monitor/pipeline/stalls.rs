@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Common, Doubts, Sorted, Tally};
+use super::{Begun, Common, Doubts, Sorted, Tally};
+use crate::journal::entities::Logging;
 use crate::journal::incidents::Stall;
 use crate::journal::notes::Note;
 use crate::monitor::finding::Flapping;
@@ -23,7 +24,8 @@ impl Stalls {
     pub fn new(all: impl Iterator<Item = (Common, Stall)>, doubts: Doubts) -> Self {
         let began = |(common, stall): (Common, Stall)| {
             let again = doubts.began(&common.to_string()).unwrap_or(stall.opened);
-            (common, Stall { opened: stall.opened.max(again), ..stall })
+            let opened = stall.opened.max(again);
+            (common, Stall { opened, noticed: opened, ..stall })
         };
         let (doubted, open) =
             all.map(began).partition(|(common, _)| doubts.over_since(&common.to_string()).is_some());
@@ -79,7 +81,7 @@ impl Stalls {
         sorted.stalled.retain(|begun| {
             let Some(again) = doubted.remove(&begun.common) else { return true };
             doubts.goes_on(&begun.common.to_string(), now);
-            open.insert(begun.common.clone(), Stall { opened: now, ..again });
+            open.insert(begun.common.clone(), Stall { opened: now, noticed: now, ..again });
             false
         });
         let mut over = Vec::new();
@@ -98,9 +100,17 @@ impl Stalls {
     }
 
     /// One has begun, and the journal has it.
-    pub fn begin(&mut self, common: &Common, incident: i64, now: i64) {
-        self.doubts.begins(&common.to_string(), now);
-        self.open.insert(common.clone(), Stall { incident, opened: now });
+    pub fn begin(&mut self, begun: &Begun, incident: i64, now: i64) {
+        self.doubts.begins(&begun.common.to_string(), now);
+        let stall = Stall { incident, opened: now, noticed: now, logging: begun.tally.logging_of_lost() };
+        self.open.insert(begun.common.clone(), stall);
+    }
+
+    /// One has got worse, and the journal has it.
+    pub fn worsen(&mut self, common: &Common, now: i64) {
+        if let Some(stall) = self.open.get_mut(common) {
+            (stall.noticed, stall.logging) = (now, Logging::No);
+        }
     }
 
     /// The end of one is told; its incident.

@@ -1,6 +1,7 @@
 //! Groups of entities, counted at one moment, and how their documents come. Pure.
 
 use crate::config::{Pipeline, Policy};
+use crate::journal::entities::Logging;
 use crate::monitor::fleet::threshold;
 
 /// A group whose newest document is older than this, in milliseconds, and than this part of what its
@@ -95,6 +96,12 @@ impl Tally {
         self.watched - self.lost - self.held
     }
 
+    /// How those log that fell silent now or lately.
+    #[must_use]
+    pub const fn logging_of_lost(&self) -> Logging {
+        if self.thin > 0 && self.thin == self.lost { Logging::TooFew } else { Logging::No }
+    }
+
     /// Takes in another group.
     pub fn merge(&mut self, other: &Self) {
         self.watched += other.watched;
@@ -122,7 +129,8 @@ impl Tally {
     }
 }
 
-fn is_many(silent: usize, of: usize, count: usize, share: f64) -> bool {
+/// Whether so many `silent` ones of a group make a stall.
+pub fn is_many(silent: usize, of: usize, count: usize, share: f64) -> bool {
     silent > 0 && silent >= count && silent as f64 >= share * of as f64
 }
 

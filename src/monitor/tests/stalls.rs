@@ -323,8 +323,9 @@ async fn a_stall_that_flaps_is_told_a_few_times_and_its_end_when_it_is_one_also_
     assert_eq!(cluster.told().await, [begin, end, begin, end, begin]);
     let stalls = cluster.world.events().await;
     let note = stalls.iter().rfind(|event| event.kind == EventKind::PipelineStalled).unwrap();
-    let said = "this is its 3. stall in short time. Its end is told once there has been none for 32 min.";
-    assert!(note.detail.ends_with(said), "{}", note.detail);
+    let said =
+        "this is its 3. stall in short time. Its end is told once there has been none for 32 min at least";
+    assert!(note.detail.contains(said), "{}", note.detail);
     // Who does not come back is told by itself although that goes on.
     let without = [&MILAN[..], &ROME[1..]].concat();
     cluster.minutes(22, &MILAN).await;

@@ -157,6 +157,10 @@ async fn of_who_did_not_log_any_log_is_the_end_and_its_silence_makes_no_interval
     world.minutes(20, &ids).await;
     world.minutes(30, &["002"]).await;
     let back = world.now();
+    world.minutes(5, &ids).await;
+    let World { index, clock, recorder, .. } = world;
+    let watched = Watch { min_events: Some(10), ..default_watch(&ids) };
+    let mut world = World::with(watched, index, recorder.journal, clock).await;
     world.minutes(40, &ids).await;
     // Too few at first, then none at all; and one end.
     assert_eq!(world.story().await, ["agent_silent 001", "agent_silent 001", "agent_recovered 001"]);

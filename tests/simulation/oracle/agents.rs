@@ -282,7 +282,8 @@ impl Case<'_> {
 
     /// Whether that it logs too little was told, and by the second time it did not log at all.
     fn has_got_worse(&self, first: &Open, told: &Told) -> bool {
-        first.logging != Logging::No && told.event.cause != TOO_FEW
+        let none = self.overdue.touches(told.at - SLACK, told.at);
+        first.logging != Logging::No && told.event.cause != TOO_FEW && none
     }
 
     /// When its incidents are open, and what was told of each last.
@@ -295,8 +296,7 @@ impl Case<'_> {
                 (EventKind::AgentSilent, None) => open = Some(self.begun(told, None)),
                 (EventKind::AgentSilent, Some(first))
                     if same
-                        && told.event.part_of.is_none()
-                        && (first.told.event.part_of.is_some()
+                        && (told.event.part_of.is_none() && first.told.event.part_of.is_some()
                             || self.has_stopped(first.told, told)
                             || self.has_got_worse(&first, told)) =>
                 {
@@ -330,7 +330,8 @@ impl Case<'_> {
             (_, Some(_)) if perhaps && self.not(self.overdue).touches(lately, to) => Logging::Unclear,
             _ => Logging::No,
         };
-        let logging = if before == Some(Logging::No) { Logging::No } else { now };
+        let stopped = before == Some(Logging::No) || before.is_some() && told.event.part_of.is_some();
+        let logging = if stopped { Logging::No } else { now };
         Open { told, to: self.scenario.to, logging }
     }
 }

@@ -67,8 +67,12 @@ impl Run {
     /// A time at which the silence that the `n`-th begins should have been told long ago, and lasts.
     fn too_late(&self, n: usize) -> Option<i64> {
         let told = &self.told()[n];
-        let begun = self.told()[..n].iter().any(|one| one.event.incident == told.event.incident);
-        let begins = told.event.kind == EventKind::AgentSilent && !begun;
+        // What is told once more may be told by that.
+        let same = |one: &&Told| {
+            one.event.incident == told.event.incident && one.event.kind == EventKind::AgentSilent
+        };
+        let begins =
+            told.event.kind == EventKind::AgentSilent && self.told().iter().filter(same).count() == 1;
         let place = about(&told.event).filter(|_| begins)?;
         let agent = &self.scenario.agents[place];
         let expected = &self.scenario.kind_of(agent).hours.expected;

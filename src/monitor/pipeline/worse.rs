@@ -1,0 +1,29 @@
+//! Which stalls have got worse: many that logged less than they should do not log at all any more. Pure.
+
+use super::groups::Groups;
+use super::tally::is_many;
+use super::{Begun, Common, Flow};
+use crate::journal::entities::Logging;
+use crate::journal::incidents::Stall;
+
+impl Groups<'_> {
+    /// The group of a stall whose agents were said to log less, if nothing or too little comes of it now to say so.
+    pub fn got_worse(&self, common: &Common, stall: &Stall) -> Option<Begun> {
+        let tally = self.tallies.get(common).filter(|_| stall.logging == Logging::TooFew)?;
+        let of_it = |at: &usize| self.shares(*at, common) || self.is_of(*at, common, stall);
+        let silent = self.lost.iter().chain(&self.held).copied().filter(|at| of_it(at) && self.is_due(*at));
+        let lost: Vec<usize> = silent.collect();
+        let many = is_many(lost.len(), tally.watched, self.limits.count, self.limits.share);
+        if !many && self.flow(common) != Flow::Stopped {
+            return None;
+        }
+        let last = lost.iter().filter_map(|at| self.fleet.entities()[*at].last_seen).max();
+        let mut tally = tally.clone();
+        (tally.lost, tally.thin, tally.held) = (lost.len(), 0, 0);
+        Some(Begun { common: common.clone(), tally, lost, last })
+    }
+
+    fn is_due(&self, at: usize) -> bool {
+        self.fleet.due(&self.fleet.entities()[at], self.now) <= self.now
+    }
+}

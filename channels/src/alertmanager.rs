@@ -38,12 +38,12 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::{BuildError, DeliveryError, Reason};
-use crate::http::{Login, check_status, check_url, send, unexpected};
+use crate::http::{Login, Proxy, check_status, check_url, client_with, send, unexpected};
 use crate::notification::{Notification, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
 use crate::text::one_line;
-use crate::tls::{self, CaFile};
+use crate::tls::CaFile;
 
 pub use alert::alerts;
 
@@ -68,6 +68,9 @@ pub struct AlertmanagerConfig {
     pub bearer: Option<Secret>,
     /// PEM file with certificates of authorities to trust besides the system's.
     pub ca_file: Option<CaFile>,
+    /// The proxy that its requests go through: `http://HOST:PORT`, `https://…`, `socks5://…` or `socks5h://…`,
+    /// with `USER:PASSWORD@` before the host where it wants them. By default as HTTPS_PROXY and NO_PROXY say.
+    pub proxy: Option<Proxy>,
     /// Allows plain http to another machine.
     #[serde(default)]
     pub insecure: bool,
@@ -115,7 +118,7 @@ impl ChannelKind for Alertmanager {
     }
 
     fn build(config: AlertmanagerConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
-        let http = tls::http_client(config.ca_file.as_ref(), context)?;
+        let http = client_with(config.ca_file.as_ref(), config.proxy.as_ref(), context)?;
         Ok(Box::new(Self { config: Arc::new(config), http, timeout: context.timeout }))
     }
 }

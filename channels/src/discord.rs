@@ -21,11 +21,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::error::{BuildError, DeliveryError, Reason};
-use crate::http::{Answer, below, check_status, check_url, parse_url, send, unexpected};
+use crate::http::{Answer, Proxy, below, check_status, check_url, client_with, parse_url, send, unexpected};
 use crate::notification::{Medium, Notification, OnResolve, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
 use crate::text::{defuse_mentions, escape_markdown, one_line, utf16_length};
+use crate::tls::CaFile;
 
 /// The most characters of a message. The longer of the possible ways to count is taken.
 const MAX_CONTENT: usize = 2000;
@@ -52,6 +53,11 @@ pub struct DiscordConfig {
     /// firing.
     #[serde(default)]
     pub on_resolve: OnResolve,
+    /// PEM file with certificates of authorities to trust besides the system's.
+    pub ca_file: Option<CaFile>,
+    /// The proxy that its requests go through: `http://HOST:PORT`, `https://…`, `socks5://…` or `socks5h://…`,
+    /// with `USER:PASSWORD@` before the host where it wants them. By default as HTTPS_PROXY and NO_PROXY say.
+    pub proxy: Option<Proxy>,
 }
 
 /// Posts to Discord.
@@ -82,7 +88,8 @@ impl ChannelKind for Discord {
 
     fn build(config: DiscordConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         let url = parse_url("webhook_url", config.webhook_url.expose())?;
-        Ok(Box::new(Self { config, url, http: context.http.clone(), timeout: context.timeout }))
+        let http = client_with(config.ca_file.as_ref(), config.proxy.as_ref(), context)?;
+        Ok(Box::new(Self { config, url, http, timeout: context.timeout }))
     }
 }
 

@@ -63,6 +63,13 @@ impl ChannelKind for Email {
         Some(config.host.to_lowercase())
     }
 
+    /// Mailboxes in clouds whose chats are channels, too.
+    fn provider(host: &str) -> Option<&'static str> {
+        let of = |domains: [&str; 2]| domains.iter().any(|domain| crate::host::is_of(host, domain));
+        let microsoft = of(["office365.com", "outlook.com"]).then_some("Microsoft");
+        microsoft.or_else(|| of(["gmail.com", "google.com"]).then_some("Google"))
+    }
+
     fn build(config: EmailConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         Ok(Box::new(Self {
             name: context.name.clone(),

@@ -21,11 +21,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::error::{BuildError, DeliveryError, Reason};
-use crate::http::{Answer, check_status, check_url, parse_url, send, unexpected};
+use crate::http::{Answer, Proxy, check_status, check_url, client_with, parse_url, send, unexpected};
 use crate::notification::{Medium, Notification, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
 use crate::text::{defuse_mentions, one_line};
+use crate::tls::CaFile;
 
 /// The most bytes of a text.
 const MAX_TEXT: usize = 4096;
@@ -38,6 +39,11 @@ const MEDIUM: Medium = Medium { safe, strong: "*", length: str::len, max: MAX_TE
 pub struct GoogleChatConfig {
     /// The address of the webhook, with its `key` and `token`.
     pub webhook_url: Secret,
+    /// PEM file with certificates of authorities to trust besides the system's.
+    pub ca_file: Option<CaFile>,
+    /// The proxy that its requests go through: `http://HOST:PORT`, `https://…`, `socks5://…` or `socks5h://…`,
+    /// with `USER:PASSWORD@` before the host where it wants them. By default as HTTPS_PROXY and NO_PROXY say.
+    pub proxy: Option<Proxy>,
 }
 
 /// Posts to Google Chat.
@@ -64,11 +70,15 @@ impl ChannelKind for GoogleChat {
         crate::http::host_of(config.webhook_url.expose())
     }
 
+    fn provider(host: &str) -> Option<&'static str> {
+        crate::host::is_of(host, "googleapis.com").then_some("Google")
+    }
+
     fn build(config: GoogleChatConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         let mut url = parse_url("webhook_url", config.webhook_url.expose())?;
         url.query_pairs_mut().append_pair("messageReplyOption", "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD");
-        let (http, timeout) = (context.http.clone(), context.timeout);
-        Ok(Box::new(Self { secret: config.webhook_url, url, http, timeout }))
+        let http = client_with(config.ca_file.as_ref(), config.proxy.as_ref(), context)?;
+        Ok(Box::new(Self { secret: config.webhook_url, url, http, timeout: context.timeout }))
     }
 }
 

@@ -1,21 +1,26 @@
 //! What all HTTP channels share: one client, one reading of statuses, capped answers.
 
+mod client;
 mod header;
 mod login;
+mod proxy;
 mod url;
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Client, ClientBuilder, RequestBuilder, StatusCode};
+use reqwest::{RequestBuilder, StatusCode};
 
-use crate::error::{BuildError, DeliveryError, Reason};
+use crate::error::{DeliveryError, Reason};
 use crate::notification::Receipt;
 use crate::text::one_line;
+use crate::tls;
 
+pub use client::{client, client_builder, client_with, install_tls_provider, own_client};
 pub use header::{check_header, check_secret_header};
 pub use login::Login;
+pub use proxy::Proxy;
 pub use url::{below, check_url, host_of, parse_url};
 
 /// The most of an answer that is read, in bytes. No vendor's receipt is near it.
@@ -23,31 +28,6 @@ pub const MAX_ANSWER: usize = 64 * 1024;
 
 /// The longest wait that a vendor may ask for; a larger Retry-After is cut to it.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
-
-/// Makes rustls use ring, once per process. Call it before the first client is built: reqwest
-/// panics otherwise.
-pub fn install_tls_provider() {
-    // An error means that it is installed already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-}
-
-/// The settings every client starts from: TLS verified, no redirects (a webhook that moves is
-/// a mistake to be told, not followed with a secret in hand), a connect timeout.
-pub fn client_builder() -> ClientBuilder {
-    install_tls_provider();
-    Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(Duration::from_secs(10))
-        .user_agent(concat!("log-monitor/", env!("CARGO_PKG_VERSION")))
-}
-
-/// The client that channels share.
-///
-/// # Errors
-/// When the system's certificates cannot be read.
-pub fn client() -> Result<Client, BuildError> {
-    client_builder().build().map_err(|error| BuildError(error.without_url().to_string()))
-}
 
 /// An answer, read up to [`MAX_ANSWER`].
 #[derive(Debug)]
@@ -101,6 +81,8 @@ fn request_error(error: reqwest::Error) -> DeliveryError {
         DeliveryError::transient(Reason::Network, "cannot connect in time")
     } else if error.is_timeout() {
         DeliveryError::transient(Reason::Timeout, "no answer in time")
+    } else if let found @ Some(_) = tls::rustls_error(&error).filter(|error| tls::wants_to_know_us(error)) {
+        DeliveryError::transient(Reason::Tls, format!("TLS: {}", tls::trouble(found)))
     } else if cause.contains("certificate") || cause.contains("TLS") {
         DeliveryError::transient(Reason::Tls, format!("TLS: {cause}"))
     } else if error.is_connect() {

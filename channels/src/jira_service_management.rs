@@ -20,10 +20,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::error::BuildError;
-use crate::http::{check_secret_header, check_url};
+use crate::http::{Proxy, check_secret_header, check_url, client_with};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::opsgenie::{Desk, Login, capabilities};
 use crate::secret::Secret;
+use crate::tls::CaFile;
 
 /// The keys of a `jira_service_management` channel: `api_key`, or `cloud_id`, `username` and `api_token`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -40,6 +41,11 @@ pub struct JiraServiceManagementConfig {
     /// The address of the API, for a proxy.
     #[serde(default = "usual_api")]
     pub api_url: String,
+    /// PEM file with certificates of authorities to trust besides the system's.
+    pub ca_file: Option<CaFile>,
+    /// The proxy that its requests go through: `http://HOST:PORT`, `https://…`, `socks5://…` or `socks5h://…`,
+    /// with `USER:PASSWORD@` before the host where it wants them. By default as HTTPS_PROXY and NO_PROXY say.
+    pub proxy: Option<Proxy>,
     /// Allows plain http to another machine.
     #[serde(default)]
     pub insecure: bool,
@@ -89,8 +95,9 @@ impl ChannelKind for JiraServiceManagement {
         config: JiraServiceManagementConfig,
         context: &Context,
     ) -> Result<Box<dyn Notifier>, BuildError> {
+        let http = client_with(config.ca_file.as_ref(), config.proxy.as_ref(), context)?;
         let JiraServiceManagementConfig { api_key, cloud_id, username, api_token, api_url, .. } = config;
-        let desk = |path: &[&str], login| Desk::new("Jira", &api_url, path, login, context);
+        let desk = |path: &[&str], login| Desk::new("Jira", &api_url, path, login, http, context.timeout);
         let desk = match (api_key, cloud_id, username, api_token) {
             (Some(key), ..) => desk(&["jsm", "ops", "integration", "v2"], Login::Key(key)),
             (None, Some(cloud), Some(user), Some(token)) => {

@@ -24,12 +24,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::{BuildError, DeliveryError};
-use crate::http::{below, check_header, check_status, check_url, parse_url, send, unexpected};
+use crate::http::{
+    Proxy, below, check_header, check_status, check_url, client_with, parse_url, send, unexpected,
+};
 use crate::notification::{Medium, Notification, OnResolve, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
 use crate::text::{defuse_mentions, json_length, one_line};
-use crate::tls::{self, CaFile};
+use crate::tls::CaFile;
 
 /// The most bytes of a text as JSON: an event has at most 65,536, and an edit holds its text twice.
 const MAX_TEXT: usize = 24_000;
@@ -58,6 +60,9 @@ pub struct MatrixConfig {
     pub on_resolve: OnResolve,
     /// PEM file with certificates of authorities to trust besides the system's.
     pub ca_file: Option<CaFile>,
+    /// The proxy that its requests go through: `http://HOST:PORT`, `https://…`, `socks5://…` or `socks5h://…`,
+    /// with `USER:PASSWORD@` before the host where it wants them. By default as HTTPS_PROXY and NO_PROXY say.
+    pub proxy: Option<Proxy>,
     /// Allows plain http to another machine.
     #[serde(default)]
     pub insecure: bool,
@@ -120,7 +125,7 @@ impl ChannelKind for Matrix {
     fn build(config: MatrixConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         let server = parse_url("homeserver", &config.homeserver)?;
         let api = below(&server, &["_matrix", "client", "v3"]);
-        let http = tls::http_client(config.ca_file.as_ref(), context)?;
+        let http = client_with(config.ca_file.as_ref(), config.proxy.as_ref(), context)?;
         Ok(Box::new(Self { config, api, http, timeout: context.timeout }))
     }
 }

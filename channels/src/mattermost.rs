@@ -20,12 +20,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::error::{BuildError, DeliveryError, Reason};
-use crate::http::{Answer, check_status, check_url, said_ok, send};
+use crate::http::{Answer, Proxy, check_status, check_url, client_with, said_ok, send};
 use crate::notification::{Medium, Notification, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
 use crate::text::{defuse_mentions, escape_markdown, json_length, one_line};
-use crate::tls::{self, CaFile};
+use crate::tls::CaFile;
 
 /// The most bytes of the text as JSON. Servers before version 6 keep 8,000 characters of all properties of a
 /// post, of which title and frame take a part.
@@ -41,6 +41,9 @@ pub struct MattermostConfig {
     pub webhook_url: Secret,
     /// PEM file with certificates of authorities to trust besides the system's.
     pub ca_file: Option<CaFile>,
+    /// The proxy that its requests go through: `http://HOST:PORT`, `https://…`, `socks5://…` or `socks5h://…`,
+    /// with `USER:PASSWORD@` before the host where it wants them. By default as HTTPS_PROXY and NO_PROXY say.
+    pub proxy: Option<Proxy>,
     /// Allows plain http to another machine.
     #[serde(default)]
     pub insecure: bool,
@@ -70,7 +73,7 @@ impl ChannelKind for Mattermost {
     }
 
     fn build(config: MattermostConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
-        let http = tls::http_client(config.ca_file.as_ref(), context)?;
+        let http = client_with(config.ca_file.as_ref(), config.proxy.as_ref(), context)?;
         Ok(Box::new(Self { url: config.webhook_url, http, timeout: context.timeout }))
     }
 }

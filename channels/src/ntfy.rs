@@ -22,12 +22,12 @@ use serde_json::{Value, json};
 
 use crate::error::{BuildError, DeliveryError, Reason};
 use crate::event::Severity;
-use crate::http::{Answer, Login, check_status, check_url, send, unexpected};
+use crate::http::{Answer, Login, Proxy, check_status, check_url, client_with, send, unexpected};
 use crate::notification::{Link, MessageKind, Notification, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
 use crate::text::{fitting, one_line};
-use crate::tls::{self, CaFile};
+use crate::tls::CaFile;
 
 /// The most bytes of a message, unless the server was configured otherwise.
 const MAX_MESSAGE: usize = 4096;
@@ -59,6 +59,9 @@ pub struct NtfyConfig {
     pub password: Option<Secret>,
     /// PEM file with certificates of authorities to trust besides the system's.
     pub ca_file: Option<CaFile>,
+    /// The proxy that its requests go through: `http://HOST:PORT`, `https://…`, `socks5://…` or `socks5h://…`,
+    /// with `USER:PASSWORD@` before the host where it wants them. By default as HTTPS_PROXY and NO_PROXY say.
+    pub proxy: Option<Proxy>,
     /// Allows plain http to another machine.
     #[serde(default)]
     pub insecure: bool,
@@ -102,7 +105,7 @@ impl ChannelKind for Ntfy {
     }
 
     fn build(config: NtfyConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
-        let http = tls::http_client(config.ca_file.as_ref(), context)?;
+        let http = client_with(config.ca_file.as_ref(), config.proxy.as_ref(), context)?;
         Ok(Box::new(Self { config, http, timeout: context.timeout }))
     }
 }

@@ -24,9 +24,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::error::BuildError;
-use crate::http::{check_header, check_url};
+use crate::http::{Proxy, check_header, check_url, client_with};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
+use crate::tls::CaFile;
 
 pub(crate) use alert::MAX_TEXT;
 pub use alert::alert;
@@ -41,6 +42,11 @@ pub struct OpsgenieConfig {
     /// The address of the API: `https://api.eu.opsgenie.com` in the EU, or that of a proxy.
     #[serde(default = "usual_api")]
     pub api_url: String,
+    /// PEM file with certificates of authorities to trust besides the system's.
+    pub ca_file: Option<CaFile>,
+    /// The proxy that its requests go through: `http://HOST:PORT`, `https://…`, `socks5://…` or `socks5h://…`,
+    /// with `USER:PASSWORD@` before the host where it wants them. By default as HTTPS_PROXY and NO_PROXY say.
+    pub proxy: Option<Proxy>,
     /// Allows plain http to another machine.
     #[serde(default)]
     pub insecure: bool,
@@ -79,8 +85,9 @@ impl ChannelKind for Opsgenie {
     }
 
     fn build(config: OpsgenieConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
+        let http = client_with(config.ca_file.as_ref(), config.proxy.as_ref(), context)?;
         let login = Login::Key(config.api_key);
-        Ok(Box::new(Desk::new("Opsgenie", &config.api_url, &["v2"], login, context)?))
+        Ok(Box::new(Desk::new("Opsgenie", &config.api_url, &["v2"], login, http, context.timeout)?))
     }
 }
 

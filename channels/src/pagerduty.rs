@@ -26,11 +26,12 @@ use serde_json::{Value, json};
 use crate::error::{BuildError, DeliveryError, Reason};
 use crate::event::Severity;
 use crate::facts;
-use crate::http::{Answer, check_status, check_url, send, unexpected};
+use crate::http::{Answer, Proxy, check_status, check_url, client_with, send, unexpected};
 use crate::notification::{MessageKind, Notification, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
 use crate::text::one_line;
+use crate::tls::CaFile;
 
 /// The most characters of a summary.
 const MAX_SUMMARY: usize = 1024;
@@ -58,6 +59,11 @@ pub struct PagerDutyConfig {
     /// that of a proxy.
     #[serde(default = "usual_api")]
     pub api_url: String,
+    /// PEM file with certificates of authorities to trust besides the system's.
+    pub ca_file: Option<CaFile>,
+    /// The proxy that its requests go through: `http://HOST:PORT`, `https://…`, `socks5://…` or `socks5h://…`,
+    /// with `USER:PASSWORD@` before the host where it wants them. By default as HTTPS_PROXY and NO_PROXY say.
+    pub proxy: Option<Proxy>,
     /// Allows plain http to another machine.
     #[serde(default)]
     pub insecure: bool,
@@ -105,7 +111,7 @@ impl ChannelKind for PagerDuty {
         Ok(Box::new(Self {
             url: format!("{}/v2/enqueue", config.api_url.trim_end_matches('/')),
             routing_key: config.routing_key,
-            http: context.http.clone(),
+            http: client_with(config.ca_file.as_ref(), config.proxy.as_ref(), context)?,
             timeout: context.timeout,
         }))
     }

@@ -24,10 +24,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::error::{BuildError, DeliveryError};
-use crate::http::{check_secret_header, check_url};
+use crate::http::{Proxy, check_secret_header, check_url, client_with};
 use crate::notification::{Notification, OnResolve, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
+use crate::tls::CaFile;
 
 use api::Bot;
 pub use blocks::message;
@@ -48,6 +49,11 @@ pub struct SlackConfig {
     /// The address of the Web API, for a proxy.
     #[serde(default = "usual_api")]
     pub api_url: String,
+    /// PEM file with certificates of authorities to trust besides the system's.
+    pub ca_file: Option<CaFile>,
+    /// The proxy that its requests go through: `http://HOST:PORT`, `https://…`, `socks5://…` or `socks5h://…`,
+    /// with `USER:PASSWORD@` before the host where it wants them. By default as HTTPS_PROXY and NO_PROXY say.
+    pub proxy: Option<Proxy>,
     /// Allows plain http to another machine.
     #[serde(default)]
     pub insecure: bool,
@@ -110,6 +116,7 @@ impl ChannelKind for Slack {
     }
 
     fn build(config: SlackConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
+        let http = client_with(config.ca_file.as_ref(), config.proxy.as_ref(), context)?;
         let SlackConfig { webhook_url, token, channel, on_resolve, api_url, .. } = config;
         let way = match (webhook_url, token, channel) {
             (Some(url), _, _) => Way::Webhook(url),
@@ -119,7 +126,7 @@ impl ChannelKind for Slack {
             }
             _ => return Err(BuildError("needs `webhook_url`, or `token` and `channel`".to_owned())),
         };
-        Ok(Box::new(Self { way, http: context.http.clone(), timeout: context.timeout }))
+        Ok(Box::new(Self { way, http, timeout: context.timeout }))
     }
 }
 

@@ -19,6 +19,7 @@
 mod message;
 mod wire;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -146,7 +147,7 @@ impl ChannelKind for Syslog {
             Transport::Tls => {
                 let name = ServerName::try_from(host.clone());
                 let name = name.map_err(|_| BuildError("`host` is no name for TLS".to_owned()))?;
-                Some((tls::client_config(config.ca_file.as_ref())?.into(), name))
+                Some((Arc::new(tls::client_config(config.ca_file.as_ref(), None)?).into(), name))
             }
             Transport::Udp | Transport::Tcp => None,
         };

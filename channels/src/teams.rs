@@ -23,11 +23,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::error::{BuildError, DeliveryError, Reason};
-use crate::http::{Answer, check_status, check_url, send, unexpected};
+use crate::http::{Answer, Proxy, check_status, check_url, client_with, send, unexpected};
 use crate::notification::{Notification, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
 use crate::text::one_line;
+use crate::tls::CaFile;
 
 pub use card::message;
 
@@ -37,6 +38,11 @@ pub use card::message;
 pub struct TeamsConfig {
     /// The address that the flow was given. Its `sig` lets anybody post, so it is a secret.
     pub url: Secret,
+    /// PEM file with certificates of authorities to trust besides the system's.
+    pub ca_file: Option<CaFile>,
+    /// The proxy that its requests go through: `http://HOST:PORT`, `https://…`, `socks5://…` or `socks5h://…`,
+    /// with `USER:PASSWORD@` before the host where it wants them. By default as HTTPS_PROXY and NO_PROXY say.
+    pub proxy: Option<Proxy>,
 }
 
 /// Posts cards.
@@ -69,7 +75,8 @@ impl ChannelKind for Teams {
     }
 
     fn build(config: TeamsConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
-        Ok(Box::new(Self { url: config.url, http: context.http.clone(), timeout: context.timeout }))
+        let http = client_with(config.ca_file.as_ref(), config.proxy.as_ref(), context)?;
+        Ok(Box::new(Self { url: config.url, http, timeout: context.timeout }))
     }
 }
 

@@ -27,12 +27,12 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::error::{BuildError, DeliveryError, Reason};
-use crate::http::{Answer, below, check_status, check_url, parse_url, send, unexpected};
+use crate::http::{Answer, Proxy, below, check_status, check_url, client_with, parse_url, send, unexpected};
 use crate::notification::{Medium, Notification, OnResolve, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
 use crate::text::{defuse_mentions, one_line, utf16_length};
-use crate::tls::{self, CaFile};
+use crate::tls::CaFile;
 
 /// The most characters of a text, in UTF-16 as everywhere in Telegram.
 const MAX_TEXT: usize = 4096;
@@ -68,6 +68,9 @@ pub struct TelegramConfig {
     pub api_url: String,
     /// PEM file with certificates of authorities to trust besides the system's.
     pub ca_file: Option<CaFile>,
+    /// The proxy that its requests go through: `http://HOST:PORT`, `https://…`, `socks5://…` or `socks5h://…`,
+    /// with `USER:PASSWORD@` before the host where it wants them. By default as HTTPS_PROXY and NO_PROXY say.
+    pub proxy: Option<Proxy>,
     /// Allows plain http to another machine.
     #[serde(default)]
     pub insecure: bool,
@@ -111,7 +114,7 @@ impl ChannelKind for Telegram {
         let bot = format!("bot{}", config.token.expose());
         let bot_url = below(&parse_url("api_url", &config.api_url)?, &[&bot]);
         let (name, moved) = (context.name.clone(), Mutex::default());
-        let http = tls::http_client(config.ca_file.as_ref(), context)?;
+        let http = client_with(config.ca_file.as_ref(), config.proxy.as_ref(), context)?;
         let timeout = context.timeout;
         Ok(Box::new(Self { name, config, moved, bot_url, http, timeout }))
     }

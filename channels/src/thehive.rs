@@ -31,12 +31,12 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::error::{BuildError, DeliveryError};
-use crate::http::{Answer, check_header, check_status, check_url, send, unexpected};
+use crate::http::{Answer, Proxy, check_header, check_status, check_url, client_with, send, unexpected};
 use crate::notification::{MessageKind, Notification, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
 use crate::text::one_line;
-use crate::tls::{self, CaFile};
+use crate::tls::CaFile;
 
 pub use alert::alert;
 
@@ -61,6 +61,9 @@ pub struct TheHiveConfig {
     pub closed_status: String,
     /// PEM file with certificates of authorities to trust besides the system's.
     pub ca_file: Option<CaFile>,
+    /// The proxy that its requests go through: `http://HOST:PORT`, `https://…`, `socks5://…` or `socks5h://…`,
+    /// with `USER:PASSWORD@` before the host where it wants them. By default as HTTPS_PROXY and NO_PROXY say.
+    pub proxy: Option<Proxy>,
     /// Allows plain http to another machine.
     #[serde(default)]
     pub insecure: bool,
@@ -111,7 +114,7 @@ impl ChannelKind for TheHive {
     }
 
     fn build(config: TheHiveConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
-        let http = tls::http_client(config.ca_file.as_ref(), context)?;
+        let http = client_with(config.ca_file.as_ref(), config.proxy.as_ref(), context)?;
         Ok(Box::new(Self { config, http, timeout: context.timeout }))
     }
 }

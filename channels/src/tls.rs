@@ -1,5 +1,7 @@
 //! What kinds share about TLS: authorities from a file, and words for what is wrong.
 
+mod identity;
+
 use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
@@ -10,7 +12,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{Deserialize, Deserializer, Error};
 
 use crate::error::BuildError;
-use crate::notifier::Context;
+
+pub use identity::{Identity, PemFile};
 
 /// The certificates of a PEM file. It is read while the configuration is decoded, so that a missing
 /// file is reported at its own line.
@@ -53,23 +56,15 @@ impl JsonSchema for CaFile {
     }
 }
 
-/// The shared HTTP client, or one of its own that also trusts `ca_file`.
+/// TLS as it is for everybody: the system's authorities, and those of `ca_file`; to a server that asks who we
+/// are, `identity`.
 ///
 /// # Errors
 /// When the system's authorities cannot be read.
-pub fn http_client(ca_file: Option<&CaFile>, context: &Context) -> Result<reqwest::Client, BuildError> {
-    let Some(ca_file) = ca_file else { return Ok(context.http.clone()) };
-    let failed = |error: reqwest::Error| BuildError(error.without_url().to_string());
-    let extra = ca_file.0.iter().map(|der| reqwest::Certificate::from_der(der));
-    let extra = extra.collect::<Result<Vec<_>, _>>().map_err(failed)?;
-    crate::http::client_builder().tls_certs_merge(extra).build().map_err(failed)
-}
-
-/// TLS for a connection that is not HTTP: the system's authorities, and those of `ca_file`.
-///
-/// # Errors
-/// When the system's authorities cannot be read.
-pub fn client_config(ca_file: Option<&CaFile>) -> Result<Arc<ClientConfig>, BuildError> {
+pub fn client_config(
+    ca_file: Option<&CaFile>,
+    identity: Option<&Identity>,
+) -> Result<ClientConfig, BuildError> {
     let failed = |error: rustls::Error| BuildError(format!("TLS: {error}"));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let extra = ca_file.into_iter().flat_map(|file| file.0.iter().cloned());
@@ -78,9 +73,11 @@ pub fn client_config(ca_file: Option<&CaFile>) -> Result<Arc<ClientConfig>, Buil
         .with_safe_default_protocol_versions()
         .map_err(failed)?
         .dangerous() // rustls calls every verifier of one's own so; this one is the platform's.
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    Ok(Arc::new(config))
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    Ok(match identity {
+        None => config.with_no_client_auth(),
+        Some(identity) => config.with_client_cert_resolver(identity.resolver()),
+    })
 }
 
 /// What is wrong, without rustls's own words, which name the host. The keys are those of a kind's
@@ -104,11 +101,34 @@ pub const fn trouble(error: Option<&rustls::Error>) -> &'static str {
             CertificateError::Revoked => "the server's certificate is revoked",
             _ => "the server's certificate is not acceptable",
         },
+        Some(error) if wants_to_know_us(error) => {
+            "the server refused the connection; does it want a certificate of ours?"
+        }
         Some(rustls::Error::InvalidMessage(_)) => {
             "the server does not speak TLS on this port; are `port` and `tls` right?"
         }
         _ => "no common protocol with the server",
     }
+}
+
+/// Whether the server refuses who we are. In TLS 1.3 it does so only after we believe to be through.
+#[must_use]
+pub const fn wants_to_know_us(error: &rustls::Error) -> bool {
+    use rustls::AlertDescription as Alert;
+    matches!(
+        error,
+        rustls::Error::AlertReceived(
+            Alert::CertificateRequired
+                | Alert::BadCertificate
+                | Alert::UnsupportedCertificate
+                | Alert::CertificateRevoked
+                | Alert::CertificateExpired
+                | Alert::CertificateUnknown
+                | Alert::UnknownCA
+                | Alert::AccessDenied
+                | Alert::DecryptError
+        )
+    )
 }
 
 /// The error of rustls in `error` or below it, which may be inside an I/O error.

@@ -48,11 +48,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::error::{BuildError, DeliveryError};
-use crate::http::check_url;
+use crate::http::{Proxy, check_url, client_with};
 use crate::notification::{Notification, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
-use crate::tls::{self, CaFile};
+use crate::tls::CaFile;
 
 use api::Api;
 
@@ -71,6 +71,9 @@ pub struct WazuhConfig {
     /// PEM file with certificates of authorities to trust besides the system's. The certificate that the
     /// API makes for itself is for `localhost` alone.
     pub ca_file: Option<CaFile>,
+    /// The proxy that its requests go through: `http://HOST:PORT`, `https://…`, `socks5://…` or `socks5h://…`,
+    /// with `USER:PASSWORD@` before the host where it wants them. By default as HTTPS_PROXY and NO_PROXY say.
+    pub proxy: Option<Proxy>,
     /// Allows plain http to another machine.
     #[serde(default)]
     pub insecure: bool,
@@ -116,7 +119,7 @@ impl ChannelKind for Wazuh {
         let way = match (config.socket, config.url, config.username, config.password) {
             (Some(path), ..) => Way::Socket(path),
             (None, Some(url), Some(username), Some(password)) => {
-                let http = tls::http_client(config.ca_file.as_ref(), context)?;
+                let http = client_with(config.ca_file.as_ref(), config.proxy.as_ref(), context)?;
                 Way::Api(Box::new(Api::new(&url, username, password, http)))
             }
             _ => return Err(BuildError(NEEDS.to_owned())),

@@ -15,12 +15,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::error::{BuildError, DeliveryError, Reason};
-use crate::http::{Login, check_status, check_url, send};
+use crate::http::{Login, Proxy, check_status, check_url, client_with, own_client, send};
 use crate::notification::{Notification, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::payload::Payload;
 use crate::secret::Secret;
-use crate::tls::{self, CaFile};
+use crate::tls::{CaFile, Identity, PemFile};
 
 /// The keys of a `webhook` channel.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -44,6 +44,14 @@ pub struct WebhookConfig {
     pub headers: BTreeMap<String, Secret>,
     /// PEM file with certificates of authorities to trust besides the system's.
     pub ca_file: Option<CaFile>,
+    /// PEM file with a certificate of ours, for a server that wants one (mTLS), and those between it and its
+    /// authority. The key may be in it, too.
+    pub client_certificate: Option<PemFile>,
+    /// PEM file with the key of `client_certificate`, without a password.
+    pub client_key: Option<PemFile>,
+    /// The proxy that its requests go through: `http://HOST:PORT`, `https://…`, `socks5://…` or `socks5h://…`,
+    /// with `USER:PASSWORD@` before the host where it wants them. By default as HTTPS_PROXY and NO_PROXY say.
+    pub proxy: Option<Proxy>,
     /// Allows plain http to another machine.
     #[serde(default)]
     pub insecure: bool,
@@ -64,6 +72,10 @@ impl WebhookConfig {
     fn login(&self) -> Login<'_> {
         let token = ("bearer", self.bearer.as_ref());
         Login { username: self.username.as_ref(), password: self.password.as_ref(), token }
+    }
+
+    fn identity(&self) -> Result<Option<Identity>, Problem> {
+        Identity::of(self.client_certificate.as_ref(), self.client_key.as_ref())
     }
 }
 
@@ -95,6 +107,7 @@ impl ChannelKind for Webhook {
         let url = check_url("url", config.url.expose(), config.insecure);
         url.into_iter()
             .chain(config.login().problem())
+            .chain(config.identity().err())
             .chain(config.headers.iter().filter_map(|(name, value)| check_own_header(name, value)))
             .collect()
     }
@@ -104,7 +117,11 @@ impl ChannelKind for Webhook {
     }
 
     fn build(config: WebhookConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
-        let http = tls::http_client(config.ca_file.as_ref(), context)?;
+        let (ca_file, proxy) = (config.ca_file.as_ref(), config.proxy.as_ref());
+        let http = match config.identity().map_err(|problem| BuildError(problem.message))? {
+            None => client_with(ca_file, proxy, context)?,
+            identity => own_client(ca_file, identity.as_ref(), proxy)?,
+        };
         Ok(Box::new(Self { config, http, timeout: context.timeout }))
     }
 }

@@ -199,25 +199,30 @@ impl Daemon {
                 self.health.keep(&name, &[], &[]).await;
             }
         }
+        let mut new = Vec::new();
         for setup in setups {
             match self.monitors.get(&setup.watch.name) {
                 Some(running) => drop(running.setup.send_replace(setup)),
-                None => self.start_monitor(setup).await?,
+                None => new.push((self.monitor_of(setup.clone()).await?, setup)),
             }
         }
+        // All of them are there before one of them says how a source is that others read, too.
+        new.into_iter().for_each(|(monitor, setup)| self.start_monitor(monitor, setup));
         Ok(())
     }
 
-    async fn start_monitor(&mut self, setup: Setup) -> Result<(), JournalError> {
+    async fn monitor_of(&self, setup: Setup) -> Result<Monitor, JournalError> {
+        Monitor::new(setup, self.recorder.clone(), self.health.clone()).await
+    }
+
+    fn start_monitor(&mut self, monitor: Monitor, setup: Setup) {
         let name = setup.watch.name.clone();
-        let monitor = Monitor::new(setup.clone(), self.recorder.clone(), self.health.clone()).await?;
         let (setup, setups) = watch::channel(setup);
         let (stop, stopped) = watch::channel(false);
         let (recorder, health) = (self.recorder.clone(), self.health.clone());
         let around = Surroundings { recorder, health, setups, stop: stopped };
         let task = tokio::spawn(supervise::keep_running(monitor, around));
         self.monitors.insert(name, Running { setup, stop, task });
-        Ok(())
     }
 
     /// Stops the monitors, lets tries under way finish, and closes the journal.

@@ -93,8 +93,11 @@ async fn run_once(parts: &Parts, journal: Journal) -> Result<Exit, JournalError>
     let in_memory = journal_health::tell(&base.recorder).await?;
     let health = Arc::default();
     let mut failed = false;
+    let mut monitors = Vec::new();
     for setup in setups(parts) {
-        let mut monitor = base.monitor(setup, &health).await?;
+        monitors.push(base.monitor(setup, &health).await?);
+    }
+    for monitor in &mut monitors {
         failed |= monitor.round().await.is_err();
         monitor.checkpoint().await?;
     }

@@ -41,7 +41,7 @@ fn protect_value(
         _ if schema.is_secret() => {
             hide(findings, value);
             let in_toml = map.form(&value.span()) == Some(Form::Toml);
-            if in_toml && value.get_ref().as_str().is_some_and(|text| !text.is_empty()) {
+            if in_toml && value.get_ref().as_str().is_some_and(|text| !text.is_empty() && !is_host(text)) {
                 findings.warning(At::Place(value.span()), format!("`{key}` is a secret in plain text")).help(
                     "keep it elsewhere: { env = \"NAME\" }, { file = \"PATH\" } or { credential = \"NAME\" }",
                 );
@@ -77,6 +77,12 @@ pub fn user_in(text: &str) -> Option<(usize, usize)> {
     let start = text.find("://")? + 3;
     let authority = text[start..].split(['/', '?', '#', ' ']).next()?;
     authority.rfind('@').map(|at| (start, start + at))
+}
+
+/// Whether it is the address of a host, such as a proxy, and nothing more: that is no secret.
+fn is_host(text: &str) -> bool {
+    let rest = text.split_once("://").map(|(_, rest)| rest.trim_end_matches('/'));
+    rest.is_some_and(|host| !host.contains(['/', '@', '?', '#']))
 }
 
 /// Masks a line that cannot be parsed: only its key, or the beginning of a table's header, is known

@@ -271,6 +271,7 @@ impl Assembly<'_, '_> {
             kind,
             reaches_people,
             resolve: false,
+            edit: false,
             max_body: None,
             max_in_flight: 1,
             budgets: Vec::new(),

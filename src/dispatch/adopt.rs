@@ -4,15 +4,25 @@
 use rusqlite::Connection;
 
 use super::progress::{self, Findings};
+use super::tick::Input;
 use crate::config::{Route, Step};
 use crate::journal::deliveries;
 use crate::journal::messages::{self, Message};
 
-/// Gives what waits for a channel that is gone to the catch-all.
+/// Gives what waits for channels that are gone to the catch-all.
 ///
 /// # Errors
 /// As the database.
-pub fn adopt(
+pub fn all(connection: &Connection, input: &Input, findings: &mut Findings) -> rusqlite::Result<()> {
+    let is_gone = |channel: &String| !input.free.iter().any(|(known, _)| known == channel);
+    let waiting = deliveries::waiting_channels(connection)?;
+    waiting
+        .into_iter()
+        .filter(is_gone)
+        .try_for_each(|channel| adopt(connection, &input.composer.routes, &channel, input.now, findings))
+}
+
+fn adopt(
     connection: &Connection,
     routes: &[Route],
     channel: &str,

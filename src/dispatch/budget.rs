@@ -20,6 +20,8 @@ pub struct Limits {
     /// The vendor keeps a state of its own, which a resolution closes: what answers two posts cannot be one
     /// message.
     pub resolve: bool,
+    /// The end of what a post told takes its place.
+    pub edit: bool,
     /// The most characters of a body that it takes.
     pub max_body: Option<usize>,
 }
@@ -56,10 +58,10 @@ pub fn claim(
 }
 
 /// Of several posts that a claim is, those that are to be made now: what is not accepted yet, and only one of
-/// that where the channel has a budget, which each of them is a try of.
+/// that where the channel has a budget, which each of them is a try of, or where each may be refused, as an edit.
 pub fn one_by_one(limits: &Limits, claim: &mut Claim, posts: &mut Vec<Notification>) {
     posts.retain(|post| !claim.posted.contains(&post.idempotency_key));
-    if limits.budgets.is_empty() || posts.len() < 2 {
+    if (limits.budgets.is_empty() && !limits.edit) || posts.len() < 2 {
         return;
     }
     posts.truncate(1);

@@ -42,7 +42,16 @@ pub fn build_all(
     let (mut built, mut failed) = (Channels::new(), Vec::new());
     for table in tables {
         let ChannelTable {
-            name, kind, max_in_flight, budgets, resolve, max_body, keep_alive, decoded, ..
+            name,
+            kind,
+            max_in_flight,
+            budgets,
+            resolve,
+            edit,
+            max_body,
+            keep_alive,
+            decoded,
+            ..
         } = table;
         let context = Context {
             name: name.clone(),
@@ -52,7 +61,7 @@ pub fn build_all(
         };
         match decoded.build(&context) {
             Ok(notifier) => {
-                let limits = Limits { budgets, resolve, max_body };
+                let limits = Limits { budgets, resolve, edit, max_body };
                 built.insert(name, Arc::new(Channel { kind, max_in_flight, limits, keep_alive, notifier }));
             }
             Err(error) => failed.push((name, error.to_string())),

@@ -47,8 +47,7 @@ impl Composer {
     }
 }
 
-/// What to send for a claimed delivery: one notification, or one for each post that it goes on with where
-/// the vendor keeps a state of each.
+/// What to send for a claimed delivery: one notification, or several where it goes on with several posts.
 ///
 /// # Errors
 /// As the database.
@@ -80,10 +79,7 @@ pub fn delivery(
     if message.kind == MessageKind::Reminder || (message.kind == MessageKind::Firing && first.is_some()) {
         only_open(connection, &mut events);
     }
-    let (posts, rest) = match message.kind {
-        MessageKind::Reminder | MessageKind::Resolved => posts::of(connection, claim, &events)?,
-        MessageKind::Firing | MessageKind::Notice => (Vec::new(), Vec::new()),
-    };
+    let parts = posts::parts(connection, limits, claim, message.kind, events)?;
     let key = composer.key(claim.delivery);
     let mut lost = lost(connection, composer, claim)?;
     let mut about = |events: Vec<Event>, posts: &[Post], key: String| -> rusqlite::Result<Notification> {
@@ -96,21 +92,12 @@ pub fn delivery(
         let (attempt, short) = (claim.n, claim.short);
         Ok(Notification { idempotency_key: key, attempt, short, in_reply_to, answers, rest_of, ..about })
     };
-    let mut all = Vec::new();
-    let one = !limits.resolve || posts.len() + usize::from(!rest.is_empty()) < 2;
-    if one && claim.posted.is_empty() {
-        all.push(about(events, &posts, key)?);
-    } else {
-        for post in &posts {
-            let key = format!("{key}-{}", post.delivery);
-            all.push(about(post.events.clone(), std::slice::from_ref(post), key)?);
-        }
-        if !rest.is_empty() {
-            // Last, since what the vendor says to it is what is remembered.
-            all.push(about(rest, &[], key)?);
-        }
-    }
-    Ok(all)
+    let one = parts.len() < 2 && claim.posted.is_empty();
+    let key_of = |posts: &[Post]| match posts {
+        [post] if !one => format!("{key}-{}", post.delivery),
+        _ => key.clone(),
+    };
+    parts.into_iter().map(|(events, posts)| about(events, &posts, key_of(&posts))).collect()
 }
 
 /// The events of messages that were told together.

@@ -5,12 +5,13 @@ use log_monitor_channels::{Event, MessageKind, Severity};
 use rusqlite::Connection;
 
 use super::compose;
-use super::suppress::Suppression;
+use super::suppress::{Suppression, taken_care_of};
 use crate::config::duration::human;
 use crate::config::{Escalation, Route, Step, Unless};
 use crate::journal::acks::{self, Ack};
 use crate::journal::messages::{self, Merges, Message, NewMessage};
 use crate::journal::{deliveries, events, incidents, notes, quiet};
+use crate::wording::language::Language;
 
 /// What keeps an escalation back may end sooner than it says (an acknowledgement is pierced, a silence
 /// ended), so it is looked at again after so many milliseconds.
@@ -48,9 +49,9 @@ fn write(
     };
     let (mut ready, mut waits) = (Vec::new(), false);
     for event in untold(connection, firing, steps)? {
-        match is_held(connection, suppression, route, escalation, &event, now)? {
-            true => waits = true,
-            false => ready.push(event),
+        match held_by(connection, suppression, route, escalation, &event, now)? {
+            Some(_) => waits = true,
+            None => ready.push(event),
         }
     }
     if !ready.is_empty() {
@@ -66,42 +67,69 @@ fn write(
     }
 }
 
-/// What is open of a firing and was not told to these steps.
+/// What is open of a firing and was not told to these steps, as its route told it last: what got worse has
+/// several firings, and one escalation.
 fn untold(connection: &Connection, firing: &Message, steps: &[Step]) -> rusqlite::Result<Vec<Event>> {
-    let told = messages::escalated(connection, firing.id, steps)?;
-    let mut events = events::of_message(connection, firing.id)?;
-    events.retain(|event| {
-        let open = |incident| incidents::is_open(connection, incident).unwrap_or(true);
-        !told.contains(&event.id) && event.incident.is_some_and(open)
-    });
-    Ok(events)
+    let mut untold: Vec<Event> = Vec::new();
+    for event in events::of_message(connection, firing.id)? {
+        let Some(incident) = event.incident else { continue };
+        if !incidents::is_open(connection, incident).unwrap_or(true) {
+            continue;
+        }
+        let event = events::told_last(connection, &firing.route, incident)?.unwrap_or(event);
+        let known = untold.iter().any(|known| known.id == event.id);
+        if !known && !messages::is_escalated(connection, &firing.route, event.id, steps)? {
+            untold.push(event);
+        }
+    }
+    Ok(untold)
 }
 
-/// Whether it is not to be said now: silenced, in quiet hours or maintenance, about to be over, or taken
-/// care of.
-fn is_held(
+/// Why it is not to be said now, if so: silenced, in quiet hours or maintenance, about to be over, or taken care of.
+///
+/// # Errors
+/// As the database.
+pub fn held_by(
     connection: &Connection,
     suppression: &Suppression,
     route: Option<&Route>,
     escalation: Escalation,
     event: &Event,
     now: i64,
-) -> rusqlite::Result<bool> {
+) -> rusqlite::Result<Option<String>> {
     let hold = suppression.on(event, route);
-    let Some(incident) = event.incident.filter(|_| hold.is_none()) else { return Ok(true) };
-    let in_maintenance =
-        quiet::of(connection, incident)?.is_some_and(|quiet| (quiet.from..quiet.until).contains(&now));
-    if in_maintenance || notes::back_since(connection, incident)?.is_some() {
-        return Ok(true);
+    let Some(incident) = event.incident.filter(|_| hold.is_none()) else {
+        return Ok(hold.map(|hold| hold.held.reason));
+    };
+    if let Some(quiet) =
+        quiet::of(connection, incident)?.filter(|quiet| (quiet.from..quiet.until).contains(&now))
+    {
+        return Ok(Some(quiet.why));
     }
-    let Some(Unless::Acked) = escalation.unless else { return Ok(false) };
+    if notes::back_since(connection, incident)?.is_some() {
+        return Ok(Some("it logs again".to_owned()));
+    }
+    let Some(Unless::Acked) = escalation.unless else { return Ok(None) };
     let ack = acks::of(connection, incident, now)?;
     let severity = incidents::severity_of_open(connection, incident)?;
     let severity = severity.and_then(|name| Severity::from_name(&name)).unwrap_or(event.severity);
-    Ok(ack.is_some_and(|ack| ack.covers(events::millis(event.at), severity)))
+    let ack = ack.filter(|ack| ack.covers(events::millis(event.at), severity));
+    Ok(ack.as_ref().map(taken_care_of))
 }
 
-/// Why these people are told, for them.
+/// The turn of an escalation that has not told all it should comes again.
+///
+/// # Errors
+/// As the database.
+pub fn again(connection: &Connection, firing: &Message, told: &Message, now: i64) -> rusqlite::Result<()> {
+    let mut left = firing.escalations.clone();
+    if left.first() != told.steps.first() {
+        left.splice(0..0, told.steps.iter().cloned());
+    }
+    messages::set_escalations(connection, firing.id, &left, Some(now + AGAIN))
+}
+
+/// Why these people are told, for them, as the journal keeps it.
 fn why(
     connection: &Connection,
     firing: &Message,
@@ -109,25 +137,24 @@ fn why(
     ready: &[Event],
     now: i64,
 ) -> rusqlite::Result<String> {
+    let said = &Language::En.sentences().written;
     let due = messages::escalate_at(&firing.escalations, firing.send_at);
     if due > Some(now) {
         let failed = compose::failed_before(&deliveries::of_message(connection, firing.id)?, usize::MAX);
-        return Ok(failed.unwrap_or_else(|| "nobody else could be told".to_owned()));
+        return Ok(failed.unwrap_or_else(|| said.nobody_else.with([])));
     }
     let long = human(std::time::Duration::from_millis((now - firing.send_at).unsigned_abs()));
     if escalation.unless.is_none() {
-        return Ok(format!("it has gone on for {long} since others were told"));
+        return Ok(said.goes_on.with([("long", &long)]));
     }
     let mut acknowledged = None;
     for incident in ready.iter().filter_map(|event| event.incident) {
         acknowledged = acknowledged.or(acks::of(connection, incident, i64::MIN)?);
     }
     Ok(match acknowledged {
-        None => format!("nobody has acknowledged it for {long}"),
-        Some(Ack { author, until, .. }) if until <= now => {
-            format!("the acknowledgement by {author} has ended, and it goes on")
-        }
-        Some(Ack { author, .. }) => format!("it got worse after {author} acknowledged it"),
+        None => said.unacknowledged.with([("long", &long)]),
+        Some(Ack { author, until, .. }) if until <= now => said.ack_ended.with([("author", &author)]),
+        Some(Ack { author, .. }) => said.worse.with([("author", &author)]),
     })
 }
 

@@ -1,33 +1,90 @@
 //! What waits is looked at again: before it goes out, since quiet hours may have begun, and when somebody has
-//! added a silence. What may be told goes; what may not waits on, each for its own reason.
+//! added a silence, or takes care of it. What may be told goes; what may not waits on, each for its own reason.
 
+use log_monitor_channels::Event;
 use rusqlite::Connection;
 
+use super::escalation;
 use super::suppress::{Hold, Suppression};
 use crate::config::Route;
 use crate::journal::messages::{self, Merges, Message, NewMessage};
-use crate::journal::{deliveries, events, silences};
+use crate::journal::{acks, deliveries, events, silences};
 
-/// Holds back what nobody has seen yet and what is not to be told now. `seen` is the newest silence at the
-/// last look; returns the newest by now.
+/// What people have added by some moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Seen {
+    /// The newest silence.
+    silence: i64,
+    /// Changes with each acknowledgement.
+    acks: i64,
+}
+
+/// Holds back what nobody has seen yet and what is not to be told now. `seen` is what there was at the last
+/// look; returns what there is by now.
 ///
 /// # Errors
 /// As the database.
-pub fn look_again(connection: &Connection, routes: &[Route], seen: i64, now: i64) -> rusqlite::Result<i64> {
-    let newest = silences::newest(connection)?;
+pub fn look_again(connection: &Connection, routes: &[Route], seen: Seen, now: i64) -> rusqlite::Result<Seen> {
+    let newest = Seen { silence: silences::newest(connection)?, acks: acks::mark(connection)? };
     let mut waiting = messages::let_go(connection, now)?;
-    if newest > seen {
-        waiting.extend(messages::untried(connection)?);
+    if newest.silence > seen.silence {
+        waiting.extend(messages::untried(connection, false)?);
     }
-    if waiting.is_empty() {
+    let reminders = if newest == seen { Vec::new() } else { messages::untried(connection, true)? };
+    if waiting.is_empty() && reminders.is_empty() {
         return Ok(newest);
     }
     let suppression = Suppression::read(connection, now)?;
+    let route = |message: &Message| routes.iter().find(|route| route.name == message.route);
     for message in waiting.iter().filter(|message| !message.steps.is_empty()) {
-        let route = routes.iter().find(|route| route.name == message.route);
-        sort_out(connection, &suppression, route, message, now)?;
+        sort_out(connection, &suppression, route(message), message, now)?;
+    }
+    for reminder in &reminders {
+        take_out(connection, &suppression, route(reminder), reminder, now)?;
     }
     Ok(newest)
+}
+
+/// Takes out of a reminder or an escalation what is not to be told now. Its firings tell that when they may.
+fn take_out(
+    connection: &Connection,
+    suppression: &Suppression,
+    route: Option<&Route>,
+    reminder: &Message,
+    now: i64,
+) -> rusqlite::Result<()> {
+    let escalation = reminder.steps.first().and_then(|step| step.escalation);
+    let reason = |event: &Event| match escalation {
+        Some(step) => escalation::held_by(connection, suppression, route, step, event, now),
+        None => Ok(suppression.of_reminder(connection, event, route)?.map(|hold| hold.held.reason)),
+    };
+    let (mut held, mut left, mut why) = (Vec::new(), Vec::new(), None);
+    for event in events::of_message(connection, reminder.id)? {
+        match reason(&event)? {
+            Some(reason) => {
+                held.push(event.id);
+                why.get_or_insert(reason);
+            }
+            None => left.push(event.incident),
+        }
+    }
+    let Some(why) = why else { return Ok(()) };
+    if left.is_empty() {
+        deliveries::drop_unsent(connection, reminder.id, &why)?;
+        messages::settle(connection, reminder.id, Some("dropped"))?;
+    } else {
+        messages::remove_events(connection, reminder.id, &held)?;
+    }
+    for firing in messages::reminded_of(connection, reminder.id)? {
+        let firing = messages::get(connection, firing)?;
+        let open = messages::incidents(connection, firing.id, true)?;
+        if escalation.is_some() {
+            escalation::again(connection, &firing, reminder, now)?;
+        } else if !open.iter().any(|incident| left.contains(&Some(*incident))) {
+            messages::set_reminder(connection, firing.id, Some(now), firing.reminded)?;
+        }
+    }
+    Ok(())
 }
 
 /// What may go stays in the message; the rest joins what waits for the same reason, or becomes a message that

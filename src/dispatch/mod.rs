@@ -100,8 +100,8 @@ pub struct Dispatcher {
     probes: Probes,
     /// The channels were just given, or replaced.
     anew: bool,
-    /// The newest silence that a tick has seen.
-    silence_seen: i64,
+    /// What a tick has seen of silences and acknowledgements.
+    seen: hold::Seen,
 }
 
 impl Dispatcher {
@@ -145,7 +145,7 @@ impl Dispatcher {
             finish,
             probes: Probes::default(),
             anew: true,
-            silence_seen: 0,
+            seen: hold::Seen::default(),
         })
     }
 
@@ -221,7 +221,7 @@ impl Dispatcher {
                 return Err(error);
             }
         };
-        self.silence_seen = output.silence_seen;
+        self.seen = output.seen;
         if !input.finished.is_empty() {
             crash::point("settled");
         }
@@ -295,7 +295,7 @@ impl Dispatcher {
             free: free.collect(),
             probed: self.probes.take(),
             anew: std::mem::take(&mut self.anew),
-            silence_seen: self.silence_seen,
+            seen: self.seen,
             limits: channels.iter().map(|(name, channel)| (name.clone(), channel.limits.clone())).collect(),
             finished,
             now: events::millis(self.clock.now()),

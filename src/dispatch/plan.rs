@@ -6,6 +6,7 @@ use std::time::Duration;
 use log_monitor_channels::{Event, EventKind, MessageKind};
 use rusqlite::Connection;
 
+use super::reminders;
 use super::router;
 use super::slot::{self, Slot};
 use super::suppress::{Hold, Suppression};
@@ -82,6 +83,8 @@ fn announce(
     now: i64,
 ) -> rusqlite::Result<()> {
     let ids: Vec<i64> = events.iter().map(|event| event.id).collect();
+    let told: Vec<Option<i64>> = events.iter().map(|event| event.incident).collect();
+    reminders::give_way(connection, &route.name, &told, "it got worse")?;
     let reason = hold.as_ref().map(|hold| hold.held.reason.as_str());
     let sort = (route.name.as_str(), topic, grouped.as_str());
     if let Some(waiting) = messages::held_back(connection, sort, reason, now)?.first() {
@@ -134,26 +137,55 @@ struct Owed {
     events: Vec<i64>,
 }
 
-/// Sends the end of incidents to every channel that accepted their beginning or may have, whatever the
-/// routes say today; takes back what was not delivered yet.
-fn resolve(connection: &Connection, routes: &[Route], endings: &[&Event], now: i64) -> rusqlite::Result<()> {
-    let mut owed: Vec<Owed> = Vec::new();
+/// An end, and its incident.
+type End = (i64, i64);
+
+/// The ends of one kind that each firing has.
+fn by_firing(
+    connection: &Connection,
+    endings: &[&Event],
+) -> rusqlite::Result<Vec<(Message, EventKind, Vec<End>)>> {
+    let mut firings: Vec<(Message, EventKind, Vec<End>)> = Vec::new();
     for event in endings {
         let Some(incident) = event.incident else { continue };
         for firing in messages::firings_of(connection, incident)? {
-            match owed.iter_mut().find(|one| one.firing.id == firing.id && one.topic == event.kind) {
-                Some(one) => one.events.push(event.id),
-                None => {
-                    let (topic, events) = (event.kind, vec![event.id]);
-                    owed.push(Owed { firing, topic, told: Vec::new(), events });
-                }
+            let end = (event.id, incident);
+            match firings.iter_mut().find(|(one, topic, _)| one.id == firing.id && *topic == event.kind) {
+                Some((_, _, ends)) => ends.push(end),
+                None => firings.push((firing, event.kind, vec![end])),
             }
         }
     }
-    for one in &mut owed {
-        let untold = deliveries::heard_by(connection, one.firing.id)?.is_empty();
-        take_back(connection, &one.firing, untold)?;
-        one.told = deliveries::heard_by(connection, one.firing.id)?;
+    Ok(firings)
+}
+
+/// The ends of a firing, those together of which the same channels were told the beginning: nobody else is told
+/// an end, also since vendors accept the end of what they do not know.
+fn by_who_was_told(
+    connection: &Connection,
+    firing: &Message,
+    topic: EventKind,
+    ends: Vec<End>,
+) -> rusqlite::Result<Vec<Owed>> {
+    let mut owed: Vec<Owed> = Vec::new();
+    for (event, incident) in ends {
+        let told = deliveries::heard_of_by(connection, firing.id, incident)?;
+        match owed.iter_mut().find(|one| one.told == told) {
+            Some(one) => one.events.push(event),
+            None => owed.push(Owed { firing: firing.clone(), topic, told, events: vec![event] }),
+        }
+    }
+    Ok(owed)
+}
+
+/// Sends the end of incidents to every channel that accepted their beginning or may have, whatever the
+/// routes say today; takes back what was not delivered yet.
+fn resolve(connection: &Connection, routes: &[Route], endings: &[&Event], now: i64) -> rusqlite::Result<()> {
+    let mut owed = Vec::new();
+    for (firing, topic, ends) in by_firing(connection, endings)? {
+        let untold = deliveries::heard_by(connection, firing.id)?.is_empty();
+        take_back(connection, &firing, untold)?;
+        owed.extend(by_who_was_told(connection, &firing, topic, ends)?);
     }
     let mut by_group: Vec<(Group, Owed)> = Vec::new();
     while let Some(mut one) = (!owed.is_empty()).then(|| owed.remove(0)) {

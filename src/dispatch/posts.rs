@@ -1,9 +1,10 @@
 //! Which of a channel's posts a message goes on with: what the channel accepted, or may have, of the beginning
 //! of its incidents. One post may have been of several messages, and one message may be about several posts.
 
-use log_monitor_channels::{Event, Receipt};
+use log_monitor_channels::{Event, MessageKind, Receipt};
 use rusqlite::Connection;
 
+use super::budget::Limits;
 use crate::journal::deliveries::{self, Claim};
 use crate::journal::events;
 use crate::journal::incidents;
@@ -24,11 +25,7 @@ pub struct Post {
 ///
 /// # Errors
 /// As the database.
-pub fn of(
-    connection: &Connection,
-    claim: &Claim,
-    events: &[Event],
-) -> rusqlite::Result<(Vec<Post>, Vec<Event>)> {
+fn of(connection: &Connection, claim: &Claim, events: &[Event]) -> rusqlite::Result<(Vec<Post>, Vec<Event>)> {
     let told_of = |incident| deliveries::post_of(connection, incident, &claim.channel, claim.delivery);
     let (mut posts, mut rest): (Vec<Post>, Vec<Event>) = (Vec::new(), Vec::new());
     for event in events {
@@ -42,6 +39,65 @@ pub fn of(
         }
     }
     Ok((posts, rest))
+}
+
+/// What one notification of a message is of: its events, and the posts that they go on with.
+pub type Part = (Vec<Event>, Vec<Post>);
+
+/// The notifications that a message of `kind` with these events is: one; one for each post where the vendor keeps
+/// a state of each; and where ends take the place of their beginnings, one for each that is over altogether, and
+/// one of the rest. (Answers stay one message: it is seen beside the threads.)
+///
+/// # Errors
+/// As the database.
+pub fn parts(
+    connection: &Connection,
+    limits: &Limits,
+    claim: &Claim,
+    kind: MessageKind,
+    events: Vec<Event>,
+) -> rusqlite::Result<Vec<Part>> {
+    if !matches!(kind, MessageKind::Reminder | MessageKind::Resolved) {
+        return Ok(vec![(events, Vec::new())]);
+    }
+    let (posts, mut rest) = of(connection, claim, &events)?;
+    let mut parts: Vec<Part> = Vec::new();
+    let mut left = Vec::new();
+    if limits.resolve {
+        parts.extend(posts.into_iter().map(|post| (post.events.clone(), vec![post])));
+    } else if limits.edit && kind == MessageKind::Resolved {
+        for post in of_each_firing(connection, claim, &events)? {
+            if still_open(connection, post.delivery, std::slice::from_ref(&post))?.is_empty() {
+                parts.push((post.events.clone(), vec![post]));
+            }
+        }
+        let is_said = |event: &Event| parts.iter().any(|(said, _)| said.iter().any(|one| one.id == event.id));
+        rest = events.into_iter().filter(|event| !is_said(event)).collect();
+        left = posts.into_iter().filter(|post| !post.events.iter().all(is_said)).collect();
+    } else {
+        return Ok(vec![(events, posts)]);
+    }
+    if !rest.is_empty() {
+        // Last, since what the vendor says to it is what is remembered.
+        parts.push((rest, left));
+    }
+    Ok(parts)
+}
+
+/// Every post by which a firing told the channel of these events, as far as it can be named: what got worse was
+/// told by several.
+fn of_each_firing(connection: &Connection, claim: &Claim, events: &[Event]) -> rusqlite::Result<Vec<Post>> {
+    let mut posts: Vec<Post> = Vec::new();
+    for event in events {
+        let Some(incident) = event.incident else { continue };
+        for (delivery, receipt) in deliveries::firing_posts_of(connection, incident, &claim.channel)? {
+            match posts.iter_mut().find(|post| post.delivery == delivery) {
+                Some(post) => post.events.push(event.clone()),
+                None => posts.push(Post { delivery, receipt: Some(receipt), events: vec![event.clone()] }),
+            }
+        }
+    }
+    Ok(posts)
 }
 
 /// What was told by some posts and still goes on; by `firing`, where there are none.

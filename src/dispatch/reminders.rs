@@ -95,7 +95,7 @@ fn look(
     let mut still = Vec::new();
     for event in open {
         match suppression.of_reminder(connection, &event, route)? {
-            Some(until) => later = Some(later.map_or(until, |first| first.min(until))),
+            Some(hold) => later = Some(later.map_or(hold.until, |first| first.min(hold.until))),
             None => still.push(event),
         }
     }
@@ -173,7 +173,8 @@ fn write(connection: &Connection, digest: &[Part], now: i64) -> rusqlite::Result
         merges: Merges::No,
     };
     let firings: Vec<i64> = digest.iter().map(|part| part.firing.id).collect();
-    give_way(connection, &firings, &still)?;
+    let told: Vec<Option<i64>> = still.iter().map(|event| event.incident).collect();
+    give_way(connection, &first.route, &told, "a newer reminder follows")?;
     let id = messages::insert(connection, &reminder)?;
     if several {
         messages::insert_digest(connection, id, &firings)?;
@@ -190,14 +191,22 @@ fn schedule(connection: &Connection, Part { firing, policy, .. }: &Part, now: i6
     messages::set_reminder(connection, firing.id, Some(next), reminded)
 }
 
-/// Earlier reminders that still wait somewhere and of which all is said again: whoever comes back after a
+/// Reminders of a route that still wait somewhere and of which all is told anew: whoever comes back after a
 /// night wants one, not ten.
-fn give_way(connection: &Connection, firings: &[i64], still: &[Event]) -> rusqlite::Result<()> {
-    for firing in firings {
-        for earlier in messages::reminders_of(connection, *firing)? {
+///
+/// # Errors
+/// As the database.
+pub fn give_way(
+    connection: &Connection,
+    route: &str,
+    told: &[Option<i64>],
+    reason: &str,
+) -> rusqlite::Result<()> {
+    for incident in told.iter().flatten() {
+        for earlier in messages::waiting_reminders(connection, route, *incident)? {
             let open = messages::incidents(connection, earlier, true)?;
-            let said_again = open.iter().all(|one| still.iter().any(|event| event.incident == Some(*one)));
-            if said_again && deliveries::drop_unsent(connection, earlier, "a newer reminder follows")? > 0 {
+            let all = open.iter().all(|one| told.contains(&Some(*one)));
+            if all && deliveries::drop_unsent(connection, earlier, reason)? > 0 {
                 messages::settle(connection, earlier, Some("dropped"))?;
             }
         }

@@ -14,9 +14,9 @@ use super::router;
 use crate::clock::written;
 use crate::config::Route;
 use crate::config::matcher::Matcher;
+use crate::journal::acks::{self, Ack};
 use crate::journal::messages::Held;
-use crate::journal::silences::Silence;
-use crate::journal::{acks, silences};
+use crate::journal::silences::{self, Silence};
 
 /// Why something waits, and until when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,8 +94,8 @@ impl Suppression {
         route.map_or_else(|| self.silence(event), |route| self.of(event, route))
     }
 
-    /// Until when nobody is reminded of `event`, which goes on, in milliseconds: somebody takes care of it, or
-    /// its news would be held back.
+    /// What keeps anybody from being reminded of `event`, which goes on: somebody takes care of it, or its news
+    /// would be held back.
     ///
     /// # Errors
     /// As the database.
@@ -104,12 +104,18 @@ impl Suppression {
         connection: &Connection,
         event: &Event,
         route: Option<&Route>,
-    ) -> rusqlite::Result<Option<i64>> {
+    ) -> rusqlite::Result<Option<Hold>> {
         let ack = event.incident.map(|incident| acks::of(connection, incident, self.now)).transpose()?;
         let ack = ack.flatten().filter(|ack| ack.covers(event.at.timestamp_millis(), event.severity));
-        let hold = self.on(event, route).map(|hold| hold.until);
-        Ok(hold.max(ack.map(|ack| ack.until)))
+        let ack = ack.map(|ack| Hold::new(ack.until, taken_care_of(&ack), None));
+        Ok(self.on(event, route).into_iter().chain(ack).max_by_key(|hold| hold.until))
     }
+}
+
+/// How an acknowledgement holds something back, for people.
+#[must_use]
+pub fn taken_care_of(ack: &Ack) -> String {
+    format!("acknowledged by {} until {}", ack.author, said(ack.until))
 }
 
 fn said(at: i64) -> String {

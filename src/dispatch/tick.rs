@@ -12,7 +12,7 @@ use super::budget::{self, Limits};
 use super::compose::{self, Composer};
 use super::escalation;
 use super::health::Health;
-use super::hold;
+use super::hold::{self, Seen};
 use super::progress::{self, Findings, Finished};
 use super::quarantine::{self, Probed};
 use super::reminders;
@@ -31,8 +31,8 @@ pub struct Input {
     pub probed: Vec<Probed>,
     /// The channels may not be what they were: this is a start or a reload.
     pub anew: bool,
-    /// The newest silence that an earlier tick has seen.
-    pub silence_seen: i64,
+    /// What an earlier tick has seen of silences and acknowledgements.
+    pub seen: Seen,
     /// What each of them may be sent, and how.
     pub limits: BTreeMap<String, Limits>,
     /// Now, in milliseconds.
@@ -56,8 +56,8 @@ pub struct Output {
     pub exhausted: i64,
     /// When there is something to do again, in milliseconds.
     pub wake_at: Option<i64>,
-    /// The newest silence that this tick has seen.
-    pub silence_seen: i64,
+    /// What this tick has seen of silences and acknowledgements.
+    pub seen: Seen,
 }
 
 /// Runs a tick.
@@ -68,17 +68,15 @@ pub fn run(connection: &Connection, input: &Input) -> rusqlite::Result<Output> {
     let routes = &*input.composer.routes;
     let mut findings = Findings::default();
     finish(connection, input, &mut findings)?;
-    for channel in deliveries::waiting_channels(connection)? {
-        if !input.free.iter().any(|(known, _)| *known == channel) {
-            adopt::adopt(connection, routes, &channel, input.now, &mut findings)?;
-        }
-    }
+    adopt::all(connection, input, &mut findings)?;
     for due in messages::fallbacks_due(connection, input.now)? {
         progress::advance(connection, messages::get(connection, due)?, input.now, true, &mut findings)?;
     }
     findings.events.extend(reminders::write_due(connection, routes, input.now)?);
     escalation::write_due(connection, routes, input.now)?;
-    let silence_seen = hold::look_again(connection, routes, input.silence_seen, input.now)?;
+    // Also what was written just now.
+    adopt::all(connection, input, &mut findings)?;
+    let seen = hold::look_again(connection, routes, input.seen, input.now)?;
     let probes = quarantine::pass_over(connection, input, &mut findings)?;
     let (claims, wake_at) = claim(connection, input)?;
     let compose = |id: &i64| compose::undelivered(connection, &input.composer, *id, None);
@@ -89,7 +87,7 @@ pub fn run(connection: &Connection, input: &Input) -> rusqlite::Result<Output> {
         exhausted: findings.exhausted.len() as i64,
         undelivered: findings.exhausted.iter().map(compose).collect::<rusqlite::Result<_>>()?,
         events: findings.events,
-        silence_seen,
+        seen,
     })
 }
 

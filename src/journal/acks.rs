@@ -64,3 +64,11 @@ pub fn of(connection: &Connection, incident: i64, now: i64) -> rusqlite::Result<
         })
         .optional()
 }
+
+/// A number that is another one whenever somebody has acknowledged something.
+///
+/// # Errors
+/// As the database.
+pub fn mark(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("SELECT COALESCE(SUM(created), 0) FROM ack")?.query_row([], |row| row.get(0))
+}

@@ -83,6 +83,22 @@ pub fn of_message(connection: &Connection, message: i64) -> rusqlite::Result<Vec
         .collect()
 }
 
+/// The event by which the firings of a route told an incident last.
+///
+/// # Errors
+/// As the database.
+pub fn told_last(connection: &Connection, route: &str, incident: i64) -> rusqlite::Result<Option<Event>> {
+    connection
+        .prepare_cached(
+            "SELECT event.id, event.body, event.incident, event.kind, event.at FROM event
+             JOIN message_event ON message_event.event = event.id
+             JOIN message ON message.id = message_event.message AND message.kind = 'firing' AND route = ?2
+             WHERE event.incident = ?1 ORDER BY event.id DESC LIMIT 1",
+        )?
+        .query_row(params![incident, route], read)
+        .optional()
+}
+
 /// What goes on of what a route's firings of a topic told, the first event of each incident.
 ///
 /// # Errors

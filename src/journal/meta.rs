@@ -50,6 +50,23 @@ pub fn set_last_round(connection: &Connection, watch: &str, what: &str) -> rusql
     set_text(connection, &format!("round {watch}"), what)
 }
 
+/// What is remembered of the lists of agents of `watch`, which this source keeps.
+///
+/// # Errors
+/// As the database.
+pub fn of_lists(connection: &Connection, watch: &str, source: &str) -> rusqlite::Result<Option<String>> {
+    let known = text_of(connection, &format!("lists {watch}"))?;
+    Ok(known.and_then(|known| Some(known.strip_prefix(source)?.strip_prefix('\n')?.to_owned())))
+}
+
+/// Remembers this of them, and nothing of another source's.
+///
+/// # Errors
+/// As the database.
+pub fn set_of_lists(connection: &Connection, watch: &str, source: &str, what: &str) -> rusqlite::Result<()> {
+    set_text(connection, &format!("lists {watch}"), &format!("{source}\n{what}"))
+}
+
 /// When log-monitor last said that it is there, in milliseconds; `None` before the first time.
 ///
 /// # Errors

@@ -26,7 +26,7 @@ impl Monitor {
         if let Err(error) = self.tell_health(answered.as_ref().err(), entities).await {
             tracing::error!("watch {}: {error}", self.setup.watch.name);
         }
-        self.beside.tell(&self.recorder, &self.health, &self.setup.watch.name, entities).await;
+        self.beside.tell(&self.recorder, &self.health, &self.setup, entities).await;
         if let Err(error) =
             self.beside.tell_of_skew(&self.recorder, &self.setup.watch.name, &self.fleet).await
         {

@@ -90,6 +90,12 @@ impl Monitor {
         self.last_round.is_some_and(|last| now - last > usual)
     }
 
+    /// Until when it is known at `now` who logged: after a gap that is when it began.
+    pub(super) fn known_until(&self, now: i64) -> i64 {
+        let is_known = self.looked.is_some() && !self.was_away(now);
+        if is_known { now } else { self.last_round.unwrap_or(i64::MIN) }
+    }
+
     /// Says that documents come later than an interval is long, or that they do not any more.
     pub(super) fn log_lag(&mut self) {
         let interval = self.fleet.shortest_interval().unwrap_or(i64::MAX);

@@ -28,6 +28,7 @@ pub mod inventory;
 mod letting_go;
 mod maintenance;
 pub mod memory;
+mod namesakes;
 mod noted;
 pub mod outage;
 pub mod pipeline;
@@ -59,7 +60,7 @@ use maintenance::Windows;
 use memory::Memory;
 use pipeline::{Common, Doubts, Stalls};
 use roster::Roster;
-use source_health::SourceHealth;
+use source_health::{Asked, SourceHealth};
 
 /// Deadlines this close together share a round.
 const SHARED: TimeDelta = TimeDelta::seconds(1);
@@ -145,8 +146,9 @@ impl Monitor {
             recorder,
             health,
         };
-        monitor.load_roster(None).await?;
+        monitor.load_roster().await?;
         monitor.load().await?;
+        monitor.announce().await?;
         Ok(monitor)
     }
 
@@ -156,13 +158,24 @@ impl Monitor {
     /// When the journal fails; the monitor then works on as before.
     pub async fn replace(&mut self, setup: Setup) -> Result<(), JournalError> {
         self.checkpoint().await?;
-        let before = std::mem::replace(&mut self.setup, setup);
+        self.setup = setup;
         let Setup { watch, beside, lister, .. } = &self.setup;
         let named = beside.iter().chain(lister).map(|(name, _)| name.as_str());
         let documents: Vec<&str> = watch.documents().collect();
         self.health.keep(&watch.name, &documents, &named.collect::<Vec<_>>()).await;
-        self.load_roster(Some(&before)).await?;
+        self.load_roster().await?;
         self.load().await
+    }
+
+    /// Says of which sources it will know how they are.
+    async fn announce(&self) -> Result<(), JournalError> {
+        let Setup { watch, lister, .. } = &self.setup;
+        let documents = watch.documents().map(|source| (source, Asked::Documents));
+        let lists = lister.iter().map(|(source, _)| (source.as_str(), Asked::Beside));
+        for (source, asked) in documents.chain(lists) {
+            self.health.expect(&self.recorder, source, (&watch.name, asked)).await?;
+        }
+        Ok(())
     }
 
     async fn load(&mut self) -> Result<(), JournalError> {

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::inventory::{Changes, Doubt, Memory, Roll};
+use super::inventory::{Changes, Doubt, Memory, Namesakes, Roll};
 use super::roster::Roster;
 use super::verdict::{State, Transition};
-use super::{Monitor, Setup, fleet, words};
+use super::{Monitor, fleet, words};
 use crate::config::{Agent, Discover};
-use crate::journal::{JournalError, entities, events, listed};
+use crate::journal::{JournalError, entities, events, listed, meta};
 use crate::record::{Change, EntityChange, IncidentChange};
 use crate::source::{Entities, Listed, Query, Source, SourceError, SourceReason};
 
@@ -38,25 +38,33 @@ pub async fn listed_now(
     let query = Query { from: now - window.max(SHORTEST), to: now, entities: Entities::All(0) };
     let listed = source.inventory(&query).await?;
     let (whole, now) = (source.lists_all(), events::millis(now));
-    let roll = Roll { rules, in_file: &[], listed, whole, now, last_seen: &|_| None };
+    let roll = Roll {
+        rules,
+        in_file: &[],
+        listed,
+        whole,
+        now,
+        known_until: now,
+        last_seen: &|_| None,
+        namesakes: Namesakes::default(),
+    };
     Ok(roll.call(&[], &mut Memory::default()).agents)
 }
 
 impl Monitor {
-    /// Whom the source of `setup` listed last; nobody where nobody is discovered. A reload takes nothing
-    /// of what is remembered away, unless the list is another one.
-    pub(super) async fn load_roster(&mut self, before: Option<&Setup>) -> Result<(), JournalError> {
-        let known = std::mem::take(&mut self.roster);
-        let lister = |setup: &Setup| setup.watch.discover.as_ref().map(|rules| rules.source.clone());
-        let same = before.is_some_and(|before| lister(before) == lister(&self.setup));
+    /// Whom the source of the watch listed last; nobody where nobody is discovered. Neither a reload nor a restart
+    /// takes anything of what is remembered away, unless the list is another one.
+    pub(super) async fn load_roster(&mut self) -> Result<(), JournalError> {
+        self.roster = Roster::default();
         if let Some(rules) = &self.setup.watch.discover {
-            let name = self.setup.watch.name.clone();
-            let read = move |connection: &_| listed::of_watch(connection, &name);
-            let entries = self.recorder.journal.write(read).await?;
+            let (name, source) = (self.setup.watch.name.clone(), rules.source.clone());
+            let read = move |connection: &_| {
+                Ok((listed::of_watch(connection, &name)?, meta::of_lists(connection, &name, &source)?))
+            };
+            let (entries, memory) = self.recorder.journal.write(read).await?;
             self.roster = Roster::new(entries, rules);
-            if same {
-                self.roster.memory = known.memory;
-            }
+            let memory = memory.and_then(|memory| serde_json::from_str(&memory).ok());
+            self.roster.memory = memory.unwrap_or_default();
         }
         Ok(())
     }
@@ -66,28 +74,28 @@ impl Monitor {
     pub(super) async fn call_roll(&mut self, now: DateTime<Utc>, patience: Duration) {
         let is_due = self.setup.watch.discover.as_ref().is_some_and(|rules| self.roster.is_due(rules, now));
         if is_due || !self.roster.reading.is_empty() {
-            self.read_roll(now, patience).await;
+            self.read_roll(&[], now, patience).await;
         }
     }
 
     /// Reads the list once more if it may say that one of the suspects, who would be called silent, was
-    /// removed. Whether who is watched, and so who stands where, is another now.
+    /// removed or is somebody else now. Whether who is watched, and so who stands where, is another now.
     pub(super) async fn call_roll_of(
         &mut self,
         suspects: &[usize],
         now: DateTime<Utc>,
         patience: Duration,
     ) -> bool {
-        let tells = self.setup.lister.as_ref().is_some_and(|(_, source)| source.lists_all());
-        if !tells
-            || self.roster.is_young(now)
+        let Some((_, source)) = &self.setup.lister else { return false };
+        // Of a list of who logs only a suspicion makes it worth to look who took whose place.
+        if source.lists_all() && self.roster.is_young(now)
             || !self.roster.reading.is_empty()
             || !self.is_listed_and_silent(suspects, now)
         {
             return false;
         }
         let before = self.roster.listed.clone();
-        self.read_roll(now, patience).await;
+        self.read_roll(suspects, now, patience).await;
         self.roster.listed != before
     }
 
@@ -100,7 +108,7 @@ impl Monitor {
         })
     }
 
-    async fn read_roll(&mut self, now: DateTime<Utc>, patience: Duration) {
+    async fn read_roll(&mut self, suspects: &[usize], now: DateTime<Utc>, patience: Duration) {
         let (Some(rules), Some((name, source))) =
             (self.setup.watch.discover.clone(), self.setup.lister.clone())
         else {
@@ -109,8 +117,7 @@ impl Monitor {
         let begins = self.roster.reading.is_empty();
         if begins {
             self.roster.asked = Some(now);
-            let (window, size) = (self.fleet.longest_threshold(), self.fleet.entities().len());
-            let from = now - TimeDelta::milliseconds(window).max(SHORTEST);
+            let (from, size) = (now - self.listed_for(), self.fleet.entities().len());
             let query = Query { from, to: now, entities: Entities::All(size) };
             self.roster.reading.spawn(read(source.clone(), query));
         }
@@ -119,11 +126,16 @@ impl Monitor {
             return;
         };
         let outcome = match read.unwrap_or_else(|_| Err(broken())) {
-            Ok(listed) => self.take_roll(&rules, listed, source.lists_all(), events::millis(now)).await,
+            Ok(listed) => self.take_roll(&rules, listed, source.lists_all(), suspects, now).await,
             Err(error) => Err(error),
         };
         self.roster.failed = outcome.is_err();
         self.beside.note_list(name, outcome, now);
+    }
+
+    /// Whoever logged so long before is on a list of who logs.
+    fn listed_for(&self) -> TimeDelta {
+        TimeDelta::milliseconds(self.fleet.longest_threshold()).max(SHORTEST)
     }
 
     async fn take_roll(
@@ -131,15 +143,27 @@ impl Monitor {
         rules: &Discover,
         listed: Vec<Listed>,
         whole: bool,
-        now: i64,
+        suspects: &[usize],
+        at: DateTime<Utc>,
     ) -> Result<(), SourceError> {
-        let (fleet, roster) = (&self.fleet, &mut self.roster);
-        let in_file = &self.setup.watch.agents;
-        let roll = Roll { rules, in_file, listed, whole, now, last_seen: &|id| fleet.last_seen_of(id) };
+        let (now, known_until) = (events::millis(at), self.known_until(events::millis(at)));
+        let (fleet, in_file) = (&self.fleet, &self.setup.watch.agents);
+        let (last_seen, namesakes) = (|id: &str| fleet.last_seen_of(id), Namesakes::default());
+        let mut roll =
+            Roll { rules, in_file, listed, whole, now, known_until, last_seen: &last_seen, namesakes };
+        if !whole {
+            roll.namesakes = self.namesakes(&roll, suspects, self.listed_for(), at).await;
+        }
+        let before = self.roster.memory.clone();
+        let roster = &mut self.roster;
         let changes = roll.call(&roster.listed, &mut roster.memory);
         let doubt = changes.doubt;
-        let news = changes.agents != roster.listed || changes.left_out > 0;
-        if news && let Err(error) = self.put_in_force(changes, now).await {
+        let written = match changes.agents != roster.listed || changes.left_out > 0 {
+            true => self.put_in_force(changes, now).await,
+            false if roster.memory != before => self.keep_in_mind().await,
+            false => Ok(()),
+        };
+        if let Err(error) = written {
             tracing::error!("list of agents of watch {}: {error}", self.setup.watch.name);
         }
         doubt.map_or(Ok(()), |doubt| Err(doubtful(doubt)))
@@ -176,6 +200,21 @@ impl Monitor {
         self.load().await
     }
 
+    /// Writes down what is remembered of the list, where nothing else has changed.
+    async fn keep_in_mind(&self) -> Result<(), JournalError> {
+        self.recorder.journal.write(self.remembering()).await
+    }
+
+    fn remembering(&self) -> impl Fn(&rusqlite::Connection) -> rusqlite::Result<()> + Send + 'static {
+        let rules = self.setup.watch.discover.as_ref();
+        let source = rules.map(|rules| rules.source.clone()).unwrap_or_default();
+        let (watch, memory) = (self.setup.watch.name.clone(), self.roster.memory.clone());
+        move |connection| {
+            let text = serde_json::to_string(&memory).unwrap_or_default();
+            meta::set_of_lists(connection, &watch, &source, &text)
+        }
+    }
+
     /// From now until the fleet is loaded anew the journal knows better than it who there is: a reload or a
     /// stop may cut this off.
     pub(super) async fn write_roll(&mut self, changes: &Changes, now: i64) -> Result<(), JournalError> {
@@ -185,7 +224,9 @@ impl Monitor {
         let entries: Vec<listed::Entry> = changes.agents.iter().map(entry).collect();
         let moved = changes.moved();
         self.end_second_silences(changes, now).await?;
+        let remember = self.remembering();
         let write = move |connection: &rusqlite::Connection| {
+            remember(connection)?;
             for (old, new) in &moved {
                 entities::rename(connection, &watch, old, new)?;
             }

@@ -1,7 +1,7 @@
 //! One incident for a source that cannot be read, however many watches read it, and whatever they ask of
 //! it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use log_monitor_channels::Severity;
 use tokio::sync::Mutex;
@@ -43,6 +43,8 @@ pub struct SourceHealth {
 struct Known {
     /// Whose last question failed, and how bad that is.
     failing: BTreeMap<(String, Asked), Severity>,
+    /// Of whom it is not known whether it answers them: they have not asked since a restart.
+    awaited: BTreeSet<(String, Asked)>,
     told: Option<Told>,
     flaps: Flaps,
 }
@@ -57,6 +59,24 @@ struct Told {
 }
 
 impl SourceHealth {
+    /// `watch` will ask, and has not: what is open is not over because the source answers others.
+    ///
+    /// # Errors
+    /// When the journal fails.
+    pub async fn expect(
+        &self,
+        recorder: &Recorder,
+        source: &str,
+        (watch, asked): (&str, Asked),
+    ) -> Result<(), JournalError> {
+        let mut sources = self.sources.lock().await;
+        let known = known(&mut sources, recorder, source).await?;
+        if known.told.is_some() {
+            known.awaited.insert((watch.to_owned(), asked));
+        }
+        Ok(())
+    }
+
     /// A question of `watch`, which has so many agents, failed. Opens the source's incident unless it is
     /// open, and tells it once more when it is worse than was told.
     ///
@@ -77,6 +97,7 @@ impl SourceHealth {
         let flapping = Flapping::of(known.flaps.count(SELF, now, QUIET) + 1, QUIET);
         let mut event = words::source_down(source, error, asked, agents, now);
         let severity = event.severity;
+        known.awaited.remove(&(watch.to_owned(), asked));
         known.failing.insert((watch.to_owned(), asked), severity);
         let change = match known.told {
             Some(told) if told.severity >= severity => return Ok(()),
@@ -96,7 +117,7 @@ impl SourceHealth {
     }
 
     /// A question of `watch` was answered. Closes the source's incident when nothing fails any more that
-    /// is as bad as what was told.
+    /// is as bad as what was told, and nobody is left who has not asked.
     ///
     /// # Errors
     /// When it cannot be written down; the next good round tries again.
@@ -108,10 +129,12 @@ impl SourceHealth {
     ) -> Result<(), JournalError> {
         let mut sources = self.sources.lock().await;
         let known = known(&mut sources, recorder, source).await?;
+        known.awaited.remove(&(watch.to_owned(), asked));
         known.failing.remove(&(watch.to_owned(), asked));
         let Some(told) = known.told else { return Ok(()) };
         let now = events::millis(recorder.clock.now());
-        if known.failing.values().any(|severity| *severity >= told.severity) || known.is_doubted(now) {
+        let fails = known.failing.values().any(|severity| *severity >= told.severity);
+        if fails || !known.awaited.is_empty() || known.is_doubted(now) {
             return Ok(());
         }
         let event = words::source_up(source, Some(told.since), now);
@@ -125,13 +148,15 @@ impl SourceHealth {
     /// nobody's way any more.
     pub async fn keep(&self, watch: &str, documents: &[&str], beside: &[&str]) {
         for (source, known) in &mut *self.sources.lock().await {
-            known.failing.retain(|(of, asked), _| {
+            let asks = |of: &str, asked: Asked| {
                 of != watch
                     || match asked {
                         Asked::Documents => documents.contains(&source.as_str()),
                         Asked::Beside => beside.contains(&source.as_str()),
                     }
-            });
+            };
+            known.failing.retain(|(of, asked), _| asks(of, *asked));
+            known.awaited.retain(|(of, asked)| asks(of, *asked));
         }
     }
 

@@ -8,6 +8,7 @@ mod findings;
 mod gaps;
 mod hours;
 mod lateness;
+mod namesakes;
 mod outages;
 mod pace;
 mod sources;

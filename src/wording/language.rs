@@ -94,14 +94,13 @@ impl Sentences {
     }
 
     fn piece(&self, english: &str) -> String {
-        let known = EN.written.iter().filter_map(|(key, phrase)| {
-            let (values, rest) = phrase.read(english)?;
-            rest.is_empty().then_some((key, values))
+        let known = EN.written.all().zip(self.written.all()).filter_map(|(known, ours)| {
+            let (values, rest) = known.read(english)?;
+            rest.is_empty().then_some((ours, values))
         });
         // Of a text that fits two, the one with more words of ours.
         let best = known.min_by_key(|(_, values)| values.iter().map(|(_, value)| value.len()).sum::<usize>());
-        let said = best.and_then(|(key, values)| Some(self.written.get(key)?.filled(&self.values(values))));
-        said.unwrap_or_else(|| english.to_owned())
+        best.map_or_else(|| english.to_owned(), |(ours, values)| ours.filled(&self.values(values)))
     }
 
     fn values<'t>(&self, values: Vec<(&'t str, &'t str)>) -> Vec<(&'t str, String)> {

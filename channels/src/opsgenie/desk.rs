@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::Utc;
-use reqwest::{Method, RequestBuilder, StatusCode, Url};
+use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -12,7 +12,7 @@ use super::alert;
 use crate::error::{BuildError, DeliveryError, Reason};
 use crate::http::{Answer, check_status, send, unexpected};
 use crate::notification::{MessageKind, Notification, Receipt};
-use crate::notifier::{Context, Notifier};
+use crate::notifier::Notifier;
 use crate::secret::Secret;
 use crate::text::one_line;
 
@@ -27,7 +27,7 @@ pub(crate) struct Desk {
     vendor: &'static str,
     base: Url,
     login: Login,
-    http: reqwest::Client,
+    http: Client,
     timeout: Duration,
 }
 
@@ -49,11 +49,12 @@ impl Desk {
         base: &str,
         path: &[&str],
         login: Login,
-        context: &Context,
+        http: Client,
+        timeout: Duration,
     ) -> Result<Self, BuildError> {
         let mut base = Url::parse(base).map_err(|error| BuildError(error.to_string()))?;
         extend(&mut base, path);
-        Ok(Self { vendor, base, login, http: context.http.clone(), timeout: context.timeout })
+        Ok(Self { vendor, base, login, http, timeout })
     }
 }
 

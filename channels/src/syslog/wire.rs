@@ -126,12 +126,10 @@ fn no_tls(error: io::Error) -> DeliveryError {
 
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn broke(error: io::Error) -> DeliveryError {
-    match tls::rustls_error(&error) {
-        // In TLS 1.3 a server refuses a client only after the client believes to be through.
-        Some(rustls::Error::AlertReceived(_)) => DeliveryError::transient(
-            Reason::Tls,
-            "TLS: the server refused the connection; does it want a certificate of ours?",
-        ),
-        _ => DeliveryError::transient(Reason::Broken, format!("the connection broke: {}", innermost(&error))),
+    match tls::rustls_error(&error).filter(|error| tls::wants_to_know_us(error)) {
+        found @ Some(_) => DeliveryError::transient(Reason::Tls, format!("TLS: {}", tls::trouble(found))),
+        None => {
+            DeliveryError::transient(Reason::Broken, format!("the connection broke: {}", innermost(&error)))
+        }
     }
 }

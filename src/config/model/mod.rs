@@ -59,6 +59,8 @@ pub struct ChannelTable {
     pub reaches_people: bool,
     /// Whether the vendor keeps a state of its own, which a resolution closes.
     pub resolve: bool,
+    /// Whether a resolution takes the place of its firing.
+    pub edit: bool,
     /// The most characters of a body that it takes.
     pub max_body: Option<usize>,
     /// How many tries may be under way at once.

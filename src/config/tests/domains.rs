@@ -19,6 +19,9 @@ old = { kind = "opsgenie", api_key = { env = "CARGO_PKG_NAME" } }
 new = { kind = "jira_service_management", api_key = { env = "CARGO_PKG_NAME" } }
 flow = { kind = "teams", url = "https://prod-1.westeurope.logic.azure.com/workflows/1" }
 other_flow = { kind = "teams", url = "https://x.environment.api.powerplatform.com/powerautomate/2" }
+mailbox = { kind = "email", host = "smtp.office365.com", from = "a@example.org", to = ["b@example.org"] }
+gmail = { kind = "email", host = "smtp-relay.gmail.com", from = "a@example.org", to = ["b@example.org"] }
+space = { kind = "google_chat", webhook_url = "https://chat.googleapis.com/v1/spaces/x" }
 proxy = { kind = "pagerduty", routing_key = { env = "CARGO_PKG_NAME" }, api_url = "https://proxy.example.org" }
 one_site = { kind = "webhook", url = "https://hook.example.org/a" }
 same_site = { kind = "webhook", url = "https://hook.example.org/b" }
@@ -41,7 +44,7 @@ fn said(steps: &str) -> Vec<String> {
 #[test]
 fn channels_of_one_service_are_no_fallback_of_each_other() {
     let both = "{ to = [\"bot\"] }, { to = [\"hook\"] }, { to = [\"log\"] }";
-    let expected = "warning: m.toml:24:1: route `catch_all`: `bot` and `hook` depend on one vendor (Slack): if that \
+    let expected = "warning: m.toml:27:1: route `catch_all`: `bot` and `hook` depend on one vendor (Slack): if that \
                     fails, nobody is told (add a channel elsewhere as its last step)";
     assert_eq!(said(both), [expected]);
     assert_eq!(said(&format!("{both}, {{ to = [\"mail\"] }}")), [""; 0]);
@@ -64,8 +67,10 @@ fn channels_of_one_vendor_or_host_are_told_by_its_name() {
     assert_eq!(depend("pager", "europe").unwrap(), "one vendor (PagerDuty)");
     assert_eq!(depend("old", "new").unwrap(), "one vendor (Atlassian)");
     assert_eq!(depend("flow", "other_flow").unwrap(), "one vendor (Microsoft)");
+    assert_eq!(depend("mailbox", "flow").unwrap(), "one vendor (Microsoft)");
+    assert_eq!(depend("gmail", "space").unwrap(), "one vendor (Google)");
     assert_eq!(depend("one_site", "same_site").unwrap(), "the same host");
-    for (one, other) in [("pager", "proxy"), ("old", "pager"), ("flow", "one_site")] {
+    for (one, other) in [("pager", "proxy"), ("old", "pager"), ("flow", "one_site"), ("mail", "mailbox")] {
         assert_eq!(depend(one, other), None, "{one}, {other}");
     }
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Flag, Place, resolved};
+use log_monitor_channels::{Registry, discord};
+
+use super::{Flag, Place, kinds, resolved};
 use crate::config::Level;
 
 const ENV: &str = "WAZUH_URL=https://indexer:9200\nUSERNAME=wazuh\nPASSWORD=p$w#d\n\
@@ -143,4 +145,18 @@ fn a_route_that_another_hides_is_a_warning_that_names_it() {
     assert_eq!(warned("match = { name = { not = \"fw-*\" } }\nstop = true", ""), "");
     let sometimes = "stop = true\ntime_zone = \"UTC\"\nactive = [{ from = \"08:00\", to = \"18:00\" }]";
     assert_eq!(warned(sometimes, ""), "", "at other times it is used");
+}
+
+#[test]
+fn ends_take_the_place_of_what_they_end_where_the_table_says_so() {
+    let discord = |name: &str, more: &str| {
+        let url = "https://discord.example/api/webhooks/1/x";
+        format!("[channels.{name}]\nkind = \"discord\"\nwebhook_url = \"{url}\"\n{more}")
+    };
+    let channels = discord("edits", "on_resolve = \"edit\"\n") + &discord("replies", "");
+    let place = Place::new().toml(&(FULL.to_owned() + &channels));
+    let loaded = place.load_with(&Registry::new().with::<discord::Discord>(), &kinds::sources());
+    let settings = loaded.settings.as_ref().unwrap_or_else(|| panic!("{:?}", place.lines(&loaded)));
+    let edits = settings.channels.iter().map(|channel| (channel.name.as_str(), channel.edit));
+    assert_eq!(edits.collect::<Vec<_>>(), [("edits", true), ("replies", false)]);
 }

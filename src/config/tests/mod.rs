@@ -64,6 +64,12 @@ impl Place {
         self.with(file, authority.cert.pem())
     }
 
+    /// A certificate of ours, with its key.
+    fn with_identity(self, certificate: &str, key: &str) -> Self {
+        let own = rcgen::generate_simple_self_signed(["log-monitor".to_owned()]).unwrap();
+        self.with(certificate, own.cert.pem()).with(key, own.signing_key.serialize_pem())
+    }
+
     fn load(&self) -> Loaded {
         self.load_with(&kinds::channels(), &kinds::sources())
     }

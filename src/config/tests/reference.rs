@@ -102,6 +102,7 @@ fn with_every_key_set_it_loads() {
     let place = Place::new()
         .with("secret", "https://hooks.example/services/T00/B00/abcdefgh")
         .with_authority("ca.pem")
+        .with_identity("client.pem", "client-key.pem")
         .with("title.j2", "{{ event.who }}")
         .with("body.j2", "{{ event.detail }}")
         .with("holidays.txt", "2026-12-25 # Christmas\n")
@@ -110,6 +111,7 @@ fn with_every_key_set_it_loads() {
                 .replace("\"config/agents.csv\"", "\"@/agents.csv\"")
                 .replace("\"certs/root-ca.pem\"", "\"@/ca.pem\"")
                 .replace("\"certs/api.pem\"", "\"@/ca.pem\"")
+                .replace("\"certs/client", "\"@/client")
                 .replace("\"config/title.j2\"", "\"@/title.j2\"")
                 .replace("\"config/body.j2\"", "\"@/body.j2\"")
                 .replace("\"config/holidays.txt\"", "\"@/holidays.txt\""),

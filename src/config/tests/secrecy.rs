@@ -1,8 +1,10 @@
 //! No secret is ever printed, wherever it stands and whatever is wrong around it.
 
+use log_monitor_channels::default_channels;
 use proptest::prelude::*;
 
 use super::Place;
+use crate::source::default_sources;
 
 const SECRET: &str = "xyzzy-s3cret-xyzzy";
 
@@ -48,6 +50,27 @@ fn secrets_in_toml_are_hidden_even_by_the_mistakes_around_them() {
         let shown = printed(&place);
         assert!(!shown.contains(SECRET), "{case}\n{shown}");
     }
+}
+
+#[test]
+fn a_proxy_is_a_secret_to_warn_of_only_where_it_holds_a_password() {
+    let said = |proxy: &str| {
+        let url = "{ env = \"CARGO_PKG_NAME\" }";
+        let place = Place::new()
+            .toml(&format!("[channels.soc]\nkind = \"teams\"\nurl = {url}\nproxy = \"{proxy}\"\n"));
+        let loaded = place.load_with(&default_channels(), &default_sources());
+        let shown = format!("{:?} {:#}", loaded.resolved, loaded.diagnostics.to_json());
+        assert!(!shown.contains(SECRET), "{shown}");
+        place.lines(&loaded).into_iter().filter(|line| line.contains("`proxy`")).collect::<Vec<_>>()
+    };
+    assert_eq!(said("http://proxy.example:3128/"), [""; 0]);
+    let plain = said(&format!("http://lm:{SECRET}@proxy.example:3128"));
+    assert!(plain.len() == 1 && plain[0].contains("is a secret in plain text"), "{plain:?}");
+    let wrong = said(&format!("lm:{SECRET}@proxy.example:3128"));
+    assert!(
+        wrong.iter().any(|line| line.contains("m.toml:4:9: `proxy`: not the address of a proxy")),
+        "{wrong:?}"
+    );
 }
 
 #[test]

@@ -107,3 +107,17 @@ async fn an_escalation_to_it_is_told_once_while_something_else_of_its_firing_wai
     let told = world.got("slack").into_iter().filter(|told| told.body.contains("no longer configured"));
     assert_eq!(told.count(), 1, "{:?}", world.titles("slack"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_escalation_to_it_goes_to_the_catch_all_as_soon_as_it_is_due() {
+    let mut steps = route("catch_all", &[&["slack"], &["old"]]);
+    steps.steps[1].escalation = Some(Escalation { after: Duration::from_secs(7200), unless: None });
+    let mut world = World::new(vec![steps], &["old", "slack"]).await;
+    world.silent(&["001"]).await;
+    world.kill().await;
+    world.vendors.remove("old");
+    world.start().await;
+    minutes(120).await;
+    let told = world.got("slack").pop().unwrap();
+    assert!(told.body.contains("no longer configured"), "{:?}", world.titles("slack"));
+}

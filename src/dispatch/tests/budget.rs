@@ -12,7 +12,7 @@ fn free(name: &str, steps: &[&[&str]]) -> Route {
 
 impl World {
     /// Starts anew with budgets of a channel.
-    async fn limit(&mut self, channel: &str, budgets: &[&str], resolve: bool) {
+    pub(super) async fn limit(&mut self, channel: &str, budgets: &[&str], resolve: bool) {
         let budgets = budgets.iter().map(|text| text.parse().unwrap()).collect();
         self.kill().await;
         self.limits.insert(channel.to_owned(), Limits { budgets, resolve, ..Limits::default() });

@@ -93,6 +93,24 @@ async fn whoever_took_only_a_reminder_is_not_told_the_end_of_what_was_over_befor
     assert!(end.title.starts_with("Recovered: 002"), "{}", end.title);
 }
 
+/// PagerDuty accepts the end of what it was never told, so that nobody would notice.
+#[tokio::test(start_paused = true)]
+async fn whoever_took_only_a_reminder_is_not_told_the_end_of_what_that_did_not_name() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    let incidents = world.silent(&["001", "002"]).await;
+    world.ack(incidents[0], 600, log_monitor_channels::Severity::Medium).await;
+    world.fail("slack", Some(down()));
+    minutes(62).await;
+    assert_eq!(world.got("email")[0].events.len(), 1, "the reminder: {:?}", world.titles("email"));
+    world.fail("slack", None);
+    world.recovered(&[("001", incidents[0])]).await;
+    minutes(1).await;
+    assert!(world.got("slack").iter().any(|told| told.kind == MessageKind::Resolved));
+    assert_eq!(world.got("email").len(), 1, "{:?}", world.titles("email"));
+    world.recovered(&[("002", incidents[1])]).await;
+    assert!(world.got("email")[1].title.starts_with("Recovered: 002"), "{:?}", world.titles("email"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_firing_that_fails_after_its_end_goes_nowhere_else() {
     let mut world = World::new(two_steps(), &["slack", "email"]).await;

@@ -84,6 +84,25 @@ async fn an_acknowledgement_is_pierced_by_what_is_worse() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_gets_worse_is_told_further_once_as_it_is_by_then() {
+    let world = unless_acked().await;
+    let incident = world.silent(&["001"]).await[0];
+    minutes(60).await;
+    world.worsen("001", incident, Severity::Critical).await;
+    minutes(61).await;
+    assert_eq!(world.got("boss").len(), 1, "two hours after its first firing");
+    assert_eq!(world.got("boss")[0].severity, Severity::Critical);
+    minutes(60 * 3).await;
+    assert_eq!(world.got("boss").len(), 1);
+
+    world.worsen("001", incident, Severity::Critical).await;
+    minutes(60 * 24).await;
+    assert_eq!(world.got("boss").len(), 2, "what came after it is news");
+    world.recovered(&[("001", incident)]).await;
+    assert_eq!(world.got("boss").len(), 3, "{:?}", world.titles("boss"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_condition_no_acknowledgement_keeps_it_back() {
     let world = World::new(escalating(None), &["soc", "boss"]).await;
     let incident = world.silent(&["001"]).await[0];

@@ -22,6 +22,13 @@ impl World {
         settle().await;
         incidents.into_iter().flatten().collect()
     }
+
+    /// Starts anew with a channel on which ends take the place of what they end.
+    pub(super) async fn edits(&mut self, channel: &str) {
+        self.kill().await;
+        self.limits.insert(channel.to_owned(), Limits { edit: true, ..Limits::default() });
+        self.start().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -85,6 +92,38 @@ async fn one_message_of_several_ends_closes_each_alert_of_a_vendor_that_keeps_th
     let over: Vec<bool> = ends.iter().map(|end| end.all_over).collect();
     assert_eq!(over, [false, true], "002 is in the first of them: {ends:?}");
     assert!(ends[0].in_reply_to.is_some() && ends[0].in_reply_to != ends[1].in_reply_to);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_ends_take_the_place_of_their_posts_one_message_of_several_does_so_of_each_that_is_over() {
+    let mut world = World::new(by_site(0), &["soc"]).await;
+    world.edits("soc").await;
+    let incidents = world.silent_at("MIL", &["001", "002"]).await;
+    let others = [world.silent_at("MIL", &["003"]).await[0], world.silent_at("MIL", &["004"]).await[0]];
+    world.recovered(&[("001", incidents[0]), ("003", others[0]), ("004", others[1])]).await;
+    let told = world.got("soc");
+    let ends: Vec<(bool, Option<&str>, usize)> =
+        told[3..].iter().map(|end| (end.all_over, end.answers.as_deref(), end.events.len())).collect();
+    let key = |firing: usize| Some(told[firing].idempotency_key.as_str());
+    assert_eq!(ends, [(true, key(1), 1), (true, key(2), 1), (false, key(0), 1)], "002 goes on");
+    world.recovered(&[("002", incidents[1])]).await;
+    let end = world.got("soc").pop().unwrap();
+    assert_eq!((end.all_over, end.answers.as_deref()), (true, key(0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edit_that_is_refused_is_a_message_of_its_own_and_the_others_are_made() {
+    let mut world = World::new(by_site(0), &["soc"]).await;
+    world.edits("soc").await;
+    let one = world.silent_at("MIL", &["001"]).await[0];
+    let two = world.silent_at("MIL", &["002"]).await[0];
+    let refused = DeliveryError::permanent_message(Reason::Rejected, "edit_window_closed");
+    world.vendors["soc"].script([Err(refused)]);
+    world.recovered(&[("001", one), ("002", two)]).await;
+    let told = world.got("soc").split_off(2);
+    let ends: Vec<(&str, bool)> =
+        told.iter().map(|end| (end.events[0].entity.as_ref().unwrap().id.as_str(), end.short)).collect();
+    assert_eq!(ends, [("001", false), ("001", true), ("002", false)]);
 }
 
 #[tokio::test(start_paused = true)]

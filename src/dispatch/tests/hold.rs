@@ -2,9 +2,10 @@
 
 use log_monitor_channels::Severity;
 
+use super::escalation::escalating;
 use super::suppress::{quiet, soc};
 use super::*;
-use crate::config::Group;
+use crate::config::{Group, Unless};
 
 #[tokio::test(start_paused = true)]
 async fn what_is_planned_already_is_held_back_by_a_silence_that_is_added() {
@@ -76,4 +77,46 @@ async fn reminders_wait_for_the_morning_as_their_firings_would() {
     assert_eq!(world.titles("soc").len(), 2, "06:55: {:?}", world.titles("soc"));
     minutes(10).await;
     assert_eq!(world.titles("soc")[2..], ["Still silent: 2 agents of default"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reminder_that_waits_for_its_channel_is_held_back_by_what_is_added_meanwhile() {
+    for (acked, agents) in [(false, 1), (true, 1), (false, 2), (true, 2)] {
+        let mut world = World::new(soc(), &["soc"]).await;
+        world.limit("soc", &["1 per 2h"], false).await;
+        let incidents = world.silent(&["001", "002"][..agents]).await;
+        minutes(70).await;
+        match acked {
+            true => world.ack(incidents[0], 170, Severity::Medium).await,
+            false => drop(world.silence("id=001", 170).await),
+        }
+        minutes(169).await;
+        let reminded = |world: &World| -> Vec<usize> {
+            world.got("soc")[1..].iter().map(|reminder| reminder.events.len()).collect()
+        };
+        assert_eq!(reminded(&world), vec![1; agents - 1], "{:?}", world.titles("soc"));
+        minutes(302).await;
+        let last = world.got("soc").pop().unwrap();
+        assert_eq!(last.events.len(), agents, "acked {acked}: {:?}", world.titles("soc"));
+        assert_eq!(last.kind, MessageKind::Reminder);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_escalation_that_waits_for_its_channel_is_held_back_by_an_acknowledgement_until_that_ends() {
+    let mut world = World::new(escalating(Some(Unless::Acked)), &["soc", "boss"]).await;
+    world.limit("boss", &["1 per 1h"], false).await;
+    world.silent(&["900"]).await;
+    minutes(30).await;
+    let incidents = world.silent(&["001", "002"]).await;
+    minutes(135).await;
+    world.ack(incidents[0], 100, Severity::Medium).await;
+    minutes(20).await;
+    let titles = world.titles("boss");
+    assert!(titles[1].starts_with("Silent: 002") && titles.len() == 2, "{titles:?}");
+    minutes(90).await;
+    let told = world.got("boss").remove(2);
+    assert!(told.title.starts_with("Silent: 001"), "{}", told.title);
+    assert!(told.body.contains("because the acknowledgement by bob has ended"), "{}", told.body);
+    assert_eq!(world.got("boss").len(), 3, "{:?}", world.titles("boss"));
 }

@@ -88,3 +88,17 @@ async fn reminders_are_events_too() {
     assert_eq!(kinds, [EventKind::AgentSilent, EventKind::AgentStillSilent]);
     assert!(world.now() > events::millis(start()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reminder_that_waits_gives_way_to_the_news_that_it_got_worse() {
+    let world = World::new(vec![route("catch_all", &[&["soc"]])], &["soc"]).await;
+    let incident = world.silent(&["001"]).await[0];
+    world.fail("soc", Some(down()));
+    minutes(61).await;
+    let before = world.got("soc").len();
+    world.fail("soc", None);
+    world.worsen("001", incident, log_monitor_channels::Severity::High).await;
+    minutes(2).await;
+    let kinds: Vec<MessageKind> = world.got("soc")[before..].iter().map(|told| told.kind).collect();
+    assert_eq!(kinds, [MessageKind::Firing]);
+}

@@ -124,6 +124,25 @@ async fn what_gets_worse_is_told_again_and_reminded_of_as_it_is_and_has_one_end(
 }
 
 #[tokio::test(start_paused = true)]
+async fn where_an_end_takes_the_place_of_its_firing_it_does_so_of_each_that_told_what_got_worse() {
+    let mut world = World::new(two_steps(), &["slack", "email"]).await;
+    world.edits("slack").await;
+    let incident = world.silent(&["001"]).await[0];
+    world.worsen("001", incident, log_monitor_channels::Severity::High).await;
+    minutes(61).await;
+    let before = world.got("slack");
+    world.recovered(&[("001", incident)]).await;
+    let ends: Vec<(bool, Option<String>)> = world
+        .got("slack")
+        .split_off(before.len())
+        .into_iter()
+        .map(|end| (end.all_over, end.answers))
+        .collect();
+    let key = |firing: usize| Some(before[firing].idempotency_key.clone());
+    assert_eq!(ends, [(true, key(0)), (true, key(1))], "and of no reminder");
+}
+
+#[tokio::test(start_paused = true)]
 async fn those_that_get_worse_together_have_one_end_as_well() {
     let world = World::new(two_steps(), &["slack", "email"]).await;
     let event = |id: &str, cause: &str| Event { cause: cause.to_owned(), ..at_now(&world, id) };

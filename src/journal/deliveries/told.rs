@@ -51,6 +51,26 @@ pub fn heard_by(connection: &Connection, firing: i64) -> rusqlite::Result<Vec<St
         .collect()
 }
 
+/// Those of [`heard_by`] whom it told of an incident, or may have: a reminder does not name all of its firing.
+///
+/// # Errors
+/// As the database.
+pub fn heard_of_by(connection: &Connection, firing: i64, incident: i64) -> rusqlite::Result<Vec<String>> {
+    connection
+        .prepare_cached(
+            "SELECT DISTINCT delivery.channel FROM event
+             CROSS JOIN message_event ON message_event.event = event.id
+             JOIN delivery ON delivery.message = message_event.message
+             WHERE event.incident = ?2
+             AND (message_event.message = ?1
+                  OR message_event.message IN (SELECT message FROM reminder_of WHERE firing = ?1))
+             AND (delivery.state = 'accepted' OR delivery.uncertain AND delivery.state IN ('dropped', 'failed'))
+             ORDER BY delivery.id",
+        )?
+        .query_map([firing, incident], |row| row.get(0))?
+        .collect()
+}
+
 /// What a channel answered to a message, last where it was in parts.
 ///
 /// # Errors
@@ -107,6 +127,32 @@ pub fn post_of(
             Ok((row.get(0)?, receipt.and_then(|text| serde_json::from_str(&text).ok())))
         })
         .optional()
+}
+
+/// The posts by which firings and escalations told a channel of an incident: their deliveries, and what the channel
+/// answered.
+///
+/// # Errors
+/// As the database.
+pub fn firing_posts_of(
+    connection: &Connection,
+    incident: i64,
+    channel: &str,
+) -> rusqlite::Result<Vec<(i64, Receipt)>> {
+    let posts: Vec<(i64, String)> = connection
+        .prepare_cached(
+            "SELECT COALESCE(merged_into, delivery.id) AS post, receipt FROM event
+             JOIN message_event ON message_event.event = event.id
+             JOIN message ON message.id = message_event.message
+                  AND (message.kind = 'firing' OR message.escalation IS NOT NULL)
+             JOIN delivery ON delivery.message = message.id AND channel = ?2 AND state = 'accepted'
+                  AND receipt IS NOT NULL
+             WHERE event.incident = ?1 GROUP BY post ORDER BY post",
+        )?
+        .query_map(params![incident, channel], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let read = |(post, receipt): (i64, String)| Some((post, serde_json::from_str(&receipt).ok()?));
+    Ok(posts.into_iter().filter_map(read).collect())
 }
 
 /// The messages that a delivery was the post of.

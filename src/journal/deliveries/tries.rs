@@ -132,7 +132,7 @@ pub fn finish(connection: &Connection, claim: &Claim, ending: &Ending, now: i64)
     connection
         .prepare_cached(
             "UPDATE delivery SET state = ?2, reason = ?3, receipt = ?4,
-                    not_before = COALESCE(?5, not_before), short = short OR ?6,
+                    not_before = COALESCE(?5, not_before), short = CASE WHEN ?8 THEN 0 ELSE short OR ?6 END,
                     uncertain = CASE WHEN ?8 AND ?2 <> 'accepted' THEN 0 ELSE uncertain OR ?7 END
              WHERE id = ?1 AND (state = 'sending' OR ?2 = 'accepted')",
         )?

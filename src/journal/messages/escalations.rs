@@ -18,19 +18,24 @@ pub fn escalations_due(connection: &Connection, now: i64) -> rusqlite::Result<Ve
         .collect()
 }
 
-/// The events of a firing that an escalation to these steps has told. It is known by the first of them: others
-/// may have come to it when one of its channels was no longer configured.
+/// Whether an escalation of a route to these steps tells an event. It is known by the first of them: others may
+/// have come to it when one of its channels was no longer configured.
 ///
 /// # Errors
 /// As the database.
-pub fn escalated(connection: &Connection, firing: i64, steps: &[Step]) -> rusqlite::Result<Vec<i64>> {
+pub fn is_escalated(
+    connection: &Connection,
+    route: &str,
+    event: i64,
+    steps: &[Step],
+) -> rusqlite::Result<bool> {
     connection
         .prepare_cached(
-            "SELECT event FROM message_event JOIN message ON message.id = message_event.message
-             WHERE parent = ?1 AND escalation IS NOT NULL AND json_extract(steps, '$[0]') = json_extract(?2, '$[0]')",
+            "SELECT EXISTS (SELECT 1 FROM message_event JOIN message ON message.id = message_event.message
+             WHERE event = ?1 AND route = ?2 AND escalation IS NOT NULL AND outcome IS NOT 'dropped'
+             AND json_extract(steps, '$[0]') = json_extract(?3, '$[0]'))",
         )?
-        .query_map(params![firing, json(&steps)?], |row| row.get(0))?
-        .collect()
+        .query_row(params![event, route, json(&steps)?], |row| row.get(0))
 }
 
 /// Sets which escalations of a firing are left, and when it is the first one's turn.

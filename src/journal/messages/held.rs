@@ -75,20 +75,30 @@ pub fn let_go(connection: &Connection, now: i64) -> rusqlite::Result<Vec<Message
         .collect()
 }
 
-/// The messages that nobody has seen and that nothing but the budget of their route holds back: what begins, and
-/// notices.
+/// The messages that nobody has seen and that nothing but a budget holds back: reminders and escalations, or
+/// what begins and notices.
 ///
 /// # Errors
 /// As the database.
-pub fn untried(connection: &Connection) -> rusqlite::Result<Vec<Message>> {
+pub fn untried(connection: &Connection, reminders: bool) -> rusqlite::Result<Vec<Message>> {
     connection
         .prepare_cached(&format!(
             "SELECT {COLUMNS} FROM message
-             WHERE outcome IS NULL AND held_by IS NULL AND kind IN ('firing', 'notice')
+             WHERE outcome IS NULL AND held_by IS NULL AND kind <> 'resolved' AND (kind = 'reminder') = ?1
              AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = message.id AND attempts > 0)"
         ))?
-        .query_map([], read)?
+        .query_map([reminders], read)?
         .collect()
+}
+
+/// Takes events out of a message that nobody has seen.
+///
+/// # Errors
+/// As the database.
+pub fn remove_events(connection: &Connection, message: i64, events: &[i64]) -> rusqlite::Result<()> {
+    let mut statement =
+        connection.prepare_cached("DELETE FROM message_event WHERE message = ?1 AND event = ?2")?;
+    events.iter().try_for_each(|event| statement.execute([message, *event]).map(drop))
 }
 
 /// Moves events from a message that nobody has seen to another.

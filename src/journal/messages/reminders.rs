@@ -18,17 +18,20 @@ pub fn with_reminders(connection: &Connection, firing: i64) -> rusqlite::Result<
         .collect()
 }
 
-/// The reminders of a firing.
+/// The reminders of a route that tell an incident and still wait for some channel.
 ///
 /// # Errors
 /// As the database.
-pub fn reminders_of(connection: &Connection, firing: i64) -> rusqlite::Result<Vec<i64>> {
+pub fn waiting_reminders(connection: &Connection, route: &str, incident: i64) -> rusqlite::Result<Vec<i64>> {
     connection
         .prepare_cached(
-            "SELECT id FROM reminder_of JOIN message ON message.id = reminder_of.message
-             WHERE firing = ?1 AND escalation IS NULL ORDER BY id",
+            "SELECT DISTINCT message.id FROM event JOIN message_event ON message_event.event = event.id
+             JOIN message ON message.id = message_event.message AND message.kind = 'reminder'
+                  AND escalation IS NULL AND route = ?2
+             JOIN delivery ON delivery.message = message.id AND delivery.state IN ('pending', 'waiting')
+             WHERE event.incident = ?1",
         )?
-        .query_map([firing], |row| row.get(0))?
+        .query_map(params![incident, route], |row| row.get(0))?
         .collect()
 }
 

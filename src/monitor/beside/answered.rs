@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::Beside;
 use crate::journal::events::millis;
+use crate::monitor::Setup;
 use crate::monitor::source_health::{Asked, SourceHealth};
 use crate::record::Recorder;
 use crate::source::SourceError;
@@ -48,7 +49,8 @@ impl Beside {
     }
 
     /// One incident for each source beside that does not answer all that it is asked; `agents` are watched.
-    pub async fn tell(&self, recorder: &Recorder, health: &SourceHealth, watch: &str, agents: usize) {
+    pub async fn tell(&self, recorder: &Recorder, health: &SourceHealth, setup: &Setup, agents: usize) {
+        let watch = setup.watch.name.as_str();
         let mut sources: BTreeMap<&str, Option<&SourceError>> = BTreeMap::new();
         for ((source, _), answered) in &self.answered {
             let failed = sources.entry(source).or_default();
@@ -57,6 +59,7 @@ impl Beside {
         for (source, failed) in sources {
             let asker = (watch, Asked::Beside);
             let told = match failed {
+                None if self.is_read_by_and_by(setup, source) => Ok(()),
                 None => health.good(recorder, source, asker).await,
                 Some(error) => health.failed(recorder, source, asker, error, agents).await,
             };
@@ -64,5 +67,11 @@ impl Beside {
                 tracing::error!("watch {watch}: {error}");
             }
         }
+    }
+
+    /// Whether a source keeps the list of agents, and has not been asked for it yet or not answered.
+    fn is_read_by_and_by(&self, setup: &Setup, source: &str) -> bool {
+        let keeps_it = setup.lister.as_ref().is_some_and(|(lister, _)| lister == source);
+        keeps_it && !self.answered.contains_key(&(source.to_owned(), What::List))
     }
 }

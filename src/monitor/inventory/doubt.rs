@@ -1,8 +1,10 @@
 //! When a list is not believed. Pure; times in milliseconds.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
-use super::Doubt;
+use serde::{Deserialize, Serialize};
+
+use super::{Doubt, Namesakes};
 use crate::config::Agent;
 
 /// A list that lacks at least so many known agents …
@@ -21,11 +23,14 @@ const BELIEVED_AFTER: i64 = 86_400_000;
 /// Who logs so long after it was first missing was not removed. (Clocks differ.)
 pub const STILL_LOGS: i64 = 2 * 60_000;
 
-/// What is remembered from one list to the next.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What is remembered from one list to the next, also over a restart.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Memory {
     /// Who was missing in the last list, and since when.
-    missing: HashMap<String, i64>,
+    missing: BTreeMap<String, i64>,
+    /// Who was replaced by another of its name, with its last log, as long as it is listed because of it.
+    replaced: BTreeMap<String, i64>,
     /// There are too many, and that is told.
     full: bool,
 }
@@ -47,6 +52,19 @@ impl Memory {
     pub fn note<'a>(&mut self, absent: impl Iterator<Item = &'a Agent>, now: i64) {
         let since = |agent: &Agent| (agent.id.clone(), self.missing_since(&agent.id).unwrap_or(now));
         self.missing = absent.map(since).collect();
+    }
+
+    /// When whoever was replaced logged last.
+    #[must_use]
+    pub fn last_log_of_replaced(&self, id: &str) -> Option<i64> {
+        self.replaced.get(id).copied()
+    }
+
+    /// These have been replaced.
+    pub fn note_replaced(&mut self, namesakes: &Namesakes) {
+        self.replaced.retain(|id, _| namesakes.past.contains(id));
+        let new = namesakes.replaced.iter().map(|(old, (_, last))| (old.clone(), *last));
+        self.replaced.extend(new);
     }
 
     /// Whether an agent has been missing for so long that it is believed.

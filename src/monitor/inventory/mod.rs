@@ -10,7 +10,7 @@ mod names;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use compact_str::CompactString;
 
@@ -43,8 +43,21 @@ pub struct Roll<'a> {
     pub whole: bool,
     /// In milliseconds.
     pub now: i64,
+    /// Until when it is known who logged, in milliseconds: after a gap that is before `now`.
+    pub known_until: i64,
     /// The newest life sign of an id; `None` = it is not watched, `Some(None)` = it was never seen.
-    pub last_seen: &'a dyn Fn(&str) -> Option<Option<i64>>,
+    pub last_seen: &'a (dyn Fn(&str) -> Option<Option<i64>> + Sync),
+    /// What was asked beside of a list that is not `whole`.
+    pub namesakes: Namesakes,
+}
+
+/// What is known of agents of one name where only who logs is listed.
+#[derive(Debug, Default)]
+pub struct Namesakes {
+    /// Who has stopped, and who of its name began after that; with its last log, in milliseconds.
+    pub replaced: HashMap<String, (String, i64)>,
+    /// Who was replaced before, and is listed only because of what it logged until then.
+    pub past: HashSet<String>,
 }
 
 /// Why it is not believed that agents were removed.
@@ -90,6 +103,7 @@ impl Roll<'_> {
     pub fn call(self, known: &[Agent], memory: &mut Memory) -> Changes {
         let (mut listed, too_many) = self.wanted(known);
         let known = self.still_wanted(known, &listed);
+        listed.retain(|id, _| !self.namesakes.replaced.contains_key(id));
         let ids: HashSet<&str> = known.iter().map(|agent| agent.id.as_str()).collect();
         let absent: Vec<&Agent> =
             known.iter().copied().filter(|agent| !listed.contains_key(&agent.id)).collect();
@@ -100,6 +114,7 @@ impl Roll<'_> {
         let fates: Vec<Fate> = absent.iter().map(fate).collect();
         self.keep_probation(&known, memory, &mut listed);
         memory.note(absent.iter().chain(&only_in_file).copied(), self.now);
+        memory.note_replaced(&self.namesakes);
         let mut fates: Vec<(&Agent, Fate)> = absent.into_iter().zip(fates).collect();
         let doubt = self.doubt(&mut fates, known.len(), memory);
         fates.extend(anew);
@@ -125,7 +140,8 @@ impl Roll<'_> {
     /// Those of the list that are to be watched, by id, and how many of them are too many.
     fn wanted(&self, known: &[Agent]) -> (BTreeMap<String, Agent>, usize) {
         let ids: HashSet<&str> = known.iter().map(|agent| agent.id.as_str()).collect();
-        let agents = self.listed.iter().map(agent).filter(|agent| wants(self.rules, agent));
+        let agents = self.listed.iter().filter(|listed| !self.namesakes.past.contains(&*listed.key));
+        let agents = agents.map(agent).filter(|agent| wants(self.rules, agent));
         let (old, new): (Vec<Agent>, Vec<Agent>) = agents.partition(|agent| ids.contains(agent.id.as_str()));
         let room = if self.whole { usize::MAX } else { MOST_WHO_LOG.saturating_sub(old.len()) };
         let too_many = new.len().saturating_sub(room);
@@ -147,10 +163,13 @@ impl Roll<'_> {
     /// What becomes of an absent agent, whose name perhaps another one has.
     fn fate(&self, agent: &Agent, known: &HashSet<&str>, heir: Option<&String>, memory: &Memory) -> Fate {
         let (seen, missing) = ((self.last_seen)(&agent.id), memory.missing_since(&agent.id));
+        if let Some((new, _)) = self.namesakes.replaced.get(&agent.id) {
+            return Fate::Renamed(new.clone());
+        }
         if let Some(heir) = heir {
             let is_new = !known.contains(heir.as_str());
-            // One that is there already may be a clone; but not one that logs where this has stopped.
-            let is_later = (self.last_seen)(heir).flatten() > seen.flatten();
+            // One that is there already may be a clone; but not one that logs where this was removed.
+            let is_later = self.whole && (self.last_seen)(heir).flatten() > seen.flatten();
             match (is_new, is_later, missing) {
                 (true, ..) | (_, true, Some(_)) => return Fate::Renamed(heir.clone()),
                 (_, true, None) => return Fate::MayBeRenamed,
@@ -161,7 +180,8 @@ impl Roll<'_> {
             (true, Some(since)) if doubt::still_logs(seen.flatten(), since) => Fate::Logs,
             // A list may be read again soon, and whoever logs now and then would not have logged since.
             (true, Some(since))
-                if self.now - since >= millis(self.rules.every).max(2 * doubt::STILL_LOGS) =>
+                if self.known_until.saturating_sub(since)
+                    >= millis(self.rules.every).max(2 * doubt::STILL_LOGS) =>
             {
                 Fate::Gone
             }
@@ -172,7 +192,7 @@ impl Roll<'_> {
 
     /// Who is listed only as long as it logs, and has not for too long.
     fn is_forgotten(&self, seen: Option<Option<i64>>) -> bool {
-        let horizon = self.now.saturating_sub(millis(self.rules.forget_after));
+        let horizon = self.known_until.saturating_sub(millis(self.rules.forget_after));
         seen.is_none_or(|seen| seen.is_some_and(|seen| seen < horizon))
     }
 }

@@ -2,7 +2,28 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::{Memory, Roll};
 use crate::config::Agent;
+
+impl Roll<'_> {
+    /// Of the `known` who have stopped, whose name one other agent of the list has, and nobody else: old id to
+    /// new.
+    #[must_use]
+    pub fn namesakes(&self, known: &[Agent], stopped: &HashMap<&str, i64>) -> HashMap<String, String> {
+        let (mut listed, _) = self.wanted(known);
+        listed.retain(|id, _| !stopped.contains_key(id.as_str()));
+        let stopped: Vec<&Agent> =
+            known.iter().filter(|agent| stopped.contains_key(agent.id.as_str())).collect();
+        heirs(&stopped, &listed)
+    }
+
+    /// Who was replaced before and is on the list, with its last log until then, in milliseconds.
+    #[must_use]
+    pub fn on_it_and_replaced(&self, memory: &Memory) -> HashMap<&str, i64> {
+        let replaced = |key: &str| memory.last_log_of_replaced(key);
+        self.listed.iter().filter_map(|listed| Some((&*listed.key, replaced(&listed.key)?))).collect()
+    }
+}
 
 /// Whoever is absent while exactly one agent of the list has their name, which nobody else has, may have
 /// been enrolled anew: old id to new.

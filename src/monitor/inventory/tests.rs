@@ -29,15 +29,24 @@ fn call(known: &[Agent], list: &[Listed], memory: &mut Memory, now: i64) -> Chan
 }
 
 fn call_seeing(
-    last_seen: &dyn Fn(&str) -> Option<Option<i64>>,
+    last_seen: &(dyn Fn(&str) -> Option<Option<i64>> + Sync),
     known: &[Agent],
     list: &[Listed],
     memory: &mut Memory,
     now: i64,
 ) -> Changes {
     let rules = rules();
-    Roll { rules: &rules, in_file: &[], listed: list.to_vec(), whole: true, now, last_seen }
-        .call(known, memory)
+    Roll {
+        rules: &rules,
+        in_file: &[],
+        listed: list.to_vec(),
+        whole: true,
+        now,
+        known_until: now,
+        last_seen,
+        namesakes: Namesakes::default(),
+    }
+    .call(known, memory)
 }
 
 fn ids(agents: &[Agent]) -> Vec<&str> {
@@ -180,7 +189,9 @@ fn whom_the_rules_do_not_want_any_more_is_let_go_at_once_and_missed_by_nobody() 
         listed: list.clone(),
         whole: true,
         now: 1,
+        known_until: 1,
         last_seen: &|_| Some(Some(1)),
+        namesakes: Namesakes::default(),
     };
     let found = roll.call(&known, &mut memory);
     assert_eq!((found.agents.len(), found.gone.len(), found.doubt), (10, 0, None));
@@ -233,7 +244,9 @@ fn logs_with_invented_names_do_not_fill_the_memory_and_are_told_once() {
             listed: many(count),
             whole: false,
             now: 0,
+            known_until: 0,
             last_seen: &|_| None,
+            namesakes: Namesakes::default(),
         };
         roll.call(known, &mut memory)
     };
@@ -257,8 +270,17 @@ fn silence_is_not_removal_where_only_those_who_log_are_listed() {
     let (rules, mut memory) = (rules(), Memory::default());
     let mut later = |days: i64| {
         let (listed, now) = (list[..1].to_vec(), days * 24 * HOUR);
-        Roll { rules: &rules, in_file: &[], listed, whole: false, now, last_seen: &|_| Some(Some(0)) }
-            .call(&known, &mut memory)
+        Roll {
+            rules: &rules,
+            in_file: &[],
+            listed,
+            whole: false,
+            now,
+            known_until: now,
+            last_seen: &|_| Some(Some(0)),
+            namesakes: Namesakes::default(),
+        }
+        .call(&known, &mut memory)
     };
     assert_eq!(ids(&later(0).agents), ["001", "002"]);
     assert_eq!(ids(&later(1).agents), ["001", "002"]);
@@ -269,8 +291,17 @@ fn silence_is_not_removal_where_only_those_who_log_are_listed() {
 fn with_a_file(known: &[Agent], list: &[Listed], memory: &mut Memory, now: i64) -> Changes {
     let (rules, in_file) = (rules(), [Agent::in_file("002", "Web 2")]);
     let last_seen = |id: &str| Some((id == "009").then_some(now.min(2 * HOUR)));
-    Roll { rules: &rules, in_file: &in_file, listed: list.to_vec(), whole: true, now, last_seen: &last_seen }
-        .call(known, memory)
+    Roll {
+        rules: &rules,
+        in_file: &in_file,
+        listed: list.to_vec(),
+        whole: true,
+        now,
+        known_until: now,
+        last_seen: &last_seen,
+        namesakes: Namesakes::default(),
+    }
+    .call(known, memory)
 }
 
 #[test]
@@ -326,7 +357,9 @@ fn whoever_is_enrolled_anew_long_after_it_left_the_list_is_found_by_its_name_in_
             listed: list.to_vec(),
             whole: true,
             now,
+            known_until: now,
             last_seen: &last_seen,
+            namesakes: Namesakes::default(),
         }
         .call(known, &mut memory)
     };

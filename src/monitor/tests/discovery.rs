@@ -6,6 +6,7 @@ use super::*;
 use crate::config::{Agent, Discover};
 use crate::dispatch::router;
 use crate::monitor::inventory::Changes;
+use crate::monitor::roll_call;
 use crate::source::Listed;
 
 /// A source that lists agents, and may be told to fail or to take its time.
@@ -353,6 +354,76 @@ async fn a_doubt_is_over_after_a_day_whatever_is_read_again_meanwhile() {
     let told = world.story().await;
     assert!(told.contains(&"source_up api".to_owned()), "{told:?}");
     assert_eq!(world.monitor.fleet.entities().len(), 5);
+}
+
+async fn restarted(world: World, list: &Arc<Lists>) -> World {
+    let setup = setup(&world, list);
+    let World { index, clock, recorder, .. } = world;
+    let monitor = Monitor::new(setup, recorder.clone(), Arc::default()).await.unwrap();
+    World { index, clock, recorder, monitor }
+}
+
+/// Of ten two are not listed any more, of whom one logs.
+async fn in_doubt() -> (World, Arc<Lists>) {
+    let list = Arc::new(Lists::default());
+    let agents: Vec<(String, String)> = (1..=10).map(|n| (format!("{n:03}"), format!("h{n}"))).collect();
+    let named: Vec<(&str, &str)> = agents.iter().map(|(id, name)| (id.as_str(), name.as_str())).collect();
+    list.set(&named);
+    let mut world = world(&list).await;
+    world.minutes(20, &named.iter().map(|(id, _)| *id).collect::<Vec<_>>()).await;
+    list.set(&named[..8]);
+    world.minutes(40, &EIGHT_AND_ONE).await;
+    assert_eq!(world.story().await, ["source_down api", "agent_silent 010"]);
+    (world, list)
+}
+
+const EIGHT_AND_ONE: [&str; 9] = ["001", "002", "003", "004", "005", "006", "007", "008", "009"];
+
+#[tokio::test(start_paused = true)]
+async fn a_doubt_goes_on_after_restarts_and_its_day_with_it() {
+    let (mut world, list) = in_doubt().await;
+    for _ in 0..22 {
+        world = restarted(world, &list).await;
+        world.minutes(60, &EIGHT_AND_ONE).await;
+    }
+    assert_eq!(world.story().await.len(), 2, "it is the same doubt");
+    world.minutes(120, &EIGHT_AND_ONE).await;
+    let told = world.story().await;
+    assert_eq!(told[2..], ["inventory_changed default", "agent_unwatched 010", "source_up api"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_doubt_is_not_over_because_the_list_is_slow_after_a_restart_and_all_else_is_answered() {
+    let (mut world, list) = in_doubt().await;
+    world.minutes(12, &EIGHT_AND_ONE[1..]).await;
+    let mut world = restarted(world, &list).await;
+    let api: Arc<dyn Source> = list.clone();
+    world.monitor.setup.beside.push(("api".to_owned(), api));
+    *list.takes.lock().unwrap() = Duration::from_secs(600);
+    for _ in 0..8 {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        EIGHT_AND_ONE[1..].iter().for_each(|key| world.index.log(key, world.clock.now()));
+        let (now, answered) = world.monitor.ask(roll_call::PATIENCE).await;
+        world.monitor.conclude(now, answered).await.unwrap();
+    }
+    assert_eq!(world.story().await, ["source_down api", "agent_silent 010", "agent_silent 001"]);
+}
+
+/// It may have logged since it left the list, shortly before log-monitor was stopped for more than a day.
+#[tokio::test(start_paused = true)]
+async fn nobody_is_removed_before_it_is_known_whether_it_logged_while_nobody_looked() {
+    let list = Arc::new(Lists::default());
+    list.set(&[("001", "web-01"), ("002", "web-02")]);
+    let mut world = world(&list).await;
+    world.minutes(25, &["001", "002"]).await;
+    list.set(&[("001", "web-01")]);
+    world.minutes(6, &["001"]).await;
+    assert!(world.monitor.roster.memory.missing_since("002").is_some());
+    tokio::time::sleep(Duration::from_secs(26 * 3600)).await;
+    ["001", "002"].iter().for_each(|key| world.index.log(key, world.now()));
+    let mut world = restarted(world, &list).await;
+    world.minutes(30, &["001", "002"]).await;
+    assert_eq!(world.monitor.roster.listed.len(), 2, "{:?}", world.story().await);
 }
 
 #[tokio::test(start_paused = true)]

@@ -68,6 +68,23 @@ async fn what_one_watch_cannot_read_is_not_over_when_another_can() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_open_at_a_restart_is_not_over_before_everybody_has_asked() {
+    let world = World::new(&[]).await;
+    let (recorder, health) = (&world.recorder, SourceHealth::default());
+    let broken = SourceError::new(SourceReason::Network, "cannot be reached.");
+    let (one, two) = (("one", Asked::Beside), ("two", Asked::Documents));
+    health.failed(recorder, "api", one, &broken, 3).await.unwrap();
+    let health = SourceHealth::default();
+    for asker in [one, two] {
+        health.expect(recorder, "api", asker).await.unwrap();
+    }
+    health.good(recorder, "api", two).await.unwrap();
+    assert_eq!(world.story().await, ["source_down api"]);
+    health.good(recorder, "api", one).await.unwrap();
+    assert_eq!(world.story().await, ["source_down api", "source_up api"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_source_that_flaps_is_told_a_few_times_and_its_end_when_it_lasts() {
     let mut world = World::new(&["001"]).await;
     for minute in 0..240 {

@@ -54,6 +54,13 @@ macro_rules! phrases {
         pub struct $name {
             $(#[doc = stringify!($key)] pub $key: Phrase,)*
         }
+
+        impl $name {
+            /// Each of them, in the same order in every language.
+            pub fn all(&self) -> impl Iterator<Item = &Phrase> {
+                [$(&self.$key),*].into_iter()
+            }
+        }
     };
 }
 
@@ -90,6 +97,14 @@ phrases!(
     /// What stands below that.
     Below {
         still_silent, still_open, silent_again, group, merging, held_back, fallback, told_already, duplicate, lost, several_lost
+    }
+);
+
+phrases!(
+    /// What the journal keeps in English: why a message came late or this way, and whom stalls are about.
+    Written {
+        silence, quiet, over_budget, over_budget_after, failed, waits, unanswered, no_answer, left_alone, gone, over,
+        nobody_else, goes_on, unacknowledged, ack_ended, worse, agents, agents_of, all_agents,
     }
 );
 
@@ -130,7 +145,7 @@ pub struct Sentences {
     /// What to check first.
     pub check: BTreeMap<String, String>,
     /// What the journal keeps in English: why a message came late or this way, and whom stalls are about.
-    pub written: BTreeMap<String, Phrase>,
+    pub written: Written,
     /// What may stand before what is known of an event.
     pub lead: BTreeMap<String, Phrase>,
 }

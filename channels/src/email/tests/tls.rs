@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -16,12 +18,23 @@ use crate::{ChannelKind, DeliveryError, Reason};
 
 /// A front with a certificate for `name`, and that certificate in a file.
 pub(crate) async fn front(backend: SocketAddr, starttls: bool, name: &str) -> (u16, tempfile::NamedTempFile) {
+    front_for(backend, starttls, name, WebPkiClientVerifier::no_client_auth()).await
+}
+
+/// The same for clients whom this one lets in.
+pub(crate) async fn front_for(
+    backend: SocketAddr,
+    starttls: bool,
+    name: &str,
+    clients: Arc<dyn ClientCertVerifier>,
+) -> (u16, tempfile::NamedTempFile) {
     crate::http::install_tls_provider();
     let pair = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), pair.cert.pem()).unwrap();
     let key = PrivateKeyDer::try_from(pair.signing_key.serialize_der()).unwrap();
-    let tls = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![pair.cert.into()], key);
+    let tls = ServerConfig::builder().with_client_cert_verifier(clients);
+    let tls = tls.with_single_cert(vec![pair.cert.into()], key);
     let acceptor = TlsAcceptor::from(Arc::new(tls.unwrap()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -54,7 +54,7 @@ impl TooFew {
         let surely = Spans::of(at_last.and(&whole).iter().map(|(from, to)| (from + later, to + sooner)));
         Self {
             perhaps: Spans::of(perhaps.chain(stopped.iter())),
-            surely: surely.and(&flows),
+            surely: surely.and(flows),
             reach: later + kind.interval,
         }
     }

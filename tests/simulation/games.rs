@@ -41,9 +41,13 @@ impl Choice {
     }
 }
 
-/// Whether this pace is played: one of them may be chosen.
+/// The one pace that is played, if one of them is chosen.
+pub fn only_pace() -> Option<String> {
+    std::env::var("LOG_MONITOR_SIMULATION_PACE").ok()
+}
+
 fn is_wanted(pace: Pace) -> bool {
-    std::env::var("LOG_MONITOR_SIMULATION_PACE").map_or(true, |name| name == format!("{pace:?}"))
+    only_pace().is_none_or(|name| name == format!("{pace:?}"))
 }
 
 /// What was played and found right.

@@ -36,8 +36,18 @@ impl Choice {
             Self::Many(many) => 0..many,
             Self::One(one) => one..one + 1,
         };
-        ordinary.iter().flat_map(|(pace, count)| seeds(*count).map(|seed| (*pace, seed))).collect()
+        let paces = ordinary.iter().filter(|(pace, _)| is_wanted(*pace));
+        paces.flat_map(|(pace, count)| seeds(*count).map(|seed| (*pace, seed))).collect()
     }
+}
+
+/// The one pace that is played, if one of them is chosen.
+pub fn only_pace() -> Option<String> {
+    std::env::var("LOG_MONITOR_SIMULATION_PACE").ok()
+}
+
+fn is_wanted(pace: Pace) -> bool {
+    only_pace().is_none_or(|name| name == format!("{pace:?}"))
 }
 
 /// What was played and found right.
@@ -78,7 +88,8 @@ fn one(pace: Pace, seed: u64) -> Result<Played, String> {
 fn guarded<T>(pace: Pace, seed: u64, play: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     let played = catch_unwind(AssertUnwindSafe(play)).unwrap_or_else(|panic| Err(said(&*panic)));
     played.map_err(|wrong| {
-        let again = format!("LOG_MONITOR_SIMULATION_SEED={seed} cargo test --locked --test simulation");
+        let which = format!("LOG_MONITOR_SIMULATION_PACE={pace:?} LOG_MONITOR_SIMULATION_SEED={seed}");
+        let again = format!("{which} cargo test --locked --test simulation");
         format!("seed {seed} ({pace:?}), again: {again}\n{wrong}")
     })
 }
@@ -90,7 +101,8 @@ fn said(panic: &(dyn Any + Send)) -> String {
 
 #[test]
 fn whatever_goes_wrong_says_how_to_see_it_again() {
-    let again = "again: LOG_MONITOR_SIMULATION_SEED=17 cargo test --locked --test simulation\n";
+    let again = "again: LOG_MONITOR_SIMULATION_PACE=Fast LOG_MONITOR_SIMULATION_SEED=17 \
+                 cargo test --locked --test simulation\n";
     for wrong in [
         guarded(Pace::Fast, 17, || Err::<(), _>("nobody is told".to_owned())),
         guarded(Pace::Fast, 17, || panic!("nobody is {}", "told")),

@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use log_monitor::clock::{Clock, TokioClock};
-use log_monitor::source::{Answer, Entities, Membership, Observation, Query, Source, SourceError};
+use log_monitor::source::{Answer, Entities, Membership, Observation, Query, Source, SourceError, Volume};
 
 use crate::scenario::{Agent, Document, REASONS, SECOND, Scenario};
 
 /// The longest that an answer takes, in milliseconds.
 const SLOWEST: i64 = 3 * SECOND;
+
+/// The longest that a count takes: there is one for each node and class, in one round.
+const SLOWEST_COUNT: i64 = SECOND / 4;
 
 /// One question of so many fails.
 const FAILS: u32 = 300;
@@ -37,11 +40,15 @@ impl Index {
 
     /// Waits for the answer to be there; fails if it breaks meanwhile, or by chance.
     async fn answers(&self) -> Result<(), SourceError> {
+        self.answers_within(SLOWEST).await
+    }
+
+    async fn answers_within(&self, slowest: i64) -> Result<(), SourceError> {
         self.works()?;
         let (wait, fails) = {
             let mut chance = self.chance.lock().unwrap();
             let reason = REASONS[chance.usize(..REASONS.len())];
-            (chance.i64(0..=SLOWEST), (chance.u32(..FAILS) == 0).then_some(reason))
+            (chance.i64(0..=slowest), (chance.u32(..FAILS) == 0).then_some(reason))
         };
         tokio::time::sleep(Duration::from_millis(wait.unsigned_abs())).await;
         if let Some(reason) = fails {
@@ -71,6 +78,12 @@ pub fn newest(documents: &[Document], to: i64, now: i64) -> Option<&Document> {
     documents[..until].iter().rev().find(|document| document.visible <= now)
 }
 
+/// The documents from one time to another, both inclusive.
+fn within(documents: &[Document], from: i64, to: i64) -> impl Iterator<Item = &Document> {
+    let first = documents.partition_point(|document| document.at < from);
+    documents[first..].iter().take_while(move |document| document.at <= to)
+}
+
 #[async_trait::async_trait]
 impl Source for Index {
     async fn newest(&self, query: &Query<'_>) -> Result<Answer, SourceError> {
@@ -82,6 +95,21 @@ impl Source for Index {
             Entities::Only(keys) => keys.iter().filter_map(|key| seen(Scenario::place(key))).collect(),
         };
         Ok(Answer { newest, ..Answer::default() })
+    }
+
+    async fn volumes(&self, query: &Query<'_>) -> Result<Vec<Volume>, SourceError> {
+        self.answers_within(SLOWEST_COUNT).await?;
+        let now = self.now();
+        let (from, to) = (query.from.timestamp_millis(), query.to.timestamp_millis());
+        let volume = |place: usize| {
+            let agent = &self.scenario.agents[place];
+            let count = within(&agent.documents, from, to).filter(|document| document.visible <= now).count();
+            (count > 0).then(|| Volume { key: agent.id.as_str().into(), count: count as u64 })
+        };
+        Ok(match query.entities {
+            Entities::All(_) => (0..self.scenario.agents.len()).filter_map(volume).collect(),
+            Entities::Only(keys) => keys.iter().filter_map(|key| volume(Scenario::place(key))).collect(),
+        })
     }
 
     async fn nodes(&self, query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {

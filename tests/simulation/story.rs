@@ -106,8 +106,13 @@ fn agent(scenario: &Scenario, place: usize, lines: &mut Lines) {
     both(&agent.listed, ["it is put on the list", "it is taken off the list"], lines);
     both(&kind.hours.expected, ["it is expected to log", "it is not expected to log"], lines);
     both(&agent.jams, ["its documents wait to be indexed", "its documents are indexed"], lines);
+    both(&agent.sparse, ["it logs less than it should", "it logs as much as it should"], lines);
     both(&agent.outages, ["it stops logging", "it logs again"], lines);
-    both(&Truth::of(scenario, &[]).overdue[place], ["it is overdue", "it is not overdue any more"], lines);
+    let truth = Truth::of(scenario, &[]);
+    both(&truth.overdue[place], ["it is overdue", "it is not overdue any more"], lines);
+    let few = &truth.few[place];
+    both(&few.perhaps, ["it may have logged too little", "it has logged enough"], lines);
+    both(&few.surely, ["it has logged too little for sure", "it may have logged enough"], lines);
 }
 
 fn both(spans: &Spans, said: [&str; 2], lines: &mut Lines) {

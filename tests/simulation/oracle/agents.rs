@@ -7,6 +7,7 @@ use log_monitor_channels::{Event, EventKind};
 use super::Wrong;
 use super::pipeline::Stalled;
 use super::truth::{SLACK, Truth, next_round, told_within};
+use super::volume::TooFew;
 use crate::index::newest;
 use crate::scenario::{Agent, DAY, Document, Gateways, HOUR, Scenario};
 use crate::spans::Spans;
@@ -22,11 +23,23 @@ pub fn check(scenario: &Scenario, truth: &Truth, stalls: &[Stalled], told: &[Tol
     let case = |place: usize| {
         let agent: &Agent = &scenario.agents[place];
         let expected = &scenario.kind_of(agent).hours.expected;
-        Case { scenario, agent, truth, stalls, expected, overdue: &truth.overdue[place], before: None }
+        Case {
+            scenario,
+            agent,
+            truth,
+            stalls,
+            expected,
+            overdue: &truth.overdue[place],
+            few: &truth.few[place],
+            before: None,
+        }
     };
     let wrong = |place| move |(at, what): (i64, String)| Wrong { agent: Some(place), at, what };
     let before = scenario.gateways.as_ref().map(|gateways| {
-        let open = |place: &usize| case(*place).open(&of_agent[*place]).map_err(wrong(*place));
+        let open = |place: &usize| {
+            let open = case(*place).open(&of_agent[*place]).map_err(wrong(*place));
+            open.map(|open| spans(&open, |_| true))
+        };
         let open: Vec<Spans> = gateways.places.iter().map(open).collect::<Result<_, _>>()?;
         let told = gateways.places.iter().flat_map(|place| of_agent[*place].iter().copied());
         let incidents = told.filter_map(|told| told.event.incident).collect();
@@ -55,6 +68,11 @@ pub fn about(event: &Event) -> Option<usize> {
     event.entity.as_ref().filter(|_| of_agent).map(|entity| Scenario::place(&entity.id))
 }
 
+/// Why an agent is told that logs, but too little.
+pub const TOO_FEW: &str = "volume_too_low";
+
+const BACK: &str = "it logs again, and its incident is still open";
+
 /// One agent.
 struct Case<'a> {
     scenario: &'a Scenario,
@@ -62,6 +80,8 @@ struct Case<'a> {
     truth: &'a Truth,
     stalls: &'a [Stalled],
     overdue: &'a Spans,
+    /// When it logs less than it should.
+    few: &'a TooFew,
     /// When it should log.
     expected: &'a Spans,
     before: Option<&'a Before<'a>>,
@@ -72,29 +92,72 @@ type Judged<T = ()> = Result<T, (i64, String)>;
 impl Case<'_> {
     fn check(&self, told: &[&Told]) -> Judged {
         told.iter().try_for_each(|told| self.is_true(told))?;
-        let open = self.open(told)?;
+        let incidents = self.open(told)?;
+        let open = spans(&incidents, |_| true);
         let (good, listed) = (&self.truth.good.and(&self.agent.listed), &self.agent.listed);
         let silent = self.overdue.and(good).and(self.expected);
         let silent = silent.after_the_first(told_within(self.scenario, self.agent));
         never(&silent.and(&self.not(&open)), "it is silent, and nobody is told")?;
-        let logging = self.not(self.overdue).and(good);
+        never(
+            &self.believed(self.overdue).and(&spans(&incidents, |open| open.logging == Logging::No)),
+            BACK,
+        )?;
+        let amiss = self.overdue.or(self.few.perhaps.iter());
+        never(&self.believed(&amiss).and(&open), BACK)?;
+        let unlisted = self.not(listed).and(&self.truth.up).after_the_first(SLACK);
+        never(&unlisted.and(&open), "it is listed no more, and its incident is still open")?;
+        self.too_few_is_told(&incidents)?;
+        self.is_told_alone_after_a_stall(told)
+    }
+
+    /// When it has been logging for so long that this is believed, by when it does not.
+    fn believed(&self, amiss: &Spans) -> Spans {
         let kind = self.scenario.kind_of(self.agent);
         let believed = |from| match self.doubt(from) {
             0 => from,
             doubt => kind.after(from, doubt),
         };
-        let back = logging.iter().map(|(from, to)| (believed(from) + next_round(self.scenario), to));
-        never(&Spans::of(back).and(&open), "it logs again, and its incident is still open")?;
-        let unlisted = self.not(listed).and(&self.truth.up).after_the_first(SLACK);
-        never(&unlisted.and(&open), "it is listed no more, and its incident is still open")?;
-        self.is_told_alone_after_a_stall(told)
+        let logging = self.not(amiss).and(&self.truth.good).and(&self.agent.listed);
+        Spans::of(logging.iter().map(|(from, to)| (believed(from) + next_round(self.scenario), to)))
+    }
+
+    /// That it logs too little is told, and then that it does not log any more.
+    fn too_few_is_told(&self, incidents: &[Open]) -> Judged {
+        let told_within = told_within(self.scenario, self.agent);
+        let watched = self.truth.good.and(&self.agent.listed).and(self.expected);
+        let known = self.not(&spans(incidents, |_| true)).and(&self.agent.listed);
+        let few = self.few.surely.and(&self.not(self.overdue)).and(&watched);
+        let few = few.and(&known.after_the_first(self.few.reach)).after_the_first(told_within);
+        // Behind gateways it waits for as long as too few of these log, also outside of their hours.
+        if self.before.is_none() {
+            never(&few, "it logs too little, and nobody is told")?;
+        }
+        let only =
+            spans(incidents, |open| open.logging == Logging::TooFew && open.told.event.part_of.is_none());
+        let kind = self.scenario.kind_of(self.agent);
+        // What explains that others are silent gives it its time anew.
+        let alone = self.not(&self.explained());
+        let alone = alone.iter().map(|(from, to)| match from == self.scenario.from {
+            true => (from, to),
+            false => (kind.due(from), to),
+        });
+        // A clock that is set back is believed after a while, and takes as long to come to the deadline again.
+        let wrong = Spans::of(self.scenario.clock.iter().map(|wrong| (wrong.from, wrong.to)));
+        let stopped = self.overdue.and(&Spans::of(alone)).and(&watched).and(&self.not(&wrong));
+        let stopped = stopped.after_the_first(told_within);
+        never(&only.and(&stopped), "it does not log any more, and only that it logs too little is told")
+    }
+
+    /// When something is told that explains its silence.
+    fn explained(&self) -> Spans {
+        let stalls = self.stalls.iter().map(|stall| (stall.from, stall.to));
+        Spans::of(stalls.chain(self.before.iter().flat_map(|before| before.down.iter())))
     }
 
     /// What was told with others is told by itself when they are back and it is not.
     fn is_told_alone_after_a_stall(&self, told: &[&Told]) -> Judged {
         let (kind, end) = (self.scenario.kind_of(self.agent), self.scenario.to);
-        let stalls = self.stalls.iter().map(|stall| (stall.from, stall.to));
-        let explained = Spans::of(stalls.chain(self.before.iter().flat_map(|before| before.down.iter())));
+        let explained = self.explained();
         for (n, part) in told.iter().enumerate().filter(|(_, told)| told.event.part_of.is_some()) {
             let from = self.explained_until(part)?;
             let next = told.get(n + 1).map_or(end, |next| next.at);
@@ -146,7 +209,10 @@ impl Case<'_> {
         let noticed = self.expected.and(&self.agent.listed).and(&self.truth.good);
         let fell = |(from, _): &(i64, i64)| noticed.from(*from).next().map_or(*from, |(at, _)| at);
         let silences = self.overdue.iter().filter(|one| (back - lately..back).contains(&fell(one))).count();
-        silences.checked_sub(3).map_or(0, |more| (threshold << more.min(16)).min(6 * HOUR) + threshold)
+        let few = self.few.perhaps.iter().filter(|(from, _)| (back - lately..back).contains(from)).count();
+        (silences + few)
+            .checked_sub(3)
+            .map_or(0, |more| (threshold << more.min(16)).min(6 * HOUR) + threshold)
     }
 
     /// The other times.
@@ -158,7 +224,15 @@ impl Case<'_> {
     fn is_true(&self, told: &Told) -> Judged {
         let (from, to) = (told.at - SLACK, told.at);
         let was_so = match told.event.kind {
-            EventKind::AgentSilent => self.overdue.and(&self.agent.listed).touches(from, to),
+            EventKind::AgentSilent => {
+                let few = self.few.perhaps.and(&self.agent.listed).touches(from, to);
+                let none = self.overdue.and(&self.agent.listed).touches(from, to);
+                match (told.event.cause.as_str(), told.event.part_of) {
+                    (TOO_FEW, _) => few && self.not(self.overdue).touches(from, to),
+                    (_, Some(_)) => few || none,
+                    _ => none,
+                }
+            }
             EventKind::AgentUnwatched => !self.agent.listed.contains(told.at),
             _ => self.not(self.overdue).touches(from, to),
         };
@@ -184,7 +258,13 @@ impl Case<'_> {
     /// seen is looked for in a week; where a question fails less is known.
     fn names_the_last_log(&self, told: &Told, since: Option<i64>) -> bool {
         let newest = |at: i64| newest(&self.agent.documents, at, at).map(|newest| newest.at);
-        let known = since.is_none_or(|since| self.agent.documents.iter().any(|one| one.at == since));
+        let documents = &self.agent.documents;
+        // What is newer than the beginning of a round counts as of then: of who logs that can be its last.
+        let logs = told.event.cause == TOO_FEW
+            || told.event.part_of.is_some() && self.few.perhaps.touches(told.at - SLACK, told.at);
+        let cut = if logs { SLACK } else { 0 };
+        let is_it = |since: i64, one: &Document| (since..=since + cut).contains(&one.at);
+        let known = since.is_none_or(|since| documents.iter().any(|one| is_it(since, one)));
         let before = newest(told.at - SLACK);
         let asked = !self.not(&self.truth.good).touches(told.at - SLACK, told.at);
         let long_ago = since.is_none() && before < Some(told.at - 7 * DAY + SLACK);
@@ -200,33 +280,81 @@ impl Case<'_> {
         first.event.cause == "late" && told.event.cause != "late" && !self.agent.documents.iter().any(came)
     }
 
-    /// When its incidents are open.
-    fn open(&self, told: &[&Told]) -> Judged<Spans> {
-        let mut spans = Vec::new();
-        let mut open: Option<&Told> = None;
+    /// Whether that it logs too little was told, and by the second time it did not log at all.
+    fn has_got_worse(&self, first: &Open, told: &Told) -> bool {
+        let none = self.overdue.touches(told.at - SLACK, told.at);
+        first.logging != Logging::No && told.event.cause != TOO_FEW && none
+    }
+
+    /// When its incidents are open, and what was told of each last.
+    fn open<'t>(&self, told: &[&'t Told]) -> Judged<Vec<Open<'t>>> {
+        let mut all = Vec::new();
+        let mut open: Option<Open> = None;
         for told in told {
-            let same = open.is_some_and(|open| open.event.incident == told.event.incident);
-            match (told.event.kind, open) {
-                (EventKind::AgentSilent, None) => open = Some(told),
+            let same = open.as_ref().is_some_and(|open| open.told.event.incident == told.event.incident);
+            match (told.event.kind, open.take()) {
+                (EventKind::AgentSilent, None) => open = Some(self.begun(told, None)),
                 (EventKind::AgentSilent, Some(first))
                     if same
-                        && (told.event.part_of.is_none() && first.event.part_of.is_some()
-                            || self.has_stopped(first, told)) =>
+                        && (told.event.part_of.is_none() && first.told.event.part_of.is_some()
+                            || self.has_stopped(first.told, told)
+                            || self.has_got_worse(&first, told)) =>
                 {
-                    spans.push((first.at, told.at));
-                    open = Some(told);
+                    open = Some(self.begun(told, Some(first.logging)));
+                    all.push(Open { to: told.at, ..first });
                 }
                 (EventKind::AgentSilent, Some(_)) => return Err((told.at, "it is told twice".to_owned())),
-                (_, Some(first)) if same => {
-                    spans.push((first.at, told.at));
-                    open = None;
+                (kind, Some(first)) if same => {
+                    let few = first.logging == Logging::TooFew && kind == EventKind::AgentRecovered;
+                    if few && !self.not(&self.few.surely).touches(told.at - SLACK, told.at) {
+                        return Err((told.at, format!("{kind}, but it logs too little")));
+                    }
+                    all.push(Open { to: told.at, ..first });
                 }
                 (kind, _) => return Err((told.at, format!("{kind} ends nothing"))),
             }
         }
-        spans.extend(open.map(|open| (open.at, self.scenario.to)));
-        Ok(Spans::of(spans))
+        all.extend(open);
+        Ok(all)
     }
+
+    /// What an event begins that tells its silence. Once it was told that it does not log at all, that stays.
+    fn begun<'t>(&self, told: &'t Told, before: Option<Logging>) -> Open<'t> {
+        let (from, to) = (told.at - SLACK, told.at);
+        let perhaps = self.few.perhaps.touches(from, to);
+        // Where the clock is wrong, that it is overdue may be noticed later.
+        let lately = told.at - told_within(self.scenario, self.agent);
+        let now = match (told.event.cause.as_str(), told.event.part_of) {
+            (TOO_FEW, _) => Logging::TooFew,
+            (_, Some(_)) if perhaps && !self.overdue.touches(from, to) => Logging::TooFew,
+            (_, Some(_)) if perhaps && self.not(self.overdue).touches(lately, to) => Logging::Unclear,
+            _ => Logging::No,
+        };
+        let stopped = before == Some(Logging::No) || before.is_some() && told.event.part_of.is_some();
+        let logging = if stopped { Logging::No } else { now };
+        Open { told, to: self.scenario.to, logging }
+    }
+}
+
+/// What was told of an open incident, until it ended or something else was.
+struct Open<'t> {
+    told: &'t Told,
+    to: i64,
+    logging: Logging,
+}
+
+/// How an agent logs of which an incident is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Logging {
+    No,
+    TooFew,
+    /// One or the other: it is told with others, at about the time at which it stopped.
+    Unclear,
+}
+
+/// When such incidents are open.
+fn spans(incidents: &[Open], such: impl Fn(&Open) -> bool) -> Spans {
+    Spans::of(incidents.iter().filter(|open| such(open)).map(|open| (open.told.at, open.to)))
 }
 
 fn never(spans: &Spans, what: &str) -> Judged {

@@ -16,6 +16,10 @@
 //!   stalls again and again.
 //! - What began and ended while nobody could look, or faster than that, **may** be told or not.
 //! - A message **must** name the newest log that could be found when it was written.
+//! - Whoever logs less than it should, in whichever interval is looked at, **must** be told; whoever logs enough in
+//!   each **must not**; and its incident **must** end when it does, and **must not** before.
+//! - Whoever was told since it logs too little **must** be told once more when it does not log any more, and then
+//!   any log **must** end it.
 //! - Whoever was told since its logs came late **may** be told once more when none come any more.
 //! - Every end has one beginning, every beginning has at most one end, and neither is told twice.
 //!
@@ -28,6 +32,7 @@ mod pipeline;
 mod source;
 mod tests;
 mod truth;
+mod volume;
 
 pub use truth::Truth;
 

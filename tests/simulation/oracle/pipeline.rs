@@ -25,6 +25,8 @@ pub struct Stalled {
     pub from: i64,
     pub to: i64,
     common: Common,
+    /// Many of it logged less at first, and since then do not log any more.
+    worse: Option<i64>,
     /// Two others of the same were told within a day before: it may be believed to be over hours later, and
     /// goes on if many fall silent again until then.
     flaps: bool,
@@ -35,7 +37,7 @@ impl Stalled {
         let (incident, common) = (told.event.incident.unwrap_or_default(), common_of(&told.event));
         let lately = before.iter().filter(|one| one.common == common && one.from > told.at - DAY);
         let flaps = lately.count() >= 2;
-        Self { incident, from: told.at, to: scenario.to, common, flaps }
+        Self { incident, from: told.at, to: scenario.to, common, worse: None, flaps }
     }
 
     /// Whether an agent is of what stalled.
@@ -46,7 +48,8 @@ impl Stalled {
     /// Whether it explains what is told as a part of it at `at`: that must be told soon after it began, or
     /// while nobody of it logs.
     pub fn explains(&self, scenario: &Scenario, truth: &Truth, at: i64) -> bool {
-        self.flaps || at <= self.from + WINDOW + SLACK || nobody_logs(scenario, truth, self, at)
+        let noticed = self.worse.filter(|worse| *worse <= at).unwrap_or(self.from);
+        self.flaps || at <= noticed + WINDOW + SLACK || nobody_logs(scenario, truth, self, at)
     }
 }
 
@@ -60,7 +63,7 @@ fn common_of(event: &Event) -> Common {
 
 /// The stalls that were told, if each of them was one and ended when it did.
 pub fn check(scenario: &Scenario, truth: &Truth, told: &[Told]) -> Result<Vec<Stalled>, Wrong> {
-    let stalls = stalls(scenario, told)?;
+    let stalls = stalls(scenario, truth, told)?;
     for stall in &stalls {
         let wrong = |at, what: &str| Err(Wrong { agent: None, at, what: what.to_owned() });
         if let Err(so) = is_one(scenario, truth, stall, told) {
@@ -77,7 +80,7 @@ pub fn check(scenario: &Scenario, truth: &Truth, told: &[Told]) -> Result<Vec<St
     Ok(stalls)
 }
 
-fn stalls(scenario: &Scenario, told: &[Told]) -> Result<Vec<Stalled>, Wrong> {
+fn stalls(scenario: &Scenario, truth: &Truth, told: &[Told]) -> Result<Vec<Stalled>, Wrong> {
     let mut open: BTreeMap<Common, Stalled> = BTreeMap::new();
     let mut over = Vec::new();
     for told in told {
@@ -87,6 +90,11 @@ fn stalls(scenario: &Scenario, told: &[Told]) -> Result<Vec<Stalled>, Wrong> {
         };
         match told.event.kind {
             EventKind::PipelineStalled => {
+                let known = open.get_mut(&common_of(&told.event));
+                if let Some(known) = known.filter(|one| got_worse(scenario, truth, one, told)) {
+                    known.worse = Some(told.at);
+                    continue;
+                }
                 let begun = Stalled::begun_by(told, scenario, &over);
                 if open.insert(begun.common.clone(), begun).is_some() {
                     return Err(out_of_turn());
@@ -102,6 +110,14 @@ fn stalls(scenario: &Scenario, told: &[Told]) -> Result<Vec<Stalled>, Wrong> {
     }
     over.extend(open.into_values());
     Ok(over)
+}
+
+/// Whether many of what stalled do not log any more, of whom that was not told yet.
+fn got_worse(scenario: &Scenario, truth: &Truth, stall: &Stalled, told: &Told) -> bool {
+    let (from, to) = (told.at - SLACK, told.at);
+    let silent = members(scenario, stall, to).filter(|(place, _)| truth.overdue[*place].touches(from, to));
+    let first = stall.worse.is_none() && told.event.incident == Some(stall.incident);
+    first && (silent.count() >= MANY || nobody_logs(scenario, truth, stall, to))
 }
 
 /// Who is of what stalled, and on the list at a time.
@@ -123,6 +139,8 @@ fn is_one(scenario: &Scenario, truth: &Truth, stall: &Stalled, told: &[Told]) ->
     let lost = members(scenario, stall, at).filter(|(place, _)| silent.contains(place)).count();
     let logging = saying(scenario, truth, stall, at)
         .filter(|(place, _)| !truth.overdue[*place].touches(before, at))
+        // Of whom it was told long ago that it logs too little, that says nothing about now.
+        .filter(|(place, _)| !truth.few[*place].perhaps.touches(before, at))
         .count();
     match nobody_logs(scenario, truth, stall, at) || (lost >= MANY && lost >= logging) {
         true => Ok(()),
@@ -173,7 +191,7 @@ fn stale(scenario: &Scenario, truth: &Truth, stall: &Stalled) -> Option<i64> {
     let agents = scenario.agents.iter().enumerate();
     let agents = agents.filter(|(_, agent)| stall.concerns(scenario, agent));
     let silent = Spans::of(
-        agents.flat_map(|(place, agent)| truth.overdue[place].and(&agent.listed).iter().collect::<Vec<_>>()),
+        agents.flat_map(|(place, agent)| truth.amiss(place).and(&agent.listed).iter().collect::<Vec<_>>()),
     );
     let doubt = if stall.flaps { LONGEST_DOUBT } else { 0 };
     let logging = silent
@@ -215,6 +233,7 @@ fn is_one_message(scenario: &Scenario, truth: &Truth, stall: &Stall, told: &[Tol
         let with_it = since.is_some_and(|since| since >= stall.from - shortest / 3);
         told.event.kind == EventKind::AgentSilent
             && told.event.part_of.is_none()
+            && told.event.cause != super::agents::TOO_FEW
             && (clear..stall.to).contains(&told.at)
             && with_it
             && of.is_some_and(|agent| concerned(&agent))

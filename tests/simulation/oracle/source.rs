@@ -32,7 +32,8 @@ pub fn check(scenario: &Scenario, truth: &Truth, told: &[Told]) -> Result<(), Wr
 
 /// From its third outage in short time on, a source that answers is believed later each time.
 fn doubt(scenario: &Scenario, blind: &Spans, back: i64) -> i64 {
-    let lately = 80 * MINUTE + next_round(scenario);
+    // By a clock that was set back, what came before that was lately, too.
+    let lately = 80 * MINUTE + next_round(scenario) - scenario.clock_error(back).min(0);
     let outages = blind.iter().filter(|(from, _)| (back - lately..back).contains(from)).count();
     let hold = |more: usize| ((10 * MINUTE) << more.min(16)).min(6 * HOUR) + next_round(scenario);
     outages.checked_sub(3).map_or(0, hold)

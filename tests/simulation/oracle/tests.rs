@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::DateTime;
 use log_monitor_channels::{Event, EventKind};
 
-use super::agents::about;
+use super::agents::{TOO_FEW, about};
 use super::truth::{SLACK, Truth, told_within};
 use crate::scenario::{HOUR, Pace, Scenario};
 use crate::spans::Spans;
@@ -67,8 +67,12 @@ impl Run {
     /// A time at which the silence that the `n`-th begins should have been told long ago, and lasts.
     fn too_late(&self, n: usize) -> Option<i64> {
         let told = &self.told()[n];
-        let begun = self.told()[..n].iter().any(|one| one.event.incident == told.event.incident);
-        let begins = told.event.kind == EventKind::AgentSilent && !begun;
+        // What is told once more may be told by that.
+        let same = |one: &&Told| {
+            one.event.incident == told.event.incident && one.event.kind == EventKind::AgentSilent
+        };
+        let begins =
+            told.event.kind == EventKind::AgentSilent && self.told().iter().filter(same).count() == 1;
         let place = about(&told.event).filter(|_| begins)?;
         let agent = &self.scenario.agents[place];
         let expected = &self.scenario.kind_of(agent).hours.expected;
@@ -102,7 +106,7 @@ fn pair(told: &Told, at: i64, kinds: [EventKind; 2]) -> [Told; 2] {
 type Mutation = fn(&Run, usize) -> Option<Vec<Told>>;
 
 /// Each takes a run and the place of an event in it, and changes something about that if it can.
-const MUTATIONS: [(&str, Mutation); 10] = [
+const MUTATIONS: [(&str, Mutation); 14] = [
     ("a silence is not told", |run, n| run.too_late(n).map(|_| run.without(run.told()[n].event.incident))),
     ("a silence is told too late", |run, n| {
         run.too_late(n).map(|at| run.but(n, Told { at, ..run.told()[n].clone() }))
@@ -140,8 +144,55 @@ const MUTATIONS: [(&str, Mutation); 10] = [
     ("a silence names another last log", |run, n| {
         let told = &run.told()[n];
         about(&told.event)?;
-        let since = told.event.since?.timestamp_millis() - 1;
+        let stopped = told.event.cause != TOO_FEW && told.event.part_of.is_none();
+        let since = told.event.since.filter(|_| stopped)?.timestamp_millis() - 1;
         Some(run.but(n, changed(told, |event| event.since = DateTime::from_timestamp_millis(since))))
+    }),
+    ("that too few logs come is not told", |run, n| {
+        let told = &run.told()[n];
+        let place = about(&told.event)?;
+        let agent = &run.scenario.agents[place];
+        let behind = run.scenario.gateways.as_ref().is_some_and(|gateways| gateways.are_before(agent));
+        let lasts = told.at + 2 * told_within(&run.scenario, agent);
+        let surely = run.truth.few[place].surely.and(&run.truth.good).and(&agent.listed);
+        let lasts = surely.end_of(told.at + SLACK).is_some_and(|end| end > lasts);
+        (told.event.cause == TOO_FEW && lasts && !behind).then(|| run.without(told.event.incident))
+    }),
+    ("too few logs are told of who logs enough", |run, n| {
+        let told = &run.told()[n];
+        let logs =
+            |place: &usize| run.logs(*place, told.at) && !run.truth.few[*place].perhaps.contains(told.at);
+        let other = (0..run.scenario.agents.len()).find(logs)?;
+        about(&told.event)?;
+        let few = changed(&run.of_other(n, other), |event| TOO_FEW.clone_into(&mut event.cause));
+        Some(run.with(pair(&few, told.at, [EventKind::AgentSilent, EventKind::AgentRecovered])))
+    }),
+    ("an end of too few logs is told too early", |run, n| {
+        let told = &run.told()[n];
+        let end = run.end_of(n)?;
+        let surely = run.truth.few[about(&told.event)?].surely.gaps(told.at, end.at);
+        let begins = told.event.kind == EventKind::AgentSilent && told.event.cause == TOO_FEW;
+        let early = begins && end.event.cause == TOO_FEW && !surely.touches(told.at, told.at + 2 * SLACK);
+        let place = run.told().iter().position(|one| std::ptr::eq(one, end))?;
+        early.then(|| run.but(place, Told { at: told.at + SLACK, ..end.clone() }))
+    }),
+    ("that an agent stopped altogether is not told", |run, n| {
+        let told = &run.told()[n];
+        let before = run.told()[..n].iter().rfind(|one| one.event.incident == told.event.incident)?;
+        let agent = &run.scenario.agents[about(&told.event)?];
+        let expected = &run.scenario.kind_of(agent).hours.expected;
+        let lasts = told.at + told_within(&run.scenario, agent);
+        let calm = [expected, &run.truth.good, &run.truth.overdue[about(&told.event)?]];
+        let calm = calm.iter().all(|spans| spans.end_of(told.at).is_some_and(|end| end > lasts));
+        let around = told.at - 6 * HOUR..lasts;
+        let stalls = |one: &Told| one.event.kind == EventKind::PipelineStalled && around.contains(&one.at);
+        let skewed = run.scenario.clock.iter().any(|wrong| wrong.from < lasts && wrong.to > told.at - HOUR);
+        let behind = run.scenario.gateways.as_ref().is_some_and(|gateways| gateways.are_before(agent));
+        let calm = calm && !skewed && !behind && !run.told().iter().any(stalls);
+        let more = told.event.kind == EventKind::AgentSilent && before.event.cause == TOO_FEW;
+        let mut left = run.told().to_vec();
+        left.remove(n);
+        (more && before.event.part_of.is_none() && calm).then_some(left)
     }),
     ("a false outage of the source is told", |run, n| {
         let at = run.told()[n].at + HOUR;
@@ -163,7 +214,8 @@ const MUTATIONS: [(&str, Mutation); 10] = [
 
 #[test]
 fn a_right_run_in_which_one_thing_is_changed_is_refused() {
-    let runs: Vec<Run> = (0..3).map(Run::new).collect();
+    // Of the second and the last three a number of logs is expected.
+    let runs: Vec<Run> = [0, 1, 2, 4, 7, 10].map(Run::new).into();
     for run in &runs {
         assert_eq!(run.judged(run.told().to_vec()), Ok(()));
     }
@@ -178,6 +230,6 @@ fn a_right_run_in_which_one_thing_is_changed_is_refused() {
                 tried += 1;
             }
         }
-        assert!(tried >= 5, "{name}: only {tried} times");
+        assert!(tried >= 3, "{name}: only {tried} times");
     }
 }

@@ -1,5 +1,6 @@
 //! What was so, from the scenario alone.
 
+use super::volume::TooFew;
 use crate::scenario::{Agent, MINUTE, SECOND, Scenario};
 use crate::spans::Spans;
 
@@ -20,6 +21,8 @@ pub struct Truth {
     pub good: Spans,
     /// When each agent has been quiet for too long, as far as can be seen in the index.
     pub overdue: Vec<Spans>,
+    /// When each logs less than it should.
+    pub few: Vec<TooFew>,
 }
 
 impl Truth {
@@ -29,7 +32,15 @@ impl Truth {
         let broken = scenario.broken.iter().map(|broken| (broken.from, broken.to));
         let broken = Spans::of(broken.chain(failed.iter().map(|at| (*at, at + 1))));
         let good = up.and(&broken.gaps(from, to));
-        Self { up, good, overdue: scenario.agents.iter().map(|agent| overdue(scenario, agent)).collect() }
+        let overdue = scenario.agents.iter().map(|agent| overdue(scenario, agent)).collect();
+        Self { up, good, overdue, few: TooFew::of_all(scenario) }
+    }
+}
+
+impl Truth {
+    /// When an agent may be thought to be silent, or to log less than it should.
+    pub fn amiss(&self, place: usize) -> Spans {
+        self.overdue[place].or(self.few[place].perhaps.iter())
     }
 }
 

@@ -12,10 +12,19 @@ pub fn kinds(from: i64, to: i64, poll: i64, rng: &mut Rng) -> Vec<Kind> {
         letter,
         interval: rng.i64(5..30) * poll,
         grace: rng.i64(0..180) * SECOND,
+        least: None,
         site: [None, Some("harbour"), Some("tower")][rng.usize(..3)],
         hours: hours(from, to, rng),
     };
     ['a', 'b', 'c'].into_iter().map(kind).collect()
+}
+
+/// Of one class a number of logs is expected, in every third world.
+pub fn expect_many(kinds: &mut [Kind], seed: u64) {
+    if seed % 3 == 1 {
+        let of = (seed / 3) as usize % kinds.len();
+        kinds[of].least = Some(3 + seed / 9 % 3);
+    }
 }
 
 pub fn agent(scenario: &Scenario, place: usize, nodes: &[String], rng: &mut Rng) -> Agent {
@@ -27,11 +36,14 @@ pub fn agent(scenario: &Scenario, place: usize, nodes: &[String], rng: &mut Rng)
     let (kept, lost): (Vec<&Stall>, Vec<&Stall>) =
         scenario.stalls.iter().filter(concerned).partition(|stall| stall.kept);
     let outages = outages(scenario, threshold, rng).or(lost.iter().map(|stall| (stall.from, stall.to)));
+    let (sparse, stops) =
+        if of.least.is_some() { sparse(scenario, threshold, rng) } else { Default::default() };
+    let outages = outages.or(stops.iter());
     let jams = jams(scenario, threshold, rng).or(kept.iter().map(|stall| (stall.from, stall.to)));
     let off = if hours.off { hours.expected.gaps(i64::MIN, i64::MAX) } else { Spans::default() };
-    let documents = documents(scenario, threshold, &outages.or(off.iter()), &jams, rng);
+    let documents = documents(scenario, of, [&outages.or(off.iter()), &sparse], &jams, rng);
     let listed = listed(scenario, rng);
-    Agent { id: format!("{letter}{place:04}"), kind, node, listed, outages, jams, documents }
+    Agent { id: format!("{letter}{place:04}"), kind, node, listed, outages, sparse, jams, documents }
 }
 
 /// Always for most; some come later, some leave, some come back.
@@ -76,19 +88,38 @@ fn jams(scenario: &Scenario, threshold: i64, rng: &mut Rng) -> Spans {
     Spans::of((0..count).map(jam))
 }
 
-/// Documents at least three times as often as they must be, outside of outages; some are late.
+/// When it logs less than it should, for up to some thresholds, and when it does not log before or after that.
+fn sparse(scenario: &Scenario, threshold: i64, rng: &mut Rng) -> (Spans, Spans) {
+    let (mut sparse, mut stops) = (Vec::new(), Vec::new());
+    for _ in 0..rng.usize(0..4) {
+        let mut long = |most: i64| rng.i64(threshold / 2..most * threshold);
+        let (less, none) = (long(7), long(4));
+        let begin = rng.i64(scenario.from..scenario.to);
+        let end = begin + less;
+        sparse.push((begin, end));
+        stops.extend([None, None, Some((begin - none, begin)), Some((end, end + none))][rng.usize(..4)]);
+    }
+    (Spans::of(sparse), Spans::of(stops))
+}
+
+/// Documents at least three times as often as they must be, and more where a number of them is expected, outside
+/// of outages; some are late.
 fn documents(
     scenario: &Scenario,
-    threshold: i64,
-    outages: &Spans,
+    kind: &Kind,
+    [outages, sparse]: [&Spans; 2],
     jams: &Spans,
     rng: &mut Rng,
 ) -> Vec<Document> {
-    let period = threshold / rng.i64(3..8);
+    let threshold = kind.threshold();
+    let period = threshold / rng.i64(if kind.least.is_some() { 8..16 } else { 3..8 });
     let mut at = scenario.from - 3 * threshold;
     let mut documents = Vec::with_capacity(((scenario.to - at) / period * 2) as usize);
     while at < scenario.to {
-        at += rng.i64(period / 3..period);
+        at += match sparse.contains(at) {
+            true => rng.i64(threshold / 2..threshold * 9 / 10),
+            false => rng.i64(period / 3..period),
+        };
         let late = if rng.u8(0..50) == 0 { threshold } else { 20 * SECOND };
         let visible = jams.end_of(at).unwrap_or(at) + rng.i64(0..late);
         if !outages.contains(at) {

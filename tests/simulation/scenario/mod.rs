@@ -70,6 +70,8 @@ pub struct Kind {
     pub letter: char,
     pub interval: i64,
     pub grace: i64,
+    /// How many documents are expected in each interval, of some.
+    pub least: Option<u64>,
     /// Where its agents are, for some.
     pub site: Option<&'static str>,
     pub hours: Hours,
@@ -113,6 +115,8 @@ pub struct Agent {
     pub listed: Spans,
     /// When it does not log.
     pub outages: Spans,
+    /// When it logs less than it should.
+    pub sparse: Spans,
     /// When its documents wait to be indexed.
     pub jams: Spans,
     /// In order of their times.
@@ -201,7 +205,8 @@ impl Scenario {
             Pace::Told => (rng.i64(1..3), rng.usize(12..60), rng.i64(1..5) * MINUTE),
         };
         let (from, to) = (START, START + days * DAY);
-        let kinds = agents::kinds(from, to, poll, rng);
+        let mut kinds = agents::kinds(from, to, poll, rng);
+        agents::expect_many(&mut kinds, seed);
         let nodes: Vec<String> = (0..rng.usize(0..4)).map(|n| format!("node{n}")).collect();
         let down = troubles::down(from, to, kinds[0].threshold(), rng);
         let mut scenario = Self {
@@ -301,7 +306,7 @@ fn class(kind: &Kind) -> Class {
         matcher: kind.matcher(),
         interval: Some(duration(kind.interval)),
         grace: Some(duration(kind.grace)),
-        min_events: None,
+        min_events: kind.least,
         calendar: kind.hours.calendar.clone().map(Arc::new),
         max_time_to_notify: None,
         labels: kind.site.map(|site| ("site".to_owned(), site.to_owned())).into_iter().collect(),

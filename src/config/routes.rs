@@ -93,6 +93,27 @@ fn never_used(reading: &mut Reading<'_>, routes: &[(Route, Place)]) {
     }
 }
 
+/// What events are about that tell of log-monitor itself.
+const OURSELVES: [&str; 2] = ["journal", "log-monitor"];
+
+/// A route for a watch, a source or a channel that there is not is never used; `there_are` are the names of all of
+/// them.
+pub fn for_nobody(reading: &mut Reading<'_>, routes: &[Placed], there_are: &[&str]) {
+    let takes_none = |route: &Route, key: &str| {
+        let mut names = there_are.iter().chain(&OURSELVES);
+        route.matcher.asks_for(key) && !names.any(|name| route.matcher.allows(key, name))
+    };
+    for (route, place) in routes {
+        let key = ["watch", "source", "channel"].into_iter().find(|key| takes_none(route, key));
+        if let (Some(key), Some(place)) = (key, place) {
+            reading
+                .findings
+                .warning(At::Place(place.clone()), format!("never used: there is no {key} of that name"))
+                .help(format!("there are {}", suggest::list(there_are.iter().copied())));
+        }
+    }
+}
+
 fn list_of<'t>(reading: &mut Reading<'_>, node: Option<Node<'t>>) -> Vec<Table<'t>> {
     let Some(node) = node else { return Vec::new() };
     let place = node.span();

@@ -139,6 +139,9 @@ impl Assembly<'_, '_> {
         }
         let placed =
             routes::routes(&mut self.reading, take("routes"), take(routes::CATCH_ALL), &channels.names);
+        let names = [&sources.names, &watches.names, &channels.names].into_iter().flatten();
+        let there_are: Vec<&str> = names.map(String::as_str).collect();
+        routes::for_nobody(&mut self.reading, &placed, &there_are);
         domains::warn(&mut self.reading, &placed, &channels.items, &watches.items);
         let mut routes: Vec<Route> = placed.into_iter().map(|(route, _)| route).collect();
         let health = health::route(&mut self.reading, take("health"), &routes, &channels.names);

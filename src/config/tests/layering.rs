@@ -147,6 +147,9 @@ fn a_route_that_is_never_used_is_a_warning_that_names_what_hides_it() {
     assert_eq!(warned(sometimes, ""), "", "at other times it is used");
     let ends = warned("match = { event = [\"*_recovered\", \"agent_still_silent\"] }", "");
     assert!(ends.contains("never used: ends and reminders go to whoever was told"), "{ends}");
+    let nobodys = warned("match = { watch = \"defualt\" }", "match = { watch = [\"dmz\", \"al*\"] }");
+    assert!(nobodys.contains("never used: there is no watch of that name"), "{nobodys}");
+    assert_eq!(nobodys.matches("never used").count(), 1, "{nobodys}");
 }
 
 #[test]

@@ -72,9 +72,13 @@ pub fn resolve(
     now: i64,
 ) -> rusqlite::Result<()> {
     let mut owed = Vec::new();
+    let mut perhaps = Vec::new();
     for (firing, topic, ends) in by_firing(connection, endings)? {
-        let untold = deliveries::heard_by(connection, firing.id)?.is_empty();
-        take_back(connection, &firing, untold)?;
+        let told = deliveries::heard_by(connection, firing.id)?;
+        take_back(connection, &firing, told.is_empty())?;
+        let taken = deliveries::heard_by(connection, firing.id)?.into_iter();
+        perhaps
+            .extend(taken.filter(|channel| !told.contains(channel)).map(|channel| (firing.clone(), channel)));
         owed.extend(by_who_was_told(connection, &firing, topic, ends)?);
     }
     let mut by_group: Vec<(Group, Owed)> = Vec::new();
@@ -96,7 +100,9 @@ pub fn resolve(
             None => by_group.push((group, one)),
         }
     }
-    by_group.into_iter().try_for_each(|(group, one)| tell_end(connection, one, &group, now))
+    by_group.into_iter().try_for_each(|(group, one)| tell_end(connection, one, &group, now))?;
+    // A try that was cut off may have told what was over while it was to be made again.
+    perhaps.iter().try_for_each(|(firing, channel)| settle_debt(connection, firing, channel, now))
 }
 
 impl Owed {

@@ -64,6 +64,24 @@ async fn a_firing_that_is_accepted_after_its_end_is_followed_by_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_end_of_all_that_a_try_without_an_answer_may_have_told_is_told() {
+    let world = World::new(vec![route("catch_all", &[&["slack"]])], &["slack"]).await;
+    world.fail("slack", Some(DeliveryError::transient(Reason::Timeout, "lost")));
+    let incidents = world.silent(&["001", "002"]).await;
+    world.recovered(&[("001", incidents[0])]).await;
+    world.recovered(&[("002", incidents[1])]).await;
+    world.fail("slack", None);
+    minutes(5).await;
+    let got = world.got("slack");
+    let ends = got.iter().filter(|one| one.kind == MessageKind::Resolved);
+    let mut over: Vec<&str> =
+        ends.flat_map(|end| &end.events).map(|event| event.entity.as_ref().unwrap().id.as_str()).collect();
+    over.sort_unstable();
+    over.dedup();
+    assert_eq!(over, ["001", "002"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_follows_a_firing_whose_answer_was_lost_names_the_key_that_it_was_sent_with() {
     for reminded in [false, true] {
         let world = World::new(vec![route("catch_all", &[&["pager"]])], &["pager"]).await;

@@ -62,6 +62,14 @@ impl Fleet {
         (due.max(entity.spared) <= now).then_some(Transition::Stopped { incident })
     }
 
+    /// How long an entity is judged later already at `now`, in milliseconds: since it was due, or, where it logs
+    /// all the same, since it was first.
+    #[must_use]
+    pub fn waited(&self, entity: &Entity, due: i64, now: i64) -> i64 {
+        let since = if due > now { entity.waits_since.unwrap_or(now) } else { due };
+        now.saturating_sub(since)
+    }
+
     /// After a round: the changed entities take their new state (silent ones with the incident that
     /// the journal gave them), and whoever is not silent goes back on the heap.
     pub fn settle(&mut self, suspects: &[usize], changed: &[(usize, Outcome)], now: i64) {
@@ -94,6 +102,10 @@ impl Fleet {
                     later.insert(*at, look);
                 }
             }
+        }
+        for at in suspects {
+            let before = self.entities[*at].waits_since;
+            self.entities[*at].waits_since = later.get(at).map(|_| before.unwrap_or(now));
         }
         self.welcome_newcomers(|at| later.contains_key(&at));
         for at in suspects {

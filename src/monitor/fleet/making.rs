@@ -46,6 +46,7 @@ impl Fleet {
                 counted: None,
                 watched_from: listed.and_then(|listed| listed.watched_from).unwrap_or(i64::MIN),
                 spared: i64::MIN,
+                waits_since: None,
                 policy,
                 node,
             });

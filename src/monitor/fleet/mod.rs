@@ -85,6 +85,8 @@ pub struct Entity {
     watched_from: i64,
     /// That it has stopped altogether is not told before this time, in milliseconds.
     spared: i64,
+    /// Since when it is not told because it is judged later, in milliseconds.
+    waits_since: Option<i64>,
     policy: u32,
     node: u32,
 }

@@ -26,7 +26,7 @@ impl Groups<'_> {
             }
             Transition::StillSilent { .. } => (false, self.fleet.free_until(entity)),
         };
-        let waited = self.now.saturating_sub(due);
+        let waited = self.fleet.waited(entity, due, self.now);
         let may_wait = waited < LONGEST_WAIT;
         let may_doubt = waited < LONGEST_WAIT.min(threshold(self.fleet.policy(entity)));
         match (self.explained_by(changed.at, new, known), self.fleet.upstream(changed.at, self.now)) {

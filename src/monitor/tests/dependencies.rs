@@ -145,3 +145,28 @@ async fn who_was_never_seen_waits_for_its_gateway_no_longer_than_others() {
     world.minutes(3, &[]).await;
     assert_eq!(told(&world).await, ["agent_silent 001"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_logs_too_little_does_not_wait_for_ever_for_a_gateway_that_may_be_quiet_for_a_day() {
+    let mut world = site(Quorum::Count(1)).await;
+    let ids = ["001", "002", "003", "004", "005"];
+    world.index.log_many(&ids, world.now(), 20);
+    let setup = world.monitor.setup.clone();
+    let day = Duration::from_secs(86_400);
+    let gateways = Class {
+        matcher: Matcher::new([("id", vec!["001", "002"])]),
+        interval: Some(day),
+        grace: None,
+        min_events: None,
+        calendar: None,
+        max_time_to_notify: None,
+        labels: BTreeMap::new(),
+    };
+    let watch = Watch { min_events: Some(10), classes: vec![gateways], ..setup.watch };
+    world.monitor.replace(Setup { watch, ..setup }).await.unwrap();
+    for minute in 0..60 {
+        world.minutes(1, if minute % 5 == 0 { &ids[2..] } else { &[] }).await;
+    }
+    let few = ["003", "004", "005"].map(|id| format!("agent_silent {id}"));
+    assert_eq!(told(&world).await, few);
+}

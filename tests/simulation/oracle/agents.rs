@@ -128,10 +128,7 @@ impl Case<'_> {
         let known = self.not(&spans(incidents, |_| true)).and(&self.agent.listed);
         let few = self.few.surely.and(&self.not(self.overdue)).and(&watched);
         let few = few.and(&known.after_the_first(self.few.reach)).after_the_first(told_within);
-        // Behind gateways it waits for as long as too few of these log, also outside of their hours.
-        if self.before.is_none() {
-            never(&few, "it logs too little, and nobody is told")?;
-        }
+        never(&few, "it logs too little, and nobody is told")?;
         let only =
             spans(incidents, |open| open.logging == Logging::TooFew && open.told.event.part_of.is_none());
         let kind = self.scenario.kind_of(self.agent);

@@ -134,7 +134,13 @@ fn outcome(changed: &Changed, fate: &Fate, now: i64) -> (usize, Outcome) {
     assert_eq!(*fate, Fate::Told, "a hundredth of a fleet is no stall");
     let outcome = match changed.transition {
         Transition::Recovered { .. } => Outcome::Fresh,
-        _ => Outcome::Silent(Silence { incident: 1, opened: now, part: Part::Alone, logging: Logging::No }),
+        _ => Outcome::Silent(Silence {
+            incident: 1,
+            opened: now,
+            worsened: None,
+            part: Part::Alone,
+            logging: Logging::No,
+        }),
     };
     (changed.at, outcome)
 }

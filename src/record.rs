@@ -159,6 +159,7 @@ fn write(connection: &Connection, change: Change) -> rusqlite::Result<Event> {
             row.silence = incident.map(|incident| Silence {
                 incident,
                 opened: events::millis(event.at),
+                worsened: None,
                 part: Part::Alone,
                 logging,
             });

@@ -34,7 +34,7 @@ impl Counts {
                 Volume { key: fleet.entities()[*at].key.clone(), count }
             };
             let volumes: Vec<Volume> = places.iter().map(volume).collect();
-            fleet.take_volumes(&places, &volumes, window.1, now);
+            fleet.take_volumes(&places, &volumes, steps.1 + 1, now);
         }
     }
 }

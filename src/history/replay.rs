@@ -162,7 +162,13 @@ impl Replay {
                 let logging = self.logging(changed.at, now);
                 let found = &mut self.found[place(incident)];
                 (found.told, found.back) = (Some(now), None);
-                Outcome::Silent(Silence { incident, opened: found.opened, part: Part::Alone, logging })
+                Outcome::Silent(Silence {
+                    incident,
+                    opened: found.opened,
+                    worsened: None,
+                    part: Part::Alone,
+                    logging,
+                })
             }
             (fate, transition) => Outcome::Silent(self.fell_silent(changed.at, transition, fate, now)),
         };
@@ -180,9 +186,11 @@ impl Replay {
         let part = self.part(fate);
         let told = (part == Part::Alone).then_some(now);
         let logged = &mut self.found[place(incident)];
+        let opened = logged.opened;
         let silent = Found { since, opened: now, told, back: None, few: false, ..logged.clone() };
         logged.stopped = true;
-        Silence { incident: self.open(silent), opened: now, part, logging: Logging::No }
+        let incident = self.open(silent);
+        Silence { incident, opened, worsened: Some(now), part, logging: Logging::No }
     }
 
     fn part(&self, fate: &Fate) -> Part {
@@ -207,7 +215,7 @@ impl Replay {
         let found =
             Found { agent, common: None, since, opened: now, told, back: None, few, stopped, patience };
         let incident = self.open(found);
-        Silence { incident, opened: now, part, logging }
+        Silence { incident, opened: now, worsened: None, part, logging }
     }
 }
 

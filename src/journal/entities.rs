@@ -9,10 +9,20 @@ pub struct Silence {
     pub incident: i64,
     /// When it was opened, in milliseconds.
     pub opened: i64,
+    /// When it was noticed that it has stopped altogether, if it logged all the same before, in milliseconds.
+    pub worsened: Option<i64>,
     /// Whether it is told by itself.
     pub part: Part,
     /// Whether it logs all the same.
     pub logging: Logging,
+}
+
+impl Silence {
+    /// When it was noticed, or that it got worse, in milliseconds.
+    #[must_use]
+    pub fn noticed(&self) -> i64 {
+        self.worsened.unwrap_or(self.opened)
+    }
 }
 
 /// How an entity logs of which an incident is open.
@@ -103,7 +113,7 @@ pub fn of_watch(connection: &Connection, watch: &str) -> rusqlite::Result<Vec<En
                     COALESCE(incident.freed, parent.closed),
                     CASE incident.logging WHEN 'too_few' THEN COALESCE(incident.stopped, incident.since)
                                           ELSE incident.since END,
-                    led.id, incident.logging, incident.stopped
+                    led.id, incident.logging, incident.stopped, incident.worsened
              FROM entity LEFT JOIN incident ON incident.id = entity.incident
              LEFT JOIN incident AS parent ON parent.id = incident.part_of
              LEFT JOIN incident AS led ON led.id = incident.led_to AND led.closed IS NULL
@@ -129,7 +139,7 @@ fn silence(row: &Row<'_>) -> rusqlite::Result<Option<Silence>> {
         (Some(_), Some(since)) => Part::FreeSince(since),
     };
     let logging = Logging::of(row.get::<_, Option<String>>(9)?.as_deref(), row.get(10)?);
-    Ok(Some(Silence { incident, opened: row.get(4)?, part, logging }))
+    Ok(Some(Silence { incident, opened: row.get(4)?, worsened: row.get(11)?, part, logging }))
 }
 
 /// Writes rows, new or known.

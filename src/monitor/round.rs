@@ -96,8 +96,7 @@ impl Round<'_> {
                 (_, Transition::Recovered { .. }) => told.next().map(|_| Outcome::Fresh),
                 (fate, _) => told.next().flatten().map(|incident| {
                     let part = self.part(fate, sorted, incidents);
-                    let (opened, logging) = (self.opened(changed), self.logging(changed));
-                    Outcome::Silent(Silence { incident, opened, part, logging })
+                    Outcome::Silent(self.silence(changed, incident, part))
                 }),
             };
             outcomes.extend(outcome.map(|outcome| (changed.at, outcome)));
@@ -117,11 +116,14 @@ impl Round<'_> {
         words::stalled(name, begun, pipeline, &names, self.way(), self.now)
     }
 
-    /// When a silence began, as far as others may share it: when it was noticed, or got worse.
-    fn opened(&self, Changed { at, transition }: &Changed) -> i64 {
-        let before = self.fleet.entities()[*at].silence();
-        let goes_on = before.filter(|_| !matches!(transition, Transition::Stopped { .. }));
-        goes_on.map_or(self.now, |silence| silence.opened)
+    /// A silence as it is from now on, as the journal has it.
+    fn silence(&self, changed: &Changed, incident: i64, part: Part) -> Silence {
+        let before = self.fleet.entities()[changed.at].silence();
+        let logging = self.logging(changed);
+        let opened = before.map_or(self.now, |before| before.opened);
+        let gets_worse = before.is_some_and(|before| before.logging != Logging::No) && logging == Logging::No;
+        let worsened = before.and_then(|before| before.worsened).or(gets_worse.then_some(self.now));
+        Silence { incident, opened, worsened, part, logging }
     }
 
     /// Whether it logs all the same.

@@ -99,7 +99,7 @@ mod tests {
         let silent = Verdict::Silent { since: None };
         let changes = |state, verdict| transition(state, verdict, 1_001, 1_000);
         let down = |part| State::Silent {
-            silence: Silence { incident: 7, opened: 5, part, logging: Logging::No },
+            silence: Silence { incident: 7, opened: 5, worsened: None, part, logging: Logging::No },
             since: Some(3),
         };
         assert_eq!(changes(State::Fresh, silent), Some(Transition::FellSilent));

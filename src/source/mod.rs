@@ -121,7 +121,7 @@ pub trait Source: Send + Sync + 'static {
     }
 
     /// How many documents each entity has within the window. An entity without any is absent. A source that
-    /// counts in steps tells it of [`whole_steps`], which end up to a step earlier.
+    /// counts in steps tells it of [`whole_steps`], each as long as [`step_of`] says.
     ///
     /// # Errors
     /// As [`newest`](Self::newest).
@@ -175,6 +175,20 @@ pub trait Source: Send + Sync + 'static {
 pub const fn whole_steps((from, to): (i64, i64), step: i64) -> (i64, i64) {
     let end = to.div_euclid(step) * step;
     (end - (to - from), end - 1)
+}
+
+/// The longest step of a minute at most of which a window of this length is a whole number, in milliseconds;
+/// `None` = it is not even one of whole seconds.
+#[must_use]
+pub const fn step_of(length: i64) -> Option<i64> {
+    match common_divisor(60_000, length) {
+        ..1000 => None,
+        step => Some(step),
+    }
+}
+
+const fn common_divisor(one: i64, other: i64) -> i64 {
+    if other == 0 { one } else { common_divisor(other, one % other) }
 }
 
 /// Whether an agent of Wazuh can have this id: three digits or more.

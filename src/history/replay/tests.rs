@@ -87,12 +87,13 @@ fn who_flaps_is_back_from_its_first_log_on_although_its_end_is_believed_later() 
     assert_eq!(shown[2..], [[Some(70), Some(86), Some(90)]]);
 }
 
-/// Plays two agents of whom 30 logs are expected: 002 logs four times a minute, 001 as often as `count` says.
-fn counted(count: impl Fn(i64) -> u64) -> Vec<(bool, [Option<i64>; 3])> {
+/// Plays two agents of whom so many logs are expected, with a round every so many minutes: 002 logs four times a
+/// minute, 001 as often as `count` says.
+fn counted(least: u64, step: i64, count: impl Fn(i64) -> u64) -> Vec<(bool, [Option<i64>; 3])> {
     let mut watch = watch(&["001", "002"]);
-    watch.min_events = Some(30);
+    watch.min_events = Some(least);
     let (fleet, _) = Fleet::new(&watch, Vec::new());
-    let mut replay = Replay::new(&watch, fleet, 0, MINUTE);
+    let mut replay = Replay::new(&watch, fleet, 0, step * MINUTE);
     let heard = |id: &str, minute: i64, count| Heard { key: id.into(), newest: minute * MINUTE - 1, count };
     let both = |minute: i64| [heard("001", minute, count(minute)), heard("002", minute, 4)];
     let heard: Vec<Heard> = (-20..=120).flat_map(both).filter(|heard| heard.count > 0).collect();
@@ -104,7 +105,7 @@ fn counted(count: impl Fn(i64) -> u64) -> Vec<(bool, [Option<i64>; 3])> {
 
 #[test]
 fn too_few_logs_are_told_as_the_monitor_tells_them() {
-    let found = counted(|minute| if (50..80).contains(&minute) { 1 } else { 4 });
+    let found = counted(30, 1, |minute| if (50..80).contains(&minute) { 1 } else { 4 });
     // From 61 to 84 they are under 30 in the quarter of an hour until a minute ago; they are counted
     // every other minute.
     assert_eq!(found, [(true, [Some(62), Some(62), Some(86)])]);
@@ -112,12 +113,20 @@ fn too_few_logs_are_told_as_the_monitor_tells_them() {
 
 #[test]
 fn too_few_logs_and_then_none_are_two_messages() {
-    let found = counted(|minute| match minute {
+    let found = counted(30, 1, |minute| match minute {
         50..70 => 1,
         70..100 => 0,
         _ => 4,
     });
     assert_eq!(found, [(true, [Some(62), Some(62), None]), (false, [Some(69), Some(85), Some(100)])]);
+}
+
+#[test]
+fn a_silence_that_reaches_into_a_longer_step_is_no_want_of_logs_after_it() {
+    let found = counted(50, 5, |minute| if (50..82).contains(&minute) { 0 } else { 4 });
+    // As it begins there are too few, and then none.
+    let few: Vec<_> = found.iter().filter(|(few, _)| *few).map(|(_, [since, ..])| since).collect();
+    assert_eq!(few, [&Some(49)], "{found:?}");
 }
 
 #[test]

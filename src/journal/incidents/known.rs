@@ -38,13 +38,13 @@ pub struct Stall {
 pub fn open_stalls(connection: &Connection, watch: &str) -> rusqlite::Result<Vec<(String, Stall)>> {
     connection
         .prepare_cached(
-            "SELECT key, id, opened, logging, stopped FROM incident
+            "SELECT key, id, opened, logging, stopped, COALESCE(worsened, opened) FROM incident
              WHERE subject = 'pipeline' AND scope = ?1 AND closed IS NULL ORDER BY id",
         )?
         .query_map([watch], |row| {
             let logging = Logging::of(row.get::<_, Option<String>>(3)?.as_deref(), row.get(4)?);
-            let (incident, opened) = (row.get(1)?, row.get(2)?);
-            Ok((row.get(0)?, Stall { incident, opened, noticed: opened, logging }))
+            let (incident, opened, noticed) = (row.get(1)?, row.get(2)?, row.get(5)?);
+            Ok((row.get(0)?, Stall { incident, opened, noticed, logging }))
         })?
         .collect()
 }

@@ -92,9 +92,10 @@ pub fn set_logging(
     match logging.name() {
         None => connection
             .prepare_cached(
-                "UPDATE incident SET stopped = ?2 WHERE id = ?1 AND logging IS NOT NULL AND stopped IS NULL",
+                "UPDATE incident SET stopped = ?2, worsened = ?3
+                 WHERE id = ?1 AND logging IS NOT NULL AND stopped IS NULL",
             )?
-            .execute(params![incident, event.since.map(millis)]),
+            .execute(params![incident, event.since.map(millis), millis(event.at)]),
         Some(name) => connection
             .prepare_cached("UPDATE incident SET logging = ?2 WHERE id = ?1")?
             .execute(params![incident, name]),

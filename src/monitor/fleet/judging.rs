@@ -88,7 +88,7 @@ impl Fleet {
                     // What many share is no flapping of each of them, nor is what only gets worse.
                     let told = before.is_some_and(|before| before.part.is_told());
                     if silence.part == Part::Alone && !told {
-                        self.flaps.fell(*at, silence.opened, allowed);
+                        self.flaps.fell(*at, silence.noticed(), allowed);
                     }
                     entity.state = State::Silent { silence, since };
                 }

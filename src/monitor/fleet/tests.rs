@@ -13,7 +13,7 @@ fn seen(key: &str, last_seen: i64) -> Observation {
 }
 
 const fn alone(incident: i64) -> Silence {
-    Silence { incident, opened: 0, part: Part::Alone, logging: Logging::No }
+    Silence { incident, opened: 0, worsened: None, part: Part::Alone, logging: Logging::No }
 }
 
 fn round(fleet: &mut Fleet, newest: &[Observation], now: i64) -> Vec<(String, Transition)> {

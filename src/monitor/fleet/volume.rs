@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::{Entity, Fleet, grace, interval};
 use crate::journal::entities::Logging;
 use crate::monitor::verdict::State;
-use crate::source::Volume;
+use crate::source::{Volume, step_of};
 
 /// A count is good for this part of the interval that it covers.
 const GOOD_FOR: i64 = 10;
@@ -29,7 +29,8 @@ impl Fleet {
     }
 
     /// Whose documents are to be counted now: entities with the window in which they should have some. It
-    /// ends a grace before the newest document of their node: what is newer may not be indexed yet.
+    /// ends a grace before the newest document of their node, with a step in which a source may count: what is
+    /// newer may not be indexed yet.
     #[must_use]
     pub fn to_count(&self, now: i64) -> Vec<((i64, i64), Vec<usize>)> {
         if !self.counts() {
@@ -41,7 +42,8 @@ impl Fleet {
             let policy = self.policy(entity);
             let Some(newest) = newest[entity.node as usize] else { continue };
             if policy.min_events.is_some() && !self.is_counted(entity, now) {
-                let until = newest.min(now - self.stretch(entity)) - grace(policy);
+                let known = newest.min(now - self.stretch(entity)) - grace(policy);
+                let until = known - known.rem_euclid(step_of(interval(policy)).unwrap_or(1));
                 windows.entry((until - interval(policy), until)).or_default().push(at);
             }
         }

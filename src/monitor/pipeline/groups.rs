@@ -94,7 +94,7 @@ impl<'a> Groups<'a> {
             }
             State::Silent { silence, .. } => match silence.part {
                 Part::Of(_) => Standing::Held,
-                Part::Alone | Part::Led(_) if self.led_to_any(entity, silence) => Standing::Held,
+                Part::Alone | Part::Led(_) if self.counts_to_any(entity, silence) => Standing::Held,
                 Part::Alone | Part::Led(_) if self.fell_before(self.now, entity, silence) => {
                     self.of_lost(entity)
                 }
@@ -112,7 +112,8 @@ impl<'a> Groups<'a> {
     /// log-monitor first looked, did not fall silent with others.
     fn fell_before(&self, then: i64, entity: &Entity, silence: Silence) -> bool {
         let begin = then - self.window();
-        (begin..=then).contains(&silence.opened) && self.fleet.due(entity, self.now) >= begin - LONGEST_WAIT
+        (begin..=then).contains(&silence.noticed())
+            && self.fleet.due(entity, self.now) >= begin - LONGEST_WAIT
     }
 
     fn of_lost(&self, entity: &Entity) -> Standing {
@@ -127,8 +128,17 @@ impl<'a> Groups<'a> {
         self.fell_before(stall.noticed, entity, silence) && commons(self.fleet, entity).contains(common)
     }
 
-    fn led_to_any(&self, entity: &Entity, silence: Silence) -> bool {
-        self.open.iter().any(|(common, stall)| self.led_to(entity, silence, common, stall))
+    /// Whether it was told by itself, and counts to a stall that is open.
+    fn counts_to_any(&self, entity: &Entity, silence: Silence) -> bool {
+        self.open.iter().any(|(common, stall)| {
+            self.led_to(entity, silence, common, stall) || self.stopped_in(entity, silence, common, stall)
+        })
+    }
+
+    /// Whether it began to log less with a stall, has stopped, and was told so by itself.
+    fn stopped_in(&self, entity: &Entity, silence: Silence, common: &Common, stall: &Stall) -> bool {
+        let began = (silence.opened - stall.opened).abs() <= self.window();
+        silence.worsened.is_some() && began && commons(self.fleet, entity).contains(common)
     }
 
     pub fn window(&self) -> i64 {
@@ -148,16 +158,19 @@ impl<'a> Groups<'a> {
             return (!unknown).then(|| (common.clone(), Tally::default()));
         };
         let held = self.held.iter().filter(|at| self.is_of(**at, common, stall)).count();
-        // Who falls silent in this round is not part of it yet.
+        // Who falls silent in this round is not part of it yet; who gets worse in it was.
         let begins = self.now <= stall.noticed + self.window();
-        let lost = self.lost.iter().filter(|at| begins && self.shares(**at, common)).count();
+        let lost = |at: usize| begins && self.shares(at, common) || self.is_of(at, common, stall);
+        let lost = self.lost.iter().filter(|at| lost(**at)).count();
         (!tally.is_stalled(held + lost, self.limits)).then(|| (common.clone(), tally.clone()))
     }
 
     pub fn is_of(&self, at: usize, common: &Common, stall: &Stall) -> bool {
         let entity = &self.fleet.entities()[at];
         entity.silence().is_some_and(|silence| match silence.part {
-            Part::Alone | Part::Led(_) => self.led_to(entity, silence, common, stall),
+            Part::Alone | Part::Led(_) => {
+                self.led_to(entity, silence, common, stall) || self.stopped_in(entity, silence, common, stall)
+            }
             part => part == Part::Of(stall.incident),
         })
     }

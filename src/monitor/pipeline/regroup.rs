@@ -60,8 +60,10 @@ impl Groups<'_> {
     /// Whether it fell silent so long before or after a stall began, or got worse, that only the want of any
     /// documents explained it, and they come again.
     fn has_outlived(&self, silence: Silence, common: &Common, stall: &Stall) -> bool {
-        let far = |at: i64| (silence.opened - at).abs() > self.window();
-        far(stall.opened) && far(stall.noticed) && self.flow(common) == Flow::Flowing
+        let far = |at: i64| {
+            [stall.opened, stall.noticed].into_iter().all(|began| (at - began).abs() > self.window())
+        };
+        far(silence.opened) && far(silence.noticed()) && self.flow(common) == Flow::Flowing
     }
 
     /// An open stall of something that it shares and of which nothing comes.

@@ -13,6 +13,10 @@ impl Groups<'_> {
         let of_it = |at: &usize| self.shares(*at, common) || self.is_of(*at, common, stall);
         let silent = self.lost.iter().chain(&self.held).copied().filter(|at| of_it(at) && self.is_due(*at));
         let lost: Vec<usize> = silent.collect();
+        // A known lag may be all there is of it.
+        if lost.is_empty() {
+            return None;
+        }
         let many = is_many(lost.len(), tally.watched, self.limits.count, self.limits.share);
         if !many && self.flow(common) != Flow::Stopped {
             return None;

@@ -8,11 +8,10 @@ use super::entity::{Entity, Step};
 use super::ledger::Ledger;
 use super::work::MINUTE;
 use crate::source::{
-    Answer, Entities, Heard, Listed, Membership, Observation, Query, Volume, key, whole_steps,
+    Answer, Entities, Heard, Listed, Membership, Observation, Query, Volume, key, step_of, whole_steps,
 };
 
 /// No step is shorter, in milliseconds.
-const SECOND: i64 = 1000;
 
 /// A [`Query`] that can be taken to another thread. Times in milliseconds.
 #[derive(Debug, Clone)]
@@ -38,13 +37,9 @@ impl Wanted {
     /// that is not of whole minutes. One that is not even of whole seconds is of the minutes that it touches.
     #[must_use]
     pub fn in_steps(self) -> (Self, i64) {
-        match common_divisor(MINUTE, self.to - self.from) {
-            ..SECOND => (self, MINUTE),
-            step => {
-                let (from, to) = whole_steps((self.from, self.to), step);
-                (Self { from, to, ..self }, step)
-            }
-        }
+        let Some(step) = step_of(self.to - self.from) else { return (self, MINUTE) };
+        let (from, to) = whole_steps((self.from, self.to), step);
+        (Self { from, to, ..self }, step)
     }
 
     /// Since when something is wanted.
@@ -117,10 +112,6 @@ pub fn history(ledger: &Ledger, wanted: &Wanted, step: i64) -> Vec<Heard> {
     }
     heard.sort_by_key(|heard| heard.newest);
     heard
-}
-
-const fn common_divisor(one: i64, other: i64) -> i64 {
-    if other == 0 { one } else { common_divisor(other, one % other) }
 }
 
 fn number(at: i64, step: i64) -> i64 {

@@ -137,9 +137,9 @@ fn take_back(connection: &Connection, firing: &Message, untold: bool) -> rusqlit
         if !messages::incidents(connection, message, true)?.is_empty() {
             continue;
         }
-        if deliveries::drop_unsent(connection, message, reason)? > 0 {
-            messages::settle(connection, message, Some("dropped"))?;
-        }
+        // While a try is under way there is no outcome yet, but nobody else is told either.
+        let dropped = deliveries::drop_unsent(connection, message, reason)? > 0;
+        messages::settle(connection, message, dropped.then_some("dropped"))?;
     }
     messages::set_escalations(connection, firing.id, &[], None)?;
     messages::set_reminder(connection, firing.id, None, firing.reminded)

@@ -20,13 +20,15 @@ pub fn plan(connection: &Connection, routes: &[Route], events: &[Event], now: i6
     let (endings, beginnings): (Vec<&Event>, Vec<&Event>) =
         events.iter().partition(|event| event.kind.closes());
     let by_themselves: Vec<&Event> = beginnings.into_iter().filter(|event| event.part_of.is_none()).collect();
+    // What is over is told first: it may begin again.
+    ends::resolve(connection, routes, &endings, now)?;
     let suppression = Suppression::read(connection, now)?;
     for (route, topic, events) in by_route(routes, &by_themselves) {
         for (apart, events) in apart(&suppression, route, events) {
             announce(connection, route, topic, apart, &events, now)?;
         }
     }
-    ends::resolve(connection, routes, &endings, now)
+    Ok(())
 }
 
 /// What each route has to say: its events, those of one kind together.

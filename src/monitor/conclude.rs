@@ -124,22 +124,23 @@ impl Monitor {
             false => self.recorder.record(changes).await?,
         };
         let mut outcomes = round.outcomes(&changed, &sorted, &incidents);
+        let new_stalls = round.of_stalls(&sorted, &incidents).to_vec();
         outcomes.extend(held.iter().map(|held| (held.at, Outcome::Later(now))));
         self.fleet.settle(suspects, &outcomes, now);
-        self.take_stalls(&sorted, &incidents, now);
+        self.take_stalls(&sorted, &new_stalls, now);
         if let Err(error) = self.take_notes(now).await {
             tracing::error!("watch {}: {error}", self.setup.watch.name);
         }
         Ok(())
     }
 
-    fn take_stalls(&mut self, sorted: &Sorted, incidents: &[Option<i64>], now: i64) {
+    fn take_stalls(&mut self, sorted: &Sorted, new: &[Option<i64>], now: i64) {
         for (common, _) in &sorted.over {
             if let Some(incident) = self.stalls.end(common) {
                 self.fleet.set_free(incident, now);
             }
         }
-        for (begun, incident) in sorted.stalled.iter().zip(incidents) {
+        for (begun, incident) in sorted.stalled.iter().zip(new) {
             incident.iter().for_each(|incident| self.stalls.begin(begun, *incident, now));
         }
         sorted.worse.iter().for_each(|worse| self.stalls.worsen(&worse.common, now));

@@ -9,7 +9,7 @@ use super::Setup;
 use super::finding::Finding;
 use super::fleet::{self, Changed, Entity, Fleet, Outcome};
 use super::outage::Outage;
-use super::pipeline::{Begun, Common, Fate, Sorted, Stalls};
+use super::pipeline::{Begun, Common, Fate, Sorted, Stalls, Tally};
 use super::verdict::Transition;
 use super::words;
 use super::words::way::Way;
@@ -35,11 +35,10 @@ pub struct Round<'a> {
 }
 
 impl Round<'_> {
-    /// New stalls first (others refer to them by their place), then the entities, then the stalls
-    /// that are over.
+    /// First the stalls that are over, of which some may begin anew, then new ones and those that are worse (others
+    /// refer to them by their place), then the entities.
     #[must_use]
     pub fn changes(&self, changed: &[Changed], sorted: &Sorted) -> Vec<Change> {
-        let watch = &self.setup.watch.name;
         let stalled = sorted.stalled.iter().map(|begun| {
             let mut event = self.stalled(begun);
             let flapping = self.stalls.flapping(&begun.common, self.now);
@@ -67,16 +66,35 @@ impl Round<'_> {
                 Some(self.change(changed, Some((Whole::Incident(*incident), "dependency"))))
             }
         });
-        let over = sorted.over.iter().filter_map(|(common, tally)| {
-            let incident = self.stalls.of(common)?.incident;
-            // Who was left when it was over that time is told by now.
-            let left = (!self.stalls.is_doubted(common))
-                .then(|| words::names(self.fleet, &self.left(changed, incident)));
-            let outage = self.outages.get(&incident);
-            let event = words::flows_again(watch, common, tally, left.as_deref(), outage, self.now);
-            Some(Change::event(IncidentChange::Close(incident), event))
-        });
-        stalled.chain(worse).chain(told).chain(over).collect()
+        self.over(sorted)
+            .map(|(common, tally, incident)| self.ends(common, tally, incident, changed))
+            .chain(stalled)
+            .chain(worse)
+            .chain(told)
+            .collect()
+    }
+
+    /// The stalls that are over, with their incidents.
+    fn over<'s>(&'s self, sorted: &'s Sorted) -> impl Iterator<Item = (&'s Common, &'s Tally, i64)> + 's {
+        sorted
+            .over
+            .iter()
+            .filter_map(|(common, tally)| Some((common, tally, self.stalls.of(common)?.incident)))
+    }
+
+    fn ends(&self, common: &Common, tally: &Tally, incident: i64, changed: &[Changed]) -> Change {
+        // Who was left when it was over that time is told by now.
+        let left = (!self.stalls.is_doubted(common))
+            .then(|| words::names(self.fleet, &self.left(changed, incident)));
+        let (watch, outage) = (&self.setup.watch.name, self.outages.get(&incident));
+        let event = words::flows_again(watch, common, tally, left.as_deref(), outage, self.now);
+        Change::event(IncidentChange::Close(incident), event)
+    }
+
+    /// The incidents of the new stalls among those of [`changes`](Self::changes).
+    #[must_use]
+    pub fn of_stalls<'i>(&self, sorted: &Sorted, incidents: &'i [Option<i64>]) -> &'i [Option<i64>] {
+        incidents.get(self.over(sorted).count()..).unwrap_or_default()
     }
 
     /// What becomes of the changed entities; `incidents` are those of [`changes`](Self::changes).
@@ -87,7 +105,8 @@ impl Round<'_> {
         sorted: &Sorted,
         incidents: &[Option<i64>],
     ) -> Vec<(usize, Outcome)> {
-        let mut told = incidents.iter().skip(sorted.stalled.len() + sorted.worse.len()).copied();
+        let stalls = self.of_stalls(sorted, incidents);
+        let mut told = stalls.iter().skip(sorted.stalled.len() + sorted.worse.len()).copied();
         let mut outcomes = Vec::with_capacity(changed.len());
         for (changed, fate) in changed.iter().zip(&sorted.fates) {
             let outcome = match (fate, changed.transition) {
@@ -183,7 +202,7 @@ impl Round<'_> {
     /// The incident of a stall that is open, or is being opened by this round.
     fn whole(&self, sorted: &Sorted, common: &Common) -> Option<Whole> {
         let new = sorted.stalled.iter().position(|begun| begun.common == *common);
-        new.map(Whole::OpenedBy)
+        new.map(|at| Whole::OpenedBy(self.over(sorted).count() + at))
             .or_else(|| self.stalls.of(common).map(|stall| Whole::Incident(stall.incident)))
     }
 

@@ -102,6 +102,20 @@ async fn what_is_part_of_a_stall_is_told_with_it_and_by_itself_only_when_it_is_l
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_what_ends_and_begins_again_at_once_the_end_is_told_first() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    let event = |kind| Event { kind, at: world.clock.now(), ..agent_silent("node=node02", "") };
+    let begin = || Change::event(IncidentChange::Open(Subject::Pipeline), event(EventKind::PipelineStalled));
+    let first = world.recorder.record(vec![begin()]).await.unwrap()[0].unwrap();
+    minutes(20).await;
+    let end = Change::event(IncidentChange::Close(first), event(EventKind::PipelineRecovered));
+    world.recorder.record(vec![end, begin()]).await.unwrap();
+    settle().await;
+    let kinds: Vec<MessageKind> = world.got("slack").iter().map(|one| one.kind).collect();
+    assert_eq!(kinds, [MessageKind::Firing, MessageKind::Resolved, MessageKind::Firing]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_gets_worse_is_told_again_and_reminded_of_as_it_is_and_has_one_end() {
     let world = World::new(two_steps(), &["slack", "email"]).await;
     let event = |cause: &str| Event { cause: cause.to_owned(), ..at_now(&world, "001") };

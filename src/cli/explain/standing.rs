@@ -128,6 +128,17 @@ impl Known {
         self.event().map(|event| format!("found at {}: {}", written(event.at), one_line(&event.detail, 1000)))
     }
 
+    /// Whether it logged, if less than it should, as far as was known then.
+    fn logs_too_little(&self) -> bool {
+        self.open().is_some_and(|incident| match (incident.stopped, self.event()) {
+            (None, _) => incident.logging == Logging::TooFew,
+            (stopped, Some(event)) => {
+                millis(event.at) == incident.opened || event.since.map(millis) < stopped
+            }
+            (stopped, None) => Some(millis(self.at)) < stopped,
+        })
+    }
+
     /// Its newest document until then, in milliseconds; the inner `None` = it has none, the outer that
     /// this is not known.
     #[must_use]
@@ -135,7 +146,11 @@ impl Known {
         let last_seen =
             self.row.as_ref().and_then(|row| row.last_seen).filter(|seen| *seen <= millis(self.at));
         match self.open() {
-            Some(incident) => Some(incident.since.max(last_seen)),
+            // What it logged since its incident began is not written down one by one.
+            Some(incident) if self.logs_too_little() => {
+                incident.stopped.filter(|stopped| *stopped <= millis(self.at)).max(last_seen).map(Some)
+            }
+            Some(incident) => Some(incident.last_log().max(last_seen)),
             None => last_seen.map(Some),
         }
     }
@@ -148,8 +163,8 @@ impl Known {
         }
         if let Some(incident) = self.open() {
             let (id, cause, since) =
-                (incident.id, &incident.cause, moment(incident.since.map(time), self.at));
-            return match incident.logging == Logging::TooFew {
+                (incident.id, &incident.cause, moment(incident.last_log().map(time), self.at));
+            return match self.logs_too_little() {
                 true => format!("logging too little since {}, incident {id}", written(time(incident.opened))),
                 false => format!("silent, incident {id} ({cause}); last log {since}"),
             };

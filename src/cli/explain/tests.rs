@@ -101,6 +101,38 @@ async fn logging_too_little_is_not_called_silence() {
     assert_eq!(said(&view.await).0, "logging too little since 2026-01-01 00:16:00 UTC, incident 1");
 }
 
+/// 001 logs too little from minute 16 on, and stops at minute 20, which is told at minute 36.
+fn few_and_then_none(connection: &Connection) -> rusqlite::Result<()> {
+    let event = Event { cause: "volume_too_low".to_owned(), ..agent_silent("001", "web") };
+    let id = incident(connection, Subject::Agent, event.clone(), None)?;
+    incidents::set_logging(connection, id, Logging::TooFew, &event)?;
+    let (since, at) = (start() + TimeDelta::minutes(20), start() + TimeDelta::minutes(36));
+    let cause = "no_documents".to_owned();
+    let mut stopped = Event { since: Some(since), at, cause, incident: Some(id), ..event };
+    events::insert(connection, &mut stopped)?;
+    incidents::worsen(connection, id, &stopped)?;
+    incidents::set_logging(connection, id, Logging::No, &stopped)?;
+    let (key, label, last_seen) = ("001".to_owned(), "web".to_owned(), Some(millis(since)));
+    entities::save(connection, "default", &[EntityRow { key, label, last_seen, silence: None, since: None }])
+}
+
+#[tokio::test]
+async fn who_logged_too_little_and_stopped_logged_until_then() {
+    let few = "logging too little since 2026-01-01 00:16:00 UTC, incident 1";
+    let newest = |view: &View| Known::read(view, "default", "001").unwrap().newest();
+    let before = view(18, few_and_then_none).await;
+    assert_eq!(
+        (said(&before).0.as_str(), newest(&before)),
+        (few, None),
+        "which log was its newest is not known"
+    );
+    let untold = view(30, few_and_then_none).await;
+    assert_eq!((said(&untold).0.as_str(), newest(&untold)), (few, Some(Some(at(20)))));
+    let after = view(40, few_and_then_none).await;
+    let silent = "silent, incident 1 (no_documents); last log 2026-01-01 00:20:00 UTC (20 min ago)";
+    assert_eq!((said(&after).0.as_str(), newest(&after)), (silent, Some(Some(at(20)))));
+}
+
 fn sources_at(view: &View) -> Vec<String> {
     let mut watch = fixtures::watch(&["001"]);
     watch.beside = vec!["api".to_owned()];

@@ -89,11 +89,17 @@ impl Known {
     pub fn read(view: &View, watch: &str, agent: &str) -> rusqlite::Result<Self> {
         let (connection, at) = (&view.connection, millis(view.at));
         let rows = entities::of_watch(connection, watch)?;
-        let incident = incidents::last_at(connection, Subject::Agent, watch, agent, at)?;
-        let whole = incident.as_ref().and_then(|incident| incident.part_of.or(incident.led_to));
+        let mut incident = incidents::last_at(connection, Subject::Agent, watch, agent, at)?;
         let event = |incident: &IncidentRow| {
             events::last_of(connection, incident.id, EventKind::AgentSilent, at).transpose()
         };
+        let event = incident.as_ref().and_then(event).transpose()?;
+        // What was told of it later did not hold then.
+        if let (Some(incident), Some(event)) = (&mut incident, &event) {
+            incident.part_of = incident.part_of.or(event.part_of);
+            incident.cause.clone_from(&event.cause);
+        }
+        let whole = incident.as_ref().and_then(|incident| incident.part_of.or(incident.led_to));
         let fell = incidents::silences_since(connection, Subject::Agent, watch, at - DAY)?;
         let mine = |(key, when): (String, i64)| (key == agent && when <= at).then_some(when);
         Ok(Self {
@@ -102,7 +108,7 @@ impl Known {
             nothing: view.before_the_journal(),
             row: rows.into_iter().find(|row| row.key == agent),
             whole: whole.map(|id| incidents::by_id(connection, id)).transpose()?.flatten(),
-            event: incident.as_ref().and_then(event).transpose()?,
+            event,
             incident,
             fell: fell.into_iter().filter_map(mine).collect(),
         })
@@ -217,8 +223,8 @@ fn explained(incident: &IncidentRow, whole: &IncidentRow, policy: &Policy, now: 
     let anew = over.map(|over| policy.due(over, threshold(policy)));
     let is_part = incident.part_of.is_some();
     match anew {
-        None if is_part => Some(format!("its silence is part of {what} and told with it")),
         None if whole.opened > now => None,
+        None if is_part => Some(format!("its silence is part of {what} and told with it")),
         None => {
             Some(format!("{what} began shortly after it and explains it: no reminders until that is over"))
         }

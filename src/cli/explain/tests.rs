@@ -310,6 +310,33 @@ async fn a_stall_a_gateway_and_flapping_keep_a_silence_from_being_told() {
 }
 
 #[tokio::test]
+async fn what_is_told_of_an_incident_later_is_not_said_of_the_time_before() {
+    fn later(connection: &Connection, id: i64, cause: &str, part_of: Option<i64>) -> rusqlite::Result<()> {
+        let (cause, at) = (cause.to_owned(), start() + TimeDelta::minutes(60));
+        let mut event = Event { cause, at, part_of, incident: Some(id), ..agent_silent("001", "web") };
+        events::insert(connection, &mut event)?;
+        incidents::worsen(connection, id, &event)
+    }
+    let left = view(20, |connection| {
+        stall_of_001(connection, true)?;
+        later(connection, 2, "silent_after_stall", None)
+    });
+    let known = Known::read(&left.await, "default", "001").unwrap();
+    assert!(known.state().contains("incident 2 (no_documents)"), "{}", known.state());
+    let part = "its silence is part of incident 1 (pipeline node=node02) and told with it";
+    assert_eq!(kept(Some(&known), |_| {}), [part]);
+    let joined = view(20, |connection| {
+        incident(connection, Subject::Agent, agent_silent("001", "web"), None)?;
+        let at = start() + TimeDelta::minutes(60);
+        let stall = incident(connection, Subject::Pipeline, Event { at, ..agent_silent("", "") }, None)?;
+        later(connection, 1, "pipeline", Some(stall))
+    });
+    let known = Known::read(&joined.await, "default", "001").unwrap();
+    assert!(known.state().contains("incident 1 (no_documents)"), "{}", known.state());
+    assert_eq!(kept(Some(&known), |_| {}), [""; 0], "there was no stall yet");
+}
+
+#[tokio::test]
 async fn silences_quiet_hours_and_who_takes_care_are_told_as_they_were_then() {
     let fill = |connection: &Connection| {
         let incident = incident(connection, Subject::Agent, agent_silent("001", "web"), None)?;

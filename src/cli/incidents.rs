@@ -84,6 +84,7 @@ fn read(path: &std::path::Path, args: &Args) -> Result<Vec<Shown>, JournalError>
 
 fn shown(row: IncidentRow, ack: Option<Ack>) -> Shown {
     let some = |text: String| (!text.is_empty()).then_some(text);
+    let since = row.last_log().map(time);
     Shown {
         id: row.id,
         subject: row.subject,
@@ -93,7 +94,7 @@ fn shown(row: IncidentRow, ack: Option<Ack>) -> Shown {
         severity: row.severity,
         cause: row.cause,
         part_of: row.part_of,
-        since: row.since.map(time),
+        since,
         opened: time(row.opened),
         closed: row.closed.map(time),
         outcome: row.outcome,
@@ -134,4 +135,34 @@ fn show(shown: &[Shown], args: &Args) -> Exit {
     }
     print(rows, if args.all { "no incidents" } else { "no open incidents" });
     Exit::Ok
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dispatch::fixtures::{agent_silent, start};
+    use crate::journal::Journal;
+    use crate::journal::entities::Logging;
+    use crate::journal::incidents::Subject;
+    use chrono::TimeDelta;
+
+    #[tokio::test]
+    async fn the_last_log_of_who_logged_too_little_and_stopped_is_that_before_it_stopped() {
+        let journal = Journal::in_memory().unwrap();
+        let since = |connection: &rusqlite::Connection| {
+            let rows = incidents::list(connection, false, 1)?;
+            Ok(rows.into_iter().map(|row| shown(row, None).since).next().flatten())
+        };
+        let few = agent_silent("001", "web");
+        let last = Some(start() + TimeDelta::minutes(20));
+        let stopped = log_monitor_channels::Event { since: last, ..few.clone() };
+        let fill = move |connection: &rusqlite::Connection| {
+            let id = incidents::open(connection, Subject::Agent, &few)?;
+            incidents::set_logging(connection, id, Logging::TooFew, &few)?;
+            assert_eq!(since(connection)?, few.since);
+            incidents::set_logging(connection, id, Logging::No, &stopped)?;
+            since(connection)
+        };
+        assert_eq!(journal.write(fill).await.unwrap(), last);
+    }
 }

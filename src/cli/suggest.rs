@@ -141,7 +141,8 @@ fn advice(policy: &Policy, gaps: &Gaps, pauses: &Pauses<'_>) -> Advice {
     let long = gaps.lengths(policy, pauses.all_quiet);
     let span = gaps.first.map_or(0, |first| pauses.span.1 - first);
     let habit = Habit { long: &long, short: gaps.short, shortest: pauses.shortest, span };
-    advise(habit, policy.interval, policy.grace)
+    let advice = advise(habit, policy.interval, policy.grace);
+    if policy.min_events.is_some() { advice.not_below(policy.interval) } else { advice }
 }
 
 /// What would suit within the hours in which it logs. Hours that are configured are left alone.
@@ -173,7 +174,15 @@ mod tests {
 
     /// What is learnt of an agent that logs in these minutes since that Monday, over so many days.
     fn learnt<R>(days: i64, logs: impl Fn(i64) -> bool, look: impl Fn(&Lesson<'_>) -> R) -> R {
-        let watch = watch(&["001"]);
+        learnt_in(&watch(&["001"]), days, logs, look)
+    }
+
+    fn learnt_in<R>(
+        watch: &Watch,
+        days: i64,
+        logs: impl Fn(i64) -> bool,
+        look: impl Fn(&Lesson<'_>) -> R,
+    ) -> R {
         let mut listener = Listener::new(MINUTE);
         for minute in (0..days * 1440).filter(|minute| logs(*minute)) {
             listener.hear(&[Heard { key: "001".into(), newest: MONDAY + minute * MINUTE, count: 1 }]);
@@ -198,6 +207,24 @@ mod tests {
         assert_eq!(told, (1, minutes(1440), minutes(10), minutes(10)));
         assert!(learnt(13, office, |lesson| lesson.hours.is_none()), "two weeks are needed");
         assert!(learnt(14, |minute| minute % 7 == 0, |lesson| lesson.hours.is_none()), "it never pauses");
+    }
+
+    #[test]
+    fn of_whom_so_many_logs_are_expected_in_an_interval_none_that_is_shorter_is_suggested() {
+        let mut watch = watch(&["001"]);
+        watch.min_events = Some(20);
+        let told = |lesson: &Lesson<'_>| {
+            let within = lesson.hours.as_ref().map(|(_, within)| (within.suggested, within.too_short));
+            (lesson.suggested(), lesson.advice.too_short, within)
+        };
+        let minutes = |minutes: u64| Some(std::time::Duration::from_secs(minutes * 60));
+        let always = learnt_in(&watch, 14, |_| true, told);
+        assert_eq!(always, (minutes(15), minutes(5), None));
+        let hours = learnt_in(&watch, 14, office, told);
+        assert_eq!(hours, (minutes(15), None, Some((minutes(15), minutes(10)))));
+        watch.interval = std::time::Duration::from_secs(120);
+        let longer = learnt_in(&watch, 14, |minute| minute % 7 == 0, told);
+        assert_eq!(longer, (minutes(10), None, None), "in a longer one there are more");
     }
 
     #[test]

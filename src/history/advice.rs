@@ -49,6 +49,20 @@ pub struct Advice {
     pub choices: Vec<Choice>,
     /// The shortest quiet one.
     pub suggested: Option<Duration>,
+    /// One that is shorter than today's and quiet, too, but in which `min_events` logs may never come.
+    pub too_short: Option<Duration>,
+}
+
+impl Advice {
+    /// For whoever is to log so often in each interval, which is `now` today: in a shorter one that many
+    /// may never come. Where a shorter one is quiet, so is today's.
+    #[must_use]
+    pub fn not_below(self, now: Duration) -> Self {
+        match self.suggested.filter(|suggested| *suggested < now) {
+            Some(_) => Self { too_short: self.suggested, suggested: Some(now), ..self },
+            None => self,
+        }
+    }
 }
 
 /// Weighs intervals for an agent that has `now` and `grace` today.
@@ -73,7 +87,7 @@ pub fn advise(habit: Habit<'_>, now: Duration, grace: Duration) -> Advice {
     let quiet = learnt.iter().filter(|choice| gaps >= ENOUGH && choice.per_week <= QUIET);
     let suggested = quiet.filter_map(|choice| choice.interval).min();
     let choices = std::iter::once(choice("now", Some(now))).chain(learnt).collect();
-    Advice { gaps, longest, left_out: left_out.to_vec(), choices, suggested }
+    Advice { gaps, longest, left_out: left_out.to_vec(), choices, suggested, too_short: None }
 }
 
 /// What came no more than so many times may be an outage: less than once a week, or once.

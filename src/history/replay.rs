@@ -159,16 +159,7 @@ impl Replay {
                 Outcome::Silent(self.stopped(changed.at, incident, fate, now))
             }
             (Fate::Told, Transition::StillSilent { incident }) => {
-                let logging = self.logging(changed.at, now);
-                let found = &mut self.found[place(incident)];
-                (found.told, found.back) = (Some(now), None);
-                Outcome::Silent(Silence {
-                    incident,
-                    opened: found.opened,
-                    worsened: None,
-                    part: Part::Alone,
-                    logging,
-                })
+                Outcome::Silent(self.still_silent(changed.at, incident, now))
             }
             (fate, transition) => Outcome::Silent(self.fell_silent(changed.at, transition, fate, now)),
         };
@@ -178,6 +169,18 @@ impl Replay {
     /// How it logs all the same.
     fn logging(&self, at: usize, now: i64) -> Logging {
         self.fleet.own_cause(at, now).unwrap_or_default().logging()
+    }
+
+    /// Whoever was part of a stall, and is told by itself.
+    fn still_silent(&mut self, at: usize, incident: i64, now: i64) -> Silence {
+        let logging = self.logging(at, now);
+        let found = &mut self.found[place(incident)];
+        found.back = None;
+        if found.few && logging == Logging::No {
+            return self.stopped(at, incident, &Fate::Told, now);
+        }
+        found.told = Some(now);
+        Silence { incident, opened: found.opened, worsened: None, part: Part::Alone, logging }
     }
 
     /// Whoever logged too little until its last log, and does not log at all since then.

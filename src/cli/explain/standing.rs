@@ -89,11 +89,17 @@ impl Known {
     pub fn read(view: &View, watch: &str, agent: &str) -> rusqlite::Result<Self> {
         let (connection, at) = (&view.connection, millis(view.at));
         let rows = entities::of_watch(connection, watch)?;
-        let incident = incidents::last_at(connection, Subject::Agent, watch, agent, at)?;
-        let whole = incident.as_ref().and_then(|incident| incident.part_of.or(incident.led_to));
+        let mut incident = incidents::last_at(connection, Subject::Agent, watch, agent, at)?;
         let event = |incident: &IncidentRow| {
             events::last_of(connection, incident.id, EventKind::AgentSilent, at).transpose()
         };
+        let event = incident.as_ref().and_then(event).transpose()?;
+        // What was told of it later did not hold then.
+        if let (Some(incident), Some(event)) = (&mut incident, &event) {
+            incident.part_of = incident.part_of.or(event.part_of);
+            incident.cause.clone_from(&event.cause);
+        }
+        let whole = incident.as_ref().and_then(|incident| incident.part_of.or(incident.led_to));
         let fell = incidents::silences_since(connection, Subject::Agent, watch, at - DAY)?;
         let mine = |(key, when): (String, i64)| (key == agent && when <= at).then_some(when);
         Ok(Self {
@@ -102,7 +108,7 @@ impl Known {
             nothing: view.before_the_journal(),
             row: rows.into_iter().find(|row| row.key == agent),
             whole: whole.map(|id| incidents::by_id(connection, id)).transpose()?.flatten(),
-            event: incident.as_ref().and_then(event).transpose()?,
+            event,
             incident,
             fell: fell.into_iter().filter_map(mine).collect(),
         })
@@ -128,6 +134,17 @@ impl Known {
         self.event().map(|event| format!("found at {}: {}", written(event.at), one_line(&event.detail, 1000)))
     }
 
+    /// Whether it logged, if less than it should, as far as was known then.
+    fn logs_too_little(&self) -> bool {
+        self.open().is_some_and(|incident| match (incident.stopped, self.event()) {
+            (None, _) => incident.logging == Logging::TooFew,
+            (stopped, Some(event)) => {
+                millis(event.at) == incident.opened || event.since.map(millis) < stopped
+            }
+            (stopped, None) => Some(millis(self.at)) < stopped,
+        })
+    }
+
     /// Its newest document until then, in milliseconds; the inner `None` = it has none, the outer that
     /// this is not known.
     #[must_use]
@@ -135,7 +152,11 @@ impl Known {
         let last_seen =
             self.row.as_ref().and_then(|row| row.last_seen).filter(|seen| *seen <= millis(self.at));
         match self.open() {
-            Some(incident) => Some(incident.since.max(last_seen)),
+            // What it logged since its incident began is not written down one by one.
+            Some(incident) if self.logs_too_little() => {
+                incident.stopped.filter(|stopped| *stopped <= millis(self.at)).max(last_seen).map(Some)
+            }
+            Some(incident) => Some(incident.last_log().max(last_seen)),
             None => last_seen.map(Some),
         }
     }
@@ -148,8 +169,8 @@ impl Known {
         }
         if let Some(incident) = self.open() {
             let (id, cause, since) =
-                (incident.id, &incident.cause, moment(incident.since.map(time), self.at));
-            return match incident.logging == Logging::TooFew {
+                (incident.id, &incident.cause, moment(incident.last_log().map(time), self.at));
+            return match self.logs_too_little() {
                 true => format!("logging too little since {}, incident {id}", written(time(incident.opened))),
                 false => format!("silent, incident {id} ({cause}); last log {since}"),
             };
@@ -202,8 +223,8 @@ fn explained(incident: &IncidentRow, whole: &IncidentRow, policy: &Policy, now: 
     let anew = over.map(|over| policy.due(over, threshold(policy)));
     let is_part = incident.part_of.is_some();
     match anew {
-        None if is_part => Some(format!("its silence is part of {what} and told with it")),
         None if whole.opened > now => None,
+        None if is_part => Some(format!("its silence is part of {what} and told with it")),
         None => {
             Some(format!("{what} began shortly after it and explains it: no reminders until that is over"))
         }

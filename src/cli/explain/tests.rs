@@ -101,6 +101,38 @@ async fn logging_too_little_is_not_called_silence() {
     assert_eq!(said(&view.await).0, "logging too little since 2026-01-01 00:16:00 UTC, incident 1");
 }
 
+/// 001 logs too little from minute 16 on, and stops at minute 20, which is told at minute 36.
+fn few_and_then_none(connection: &Connection) -> rusqlite::Result<()> {
+    let event = Event { cause: "volume_too_low".to_owned(), ..agent_silent("001", "web") };
+    let id = incident(connection, Subject::Agent, event.clone(), None)?;
+    incidents::set_logging(connection, id, Logging::TooFew, &event)?;
+    let (since, at) = (start() + TimeDelta::minutes(20), start() + TimeDelta::minutes(36));
+    let cause = "no_documents".to_owned();
+    let mut stopped = Event { since: Some(since), at, cause, incident: Some(id), ..event };
+    events::insert(connection, &mut stopped)?;
+    incidents::worsen(connection, id, &stopped)?;
+    incidents::set_logging(connection, id, Logging::No, &stopped)?;
+    let (key, label, last_seen) = ("001".to_owned(), "web".to_owned(), Some(millis(since)));
+    entities::save(connection, "default", &[EntityRow { key, label, last_seen, silence: None, since: None }])
+}
+
+#[tokio::test]
+async fn who_logged_too_little_and_stopped_logged_until_then() {
+    let few = "logging too little since 2026-01-01 00:16:00 UTC, incident 1";
+    let newest = |view: &View| Known::read(view, "default", "001").unwrap().newest();
+    let before = view(18, few_and_then_none).await;
+    assert_eq!(
+        (said(&before).0.as_str(), newest(&before)),
+        (few, None),
+        "which log was its newest is not known"
+    );
+    let untold = view(30, few_and_then_none).await;
+    assert_eq!((said(&untold).0.as_str(), newest(&untold)), (few, Some(Some(at(20)))));
+    let after = view(40, few_and_then_none).await;
+    let silent = "silent, incident 1 (no_documents); last log 2026-01-01 00:20:00 UTC (20 min ago)";
+    assert_eq!((said(&after).0.as_str(), newest(&after)), (silent, Some(Some(at(20)))));
+}
+
 fn sources_at(view: &View) -> Vec<String> {
     let mut watch = fixtures::watch(&["001"]);
     watch.beside = vec!["api".to_owned()];
@@ -275,6 +307,33 @@ async fn a_stall_a_gateway_and_flapping_keep_a_silence_from_being_told() {
     let known = Known::read(&flaps.await, "default", "001").unwrap();
     let flaps = "it flaps: the end of its silence is told only after 16 min of logs without a pause";
     assert_eq!(kept(Some(&known), |_| {}), [flaps]);
+}
+
+#[tokio::test]
+async fn what_is_told_of_an_incident_later_is_not_said_of_the_time_before() {
+    fn later(connection: &Connection, id: i64, cause: &str, part_of: Option<i64>) -> rusqlite::Result<()> {
+        let (cause, at) = (cause.to_owned(), start() + TimeDelta::minutes(60));
+        let mut event = Event { cause, at, part_of, incident: Some(id), ..agent_silent("001", "web") };
+        events::insert(connection, &mut event)?;
+        incidents::worsen(connection, id, &event)
+    }
+    let left = view(20, |connection| {
+        stall_of_001(connection, true)?;
+        later(connection, 2, "silent_after_stall", None)
+    });
+    let known = Known::read(&left.await, "default", "001").unwrap();
+    assert!(known.state().contains("incident 2 (no_documents)"), "{}", known.state());
+    let part = "its silence is part of incident 1 (pipeline node=node02) and told with it";
+    assert_eq!(kept(Some(&known), |_| {}), [part]);
+    let joined = view(20, |connection| {
+        incident(connection, Subject::Agent, agent_silent("001", "web"), None)?;
+        let at = start() + TimeDelta::minutes(60);
+        let stall = incident(connection, Subject::Pipeline, Event { at, ..agent_silent("", "") }, None)?;
+        later(connection, 1, "pipeline", Some(stall))
+    });
+    let known = Known::read(&joined.await, "default", "001").unwrap();
+    assert!(known.state().contains("incident 1 (no_documents)"), "{}", known.state());
+    assert_eq!(kept(Some(&known), |_| {}), [""; 0], "there was no stall yet");
 }
 
 #[tokio::test]

@@ -33,6 +33,8 @@ struct ShownAgent<'a> {
     left_out_seconds: Vec<i64>,
     choices: Vec<ShownChoice>,
     suggested_seconds: Option<u64>,
+    /// What would suit, too, if there were no `min_events`, which counts in each interval.
+    too_short_for_min_events_seconds: Option<u64>,
     /// Where a shorter interval suits within them.
     hours: Option<ShownHours>,
 }
@@ -43,6 +45,7 @@ struct ShownHours {
     windows: Vec<ShownWindow>,
     choices: Vec<ShownChoice>,
     suggested_seconds: Option<u64>,
+    too_short_for_min_events_seconds: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -83,11 +86,13 @@ fn agent<'a>(learnt: &Learnt<'_>, lesson: &'a Lesson<'_>) -> ShownAgent<'a> {
         left_out_seconds: advice.left_out.iter().map(|gap| gap / 1000).collect(),
         choices: advice.choices.iter().map(choice).collect(),
         suggested_seconds: seconds(advice.suggested),
+        too_short_for_min_events_seconds: seconds(advice.too_short),
         hours: lesson.hours.as_ref().map(|(windows, within)| ShownHours {
             time_zone: learnt.zone.name(),
             windows: windows.iter().map(window).collect(),
             choices: within.choices.iter().map(choice).collect(),
             suggested_seconds: seconds(within.suggested),
+            too_short_for_min_events_seconds: seconds(within.too_short),
         }),
     }
 }

@@ -18,7 +18,7 @@ use crate::journal::events::time;
 const NOTES: [&str; 17] = [
     "Each column: an interval, and how many false alarms a week it would have given (with the grace of",
     "today). p99 and p99.9 are the gap that so many of all gaps do not exceed, rounded up. SUGGESTED is the",
-    "shortest of them with at most one false alarm in four weeks.",
+    "shortest of them with at most one false alarm in four weeks; with `min_events` none below today's.",
     "",
     "Outages are not learnt as normal. Left out are: gaps of over an hour that are more than four times as",
     "long as 99 % of the agent's gaps and came less than once a week (or once), if at least half as long",
@@ -74,7 +74,9 @@ fn head(out: &mut String, learnt: &Learnt<'_>) {
     for lesson in &learnt.lessons {
         rows.add_row(row(name(lesson.agent), &lesson.advice, &remarks(lesson, learnt)));
         if let Some((in_week, within)) = &lesson.hours {
-            rows.add_row(row("  in its hours".to_owned(), within, &windows::sentence(in_week)));
+            let in_week = std::iter::once(windows::sentence(in_week)).chain(too_short(within));
+            let remarks = in_week.collect::<Vec<_>>().join("; ");
+            rows.add_row(row("  in its hours".to_owned(), within, &remarks));
         }
     }
     table::lines(rows).iter().for_each(|line| comment(out, &format!("  {line}")));
@@ -107,7 +109,14 @@ fn remarks(lesson: &Lesson<'_>, learnt: &Learnt<'_>) -> String {
             Some(format!("left out: {}, up to {}", lesson.advice.left_out.len(), human(millis(*longest))))
         }
     };
-    short.into_iter().chain(left_out).collect::<Vec<_>>().join("; ")
+    let too_short = too_short(&lesson.advice);
+    short.into_iter().chain(left_out).chain(too_short).collect::<Vec<_>>().join("; ")
+}
+
+/// Why a shorter interval is not suggested.
+fn too_short(advice: &Advice) -> Option<String> {
+    let shorter = written(advice.too_short?);
+    Some(format!("not {shorter}: `min_events` counts in each interval"))
 }
 
 /// Id and label on one line.
@@ -238,6 +247,18 @@ mod tests {
         let said = "# 003 host-003 logs mon-fri sun 08:00-18:00, mon-fri sun 22:00-24:00 (Europe/Rome) only: with these \
                     `windows` in its class 1, 10m would do.";
         assert!(text.contains(said), "{text}");
+    }
+
+    #[test]
+    fn why_a_shorter_interval_is_not_suggested_is_said_once_for_each() {
+        let watch = watch(&["001", "002"]);
+        let kept = |advice: Advice| advice.not_below(Duration::from_secs(900));
+        let counted = Lesson { advice: kept(advice(9)), ..lesson(&watch, 0, 9) };
+        let hours = Some((Vec::new(), kept(advice(9))));
+        let text = printed(&watch, vec![counted, Lesson { hours, ..lesson(&watch, 1, 100) }]);
+        let why = "not 10m: `min_events` counts in each interval";
+        assert_eq!(text.lines().filter(|line| line.ends_with(why)).count(), 2, "{text}");
+        assert!(!text.contains("001 = "), "{text}");
     }
 
     #[test]

@@ -155,6 +155,29 @@ fn many_that_log_too_little_and_then_not_at_all_are_one_stall_that_gets_worse() 
     assert_eq!(silent.map(minutes).collect::<Vec<_>>(), [[Some(79), None, Some(120)]; 5]);
 }
 
+#[test]
+fn a_part_of_a_stall_that_logs_too_little_and_stays_away_is_silent_since_its_last_log() {
+    let ids = ["001", "002", "003", "004", "005", "006"];
+    let mut watch = watch(&ids);
+    watch.min_events = Some(30);
+    let (fleet, _) = Fleet::new(&watch, Vec::new());
+    let mut replay = Replay::new(&watch, fleet, 0, MINUTE);
+    let count = |id: &str, minute: i64| match minute {
+        50..80 => 1,
+        80.. if id == "006" => 0,
+        _ => 4,
+    };
+    let all = |minute: i64| {
+        ids.map(|id| Heard { key: id.into(), newest: minute * MINUTE - 1, count: count(id, minute) })
+    };
+    let heard: Vec<Heard> = (-20..=160).flat_map(all).filter(|heard| heard.count > 0).collect();
+    replay.rounds(&heard, 160 * MINUTE);
+    let (_, found) = replay.finish();
+    let of_006: Vec<_> = found.iter().filter(|found| found.agent == Some(5)).collect();
+    let shown: Vec<_> = of_006.iter().map(|found| (found.few, found.stopped, minutes(found))).collect();
+    assert_eq!(shown, [(true, true, [Some(62), None, None]), (false, false, [Some(79), Some(102), None])]);
+}
+
 /// What should be told of an agent of [`watch`], which may be quiet for 16 minutes, that logged in
 /// these minutes up to minute 600: since when, and when it was back.
 fn told_of(logged: &[i64]) -> Vec<(i64, Option<i64>)> {

@@ -34,6 +34,8 @@ pub struct IncidentRow {
     pub led_to: Option<i64>,
     /// Whether its agents log all the same.
     pub logging: Logging,
+    /// The last log of agents that logged too little and then stopped altogether, in milliseconds.
+    pub stopped: Option<i64>,
     /// The last log before it, in milliseconds.
     pub since: Option<i64>,
     /// In milliseconds.
@@ -42,6 +44,14 @@ pub struct IncidentRow {
     pub closed: Option<i64>,
     /// The event that ended it.
     pub outcome: Option<String>,
+}
+
+impl IncidentRow {
+    /// The last log before it, or, of agents that logged too little, before they stopped; in milliseconds.
+    #[must_use]
+    pub fn last_log(&self) -> Option<i64> {
+        self.stopped.or(self.since)
+    }
 }
 
 /// The newest incidents first; the open ones only unless `all`.
@@ -112,6 +122,8 @@ pub fn of_source_since(
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<IncidentRow> {
+    let (logged, stopped): (Option<String>, Option<i64>) = (row.get(14)?, row.get(15)?);
+    let few = logged.as_deref() == Logging::TooFew.name();
     Ok(IncidentRow {
         id: row.get(0)?,
         subject: row.get(1)?,
@@ -127,6 +139,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<IncidentRow> {
         part_of: row.get(11)?,
         freed: row.get(12)?,
         led_to: row.get(13)?,
-        logging: Logging::of(row.get::<_, Option<String>>(14)?.as_deref(), row.get(15)?),
+        logging: Logging::of(logged.as_deref(), stopped),
+        stopped: stopped.filter(|_| few),
     })
 }

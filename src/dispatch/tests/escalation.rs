@@ -12,6 +12,19 @@ pub(super) fn escalating(unless: Option<Unless>) -> Vec<Route> {
     vec![route]
 }
 
+/// `soc` at once, `lead` after an hour unless it is acknowledged, `boss` after two in any case.
+pub(super) fn escalating_twice() -> Vec<Route> {
+    let mut route = route("catch_all", &[&["soc"], &["lead"], &["boss"]]);
+    let escalation = |hours: u64, unless| Escalation { after: Duration::from_secs(hours * 3600), unless };
+    route.steps[1].escalation = Some(escalation(1, Some(Unless::Acked)));
+    route.steps[2].escalation = Some(escalation(2, None));
+    vec![route]
+}
+
+async fn twice() -> World {
+    World::new(escalating_twice(), &["soc", "lead", "boss"]).await
+}
+
 async fn unless_acked() -> World {
     World::new(escalating(Some(Unless::Acked)), &["soc", "boss"]).await
 }
@@ -123,4 +136,44 @@ async fn who_was_to_be_told_later_is_told_at_once_when_nobody_else_can_be() {
     minutes(180).await;
     let again = world.titles("boss").into_iter().filter(|title| title.starts_with("Silent: 001")).count();
     assert_eq!(again, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_escalation_waits_for_keeps_nothing_from_the_next() {
+    let world = twice().await;
+    let incidents = world.silent(&["001", "002"]).await;
+    world.ack(incidents[0], 300, Severity::Medium).await;
+    minutes(60).await;
+    assert_eq!(world.titles("lead"), ["Silent: 002 host-002, no logs for 1 h 16 min"]);
+    minutes(59).await;
+    assert_eq!(world.titles("boss"), [""; 0]);
+    minutes(1).await;
+    assert_eq!(world.titles("boss"), ["Silent: 2 agents of default"], "whatever lead was not told");
+    minutes(182).await;
+    assert_eq!(world.titles("lead")[1..], ["Silent: 001 host-001, no logs for 5 h 17 min"]);
+    minutes(600).await;
+    assert_eq!((world.got("lead").len(), world.got("boss").len()), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_taken_out_of_an_escalation_keeps_nothing_from_the_next() {
+    let mut world = twice().await;
+    world.limit("lead", &["1 per 3h"], false).await;
+    world.silent(&["900"]).await;
+    minutes(10).await;
+    let incidents = world.silent(&["001", "002"]).await;
+    minutes(65).await;
+    // It waits for its channel.
+    world.ack(incidents[0], 180, Severity::Medium).await;
+    minutes(58).await;
+    assert!(
+        world.titles("boss").last().unwrap().starts_with("Silent: 2 agents"),
+        "{:?}",
+        world.titles("boss")
+    );
+    minutes(600).await;
+    let to_lead = ["Silent: 900", "Silent: 002", "Silent: 001"];
+    let titles = world.titles("lead");
+    assert!(titles.iter().zip(to_lead).all(|(title, start)| title.starts_with(start)), "{titles:?}");
+    assert_eq!((titles.len(), world.got("boss").len()), (3, 2), "{:?}", world.titles("boss"));
 }

@@ -9,8 +9,9 @@ use super::suppress::{Suppression, taken_care_of};
 use crate::config::duration::human;
 use crate::config::{Escalation, Route, Step, Unless};
 use crate::journal::acks::{self, Ack};
+use crate::journal::deliveries::{self, Delivery, State};
 use crate::journal::messages::{self, Merges, Message, NewMessage};
-use crate::journal::{deliveries, events, incidents, notes, quiet};
+use crate::journal::{events, incidents, notes, quiet};
 use crate::wording::language::Language;
 
 /// What keeps an escalation back may end sooner than it says (an acknowledgement is pierced, a silence
@@ -156,6 +157,27 @@ pub fn again(connection: &Connection, firing: &Message, told: &Message, now: i64
     messages::set_escalations(connection, firing.id, &left, Some(next))
 }
 
+/// Whoever was to be told later of what was given up is told now, unless somebody else knows of it. Returns whether
+/// others are told of it still.
+///
+/// # Errors
+/// As the database.
+pub fn hurry(connection: &Connection, given_up: &Message, now: i64) -> rusqlite::Result<bool> {
+    let firing = match given_up.parent.filter(|_| given_up.escalation.is_some()) {
+        Some(firing) => messages::get(connection, firing)?,
+        None => given_up.clone(),
+    };
+    let mut next = false;
+    for steps in chains(&firing.escalations) {
+        next |= !messages::is_begun(connection, firing.id, steps)?;
+    }
+    let hurries = next && messages::is_given_up(connection, &firing)?;
+    if hurries {
+        messages::set_escalations(connection, firing.id, &firing.escalations, Some(now))?;
+    }
+    Ok(hurries || next && firing.id == given_up.id)
+}
+
 /// Why these people are told, for them, as the journal keeps it.
 fn why(
     connection: &Connection,
@@ -166,8 +188,9 @@ fn why(
 ) -> rusqlite::Result<String> {
     let said = &Language::En.sentences().written;
     let due = messages::escalate_at(steps, firing.send_at);
-    if due > Some(now) {
-        let failed = compose::failed_before(&deliveries::of_message(connection, firing.id)?, usize::MAX);
+    let unheard = escalation.unless.is_none() && !messages::is_accepted(connection, firing.id)?;
+    if due > Some(now) || unheard {
+        let failed = compose::failed_before(&tried(connection, firing)?, usize::MAX);
         return Ok(failed.unwrap_or_else(|| said.nobody_else.with([])));
     }
     let long = human(std::time::Duration::from_millis((now - firing.send_at).unsigned_abs()));
@@ -183,6 +206,23 @@ fn why(
         Some(Ack { author, until, .. }) if until <= now => said.ack_ended.with([("author", &author)]),
         Some(Ack { author, .. }) => said.worse.with([("author", &author)]),
     })
+}
+
+/// How the channels fared that were to be told of a firing so far, each once.
+fn tried(connection: &Connection, firing: &Message) -> rusqlite::Result<Vec<Delivery>> {
+    let mut tried: Vec<Delivery> = Vec::new();
+    for id in messages::with_reminders(connection, firing.id)? {
+        if id != firing.id && messages::get(connection, id)?.escalation.is_none() {
+            continue;
+        }
+        for delivery in deliveries::of_message(connection, id)? {
+            let known = tried.iter().any(|known| known.channel == delivery.channel);
+            if !known && delivery.state != State::Dropped {
+                tried.push(delivery);
+            }
+        }
+    }
+    Ok(tried)
 }
 
 fn message(firing: &Message, steps: &[Step], ready: &[Event], why: String, now: i64) -> NewMessage {

@@ -25,6 +25,11 @@ async fn twice() -> World {
     World::new(escalating_twice(), &["soc", "lead", "boss"]).await
 }
 
+/// What a channel was told of agent 001, accepted or not.
+fn of_001(world: &World, channel: &str) -> Vec<Notification> {
+    world.got(channel).into_iter().filter(|one| one.title.starts_with("Silent: 001")).collect()
+}
+
 async fn unless_acked() -> World {
     World::new(escalating(Some(Unless::Acked)), &["soc", "boss"]).await
 }
@@ -176,4 +181,47 @@ async fn what_is_taken_out_of_an_escalation_keeps_nothing_from_the_next() {
     let titles = world.titles("lead");
     assert!(titles.iter().zip(to_lead).all(|(title, start)| title.starts_with(start)), "{titles:?}");
     assert_eq!((titles.len(), world.got("boss").len()), (3, 2), "{:?}", world.titles("boss"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_an_escalation_fails_too_the_next_is_told_at_once_and_of_what_failed() {
+    let world = twice().await;
+    ["soc", "lead"].iter().for_each(|channel| world.fail(channel, Some(revoked())));
+    let incident = world.silent(&["001"]).await[0];
+    let told = of_001(&world, "boss");
+    let why = "because soc failed: HTTP 403 Forbidden: invalid_token; \
+               lead failed: HTTP 403 Forbidden: invalid_token.";
+    assert!(told.len() == 1 && told[0].body.contains(why), "{told:?}");
+    assert!(!told[0].body.contains("reached nobody"), "{}", told[0].body);
+    minutes(180).await;
+    assert_eq!(of_001(&world, "boss").len(), 1);
+    world.recovered(&[("001", incident)]).await;
+    assert_eq!(world.got("boss").pop().unwrap().kind, MessageKind::Resolved);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_escalation_that_fails_hurries_the_next_only_where_nobody_else_has_it() {
+    let world = twice().await;
+    world.fail("lead", Some(revoked()));
+    world.silent(&["001"]).await;
+    minutes(119).await;
+    assert_eq!(of_001(&world, "boss").len(), 0, "soc has it");
+    minutes(1).await;
+    let body = of_001(&world, "boss").remove(0).body;
+    assert!(body.contains("because it has gone on for 2 h since others were told"), "{body}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_not_said_that_others_were_told_while_all_are_still_being_tried() {
+    let world = twice().await;
+    ["soc", "lead"].iter().for_each(|channel| world.fail(channel, Some(down())));
+    world.silent(&["001"]).await;
+    minutes(119).await;
+    assert_eq!(of_001(&world, "boss").len(), 0);
+    minutes(1).await;
+    let body = of_001(&world, "boss").remove(0).body;
+    assert!(
+        body.contains("because soc failed: ") && body.contains("; lead failed: cannot connect"),
+        "{body}"
+    );
 }

@@ -9,8 +9,9 @@ use super::suppress::{Suppression, taken_care_of};
 use crate::config::duration::human;
 use crate::config::{Escalation, Route, Step, Unless};
 use crate::journal::acks::{self, Ack};
+use crate::journal::deliveries::{self, Delivery, State};
 use crate::journal::messages::{self, Merges, Message, NewMessage};
-use crate::journal::{deliveries, events, incidents, notes, quiet};
+use crate::journal::{events, incidents, notes, quiet};
 use crate::wording::language::Language;
 
 /// What keeps an escalation back may end sooner than it says (an acknowledgement is pierced, a silence
@@ -34,8 +35,8 @@ pub fn write_due(connection: &Connection, routes: &[Route], now: i64) -> rusqlit
     Ok(())
 }
 
-/// What the firing tells is told to the steps whose turn it is, as far as nothing holds it back; the
-/// rest follows when it may.
+/// What the firing tells is told to whoever's turn it is, one escalation after the other, as far as nothing holds
+/// it back; the rest of each follows when it may.
 fn write(
     connection: &Connection,
     suppression: &Suppression,
@@ -43,10 +44,39 @@ fn write(
     firing: &Message,
     now: i64,
 ) -> rusqlite::Result<()> {
-    let (steps, later) = Step::chain(&firing.escalations);
-    let Some(escalation) = steps.first().and_then(|step| step.escalation) else {
-        return messages::set_escalations(connection, firing.id, &[], None);
-    };
+    let mut hurries = messages::is_given_up(connection, firing)?;
+    let (mut left, mut next) = (Vec::new(), None);
+    for steps in chains(&firing.escalations) {
+        let Some(own) = messages::escalate_at(steps, firing.send_at) else { continue };
+        let begun = messages::is_begun(connection, firing.id, steps)?;
+        let turn = begun || std::mem::take(&mut hurries) || own <= now;
+        let at = if turn { now + AGAIN } else { own };
+        if !turn || tell(connection, suppression, route, (firing, steps), now)? {
+            left.extend_from_slice(steps);
+            next = Some(next.map_or(at, |next: i64| next.min(at)));
+        }
+    }
+    messages::set_escalations(connection, firing.id, &left, next)
+}
+
+/// The escalations, each with its fallbacks.
+fn chains(mut left: &[Step]) -> impl Iterator<Item = &[Step]> {
+    std::iter::from_fn(move || {
+        let (steps, later) = Step::chain(left);
+        left = later;
+        Some(steps).filter(|steps| !steps.is_empty())
+    })
+}
+
+/// Tells one escalation. Returns whether something of the firing waits still.
+fn tell(
+    connection: &Connection,
+    suppression: &Suppression,
+    route: Option<&Route>,
+    (firing, steps): (&Message, &[Step]),
+    now: i64,
+) -> rusqlite::Result<bool> {
+    let Some(escalation) = steps.first().and_then(|step| step.escalation) else { return Ok(false) };
     let (mut ready, mut waits) = (Vec::new(), false);
     for event in untold(connection, firing, steps)? {
         match held_by(connection, suppression, route, escalation, &event, now)? {
@@ -55,16 +85,10 @@ fn write(
         }
     }
     if !ready.is_empty() {
-        let why = why(connection, firing, escalation, &ready, now)?;
+        let why = why(connection, (firing, steps), escalation, &ready, now)?;
         messages::insert(connection, &message(firing, steps, &ready, why, now))?;
     }
-    match waits {
-        true => messages::set_escalations(connection, firing.id, &firing.escalations, Some(now + AGAIN)),
-        false => {
-            let next = messages::escalate_at(later, firing.send_at);
-            messages::set_escalations(connection, firing.id, later, next)
-        }
-    }
+    Ok(waits)
 }
 
 /// What is open of a firing and was not told to these steps, as its route told it last: what got worse has
@@ -123,24 +147,50 @@ pub fn held_by(
 /// As the database.
 pub fn again(connection: &Connection, firing: &Message, told: &Message, now: i64) -> rusqlite::Result<()> {
     let mut left = firing.escalations.clone();
-    if left.first() != told.steps.first() {
-        left.splice(0..0, told.steps.iter().cloned());
+    let after = |step: &Step| step.escalation.map(|escalation| escalation.after);
+    if let Some(first) = told.steps.first().filter(|first| !left.contains(first)) {
+        let later = left.iter().position(|step| after(step) > after(first)).unwrap_or(left.len());
+        left.splice(later..later, told.steps.iter().cloned());
     }
-    messages::set_escalations(connection, firing.id, &left, Some(now + AGAIN))
+    let own = chains(&left).filter_map(|steps| messages::escalate_at(steps, firing.send_at));
+    let next = own.filter(|own| *own > now).fold(now + AGAIN, i64::min);
+    messages::set_escalations(connection, firing.id, &left, Some(next))
+}
+
+/// Whoever was to be told later of what was given up is told now, unless somebody else knows of it. Returns whether
+/// others are told of it still.
+///
+/// # Errors
+/// As the database.
+pub fn hurry(connection: &Connection, given_up: &Message, now: i64) -> rusqlite::Result<bool> {
+    let firing = match given_up.parent.filter(|_| given_up.escalation.is_some()) {
+        Some(firing) => messages::get(connection, firing)?,
+        None => given_up.clone(),
+    };
+    let mut next = false;
+    for steps in chains(&firing.escalations) {
+        next |= !messages::is_begun(connection, firing.id, steps)?;
+    }
+    let hurries = next && messages::is_given_up(connection, &firing)?;
+    if hurries {
+        messages::set_escalations(connection, firing.id, &firing.escalations, Some(now))?;
+    }
+    Ok(hurries || next && firing.id == given_up.id)
 }
 
 /// Why these people are told, for them, as the journal keeps it.
 fn why(
     connection: &Connection,
-    firing: &Message,
+    (firing, steps): (&Message, &[Step]),
     escalation: Escalation,
     ready: &[Event],
     now: i64,
 ) -> rusqlite::Result<String> {
     let said = &Language::En.sentences().written;
-    let due = messages::escalate_at(&firing.escalations, firing.send_at);
-    if due > Some(now) {
-        let failed = compose::failed_before(&deliveries::of_message(connection, firing.id)?, usize::MAX);
+    let due = messages::escalate_at(steps, firing.send_at);
+    let unheard = escalation.unless.is_none() && !messages::is_accepted(connection, firing.id)?;
+    if due > Some(now) || unheard {
+        let failed = compose::failed_before(&tried(connection, firing)?, usize::MAX);
         return Ok(failed.unwrap_or_else(|| said.nobody_else.with([])));
     }
     let long = human(std::time::Duration::from_millis((now - firing.send_at).unsigned_abs()));
@@ -156,6 +206,23 @@ fn why(
         Some(Ack { author, until, .. }) if until <= now => said.ack_ended.with([("author", &author)]),
         Some(Ack { author, .. }) => said.worse.with([("author", &author)]),
     })
+}
+
+/// How the channels fared that were to be told of a firing so far, each once.
+fn tried(connection: &Connection, firing: &Message) -> rusqlite::Result<Vec<Delivery>> {
+    let mut tried: Vec<Delivery> = Vec::new();
+    for id in messages::with_reminders(connection, firing.id)? {
+        if id != firing.id && messages::get(connection, id)?.escalation.is_none() {
+            continue;
+        }
+        for delivery in deliveries::of_message(connection, id)? {
+            let known = tried.iter().any(|known| known.channel == delivery.channel);
+            if !known && delivery.state != State::Dropped {
+                tried.push(delivery);
+            }
+        }
+    }
+    Ok(tried)
 }
 
 fn message(firing: &Message, steps: &[Step], ready: &[Event], why: String, now: i64) -> NewMessage {

@@ -28,9 +28,9 @@ pub fn look_again(connection: &Connection, routes: &[Route], seen: Seen, now: i6
     let newest = Seen { silence: silences::newest(connection)?, acks: acks::mark(connection)? };
     let mut waiting = messages::let_go(connection, now)?;
     if newest.silence > seen.silence {
-        waiting.extend(messages::untried(connection, false)?);
+        waiting.extend(messages::unseen(connection, false)?);
     }
-    let reminders = if newest == seen { Vec::new() } else { messages::untried(connection, true)? };
+    let reminders = if newest == seen { Vec::new() } else { messages::unseen(connection, true)? };
     if waiting.is_empty() && reminders.is_empty() {
         return Ok(newest);
     }

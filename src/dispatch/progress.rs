@@ -4,6 +4,7 @@ use log_monitor_channels::{DeliveryError, Event, MessageKind, Receipt};
 use rusqlite::Connection;
 
 use super::ends;
+use super::escalation;
 use super::health::Health;
 use super::retry;
 use super::steps::{self, Progress};
@@ -166,13 +167,11 @@ fn last_step_failed(
     } else if any(State::is_live) {
         messages::settle(connection, message.id, None)
     } else if any(|state| state == State::Failed) {
-        if message.escalations.is_empty() {
+        messages::settle(connection, message.id, Some("exhausted"))?;
+        if !escalation::hurry(connection, message, now)? {
             findings.exhausted.push(message.id);
-        } else {
-            // Whoever was to be told later is told now.
-            messages::set_escalations(connection, message.id, &message.escalations, Some(now))?;
         }
-        messages::settle(connection, message.id, Some("exhausted"))
+        Ok(())
     } else {
         messages::settle(connection, message.id, Some("dropped"))
     }

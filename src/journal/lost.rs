@@ -4,11 +4,14 @@
 
 use rusqlite::{Connection, params};
 
-/// What is to be said still: nobody is being told right now, and nobody was told of it later instead.
-const UNSAID: &str = "outcome = 'exhausted' AND lost IS NOT 0
+/// What is to be said still: nobody is being told right now, and nobody was or is to be told of it later instead.
+const UNSAID: &str = "outcome = 'exhausted' AND lost IS NOT 0 AND escalate_at IS NULL
     AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.id = message.lost AND state = 'sending')
     AND NOT EXISTS (SELECT 1 FROM message AS later
-                    WHERE later.parent = message.id AND later.escalation IS NOT NULL)";
+                    WHERE later.escalation IS NOT NULL
+                    AND (later.parent = message.id
+                         OR later.parent = message.parent AND message.escalation IS NOT NULL
+                            AND later.id > message.id))";
 
 /// Whether there is anything to be said.
 ///

@@ -20,7 +20,9 @@ pub fn shift(connection: &Connection, by: i64, written: &RangeInclusive<i64>) ->
         "UPDATE delivery SET not_before = not_before + ?1, deadline = deadline + ?1
          WHERE state IN ('pending', 'waiting', 'sending')
          AND message NOT IN (SELECT id FROM message WHERE created BETWEEN ?2 AND ?3)",
-        "UPDATE message SET send_at = send_at + ?1 WHERE outcome IS NULL AND created NOT BETWEEN ?2 AND ?3",
+        // Escalations are due so long after it.
+        "UPDATE message SET send_at = send_at + ?1
+         WHERE (outcome IS NULL OR escalate_at IS NOT NULL) AND created NOT BETWEEN ?2 AND ?3",
         "UPDATE message SET fallback_at = fallback_at + ?1
          WHERE fallback_at IS NOT NULL AND created NOT BETWEEN ?2 AND ?3",
         "UPDATE message SET reminder_at = reminder_at + ?1

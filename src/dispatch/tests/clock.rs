@@ -1,11 +1,15 @@
 //! This machine's clock is set while something is on its way.
 
+use super::escalation::escalating_twice;
 use super::*;
 use crate::clock::SettableClock;
 
 /// A world whose clock can be set.
 async fn world() -> (World, Arc<SettableClock>) {
-    let mut world = World::new(two_steps(), &["slack", "email"]).await;
+    settable(World::new(two_steps(), &["slack", "email"]).await).await
+}
+
+async fn settable(mut world: World) -> (World, Arc<SettableClock>) {
     world.kill().await;
     let clock = Arc::new(SettableClock::starting_at(start()));
     world.clock = clock.clone();
@@ -33,6 +37,27 @@ async fn a_clock_that_is_set_moves_no_timer() {
         assert_eq!(reminders(&world), 0, "{hours} h");
         minutes(3).await;
         assert_eq!(reminders(&world), 1, "{hours} h");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_moves_no_escalation() {
+    for hours in [-30, 30] {
+        let world = World::new(escalating_twice(), &["soc", "lead", "boss"]).await;
+        let (world, clock) = settable(world).await;
+        world.silent(&["001"]).await;
+        clock.set_by(TimeDelta::hours(hours));
+        let told = |world: &World| (world.got("lead").len(), world.got("boss").len());
+        minutes(59).await;
+        assert_eq!(told(&world), (0, 0), "{hours} h");
+        minutes(2).await;
+        assert_eq!(told(&world), (1, 0), "{hours} h");
+        minutes(58).await;
+        assert_eq!(told(&world), (1, 0), "{hours} h");
+        minutes(2).await;
+        assert_eq!(told(&world), (1, 1), "{hours} h");
+        let body = world.got("boss").remove(0).body;
+        assert!(body.contains("because it has gone on for 2 h since others were told"), "{body}");
     }
 }
 

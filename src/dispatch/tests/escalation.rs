@@ -12,6 +12,24 @@ pub(super) fn escalating(unless: Option<Unless>) -> Vec<Route> {
     vec![route]
 }
 
+/// `soc` at once, `lead` after an hour unless it is acknowledged, `boss` after two in any case.
+pub(super) fn escalating_twice() -> Vec<Route> {
+    let mut route = route("catch_all", &[&["soc"], &["lead"], &["boss"]]);
+    let escalation = |hours: u64, unless| Escalation { after: Duration::from_secs(hours * 3600), unless };
+    route.steps[1].escalation = Some(escalation(1, Some(Unless::Acked)));
+    route.steps[2].escalation = Some(escalation(2, None));
+    vec![route]
+}
+
+async fn twice() -> World {
+    World::new(escalating_twice(), &["soc", "lead", "boss"]).await
+}
+
+/// What a channel was told of agent 001, accepted or not.
+fn of_001(world: &World, channel: &str) -> Vec<Notification> {
+    world.got(channel).into_iter().filter(|one| one.title.starts_with("Silent: 001")).collect()
+}
+
 async fn unless_acked() -> World {
     World::new(escalating(Some(Unless::Acked)), &["soc", "boss"]).await
 }
@@ -123,4 +141,87 @@ async fn who_was_to_be_told_later_is_told_at_once_when_nobody_else_can_be() {
     minutes(180).await;
     let again = world.titles("boss").into_iter().filter(|title| title.starts_with("Silent: 001")).count();
     assert_eq!(again, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_escalation_waits_for_keeps_nothing_from_the_next() {
+    let world = twice().await;
+    let incidents = world.silent(&["001", "002"]).await;
+    world.ack(incidents[0], 300, Severity::Medium).await;
+    minutes(60).await;
+    assert_eq!(world.titles("lead"), ["Silent: 002 host-002, no logs for 1 h 16 min"]);
+    minutes(59).await;
+    assert_eq!(world.titles("boss"), [""; 0]);
+    minutes(1).await;
+    assert_eq!(world.titles("boss"), ["Silent: 2 agents of default"], "whatever lead was not told");
+    minutes(182).await;
+    assert_eq!(world.titles("lead")[1..], ["Silent: 001 host-001, no logs for 5 h 17 min"]);
+    minutes(600).await;
+    assert_eq!((world.got("lead").len(), world.got("boss").len()), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_taken_out_of_an_escalation_keeps_nothing_from_the_next() {
+    let mut world = twice().await;
+    world.limit("lead", &["1 per 3h"], false).await;
+    world.silent(&["900"]).await;
+    minutes(10).await;
+    let incidents = world.silent(&["001", "002"]).await;
+    minutes(65).await;
+    // It waits for its channel.
+    world.ack(incidents[0], 180, Severity::Medium).await;
+    minutes(58).await;
+    assert!(
+        world.titles("boss").last().unwrap().starts_with("Silent: 2 agents"),
+        "{:?}",
+        world.titles("boss")
+    );
+    minutes(600).await;
+    let to_lead = ["Silent: 900", "Silent: 002", "Silent: 001"];
+    let titles = world.titles("lead");
+    assert!(titles.iter().zip(to_lead).all(|(title, start)| title.starts_with(start)), "{titles:?}");
+    assert_eq!((titles.len(), world.got("boss").len()), (3, 2), "{:?}", world.titles("boss"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_an_escalation_fails_too_the_next_is_told_at_once_and_of_what_failed() {
+    let world = twice().await;
+    ["soc", "lead"].iter().for_each(|channel| world.fail(channel, Some(revoked())));
+    let incident = world.silent(&["001"]).await[0];
+    let told = of_001(&world, "boss");
+    let why = "because soc failed: HTTP 403 Forbidden: invalid_token; \
+               lead failed: HTTP 403 Forbidden: invalid_token.";
+    assert!(told.len() == 1 && told[0].body.contains(why), "{told:?}");
+    assert!(!told[0].body.contains("reached nobody"), "{}", told[0].body);
+    minutes(180).await;
+    assert_eq!(of_001(&world, "boss").len(), 1);
+    world.recovered(&[("001", incident)]).await;
+    assert_eq!(world.got("boss").pop().unwrap().kind, MessageKind::Resolved);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_escalation_that_fails_hurries_the_next_only_where_nobody_else_has_it() {
+    let world = twice().await;
+    world.fail("lead", Some(revoked()));
+    world.silent(&["001"]).await;
+    minutes(119).await;
+    assert_eq!(of_001(&world, "boss").len(), 0, "soc has it");
+    minutes(1).await;
+    let body = of_001(&world, "boss").remove(0).body;
+    assert!(body.contains("because it has gone on for 2 h since others were told"), "{body}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_not_said_that_others_were_told_while_all_are_still_being_tried() {
+    let world = twice().await;
+    ["soc", "lead"].iter().for_each(|channel| world.fail(channel, Some(down())));
+    world.silent(&["001"]).await;
+    minutes(119).await;
+    assert_eq!(of_001(&world, "boss").len(), 0);
+    minutes(1).await;
+    let body = of_001(&world, "boss").remove(0).body;
+    assert!(
+        body.contains("because soc failed: ") && body.contains("; lead failed: cannot connect"),
+        "{body}"
+    );
 }

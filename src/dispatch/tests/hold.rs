@@ -120,3 +120,48 @@ async fn an_escalation_that_waits_for_its_channel_is_held_back_by_an_acknowledge
     assert!(told.body.contains("because the acknowledgement by bob has ended"), "{}", told.body);
     assert_eq!(world.got("boss").len(), 3, "{:?}", world.titles("boss"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_escalation_that_was_tried_in_vain_is_held_back_by_an_acknowledgement() {
+    let world = World::new(escalating(Some(Unless::Acked)), &["soc", "boss"]).await;
+    world.fail("boss", Some(down()));
+    let incident = world.silent(&["001"]).await[0];
+    minutes(120).await;
+    let tried = world.got("boss").len();
+    assert_ne!(tried, 0);
+    world.ack(incident, 100, Severity::Medium).await;
+    world.fail("boss", None);
+    minutes(99).await;
+    assert_eq!(world.titles("boss")[tried..], [""; 0], "somebody takes care of it");
+    minutes(3).await;
+    let told = world.got("boss").split_off(tried);
+    assert!(told.len() == 1 && told[0].body.contains("the acknowledgement by bob has ended"), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reminder_that_was_tried_in_vain_is_held_back_unless_it_may_have_arrived() {
+    for (acked, uncertain) in [(true, false), (false, false), (true, true)] {
+        let mut world = World::new(soc(), &["soc"]).await;
+        let incident = world.silent(&["001"]).await[0];
+        world.fail("soc", Some(down()));
+        minutes(60).await;
+        world.kill().await;
+        let tried = world.got("soc").len();
+        assert!(tried > 1, "a reminder was tried");
+        let cut_off = move |db: &rusqlite::Connection| {
+            db.execute("UPDATE delivery SET uncertain = ?1 WHERE state = 'waiting'", [uncertain])
+        };
+        world.journal.write(cut_off).await.unwrap();
+        match acked {
+            true => world.ack(incident, 60, Severity::Medium).await,
+            false => drop(world.silence("id=001", 60).await),
+        }
+        world.fail("soc", None);
+        world.start().await;
+        minutes(30).await;
+        let told = world.titles("soc").split_off(tried);
+        assert_eq!(told.len(), usize::from(uncertain), "acked {acked}: {told:?}");
+        minutes(32).await;
+        assert_eq!(world.got("soc").len(), tried + 1, "acked {acked}, uncertain {uncertain}");
+    }
+}

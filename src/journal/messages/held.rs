@@ -76,16 +76,20 @@ pub fn let_go(connection: &Connection, now: i64) -> rusqlite::Result<Vec<Message
 }
 
 /// The messages that nobody has seen and that nothing but a budget holds back: reminders and escalations, or
-/// what begins and notices.
+/// what begins and notices. Of the first also those that were tried, where no try may have told them.
 ///
 /// # Errors
 /// As the database.
-pub fn untried(connection: &Connection, reminders: bool) -> rusqlite::Result<Vec<Message>> {
+pub fn unseen(connection: &Connection, reminders: bool) -> rusqlite::Result<Vec<Message>> {
     connection
         .prepare_cached(&format!(
             "SELECT {COLUMNS} FROM message
              WHERE outcome IS NULL AND held_by IS NULL AND kind <> 'resolved' AND (kind = 'reminder') = ?1
-             AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = message.id AND attempts > 0)"
+             AND NOT EXISTS (
+                 SELECT 1 FROM delivery WHERE message = message.id AND attempts > 0
+                 AND (NOT ?1 OR state IN ('accepted', 'sending') OR uncertain
+                      OR EXISTS (SELECT 1 FROM attempt
+                                 WHERE attempt.delivery = delivery.id AND attempt.outcome = 'accepted')))"
         ))?
         .query_map([reminders], read)?
         .collect()

@@ -7,7 +7,8 @@ use rusqlite::Connection;
 
 use crate::cli::exit::Exit;
 use crate::cli::table::say;
-use crate::journal::events::millis;
+use crate::clock::written;
+use crate::journal::events::{millis, time};
 use crate::journal::{deliveries, edit};
 
 /// Sends delivery `id` again, or says why not. `channels` are those that are configured.
@@ -26,12 +27,15 @@ pub fn run(journal: &Path, id: i64, channels: &[&str]) -> Exit {
 
 /// The inner error says why it is not sent.
 fn again(db: &Connection, id: i64, channels: &[&str], now: i64) -> rusqlite::Result<Result<(), String>> {
-    let Some((_, channel)) = deliveries::failed(db, id)? else {
+    let Some((message, channel)) = deliveries::failed(db, id)? else {
         return Ok(Err(format!("no delivery {id} has failed; `deliveries` lists how each stands")));
     };
     let refused = |why: String| Ok(Err(format!("delivery {id} is not sent again: {why}")));
     if !channels.contains(&channel.as_str()) {
         return refused(format!("channel {channel} is no longer configured"));
+    }
+    if let Some(since) = deliveries::over_since(db, message)? {
+        return refused(format!("what it tells is over since {}", written(time(since))));
     }
     deliveries::retry(db, id, now).map(|_| Ok(()))
 }
@@ -76,6 +80,17 @@ mod tests {
     fn why_not(path: &Path, id: i64, channels: &[&str]) -> String {
         assert_eq!(run(path, id, channels), Exit::Failed);
         edit(path, |db| again(db, id, channels, 0)).unwrap().unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn what_is_over_altogether_is_not_sent_again_as_if_it_were_new() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        let silent = journal(&path).await;
+        silent.iter().for_each(|event| end(&path, event));
+        let over = "delivery 1 is not sent again: what it tells is over since 2026-01-01 01:00:00 UTC";
+        assert_eq!(why_not(&path, 1, &["soc"]), over);
+        assert_eq!(state(&path), deliveries::State::Failed);
     }
 
     #[tokio::test]

@@ -18,6 +18,23 @@ pub fn failed(connection: &Connection, id: i64) -> rusqlite::Result<Option<(i64,
         .optional()
 }
 
+/// Since when all that a message tells the beginning of is over, in milliseconds; `None` where something goes on.
+///
+/// # Errors
+/// As the database.
+pub fn over_since(connection: &Connection, message: i64) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare(
+            "SELECT MAX(incident.closed) FROM message
+             JOIN message_event ON message_event.message = message.id
+             JOIN event ON event.id = message_event.event LEFT JOIN incident ON incident.id = event.incident
+             WHERE message.id = ?1 AND message.kind IN ('firing', 'reminder')
+             GROUP BY message.id HAVING COUNT(*) = COUNT(incident.closed)",
+        )?
+        .query_row([message], |row| row.get(0))
+        .optional()
+}
+
 /// Sends a delivery that has failed again, as if it were new. Returns whether there is one.
 ///
 /// # Errors

@@ -1,5 +1,7 @@
 //! `deliveries`: what was sent, by whom it was accepted, and each try.
 
+mod retry;
+
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
@@ -9,10 +11,10 @@ use serde::Serialize;
 
 use super::Session;
 use super::exit::Exit;
-use super::table::{print, say, table};
+use super::table::{print, table};
 use crate::clock::written;
-use crate::journal::events::{millis, time};
-use crate::journal::{JournalError, deliveries, edit, open_read_only};
+use crate::journal::events::time;
+use crate::journal::{JournalError, open_read_only};
 
 /// Arguments of `deliveries`.
 #[derive(Debug, clap::Args)]
@@ -81,7 +83,8 @@ pub fn run(session: &Session<'_>, args: &Args) -> Exit {
         Err(exit) => return exit,
     };
     if let Some(Command::Retry { id }) = args.command {
-        return retry(&settings.journal, id);
+        let channels: Vec<&str> = settings.channels.iter().map(|channel| channel.name.as_str()).collect();
+        return retry::run(&settings.journal, id, &channels);
     }
     match read(&settings.journal, args) {
         Ok(shown) => show(&shown, args),
@@ -90,22 +93,6 @@ pub fn run(session: &Session<'_>, args: &Args) -> Exit {
             Exit::Failed
         }
     }
-}
-
-fn retry(journal: &Path, id: i64) -> Exit {
-    let now = millis(Utc::now());
-    match edit(journal, |db| deliveries::retry(db, id, now)) {
-        Ok(true) => say(format!("delivery {id} is sent again")),
-        Ok(false) => {
-            eprintln!("error: no delivery {id} has failed; `deliveries` lists how each stands");
-            return Exit::Failed;
-        }
-        Err(error) => {
-            eprintln!("error: journal {}: {error}", journal.display());
-            return Exit::Failed;
-        }
-    }
-    Exit::Ok
 }
 
 fn read(path: &Path, args: &Args) -> Result<Vec<Shown>, JournalError> {
@@ -235,7 +222,8 @@ mod tests {
 
     use super::*;
     use crate::dispatch::fixtures::{agent_silent, route, start};
-    use crate::journal::{Journal, events};
+    use crate::journal::events::{self, millis};
+    use crate::journal::{Journal, deliveries};
 
     /// A journal of an event that `soc` refused and `mail` took, and of one that nobody took.
     async fn journal(path: &Path) {

@@ -179,13 +179,17 @@ fn routes(routes: &[Route], suppression: &Suppression, event: &Event) -> Vec<Sho
     let route = |(route, fate): (&Route, Fate<'_>)| {
         let taken = fate == Fate::Taken && !ends;
         let hold = suppression.of(event, route).filter(|_| taken);
-        let first = hold.as_ref().map_or(event.at.timestamp_millis(), |hold| hold.until);
+        // What was held back does not wait for others of its group besides.
+        let (first, wait) = match &hold {
+            Some(hold) => (hold.until, Duration::ZERO),
+            None => (event.at.timestamp_millis(), route.group.wait),
+        };
         ShownRoute {
             name: route.name.clone(),
             used: taken,
             why: if ends { OF_AN_END.to_owned() } else { why(route, fate) },
             held_back: hold.map(|hold| hold.held.reason),
-            steps: if taken { steps(route, event.severity, first) } else { Vec::new() },
+            steps: if taken { steps(route, event.severity, first, wait) } else { Vec::new() },
         }
     };
     routes.iter().zip(router::fates(routes, event)).map(route).collect()
@@ -202,9 +206,8 @@ fn why(route: &Route, fate: Fate<'_>) -> String {
     }
 }
 
-/// The steps where the first message leaves at `first`, in milliseconds, unless it waits for others.
-fn steps(route: &Route, severity: Severity, first: i64) -> Vec<ShownStep> {
-    let wait = route.group.wait;
+/// The steps where the first message could leave at `first`, in milliseconds, and does after `wait`.
+fn steps(route: &Route, severity: Severity, first: i64, wait: Duration) -> Vec<ShownStep> {
     let leaves = |after: Duration| {
         let at = first.saturating_add_unsigned((wait + after).as_millis() as u64);
         time(route.quiet.as_ref().and_then(|quiet| quiet.until(severity, at)).unwrap_or(at))

@@ -79,7 +79,8 @@ fn never_used(reading: &mut Reading<'_>, routes: &[(Route, Place)]) {
                 .help("match what begins, such as agent_silent; its end goes the same way");
         }
         let hides = |above: &&(Route, Place)| {
-            above.0.stop && above.0.active.is_none() && above.0.matcher.covers(&route.matcher)
+            let always_with_it = above.0.active.is_none() || above.0.active == route.active;
+            above.0.stop && always_with_it && above.0.matcher.covers(&route.matcher)
         };
         if let Some((above, above_place)) = routes[..at].iter().find(hides) {
             let origin = reading.map.origin(above_place).map(|origin| format!(" at {origin}"));

@@ -45,8 +45,8 @@ fn of(connection: &Connection, claim: &Claim, events: &[Event]) -> rusqlite::Res
 pub type Part = (Vec<Event>, Vec<Post>);
 
 /// The notifications that a message of `kind` with these events is: one; one for each post where the vendor keeps
-/// a state of each; and where ends take the place of their beginnings, one for each that is over altogether, and
-/// one of the rest. (Answers stay one message: it is seen beside the threads.)
+/// a state of each; and where ends take the place of their beginnings, one for each that is over altogether, with
+/// all its ends, and one of the rest. (Answers stay one message: it is seen beside the threads.)
 ///
 /// # Errors
 /// As the database.
@@ -62,8 +62,12 @@ pub fn parts(
     }
     let mut parts: Vec<Part> = Vec::new();
     if kind == MessageKind::Resolved && (limits.resolve || limits.edit) {
-        for post in of_each_firing(connection, claim, &events)? {
-            if limits.resolve || can_be_edited(connection, &post)? {
+        for mut post in of_each_firing(connection, claim, &events)? {
+            let edited = !limits.resolve && can_be_edited(connection, &post)?;
+            if edited {
+                with_all_ends(connection, &mut post)?;
+            }
+            if limits.resolve || edited {
                 parts.push((post.events.clone(), vec![post]));
             }
         }
@@ -89,6 +93,18 @@ pub fn parts(
 fn can_be_edited(connection: &Connection, post: &Post) -> rusqlite::Result<bool> {
     let open = still_open(connection, post.delivery, std::slice::from_ref(post))?;
     Ok(post.receipt.is_some() && open.is_empty())
+}
+
+/// What takes the place of a post says all that became of what it told: the end of some of it may be in another
+/// message, whose words this one would take away.
+fn with_all_ends(connection: &Connection, post: &mut Post) -> rusqlite::Result<()> {
+    for end in events::ends_of_post(connection, post.delivery)? {
+        if post.events.iter().all(|event| event.incident != end.incident) {
+            post.events.push(end);
+        }
+    }
+    post.events.sort_by_key(|event| event.id);
+    Ok(())
 }
 
 /// Every post by which a firing told the channel of these events, or may have: what got worse was told by several.

@@ -1,5 +1,6 @@
 //! A channel that refused for good is left alone: what is for it goes to the next step at once. From
-//! time to time it is probed, and a message is tried on it; one that it accepts brings it back.
+//! time to time it is probed, and a message is tried on it, as is what somebody asks for; one that it accepts
+//! brings it back.
 //!
 //! A probe that is good brings it back only if an earlier one was not: otherwise it says nothing of why
 //! messages are refused, or the kind has none.
@@ -136,6 +137,9 @@ pub fn pass_over(
             channels::set_probe(connection, channel, Probe::Unknown)?;
         }
         for (delivery, message) in due {
+            if deliveries::is_asked_for(connection, delivery)? {
+                continue;
+            }
             let message = messages::get(connection, message)?;
             if has_another_way(connection, &message, channel, works)? {
                 deliveries::fail(connection, delivery, &left_alone(quarantine))?;

@@ -145,9 +145,13 @@ impl World {
     }
 
     async fn recovered(&self, agents: &[(&str, i64)]) {
+        self.ended(EventKind::AgentRecovered, agents).await;
+    }
+
+    async fn ended(&self, kind: EventKind, agents: &[(&str, i64)]) {
         let changes = agents.iter().map(|(id, incident)| {
             let mut event = agent_silent(id, &format!("host-{id}"));
-            event.kind = EventKind::AgentRecovered;
+            event.kind = kind;
             event.at = self.clock.now();
             Change::event(IncidentChange::Close(*incident), event)
         });

@@ -80,6 +80,9 @@ fn still(kind: EventKind, title: String, facts: &Facts<'_>, say: &Sentences) -> 
 pub fn of_several(events: &[Event], first: &Event, facts: &Facts<'_>, say: &Sentences) -> String {
     use EventKind as E;
     let t = &say.many;
+    if first.kind.closes() && events.iter().any(|event| event.kind != first.kind) {
+        return of_each_kind(events, facts, say);
+    }
     let same = events.iter().all(|event| event.scope == first.scope);
     let scope = if same { one_line(&first.scope, 80) } else { t.several_watches.with([]) };
     let again = facts.kind == MessageKind::Reminder;
@@ -108,4 +111,20 @@ pub fn of_several(events: &[Event], first: &Event, facts: &Facts<'_>, say: &Sent
     let (count, number) = (events.len().to_string(), facts.reminder.to_string());
     let title = phrase.with([("count", &count), ("scope", &scope), ("number", &number)]);
     if again { still(first.kind, title, facts, say) } else { title }
+}
+
+/// Ends of several kinds can take the place of one beginning.
+fn of_each_kind(events: &[Event], facts: &Facts<'_>, say: &Sentences) -> String {
+    let mut kinds: Vec<(EventKind, Vec<Event>)> = Vec::new();
+    for event in events {
+        match kinds.iter_mut().find(|(kind, _)| *kind == event.kind) {
+            Some((_, same)) => same.push(event.clone()),
+            None => kinds.push((event.kind, vec![event.clone()])),
+        }
+    }
+    let title = |(_, same): &(EventKind, Vec<Event>)| match &same[..] {
+        [one] => of_one(one, facts, say),
+        _ => of_several(same, &same[0], facts, say),
+    };
+    kinds.iter().map(title).collect::<Vec<_>>().join("; ")
 }

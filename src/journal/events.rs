@@ -83,6 +83,24 @@ pub fn of_message(connection: &Connection, message: i64) -> rusqlite::Result<Vec
         .collect()
 }
 
+/// The ends of what the messages told that a delivery was the post of, oldest first.
+///
+/// # Errors
+/// As the database.
+pub fn ends_of_post(connection: &Connection, delivery: i64) -> rusqlite::Result<Vec<Event>> {
+    connection
+        .prepare_cached(
+            "SELECT DISTINCT ending.id, ending.body, ending.incident, ending.kind, ending.at FROM delivery
+             JOIN message_event ON message_event.message = delivery.message
+             JOIN event ON event.id = message_event.event
+             JOIN incident ON incident.id = event.incident AND incident.closed IS NOT NULL
+             JOIN event AS ending ON ending.incident = incident.id AND ending.kind = incident.outcome
+             WHERE delivery.id = ?1 OR delivery.merged_into = ?1 ORDER BY ending.id",
+        )?
+        .query_map([delivery], read)?
+        .collect()
+}
+
 /// The event by which the firings of a route told an incident last.
 ///
 /// # Errors

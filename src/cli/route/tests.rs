@@ -25,7 +25,7 @@ fn an_escalation_says_when_it_leaves_and_what_keeps_it_back() {
     let event = agent_silent("001", "web-01");
     let shown = |route: &Route| {
         let first = event.at.timestamp_millis();
-        let steps = steps(route, event.severity, first);
+        let steps = steps(route, event.severity, first, Duration::ZERO);
         let (name, why) = (route.name.clone(), String::new());
         told(&ShownRoute { name, used: true, why, held_back: None, steps }, route, &[])
     };
@@ -92,4 +92,18 @@ async fn what_holds_a_message_back_is_said_and_an_end_is_held_back_by_nothing() 
     let end = Event { kind: EventKind::AgentRecovered, ..web() };
     assert_eq!(told_at(16, end.clone(), &silenced(16)), OF_AN_END);
     assert_eq!(told_at(120, end, &silenced(120)), OF_AN_END);
+}
+
+#[test]
+fn what_is_held_back_leaves_at_its_time_and_does_not_wait_for_others_of_its_group_then() {
+    let group = crate::config::Group { wait: Duration::from_secs(30), ..Default::default() };
+    let route = Route { quiet: Some(night()), group, ..route("catch_all", &[&["soc"], &["email"]]) };
+    let after = |hours| {
+        let event = Event { at: start() + chrono::TimeDelta::hours(hours), ..agent_silent("001", "web-01") };
+        let suppression = Suppression::none(event.at.timestamp_millis());
+        let shown = routes(std::slice::from_ref(&route), &suppression, &event);
+        shown[0].steps.iter().map(|step| step.after_seconds).collect::<Vec<_>>()
+    };
+    assert_eq!(after(0), [30, 90]);
+    assert_eq!(after(2), [0, 60], "from the end of quiet hours");
 }

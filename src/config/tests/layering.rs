@@ -145,6 +145,8 @@ fn a_route_that_is_never_used_is_a_warning_that_names_what_hides_it() {
     assert_eq!(warned("match = { name = { not = \"fw-*\" } }\nstop = true", ""), "");
     let sometimes = "stop = true\ntime_zone = \"UTC\"\nactive = [{ from = \"08:00\", to = \"18:00\" }]";
     assert_eq!(warned(sometimes, ""), "", "at other times it is used");
+    assert!(warned(sometimes, sometimes).contains("never used: route `first` at "), "both at the same times");
+    assert_eq!(warned(sometimes, &sometimes.replace("08", "07")), "", "it has an hour of its own");
     let ends = warned("match = { event = [\"*_recovered\", \"agent_still_silent\"] }", "");
     assert!(ends.contains("never used: ends and reminders go to whoever was told"), "{ends}");
     let nobodys = warned("match = { watch = \"defualt\" }", "match = { watch = [\"dmz\", \"al*\"] }");

@@ -112,6 +112,28 @@ async fn where_ends_take_the_place_of_their_posts_one_message_of_several_does_so
 }
 
 #[tokio::test(start_paused = true)]
+async fn ends_that_waited_as_several_messages_take_the_place_of_their_post_together() {
+    let mut world = World::new(vec![route("catch_all", &[&["soc"]])], &["soc"]).await;
+    world.edits("soc").await;
+    let incidents = world.silent(&["001", "002"]).await;
+    world.fail("soc", Some(down()));
+    world.recovered(&[("001", incidents[0])]).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    world.ended(EventKind::AgentUnwatched, &[("002", incidents[1])]).await;
+    world.fail("soc", None);
+    minutes(30).await;
+    let told = world.got("soc");
+    let last = told.last().unwrap();
+    assert_eq!(last.answers.as_ref(), Some(&told[0].idempotency_key));
+    assert!(
+        last.title.starts_with("Recovered: 001") && last.title.contains("; No longer watched: 002"),
+        "{}",
+        last.title
+    );
+    assert!(last.body.contains("- 001 host-001") && last.body.contains("- 002 host-002"), "{}", last.body);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_edit_that_is_refused_is_a_message_of_its_own_and_the_others_are_made() {
     let mut world = World::new(by_site(0), &["soc"]).await;
     world.edits("soc").await;

@@ -1,6 +1,7 @@
 //! A channel that refuses for good is left alone, looked at from time to time, and comes back.
 
 use super::*;
+use crate::journal::deliveries;
 
 /// Slack has refused a message that went on to mail.
 async fn refused() -> World {
@@ -151,4 +152,23 @@ async fn whose_channel_works_now_and_then_is_told_once_a_day() {
     assert_eq!(told_of_slack(&world), PAIR, "not within a day");
     minutes(120).await;
     assert_eq!(told_of_slack(&world)[2..], PAIR[..1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_asks_for_again_is_tried_on_it_and_brings_it_back() {
+    let world = refused().await;
+    world.silent(&["002"]).await;
+    world.fail("slack", None);
+    let now = world.now();
+    let again = move |db: &rusqlite::Connection| {
+        let mut failed =
+            db.prepare("SELECT id FROM delivery WHERE channel = 'slack' AND state = 'failed'")?;
+        let failed: Vec<i64> = failed.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        failed.into_iter().try_for_each(|id| deliveries::retry(db, id, now).map(drop))
+    };
+    world.journal.write(again).await.unwrap();
+    minutes(1).await;
+    let told = silences(&world, "slack");
+    assert_eq!(told[1..].len(), 2, "one that it refused, and one that was not tried on it: {told:?}");
+    assert_eq!(world.titles("email").last().unwrap(), "Channel recovered: slack");
 }

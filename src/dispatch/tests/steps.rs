@@ -66,6 +66,26 @@ async fn retry_after_holds_the_whole_channel() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn retry_after_holds_no_other_channel_and_no_fallback() {
+    let routes = [route("to_soc", &[&["soc"]]), route("to_slack", &[&["slack"], &["email"]])];
+    let world = World::new([routes.to_vec(), two_steps()].concat(), &["soc", "slack", "email"]).await;
+    let limited = DeliveryError::Transient {
+        reason: Reason::RateLimited,
+        detail: "rate limited".to_owned(),
+        retry_after: Some(Duration::from_secs(300)),
+    };
+    world.vendors["slack"].script([Err(limited)]);
+    world.silent(&["001"]).await;
+    world.silent(&["002"]).await;
+    let told = |channel: &str| world.got(channel).len();
+    assert_eq!((told("soc"), told("slack")), (2, 1), "the others are told at once");
+    tokio::time::sleep(Duration::from_secs(58)).await;
+    assert_eq!(told("email"), 0);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!((told("email"), told("slack")), (2, 1), "each minute is over, and slack is still held");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refused_message_is_sent_once_more_in_short_form() {
     let world = World::new(two_steps(), &["slack", "email"]).await;
     world.vendors["slack"].script([Err(DeliveryError::permanent_message(Reason::TooLarge, "too large"))]);

@@ -2,10 +2,12 @@
 
 use rusqlite::{Connection, params};
 
+mod again;
 mod told;
 mod tries;
 mod waiting;
 
+pub use again::*;
 pub use told::*;
 pub use tries::*;
 pub use waiting::*;
@@ -111,24 +113,6 @@ pub fn insert_rest(connection: &Connection, of: &Claim, now: i64) -> rusqlite::R
         )?
         .execute(params![of.message, of.step as i64, of.channel, now + REST, now + DEADLINE])
         .map(drop)
-}
-
-/// Sends a delivery that has failed again, as if it were new. Returns whether there is one.
-///
-/// # Errors
-/// As the database.
-pub fn retry(connection: &Connection, id: i64, now: i64) -> rusqlite::Result<bool> {
-    let found = connection.execute(
-        "UPDATE delivery SET state = 'pending', not_before = ?2, deadline = ?3, reason = NULL
-         WHERE id = ?1 AND state = 'failed'",
-        params![id, now, now + DEADLINE],
-    )?;
-    connection.execute(
-        "UPDATE message SET outcome = NULL WHERE outcome = 'exhausted'
-         AND id = (SELECT message FROM delivery WHERE id = ?1 AND state = 'pending')",
-        [id],
-    )?;
-    Ok(found > 0)
 }
 
 /// All deliveries of a message, in order.

@@ -11,8 +11,6 @@ use crate::source::{
     Answer, Entities, Heard, Listed, Membership, Observation, Query, Volume, key, step_of, whole_steps,
 };
 
-/// No step is shorter, in milliseconds.
-
 /// A [`Query`] that can be taken to another thread. Times in milliseconds.
 #[derive(Debug, Clone)]
 pub struct Wanted {

@@ -1,7 +1,7 @@
 //! What waits is looked at again: before it goes out, since quiet hours may have begun, and when somebody has
 //! added a silence, or takes care of it. What may be told goes; what may not waits on, each for its own reason.
 
-use log_monitor_channels::Event;
+use log_monitor_channels::{Event, MessageKind};
 use rusqlite::Connection;
 
 use super::escalation;
@@ -30,6 +30,7 @@ pub fn look_again(connection: &Connection, routes: &[Route], seen: Seen, now: i6
     if newest.silence > seen.silence {
         waiting.extend(messages::unseen(connection, false)?);
     }
+    waiting.extend(after_budget(connection, &waiting, now)?);
     let reminders = if newest == seen { Vec::new() } else { messages::unseen(connection, true)? };
     if waiting.is_empty() && reminders.is_empty() {
         return Ok(newest);
@@ -43,6 +44,17 @@ pub fn look_again(connection: &Connection, routes: &[Route], seen: Seen, now: i6
         take_out(connection, &suppression, route(reminder), reminder, now)?;
     }
     Ok(newest)
+}
+
+/// What begins, and notices, for which a channel's budget has room: quiet hours may have begun meanwhile. None of
+/// those that are `known`.
+fn after_budget(connection: &Connection, known: &[Message], now: i64) -> rusqlite::Result<Vec<Message>> {
+    let mut free = deliveries::after_budget(connection, now)?;
+    free.retain(|id| known.iter().all(|message| message.id != *id));
+    let mut free: Vec<Message> =
+        free.into_iter().map(|id| messages::get(connection, id)).collect::<rusqlite::Result<_>>()?;
+    free.retain(|message| matches!(message.kind, MessageKind::Firing | MessageKind::Notice));
+    Ok(free)
 }
 
 /// Takes out of a reminder or an escalation what is not to be told now. Its firings tell that when they may.

@@ -257,3 +257,17 @@ async fn whom_merged_messages_did_not_reach_is_told_all_of_them_that_go_on() {
         rest.events.iter().map(|event| event.entity.as_ref().unwrap().id.as_str()).collect();
     assert_eq!(told, ["001", "002"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_budget_until_quiet_hours_waits_for_their_end() {
+    let mut world = World::new(suppress::quiet((1, 7), Severity::High), &["soc"]).await;
+    world.limit("soc", &["1 per 1h"], false).await;
+    world.silent(&["001"]).await;
+    minutes(30).await;
+    world.silent(&["002"]).await;
+    minutes(6 * 60).await;
+    let of_002 = || world.titles("soc").into_iter().filter(|title| title.starts_with("Silent: 002")).count();
+    assert_eq!(of_002(), 0, "06:30 in the morning: {:?}", world.titles("soc"));
+    minutes(92).await;
+    assert_eq!(of_002(), 1, "{:?}", world.titles("soc"));
+}

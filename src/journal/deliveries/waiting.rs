@@ -63,6 +63,22 @@ pub fn due(connection: &Connection, channel: &str, now: i64) -> rusqlite::Result
         .collect()
 }
 
+/// The messages that nobody has seen, that waited for a channel's budget, and that may be tried at `now`.
+///
+/// # Errors
+/// As the database.
+pub fn after_budget(connection: &Connection, now: i64) -> rusqlite::Result<Vec<i64>> {
+    connection
+        .prepare_cached(
+            "SELECT DISTINCT message FROM delivery
+             WHERE state IN ('pending', 'waiting') AND not_before <= ?1 AND reason LIKE 'over budget%'
+             AND NOT EXISTS (SELECT 1 FROM delivery AS tried
+                             WHERE tried.message = delivery.message AND tried.attempts > 0)",
+        )?
+        .query_map([now], |row| row.get(0))?
+        .collect()
+}
+
 /// What `channel` refused of the ends that it is owed may be tried again at `now`.
 ///
 /// # Errors

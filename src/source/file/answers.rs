@@ -10,7 +10,6 @@ use super::work::MINUTE;
 use crate::source::{
     Answer, Entities, Heard, Listed, Membership, Observation, Query, Volume, key, step_of, whole_steps,
 };
-
 /// A [`Query`] that can be taken to another thread. Times in milliseconds.
 #[derive(Debug, Clone)]
 pub struct Wanted {

@@ -103,7 +103,7 @@ pub fn open_of(connection: &Connection, subject: Subject) -> rusqlite::Result<BT
 pub fn agent_silent_since(connection: &Connection, watch: &str, key: &str) -> rusqlite::Result<Option<i64>> {
     connection
         .prepare_cached(
-            "SELECT COALESCE(since, opened) FROM incident WHERE subject = 'agent' AND scope = ?1 AND key = ?2 AND closed IS NULL
+            "SELECT COALESCE(stopped, since, opened) FROM incident WHERE subject = 'agent' AND scope = ?1 AND key = ?2 AND closed IS NULL
              ORDER BY id DESC LIMIT 1",
         )?
         .query_row(params![watch, key], |row| row.get(0))

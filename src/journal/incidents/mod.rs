@@ -66,16 +66,19 @@ pub fn open(connection: &Connection, subject: Subject, event: &Event) -> rusqlit
         ])
 }
 
-/// It is not as its beginning said: as bad as `event` says, for its reason, and explained by what explains that.
+/// It is not as its beginning said: as bad as `event` says, for its reason, and explained by what explains that,
+/// and of as many as it names.
 ///
 /// # Errors
 /// As the database.
 pub fn worsen(connection: &Connection, incident: i64, event: &Event) -> rusqlite::Result<()> {
+    let label = event.entity.as_ref().map(|entity| entity.label.as_str());
     connection
         .prepare_cached(
-            "UPDATE incident SET severity = ?2, cause = ?3, part_of = ?4, freed = NULL WHERE id = ?1",
+            "UPDATE incident SET severity = ?2, cause = ?3, part_of = ?4, freed = NULL, label = COALESCE(?5, label)
+             WHERE id = ?1",
         )?
-        .execute(params![incident, event.severity.name(), event.cause, event.part_of])
+        .execute(params![incident, event.severity.name(), event.cause, event.part_of, label])
         .map(drop)
 }
 

@@ -1,7 +1,7 @@
 //! Agents of one node that log too little, and then not at all.
 
 use super::*;
-use crate::journal::past;
+use crate::journal::{incidents, past};
 
 const MILAN: [&str; 6] = ["001", "002", "003", "004", "005", "006"];
 const ROME: [&str; 6] = ["007", "008", "009", "010", "011", "012"];
@@ -70,6 +70,9 @@ async fn a_node_that_logs_less_and_then_not_at_all_is_told_twice_and_counts_as_w
     );
     assert_eq!((worse.incident, worse.since), (less.incident, Some(last)));
     assert!(worse.at - last <= TimeDelta::minutes(17), "{}", worse.at - last);
+    let incident = worse.incident.unwrap();
+    let row = world.recorder.journal.write(move |connection| incidents::by_id(connection, incident)).await;
+    assert_eq!(row.unwrap().unwrap().label, "(6 agents)");
 
     world.minutes(20, &[MILAN, ROME].concat()).await;
     let stalls = [

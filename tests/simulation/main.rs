@@ -11,6 +11,7 @@
 mod games;
 mod index;
 mod oracle;
+mod register;
 mod scenario;
 mod spans;
 mod story;

@@ -64,6 +64,10 @@ fn world(scenario: &Scenario, lines: &mut Lines) {
         lines.push((stall.from, format!("nothing comes from {half}{common:?} {kept}")));
         lines.push((stall.to, format!("logs come from {half}{common:?}")));
     }
+    if let Some(register) = &scenario.register {
+        both(&register.unreadable, ["the list cannot be read", "the list can be read"], lines);
+        both(&register.lacking, ["the list lacks many", "the list is whole"], lines);
+    }
     for channel in scenario.post.iter().flat_map(|post| &post.channels) {
         for trouble in &channel.troubles {
             lines.push((trouble.from, format!("trouble with {}: {:?}", channel.name, trouble.how)));
@@ -116,8 +120,8 @@ fn agent(scenario: &Scenario, place: usize, lines: &mut Lines) {
 }
 
 fn both(spans: &Spans, said: [&str; 2], lines: &mut Lines) {
-    for (from, to) in spans.iter().filter(|(from, _)| *from > i64::MIN) {
-        lines.push((from, said[0].to_owned()));
+    for (from, to) in spans.iter() {
+        lines.extend((from > i64::MIN).then(|| (from, said[0].to_owned())));
         lines.push((to, said[1].to_owned()));
     }
 }

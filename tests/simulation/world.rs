@@ -12,11 +12,14 @@ use log_monitor::journal::Journal;
 use log_monitor::monitor::source_health::SourceHealth;
 use log_monitor::monitor::{Monitor, Setup};
 use log_monitor::record::Recorder;
+use log_monitor::source::Source;
 use log_monitor_channels::Event;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::index::Index;
+use crate::register::Lister;
+use crate::scenario::register::KEEPER;
 use crate::scenario::{Scenario, Step};
 use crate::vendors::{self, Letter, Letters};
 
@@ -142,7 +145,10 @@ impl World {
 
     fn setup(&self) -> Setup {
         let watch = self.scenario.watch(self.truth.now().timestamp_millis());
-        Setup { watch, source: self.source.clone(), beside: Vec::new(), lister: None }
+        let lister = self.scenario.register.as_ref().map(|_| -> (String, Arc<dyn Source>) {
+            (KEEPER.to_owned(), Arc::new(Lister::new(self.scenario.clone(), self.truth)))
+        });
+        Setup { watch, source: self.source.clone(), beside: Vec::new(), lister }
     }
 
     async fn start(&self) -> Running {

@@ -8,6 +8,7 @@ use super::Wrong;
 use super::pipeline::Stalled;
 use super::truth::{SLACK, Truth, next_round, told_within};
 use super::volume::TooFew;
+use super::watched::Watched;
 use crate::index::newest;
 use crate::scenario::{Agent, DAY, Document, Gateways, HOUR, Scenario};
 use crate::spans::Spans;
@@ -30,6 +31,7 @@ pub fn check(scenario: &Scenario, truth: &Truth, stalls: &[Stalled], told: &[Tol
             stalls,
             expected,
             overdue: &truth.overdue[place],
+            watched: &truth.watched[place],
             few: &truth.few[place],
             before: None,
         }
@@ -80,6 +82,7 @@ struct Case<'a> {
     truth: &'a Truth,
     stalls: &'a [Stalled],
     overdue: &'a Spans,
+    watched: &'a Watched,
     /// When it logs less than it should.
     few: &'a TooFew,
     /// When it should log.
@@ -91,10 +94,13 @@ type Judged<T = ()> = Result<T, (i64, String)>;
 
 impl Case<'_> {
     fn check(&self, told: &[&Told]) -> Judged {
-        told.iter().try_for_each(|told| self.is_true(told))?;
+        for (n, one) in told.iter().enumerate() {
+            let again = told[..n].iter().any(|before| before.event.incident == one.event.incident);
+            self.is_true(one, if again { &self.watched.perhaps } else { &self.watched.tellable })?;
+        }
         let incidents = self.open(told)?;
         let open = spans(&incidents, |_| true);
-        let (good, listed) = (&self.truth.good.and(&self.agent.listed), &self.agent.listed);
+        let good = &self.truth.good.and(&self.watched.surely);
         let silent = self.overdue.and(good).and(self.expected);
         let silent = silent.after_the_first(told_within(self.scenario, self.agent));
         never(&silent.and(&self.not(&open)), "it is silent, and nobody is told")?;
@@ -104,7 +110,7 @@ impl Case<'_> {
         )?;
         let amiss = self.overdue.or(self.few.perhaps.iter());
         never(&self.believed(&amiss).and(&open), BACK)?;
-        let unlisted = self.not(listed).and(&self.truth.up).after_the_first(SLACK);
+        let unlisted = self.not(&self.watched.perhaps).and(&self.truth.up).after_the_first(SLACK);
         never(&unlisted.and(&open), "it is listed no more, and its incident is still open")?;
         self.too_few_is_told(&incidents)?;
         self.is_told_alone_after_a_stall(told)
@@ -117,15 +123,15 @@ impl Case<'_> {
             0 => from,
             doubt => kind.after(from, doubt),
         };
-        let logging = self.not(amiss).and(&self.truth.good).and(&self.agent.listed);
+        let logging = self.not(amiss).and(&self.truth.good).and(&self.watched.surely);
         Spans::of(logging.iter().map(|(from, to)| (believed(from) + next_round(self.scenario), to)))
     }
 
     /// That it logs too little is told, and then that it does not log any more.
     fn too_few_is_told(&self, incidents: &[Open]) -> Judged {
         let told_within = told_within(self.scenario, self.agent);
-        let watched = self.truth.good.and(&self.agent.listed).and(self.expected);
-        let known = self.not(&spans(incidents, |_| true)).and(&self.agent.listed);
+        let watched = self.truth.good.and(&self.watched.surely).and(self.expected);
+        let known = self.not(&spans(incidents, |_| true)).and(&self.watched.surely);
         let few = self.few.surely.and(&self.not(self.overdue)).and(&watched);
         let few = few.and(&known.after_the_first(self.few.reach)).after_the_first(told_within);
         never(&few, "it logs too little, and nobody is told")?;
@@ -203,7 +209,7 @@ impl Case<'_> {
         let threshold = self.scenario.kind_of(self.agent).threshold();
         let lately = (threshold * 8).clamp(HOUR, DAY) + told_within(self.scenario, self.agent);
         // It falls silent when that can be noticed: not while nothing is expected of it.
-        let noticed = self.expected.and(&self.agent.listed).and(&self.truth.good);
+        let noticed = self.expected.and(&self.watched.surely).and(&self.truth.good);
         let fell = |(from, _): &(i64, i64)| noticed.from(*from).next().map_or(*from, |(at, _)| at);
         let silences = self.overdue.iter().filter(|one| (back - lately..back).contains(&fell(one))).count();
         let few = self.few.perhaps.iter().filter(|(from, _)| (back - lately..back).contains(from)).count();
@@ -217,13 +223,13 @@ impl Case<'_> {
         spans.gaps(self.scenario.from, self.scenario.to)
     }
 
-    /// Whether what an event says was so when it was written.
-    fn is_true(&self, told: &Told) -> Judged {
+    /// Whether what an event says was so when it was written, and may be told then.
+    fn is_true(&self, told: &Told, tellable: &Spans) -> Judged {
         let (from, to) = (told.at - SLACK, told.at);
         let was_so = match told.event.kind {
             EventKind::AgentSilent => {
-                let few = self.few.perhaps.and(&self.agent.listed).touches(from, to);
-                let none = self.overdue.and(&self.agent.listed).touches(from, to);
+                let few = self.few.perhaps.and(tellable).touches(from, to);
+                let none = self.overdue.and(tellable).touches(from, to);
                 match (told.event.cause.as_str(), told.event.part_of) {
                     (TOO_FEW, _) => few && self.not(self.overdue).touches(from, to),
                     (_, Some(_)) => few || none,
@@ -273,7 +279,11 @@ impl Case<'_> {
     /// be quiet.
     fn has_stopped(&self, first: &Told, told: &Told) -> bool {
         let from = told.at - self.scenario.kind_of(self.agent).threshold();
-        let came = |one: &Document| (from + SLACK..told.at - SLACK).contains(&one.visible);
+        // What is older than what came before it shows nothing new.
+        let is_news = |one: &Document| {
+            newest(&self.agent.documents, one.visible, one.visible).is_some_and(|it| it.at == one.at)
+        };
+        let came = |one: &Document| (from + SLACK..told.at - SLACK).contains(&one.visible) && is_news(one);
         first.event.cause == "late" && told.event.cause != "late" && !self.agent.documents.iter().any(came)
     }
 
@@ -303,6 +313,8 @@ impl Case<'_> {
                 (EventKind::AgentSilent, Some(_)) => return Err((told.at, "it is told twice".to_owned())),
                 (kind, Some(first)) if same => {
                     let few = first.logging == Logging::TooFew && kind == EventKind::AgentRecovered;
+                    // Whose removal is not in force yet is told so. (It should not be.)
+                    let few = few && told.at < self.agent.removed_at();
                     if few && !self.not(&self.few.surely).touches(told.at - SLACK, told.at) {
                         return Err((told.at, format!("{kind}, but it logs too little")));
                     }

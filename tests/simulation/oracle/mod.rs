@@ -21,6 +21,9 @@
 //! - Whoever was told since it logs too little **must** be told once more when it does not log any more, and then
 //!   any log **must** end it.
 //! - Whoever was told since its logs came late **may** be told once more when none come any more.
+//! - Whoever comes to be on a list that agents are discovered from **must** be watched within a reading of it and
+//!   a probation, and **must not** be told as silent before; whoever is removed from it **must** be told so once, and
+//!   **must not** as silent from then on; and nobody on it **must** be told as removed.
 //! - Every end has one beginning, every beginning has at most one end, and neither is told twice.
 //!
 //! Where people are told, it judges what reached them, too (`messages`).
@@ -33,6 +36,7 @@ mod source;
 mod tests;
 mod truth;
 mod volume;
+mod watched;
 
 pub use truth::Truth;
 
@@ -59,6 +63,10 @@ pub fn check(scenario: &Scenario, Played { told, failed, letters }: &Played) -> 
     source::check(scenario, &truth, &news)?;
     let stalls = pipeline::check(scenario, &truth, &news)?;
     agents::check(scenario, &truth, &stalls, &news)?;
+    if let Some(register) = &scenario.register {
+        watched::check(scenario, register, &truth.watched, &news)?;
+        source::check_list(scenario, register, &truth, &news)?;
+    }
     scenario.post.as_ref().map_or(Ok(()), |post| messages::check(scenario, &truth, post, told, letters))
 }
 

@@ -115,19 +115,24 @@ fn stalls(scenario: &Scenario, truth: &Truth, told: &[Told]) -> Result<Vec<Stall
 /// Whether many of what stalled do not log any more, of whom that was not told yet.
 fn got_worse(scenario: &Scenario, truth: &Truth, stall: &Stalled, told: &Told) -> bool {
     let (from, to) = (told.at - SLACK, told.at);
-    let silent = members(scenario, stall, to).filter(|(place, _)| truth.overdue[*place].touches(from, to));
+    let silent =
+        members(scenario, truth, stall, to).filter(|(place, _)| truth.overdue[*place].touches(from, to));
     let first = stall.worse.is_none() && told.event.incident == Some(stall.incident);
     first && (silent.count() >= MANY || nobody_logs(scenario, truth, stall, to))
 }
 
-/// Who is of what stalled, and on the list at a time.
+/// Who is of what stalled, and on the list at a time, or may still be watched.
 fn members<'a>(
     scenario: &'a Scenario,
+    truth: &'a Truth,
     stall: &'a Stalled,
     at: i64,
 ) -> impl Iterator<Item = (usize, &'a Agent)> {
     let agents = scenario.agents.iter().enumerate();
-    agents.filter(move |(_, agent)| stall.concerns(scenario, agent) && agent.listed.contains(at))
+    let watched = move |(place, agent): &(usize, &Agent)| {
+        agent.listed.contains(at) || truth.watched[*place].perhaps.contains(at)
+    };
+    agents.filter(move |one| stall.concerns(scenario, one.1) && watched(one))
 }
 
 /// Half of its members fell silent lately, or none of them has logged for as long as several may be quiet.
@@ -136,8 +141,9 @@ fn is_one(scenario: &Scenario, truth: &Truth, stall: &Stalled, told: &[Told]) ->
     let lately = |told: &&Told| (at - WINDOW..=at + SLACK).contains(&told.at);
     let silent = told.iter().filter(lately).filter(|told| told.event.kind == EventKind::AgentSilent);
     let silent: BTreeSet<usize> = silent.filter_map(|told| super::agents::about(&told.event)).collect();
-    let lost = members(scenario, stall, at).filter(|(place, _)| silent.contains(place)).count();
+    let lost = members(scenario, truth, stall, at).filter(|(place, _)| silent.contains(place)).count();
     let logging = saying(scenario, truth, stall, at)
+        .filter(|(place, _)| truth.watched[*place].surely.contains(at - 2 * scenario.poll))
         .filter(|(place, _)| !truth.overdue[*place].touches(before, at))
         // Of whom it was told long ago that it logs too little, that says nothing about now.
         .filter(|(place, _)| !truth.few[*place].perhaps.touches(before, at))
@@ -159,14 +165,16 @@ fn saying<'a>(
     let known = move |agent: &Agent| agent.listed.contains(at - 2 * scenario.poll);
     let expected = move |agent: &Agent| scenario.kind_of(agent).hours.expected.end_of(at - SLACK) > Some(at);
     let silent = move |place: usize| truth.overdue[place].touches(at - SLACK, at);
-    members(scenario, stall, at)
+    members(scenario, truth, stall, at)
         .filter(move |(place, agent)| known(agent) && (silent(*place) || expected(agent)))
 }
 
 /// Whether the newest document of all is so old that several would be overdue if it were theirs.
 fn nobody_logs(scenario: &Scenario, truth: &Truth, stall: &Stalled, at: i64) -> bool {
-    let newest =
-        members(scenario, stall, at).filter_map(|(_, agent)| newest_in_time(agent, at - SLACK)).max();
+    // Of who was only just put on a list nobody may know yet.
+    let known =
+        members(scenario, truth, stall, at).filter(|(place, _)| truth.watched[*place].surely.contains(at));
+    let newest = known.filter_map(|(_, agent)| newest_in_time(agent, at - SLACK)).max();
     let overdue =
         |(_, agent): &(usize, &Agent)| newest.is_some_and(|newest| scenario.kind_of(agent).due(newest) <= at);
     saying(scenario, truth, stall, at).filter(overdue).count() >= MANY
@@ -181,7 +189,7 @@ fn newest_in_time(agent: &Agent, now: i64) -> Option<i64> {
 }
 
 fn everybody_is_silent(scenario: &Scenario, truth: &Truth, stall: &Stalled, at: i64) -> bool {
-    let mut members = members(scenario, stall, at).peekable();
+    let mut members = members(scenario, truth, stall, at).peekable();
     members.peek().is_some()
         && members.all(|(place, _)| !truth.overdue[place].gaps(at - SLACK, at + 1).touches(at - SLACK, at))
 }
@@ -190,9 +198,9 @@ fn everybody_is_silent(scenario: &Scenario, truth: &Truth, stall: &Stalled, at: 
 fn stale(scenario: &Scenario, truth: &Truth, stall: &Stalled) -> Option<i64> {
     let agents = scenario.agents.iter().enumerate();
     let agents = agents.filter(|(_, agent)| stall.concerns(scenario, agent));
-    let silent = Spans::of(
-        agents.flat_map(|(place, agent)| truth.amiss(place).and(&agent.listed).iter().collect::<Vec<_>>()),
-    );
+    let silent = Spans::of(agents.flat_map(|(place, _)| {
+        truth.amiss(place).and(&truth.watched[place].perhaps).iter().collect::<Vec<_>>()
+    }));
     let doubt = if stall.flaps { LONGEST_DOUBT } else { 0 };
     let logging = silent
         .gaps(scenario.from, scenario.to)
@@ -206,8 +214,8 @@ fn stale(scenario: &Scenario, truth: &Truth, stall: &Stalled) -> Option<i64> {
 fn is_one_message(scenario: &Scenario, truth: &Truth, stall: &Stall, told: &[Told]) -> Result<(), Wrong> {
     let concerned = |agent: &&Agent| scenario.has(agent, &stall.common);
     let agents = scenario.agents.iter().enumerate().filter(|(_, agent)| concerned(agent));
-    let logging = |(place, agent): &(usize, &Agent)| {
-        agent.listed.contains(stall.from) && !truth.overdue[*place].contains(stall.from)
+    let logging = |(place, _): &(usize, &Agent)| {
+        truth.watched[*place].surely.contains(stall.from) && !truth.overdue[*place].contains(stall.from)
     };
     let agents = agents.filter(logging);
     let mut thresholds: Vec<i64> = agents.map(|(_, agent)| scenario.kind_of(agent).threshold()).collect();

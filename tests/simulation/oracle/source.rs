@@ -4,6 +4,8 @@ use log_monitor_channels::EventKind;
 
 use super::Wrong;
 use super::truth::{SLACK, Truth, next_round};
+use super::watched::doubted;
+use crate::scenario::register::{KEEPER, Register};
 use crate::scenario::{HOUR, MINUTE, Scenario};
 use crate::spans::Spans;
 use crate::world::Told;
@@ -12,7 +14,7 @@ pub fn check(scenario: &Scenario, truth: &Truth, told: &[Told]) -> Result<(), Wr
     let (from, to) = (scenario.from, scenario.to);
     let wrong = |at, what: &str| Wrong { agent: None, at, what: what.to_owned() };
     let blind = truth.good.gaps(from, to).and(&truth.up);
-    let down = down(scenario, told)?;
+    let down = down(scenario, told, |told| told.event.scope != KEEPER)?;
     for (begin, end) in down.iter() {
         if !blind.touches(begin - SLACK, begin) {
             return Err(wrong(begin, "source_down, but it answers"));
@@ -30,6 +32,36 @@ pub fn check(scenario: &Scenario, truth: &Truth, told: &[Told]) -> Result<(), Wr
     missed.or(stale).map_or(Ok(()), Err)
 }
 
+/// The incident of the source that keeps the list: it is open only while that cannot be read or lacks many, is
+/// begun when that lasts for longer than a list is good for, and ends by the list after that. What is asked for
+/// again after a minute is, in a round.
+pub fn check_list(
+    scenario: &Scenario,
+    register: &Register,
+    truth: &Truth,
+    told: &[Told],
+) -> Result<(), Wrong> {
+    let (from, to) = (scenario.from, scenario.to);
+    let wrong = |at, what: &str| Err(Wrong { agent: None, at, what: what.to_owned() });
+    let (troubled, doubted) = (register.troubled(), doubted(scenario, register));
+    let down = down(scenario, told, |told| told.event.scope == KEEPER)?;
+    for (begin, _) in down.iter() {
+        if !doubted.touches(begin - SLACK, begin) {
+            return wrong(begin, "source_down of the list, but it is there and whole");
+        }
+    }
+    let (late, again) = (register.every + next_round(scenario), MINUTE + next_round(scenario));
+    let missed = troubled.and(&truth.good).after_the_first(late).and(&down.gaps(from, to));
+    let whole = doubted.gaps(from, to).and(&truth.good);
+    let back = whole.iter().map(|(begin, end)| (begin + again + doubt(scenario, &troubled, begin), end));
+    let stale = Spans::of(back).and(&down);
+    match (missed.iter().next(), stale.iter().next()) {
+        (Some((at, _)), _) => wrong(at, "the list is of no use, and nobody is told"),
+        (_, Some((at, _))) => wrong(at, "the list is there and whole, and nobody is told"),
+        _ => Ok(()),
+    }
+}
+
 /// From its third outage in short time on, a source that answers is believed later each time.
 fn doubt(scenario: &Scenario, blind: &Spans, back: i64) -> i64 {
     // By a clock that was set back, what came before that was lately, too.
@@ -40,9 +72,9 @@ fn doubt(scenario: &Scenario, blind: &Spans, back: i64) -> i64 {
 }
 
 /// When the source's incident is open.
-fn down(scenario: &Scenario, told: &[Told]) -> Result<Spans, Wrong> {
+fn down(scenario: &Scenario, told: &[Told], of_it: impl Fn(&&Told) -> bool) -> Result<Spans, Wrong> {
     let (mut spans, mut open) = (Vec::new(), None);
-    for told in told {
+    for told in told.iter().filter(of_it) {
         match (told.event.kind, open) {
             (EventKind::SourceDown, None) => open = Some(told),
             (EventKind::SourceUp, Some(first)) if first.event.incident == told.event.incident => {

@@ -7,7 +7,8 @@ use log_monitor_channels::{Event, EventKind};
 
 use super::agents::{TOO_FEW, about};
 use super::truth::{SLACK, Truth, told_within};
-use crate::scenario::{HOUR, Pace, Scenario};
+use super::watched::{REMOVED, removed_by};
+use crate::scenario::{Agent, HOUR, Pace, Scenario};
 use crate::spans::Spans;
 use crate::world::{self, Played, Told};
 
@@ -76,7 +77,10 @@ impl Run {
         let place = about(&told.event).filter(|_| begins)?;
         let agent = &self.scenario.agents[place];
         let expected = &self.scenario.kind_of(agent).hours.expected;
-        let must = self.truth.overdue[place].and(&self.truth.good).and(&agent.listed).and(expected);
+        let must = self.truth.overdue[place]
+            .and(&self.truth.good)
+            .and(&self.truth.watched[place].surely)
+            .and(expected);
         let must = must.after_the_first(told_within(&self.scenario, agent));
         let open = Spans::of([(told.at, self.end_of(n)?.at - 1)]);
         must.and(&open).iter().next().map(|(from, to)| (from + to) / 2)
@@ -84,7 +88,7 @@ impl Run {
 
     /// Whether an agent logs, and nobody could think otherwise.
     fn logs(&self, place: usize, at: i64) -> bool {
-        self.scenario.agents[place].listed.contains(at)
+        self.truth.watched[place].surely.contains(at)
             && !self.truth.overdue[place].touches(at - HOUR, at + HOUR)
     }
 }
@@ -154,7 +158,7 @@ const MUTATIONS: [(&str, Mutation); 14] = [
         let agent = &run.scenario.agents[place];
         let behind = run.scenario.gateways.as_ref().is_some_and(|gateways| gateways.are_before(agent));
         let lasts = told.at + 2 * told_within(&run.scenario, agent);
-        let surely = run.truth.few[place].surely.and(&run.truth.good).and(&agent.listed);
+        let surely = run.truth.few[place].surely.and(&run.truth.good).and(&run.truth.watched[place].surely);
         let lasts = surely.end_of(told.at + SLACK).is_some_and(|end| end > lasts);
         (told.event.cause == TOO_FEW && lasts && !behind).then(|| run.without(told.event.incident))
     }),
@@ -212,16 +216,51 @@ const MUTATIONS: [(&str, Mutation); 14] = [
     }),
 ];
 
+/// The same, where agents are discovered.
+const OF_LISTS: [(&str, Mutation); 4] = [
+    ("a removal is not told", |run, n| {
+        let mut left = run.told().to_vec();
+        let told = left.remove(n);
+        let known = |place: &usize| run.truth.watched[*place].removed + SLACK < run.scenario.to;
+        removed_by(&told.event.detail).iter().any(known).then_some(left)
+    }),
+    ("a removal is told twice", |run, n| {
+        run.told()[n].event.detail.contains(REMOVED).then(|| run.with([run.told()[n].clone()]))
+    }),
+    ("somebody on the list is told as removed", |run, n| {
+        let told = &run.told()[n];
+        let other = run.scenario.agents.iter().find(|agent| agent.removed_at() > told.at)?;
+        let detail = format!("{REMOVED}is {} {}.", other.id, other.name());
+        told.event.detail.contains(REMOVED).then(|| run.but(n, changed(told, |event| event.detail = detail)))
+    }),
+    ("who was removed is told as silent", |run, n| {
+        let told = &run.told()[n];
+        about(&told.event)?;
+        let gone = |agent: &Agent| agent.removed_at() < told.at - HOUR;
+        let gone = run.scenario.agents.iter().position(gone)?;
+        let kinds = [EventKind::AgentSilent, EventKind::AgentUnwatched];
+        Some(run.with(pair(&run.of_other(n, gone), told.at, kinds)))
+    }),
+];
+
 #[test]
 fn a_right_run_in_which_one_thing_is_changed_is_refused() {
     // Of the second and the last three a number of logs is expected.
-    let runs: Vec<Run> = [0, 1, 2, 4, 7, 10].map(Run::new).into();
-    for run in &runs {
+    are_refused(&[0, 1, 2, 4, 10, 13].map(Run::new), &MUTATIONS);
+}
+
+#[test]
+fn a_right_run_with_a_list_in_which_one_thing_is_changed_is_refused() {
+    are_refused(&[3, 7, 11].map(Run::new), &OF_LISTS);
+}
+
+fn are_refused(runs: &[Run], mutations: &[(&str, Mutation)]) {
+    for run in runs {
         assert_eq!(run.judged(run.told().to_vec()), Ok(()));
     }
-    for (name, mutation) in MUTATIONS {
+    for (name, mutation) in mutations {
         let mut tried = 0;
-        for run in &runs {
+        for run in runs {
             // From here and there in the run.
             let places = (0..run.told().len()).map(|n| n * 37 % run.told().len());
             let changed = places.filter_map(|n| Some((n, mutation(run, n)?)));

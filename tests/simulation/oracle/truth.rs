@@ -1,6 +1,7 @@
 //! What was so, from the scenario alone.
 
 use super::volume::TooFew;
+use super::watched::Watched;
 use crate::scenario::{Agent, MINUTE, SECOND, Scenario};
 use crate::spans::Spans;
 
@@ -19,6 +20,8 @@ pub struct Truth {
     pub up: Spans,
     /// When it runs and its source answers. What is asked in a moment that is not within fails.
     pub good: Spans,
+    /// When each agent is watched.
+    pub watched: Vec<Watched>,
     /// When each agent has been quiet for too long, as far as can be seen in the index.
     pub overdue: Vec<Spans>,
     /// When each logs less than it should.
@@ -33,7 +36,9 @@ impl Truth {
         let broken = Spans::of(broken.chain(failed.iter().map(|at| (*at, at + 1))));
         let good = up.and(&broken.gaps(from, to));
         let overdue = scenario.agents.iter().map(|agent| overdue(scenario, agent)).collect();
-        Self { up, good, overdue, few: TooFew::of_all(scenario) }
+        let watched: Vec<Watched> =
+            scenario.agents.iter().map(|agent| Watched::of(scenario, agent, &good)).collect();
+        Self { few: TooFew::of_all(scenario, &watched), up, good, overdue, watched }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::truth::SLACK;
+use super::watched::Watched;
 use crate::scenario::{Agent, Document, Kind, MINUTE, Scenario};
 use crate::spans::Spans;
 
@@ -23,14 +24,14 @@ pub struct TooFew {
 
 impl TooFew {
     /// Of each agent.
-    pub fn of_all(scenario: &Scenario) -> Vec<Self> {
+    pub fn of_all(scenario: &Scenario, watched: &[Watched]) -> Vec<Self> {
         let mut flows: BTreeMap<(&Option<String>, usize), Spans> = BTreeMap::new();
         let of_agent = |agent| match scenario.kind_of(agent) {
             Kind { least: None, .. } => Self::default(),
             kind @ Kind { least: Some(least), .. } => {
                 let flows = flows
                     .entry((&agent.node, agent.kind))
-                    .or_insert_with(|| flows_of(scenario, &agent.node, stale(kind)));
+                    .or_insert_with(|| flows_of(scenario, watched, &agent.node, stale(kind)));
                 Self::of(scenario, agent, *least, flows)
             }
         };
@@ -66,11 +67,12 @@ fn stale(kind: &Kind) -> i64 {
 }
 
 /// When the newest document of a node is no older than this.
-fn flows_of(scenario: &Scenario, node: &Option<String>, stale: i64) -> Spans {
-    let beside = scenario.agents.iter().filter(|one| one.node == *node);
-    let come = beside.map(|one| {
+fn flows_of(scenario: &Scenario, watched: &[Watched], node: &Option<String>, stale: i64) -> Spans {
+    let agents = scenario.agents.iter().zip(watched);
+    let beside = agents.filter(|(one, _)| one.node == *node);
+    let come = beside.map(|(one, watched)| {
         let fresh = one.documents.iter().map(|document| (document.visible, document.at + stale));
-        Spans::of(fresh).and(&one.listed)
+        Spans::of(fresh).and(&watched.surely)
     });
     Spans::of(come.flat_map(|spans| spans.iter().collect::<Vec<_>>()))
 }

@@ -108,7 +108,7 @@ fn common_outages(scenario: &Scenario, rng: &mut Rng) -> Vec<(i64, i64)> {
 
 impl Agent {
     /// It does not log then, either.
-    fn breaks(&mut self, outages: &Spans) {
+    pub(super) fn breaks(&mut self, outages: &Spans) {
         self.outages = self.outages.or(outages.iter());
         self.documents.retain(|document| !outages.contains(document.at));
     }

@@ -5,6 +5,7 @@ mod agents;
 mod gateways;
 mod hours;
 pub mod post;
+pub mod register;
 mod troubles;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use crate::spans::Spans;
 pub use gateways::Gateways;
 use hours::Hours;
 use post::Post;
+use register::Register;
 pub use troubles::REASONS;
 
 pub const SECOND: i64 = 1000;
@@ -61,6 +63,8 @@ pub struct Scenario {
     pub gateways: Option<Gateways>,
     /// Who is told, if anybody is.
     pub post: Option<Post>,
+    /// The list that agents are discovered from, if they are.
+    pub register: Option<Register>,
 }
 
 /// A class of agents.
@@ -121,6 +125,18 @@ pub struct Agent {
     pub jams: Spans,
     /// In order of their times.
     pub documents: Vec<Document>,
+}
+
+impl Agent {
+    /// What people know it by.
+    pub fn name(&self) -> String {
+        format!("host-{}", Scenario::place(&self.id))
+    }
+
+    /// When it is on the list no more.
+    pub fn removed_at(&self) -> i64 {
+        self.listed.iter().last().map_or(i64::MIN, |(_, until)| until)
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -221,11 +237,13 @@ impl Scenario {
             stalls: troubles::stalls(from, to, kinds[0].threshold(), &commons(&nodes, &kinds), rng),
             gateways: None,
             post: None,
+            register: None,
             kinds,
         };
         scenario.agents = (0..size).map(|place| agents::agent(&scenario, place, &nodes, rng)).collect();
         scenario.gateways = (rng.u8(0..4) > 0).then(|| gateways::gateways(&mut scenario, rng));
         scenario.post = (pace == Pace::Told).then(|| post::post(from, to, rng));
+        scenario.register = register::register(&mut scenario, pace);
         scenario
     }
 
@@ -258,7 +276,8 @@ impl Scenario {
 
     /// The configuration that is in force at a time.
     pub fn watch(&self, now: i64) -> Watch {
-        let agents = self.agents.iter().filter(|agent| agent.listed.contains(now));
+        let listed = |agent: &&Agent| self.register.is_none() && agent.listed.contains(now);
+        let agents = self.agents.iter().filter(listed);
         let agents = agents.map(|agent| config::Agent::in_file(&agent.id, "")).collect();
         Watch {
             name: "default".to_owned(),
@@ -267,7 +286,7 @@ impl Scenario {
             beside: Vec::new(),
             agent_file: None,
             agents,
-            discover: None,
+            discover: self.register.as_ref().map(Register::rules),
             interval: Duration::from_secs(900),
             grace: Duration::from_secs(60),
             poll: duration(self.poll),
@@ -286,7 +305,11 @@ impl Scenario {
         let stop = |down: &Down| if down.killed { Step::Kill } else { Step::Stop };
         let down = self.down.iter().flat_map(|down| [(down.from, stop(down)), (down.to, Step::Start)]);
         let changes = self.agents.iter().flat_map(|agent| agent.listed.iter());
-        let reloads = changes.flat_map(|(from, to)| [(from, Step::Reload), (to, Step::Reload)]);
+        let changes: Vec<i64> = match &self.register {
+            Some(register) => register.reloads.clone(),
+            None => changes.flat_map(|(from, to)| [from, to]).collect(),
+        };
+        let reloads = changes.into_iter().map(|at| (at, Step::Reload));
         let mut steps: Vec<(i64, Step)> =
             down.chain(reloads).filter(|(at, _)| (self.from..self.to).contains(at)).collect();
         steps.extend([(self.from, Step::Start), (self.to, Step::Stop)]);

@@ -90,7 +90,7 @@ impl Fleet {
             && begin >= entity.logs_since.max(entity.watched_from);
         // That its hours are over, or that nothing new is indexed, is no end of it.
         let thin_now = policy.expects(now) && whole && self.is_counted(entity, now);
-        count.events < least && entity.watched_from <= now && (told || thin_now)
+        count.events < least && (told || thin_now)
     }
 
     /// Whether its last count is still good.

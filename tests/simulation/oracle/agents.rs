@@ -204,8 +204,8 @@ impl Case<'_> {
     /// and twice as long after each more; then until its next document.
     fn doubt(&self, good: i64) -> i64 {
         // It may have been back before the source was.
-        let back =
-            self.overdue.iter().map(|(_, end)| end).take_while(|end| *end <= good).last().unwrap_or(good);
+        let amiss = self.overdue.iter().chain(self.few.perhaps.iter());
+        let back = amiss.map(|(_, end)| end).filter(|end| *end <= good).max().unwrap_or(good);
         let threshold = self.scenario.kind_of(self.agent).threshold();
         let lately = (threshold * 8).clamp(HOUR, DAY) + told_within(self.scenario, self.agent);
         // It falls silent when that can be noticed: not while nothing is expected of it.
@@ -213,7 +213,11 @@ impl Case<'_> {
         let fell = |(from, _): &(i64, i64)| noticed.from(*from).next().map_or(*from, |(at, _)| at);
         let silences = self.overdue.iter().filter(|one| (back - lately..back).contains(&fell(one))).count();
         let few = self.few.perhaps.iter().filter(|(from, _)| (back - lately..back).contains(from)).count();
-        (silences + few)
+        // Any log ends that there are none, and too few after it are the next.
+        let again = self.overdue.iter().map(|(_, end)| end);
+        let again =
+            again.filter(|end| (back - lately..back).contains(end) && self.few.perhaps.contains(*end));
+        (silences + few + again.count())
             .checked_sub(3)
             .map_or(0, |more| (threshold << more.min(16)).min(6 * HOUR) + threshold)
     }

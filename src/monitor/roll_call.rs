@@ -98,11 +98,11 @@ impl Monitor {
         self.roster.listed != before
     }
 
-    /// Whether one of the suspects, whom the list has, would be called silent now.
+    /// Whether one of the suspects, whom the list has, would be called silent now, or worse.
     fn is_listed_and_silent(&self, suspects: &[usize], now: DateTime<Utc>) -> bool {
         let listed: HashSet<&str> = self.roster.listed.iter().map(|agent| agent.id.as_str()).collect();
         self.fleet.judge(suspects, events::millis(now)).into_iter().any(|changed| {
-            matches!(changed.transition, Transition::FellSilent | Transition::FoundSilent)
+            !matches!(changed.transition, Transition::Recovered { .. })
                 && listed.contains(&*self.fleet.entities()[changed.at].key)
         })
     }

@@ -59,7 +59,7 @@ impl Fleet {
             // However old what arrives is.
             Logging::Late => policy.due(entity.found?, threshold(policy)).max(self.due(entity, now)),
         };
-        (due.max(entity.spared) <= now).then_some(Transition::Stopped { incident })
+        (due.max(entity.spared).max(entity.watched_from) <= now).then_some(Transition::Stopped { incident })
     }
 
     /// How long an entity is judged later already at `now`, in milliseconds: since it was due, or, where it logs

@@ -26,7 +26,7 @@ impl Fleet {
         match entity.silence().map(|silence| silence.part) {
             Some(Part::FreeSince(since)) => {
                 let policy = self.policy(entity);
-                policy.due(since, threshold(policy))
+                policy.due(since, threshold(policy)).max(entity.watched_from)
             }
             _ => i64::MIN,
         }

@@ -71,10 +71,15 @@ impl Roll<'_> {
     fn given_time(&self, agent: &Agent) -> Agent {
         let mut agent = agent.clone();
         if self.whole {
-            let next = self.now.saturating_add(millis(self.rules.every)).saturating_add(STILL_LOGS);
-            agent.listed.get_or_insert_default().watched_from = Some(next);
+            let listed = agent.listed.get_or_insert_default();
+            listed.watched_from = listed.watched_from.max(Some(self.next_list()));
         }
         agent
+    }
+
+    /// When the next list is there, and who logs by then is known, in milliseconds.
+    fn next_list(&self) -> i64 {
+        self.now.saturating_add(millis(self.rules.every)).saturating_add(STILL_LOGS)
     }
 
     /// Who is new, each with its probation; on the first list nobody has one.
@@ -95,17 +100,19 @@ impl Roll<'_> {
         .collect()
     }
 
-    /// Whoever was missing on the list before was given time because of that, and is back.
+    /// Whoever was missing on the list before may have been given time because of that, until the next one, and is
+    /// back.
     pub(super) fn keep_probation(
         &self,
         known: &[&Agent],
         memory: &Memory,
         listed: &mut BTreeMap<String, Agent>,
     ) {
-        for agent in known.iter().filter(|agent| memory.missing_since(&agent.id).is_none()) {
+        for agent in known {
+            let given = memory.missing_since(&agent.id).map(|_| self.next_list());
             let from = agent.listed.as_ref().and_then(|listed| listed.watched_from);
-            if let (Some(from), Some(now)) = (from.filter(|from| *from > self.now), listed.get_mut(&agent.id))
-            {
+            let from = from.filter(|from| *from > given.unwrap_or(self.now));
+            if let (Some(from), Some(now)) = (from, listed.get_mut(&agent.id)) {
                 now.listed.get_or_insert_default().watched_from = Some(from);
             }
         }

@@ -78,6 +78,17 @@ fn whoever_appears_later_has_a_probation_that_later_lists_keep() {
 }
 
 #[test]
+fn a_probation_outlasts_a_list_that_lacks_the_newcomer() {
+    let list = [listed("001", "a"), listed("002", "b")];
+    let (mut memory, mut known) = (Memory::default(), Vec::new());
+    for (list, now) in [(&list[..1], 0), (&list, HOUR), (&list[..1], HOUR + 600_000), (&list, HOUR + 900_000)]
+    {
+        known = call(&known, list, &mut memory, now).agents;
+    }
+    assert_eq!(known[1].listed.as_ref().unwrap().watched_from, Some(2 * HOUR));
+}
+
+#[test]
 fn whoever_is_missing_twice_is_gone_and_whoever_comes_back_under_another_id_goes_on() {
     let mut memory = Memory::default();
     let known = call(&[], &[listed("001", "a"), listed("002", "b")], &mut memory, 0).agents;

@@ -162,6 +162,24 @@ async fn who_is_removed_is_not_silent() {
     assert_eq!(world.story().await, ["inventory_changed default"], "the list is ten minutes old at most");
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_logged_too_little_and_is_removed_has_not_stopped() {
+    let list = Arc::new(Lists::default());
+    list.set(&[("001", "web-01"), ("002", "web-02")]);
+    let mut world = world(&list).await;
+    let mut rules = with_rules(&setup(&world, &list), |rules| rules.every = Duration::from_secs(12 * 3600));
+    rules.watch.min_events = Some(10);
+    world.index.log_many(&["001", "002"], world.now(), 20);
+    world.monitor.replace(rules).await.unwrap();
+    world.minutes(30, &["001", "002"]).await;
+    for minute in 0..30 {
+        world.minutes(1, if minute % 5 == 0 { &["001", "002"] } else { &["001"] }).await;
+    }
+    list.set(&[("001", "web-01")]);
+    world.minutes(60, &["001"]).await;
+    assert_eq!(world.story().await, ["agent_silent 002"], "it has logged too little");
+}
+
 /// The list is an hour old when the first of them is due.
 #[tokio::test(start_paused = true)]
 async fn who_is_removed_is_not_silent_however_rarely_the_list_is_read() {

@@ -317,8 +317,6 @@ impl Case<'_> {
                 (EventKind::AgentSilent, Some(_)) => return Err((told.at, "it is told twice".to_owned())),
                 (kind, Some(first)) if same => {
                     let few = first.logging == Logging::TooFew && kind == EventKind::AgentRecovered;
-                    // Whose removal is not in force yet is told so. (It should not be.)
-                    let few = few && told.at < self.agent.removed_at();
                     if few && !self.not(&self.few.surely).touches(told.at - SLACK, told.at) {
                         return Err((told.at, format!("{kind}, but it logs too little")));
                     }

@@ -25,7 +25,7 @@ impl Stalls {
         let began = |(common, stall): (Common, Stall)| {
             let again = doubts.began(&common.to_string()).unwrap_or(stall.opened);
             let opened = stall.opened.max(again);
-            (common, Stall { opened, noticed: opened, ..stall })
+            (common, Stall { opened, noticed: stall.noticed.max(opened), ..stall })
         };
         let (doubted, open) =
             all.map(began).partition(|(common, _)| doubts.over_since(&common.to_string()).is_some());
@@ -118,5 +118,17 @@ impl Stalls {
         self.doubts.is_told(&common.to_string());
         let stall = self.open.remove(common).or_else(|| self.doubted.remove(common));
         stall.map(|stall| stall.incident)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn when_a_stall_got_worse_is_known_after_a_restart_too() {
+        let stall = Stall { incident: 1, opened: 10, noticed: 90, logging: Logging::No };
+        let stalls = Stalls::new([(Common::Watch, stall)].into_iter(), Doubts::default());
+        assert_eq!(stalls.of(&Common::Watch), Some(stall));
     }
 }

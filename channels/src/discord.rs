@@ -86,6 +86,10 @@ impl ChannelKind for Discord {
         crate::http::host_of(config.webhook_url.expose())
     }
 
+    fn edits(config: &DiscordConfig) -> bool {
+        config.on_resolve == OnResolve::Edit
+    }
+
     fn build(config: DiscordConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         let url = parse_url("webhook_url", config.webhook_url.expose())?;
         let http = client_with(config.ca_file.as_ref(), config.proxy.as_ref(), context)?;

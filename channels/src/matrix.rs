@@ -122,6 +122,10 @@ impl ChannelKind for Matrix {
         crate::http::host_of(&config.homeserver)
     }
 
+    fn edits(config: &MatrixConfig) -> bool {
+        config.on_resolve == OnResolve::Edit
+    }
+
     fn build(config: MatrixConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         let server = parse_url("homeserver", &config.homeserver)?;
         let api = below(&server, &["_matrix", "client", "v3"]);

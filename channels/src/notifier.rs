@@ -104,6 +104,13 @@ pub trait ChannelKind: 'static {
         None
     }
 
+    /// Whether the end of what a message told takes the place of that message, as it is configured: only a kind that
+    /// has [`Capabilities::edit`] may say so. Pure.
+    #[must_use]
+    fn edits(_config: &Self::Config) -> bool {
+        false
+    }
+
     /// Builds the notifier. Opens no connection and spawns nothing.
     ///
     /// # Errors
@@ -121,7 +128,7 @@ pub struct Capabilities {
     /// A resolution answers its firing in a thread.
     pub thread: bool,
     /// A resolution can take the place of its firing, where the channel is configured so: it has a key
-    /// `on_resolve`.
+    /// `on_resolve`, and [`ChannelKind::edits`] says what that says.
     pub edit: bool,
     /// The vendor keeps a state of its own, which a resolution closes.
     pub resolve: bool,

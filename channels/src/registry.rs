@@ -138,6 +138,9 @@ pub trait Decoded: Send {
     /// What [`ChannelKind::provider`] says of that host.
     fn provider(&self) -> Option<&'static str>;
 
+    /// What [`ChannelKind::edits`] says.
+    fn edits(&self) -> bool;
+
     /// What [`ChannelKind::variables`] say for it, each on one line.
     fn variables(&self) -> BTreeMap<&'static str, String>;
 
@@ -161,6 +164,10 @@ impl<K: ChannelKind> Decoded for Config<K> {
 
     fn provider(&self) -> Option<&'static str> {
         K::provider(&K::host(&self.0)?)
+    }
+
+    fn edits(&self) -> bool {
+        K::edits(&self.0)
     }
 
     fn variables(&self) -> BTreeMap<&'static str, String> {
@@ -192,6 +199,24 @@ mod tests {
         for kind in crate::default_channels().iter() {
             let has_key = kind.schema()["properties"].get("on_resolve").is_some();
             assert_eq!(kind.capabilities().edit, has_key, "{}", kind.name());
+        }
+    }
+
+    #[test]
+    fn a_channel_edits_where_its_key_says_so() {
+        let tables = [
+            ("slack", "token = 't', channel = 'soc'"),
+            ("discord", "webhook_url = 'https://a.example'"),
+            ("telegram", "token = 't', chat_id = '1'"),
+            ("matrix", "homeserver = 'https://a.example', token = 't', room_id = '!r:a.example'"),
+        ];
+        for (name, table) in tables {
+            let edits = |more: &str| {
+                let table = format!("{{ {table}{more} }}");
+                let table = toml::de::DeValue::parse(&table).unwrap();
+                crate::default_channels().get(name).unwrap().decode(table).unwrap().edits()
+            };
+            assert!(edits(", on_resolve = 'edit'") && !edits(""), "{name}");
         }
     }
 

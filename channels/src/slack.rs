@@ -115,6 +115,10 @@ impl ChannelKind for Slack {
         crate::host::is_of(host, "slack.com").then_some("Slack")
     }
 
+    fn edits(config: &SlackConfig) -> bool {
+        config.on_resolve == OnResolve::Edit
+    }
+
     fn build(config: SlackConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         let http = client_with(config.ca_file.as_ref(), config.proxy.as_ref(), context)?;
         let SlackConfig { webhook_url, token, channel, on_resolve, api_url, .. } = config;

@@ -110,6 +110,10 @@ impl ChannelKind for Telegram {
         crate::http::host_of(&config.api_url)
     }
 
+    fn edits(config: &TelegramConfig) -> bool {
+        config.on_resolve == OnResolve::Edit
+    }
+
     fn build(config: TelegramConfig, context: &Context) -> Result<Box<dyn Notifier>, BuildError> {
         let bot = format!("bot{}", config.token.expose());
         let bot_url = below(&parse_url("api_url", &config.api_url)?, &[&bot]);

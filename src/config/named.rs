@@ -179,8 +179,7 @@ pub fn channels<'t>(
             not_built(reading, &read.table, built);
         }
         let max_in_flight = own.max_in_flight.map_or(default, NonZeroUsize::get);
-        let Capabilities { reaches_people, resolve, edit, max_body, keep_alive, .. } = kind.capabilities();
-        let edits = string(read.table.get_ref(), "on_resolve").is_some_and(|(word, _)| word == "edit");
+        let Capabilities { reaches_people, resolve, max_body, keep_alive, .. } = kind.capabilities();
         let language = own.language.unwrap_or_default();
         let voice = Voice { template, language, own: decoded.variables() };
         let table = ChannelTable {
@@ -188,7 +187,7 @@ pub fn channels<'t>(
             kind: kind.name(),
             reaches_people,
             resolve,
-            edit: edit && edits,
+            edit: decoded.edits(),
             max_body,
             max_in_flight,
             budgets: own.budget,

@@ -89,6 +89,7 @@ pub mod opsgenie;
 pub mod pagerduty;
 pub mod payload;
 pub mod registry;
+mod schema;
 pub mod secret;
 pub mod slack;
 pub mod syslog;

@@ -8,7 +8,6 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{CertificateError, ClientConfig};
 use rustls_platform_verifier::Verifier;
-use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{Deserialize, Deserializer, Error};
 
 use crate::error::BuildError;
@@ -42,19 +41,7 @@ fn read_certificates(path: &str) -> Result<Vec<CertificateDer<'static>>, String>
     Ok(certificates)
 }
 
-impl JsonSchema for CaFile {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "CaFile".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        String::json_schema(generator)
-    }
-}
+crate::schema::written_as!(CaFile, String);
 
 /// TLS as it is for everybody: the system's authorities, and those of `ca_file`; to a server that asks who we
 /// are, `identity`.

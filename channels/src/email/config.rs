@@ -1,7 +1,7 @@
 //! The keys of an `email` channel, and what they mean together.
 
 use lettre::message::Mailbox;
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::JsonSchema;
 use serde::de::{Deserialize, Deserializer, Error};
 
 use crate::host;
@@ -140,19 +140,7 @@ impl<'de> Deserialize<'de> for MailAddress {
     }
 }
 
-impl JsonSchema for MailAddress {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "MailAddress".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        String::json_schema(generator)
-    }
-}
+crate::schema::written_as!(MailAddress, String);
 
 #[cfg(test)]
 mod tests {

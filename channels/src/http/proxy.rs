@@ -1,7 +1,6 @@
 //! The proxy that the requests of a channel go through.
 
 use reqwest::Url;
-use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{Deserialize, Deserializer, Error};
 
 use crate::secret::Secret;
@@ -39,19 +38,7 @@ impl<'de> Deserialize<'de> for Proxy {
     }
 }
 
-impl JsonSchema for Proxy {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Proxy".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        generator.subschema_for::<Secret>()
-    }
-}
+crate::schema::written_as!(Proxy, Secret);
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{Deserialize, Deserializer, Error};
 
 use crate::notifier::Problem;
@@ -24,19 +23,7 @@ impl<'de> Deserialize<'de> for PemFile {
     }
 }
 
-impl JsonSchema for PemFile {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "PemFile".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        String::json_schema(generator)
-    }
-}
+crate::schema::written_as!(PemFile, String);
 
 /// A certificate with its key.
 #[derive(Debug, Clone)]

@@ -43,6 +43,8 @@ use crate::journal::{Journal, events};
 use crate::record::{Change, IncidentChange, Recorder, Whole};
 use crate::wording::Wording;
 
+type Wrap = fn(Vendor) -> Box<dyn log_monitor_channels::Notifier>;
+
 /// A dispatcher with its surroundings, which can be stopped, killed and started again.
 struct World {
     journal: Journal,
@@ -56,6 +58,8 @@ struct World {
     keep_alive: Option<Duration>,
     /// By channel.
     limits: BTreeMap<String, Limits>,
+    /// What a vendor is put into, by channel, where it does not answer at once.
+    wraps: BTreeMap<String, Wrap>,
     wording: Arc<Wording>,
 }
 
@@ -84,6 +88,7 @@ impl World {
             running: None,
             keep_alive: None,
             limits: BTreeMap::new(),
+            wraps: BTreeMap::new(),
             wording: Arc::default(),
         };
         world.start().await;
@@ -92,7 +97,8 @@ impl World {
 
     async fn start(&mut self) {
         let build = |name: &String, vendor: &Vendor| {
-            let notifier = Box::new(vendor.clone());
+            let as_it_is: Wrap = |vendor| Box::new(vendor);
+            let notifier = self.wraps.get(name).unwrap_or(&as_it_is)(vendor.clone());
             let keep_alive = self.keep_alive;
             let limits = self.limits.get(name).cloned().unwrap_or_default();
             Arc::new(Channel { kind: "recorder", max_in_flight: 4, limits, keep_alive, notifier })
@@ -117,6 +123,13 @@ impl World {
             dispatcher.run(stopped).await;
         });
         self.running = Some((task, stop));
+    }
+
+    /// Puts the vendor of a channel into something.
+    async fn wrap(&mut self, channel: &str, wrap: Wrap) {
+        self.kill().await;
+        self.wraps.insert(channel.to_owned(), wrap);
+        self.start().await;
     }
 
     /// As `kill -9`: whatever was under way is lost.

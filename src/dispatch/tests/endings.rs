@@ -29,39 +29,13 @@ async fn what_is_over_before_it_was_delivered_is_not_sent() {
     assert_eq!((world.got("slack").len(), world.got("email").len()), (tries, 0));
 }
 
-/// What keeps a dispatcher going.
-type Kept = (watch::Sender<Delivering>, watch::Sender<bool>);
-
-/// A world in which the channel `slow` answers after ten seconds, for the first time like this.
-async fn slow_world(route: Route, answer: Option<Result<Receipt, DeliveryError>>) -> (World, Kept) {
-    let mut world = World::new(vec![route], &["slow", "email"]).await;
-    world.kill().await;
-    world.vendors["slow"].script(answer);
-    let channel = |notifier: Box<dyn log_monitor_channels::Notifier>| {
-        let kind = "recorder";
-        Arc::new(Channel { kind, max_in_flight: 4, limits: Limits::default(), keep_alive: None, notifier })
-    };
-    let slow = channel(Box::new(Slow(world.vendors["slow"].clone())));
-    let email = channel(Box::new(world.vendors["email"].clone()));
-    let (keep, delivering) = watch::channel(Delivering {
-        routes: world.routes.borrow().clone(),
-        channels: Arc::new(Channels::from([("slow".to_owned(), slow), ("email".to_owned(), email)])),
-        wording: Arc::default(),
-        installation: "here".into(),
-    });
-    let bus = world.recorder.bus.clone();
-    let dispatcher =
-        Dispatcher::new(world.journal.clone(), bus, world.clock.clone(), delivering, None).await.unwrap();
-    let (stop, stopped) = watch::channel(false);
-    tokio::spawn(dispatcher.run(stopped));
-    (world, (keep, stop))
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_firing_that_is_accepted_after_its_end_is_followed_by_the_end() {
     // Also where that is not known.
     for answer in [None, Some(Err(DeliveryError::transient(Reason::Timeout, "lost")))] {
-        let (world, _kept) = slow_world(route("catch_all", &[&["slow"]]), answer).await;
+        let mut world = World::new(vec![route("catch_all", &[&["slow"]])], &["slow"]).await;
+        world.wrap("slow", |vendor| Box::new(Slow(vendor))).await;
+        world.vendors["slow"].script(answer);
         let incidents = world.silent(&["001"]).await;
         world.recovered(&[("001", incidents[0])]).await;
         minutes(1).await;
@@ -75,7 +49,8 @@ async fn a_firing_that_is_accepted_after_its_end_is_followed_by_the_end() {
 async fn what_is_over_while_a_try_of_it_is_under_way_goes_to_no_next_step() {
     let mut route = route("catch_all", &[&["slow"], &["email"]]);
     route.steps[0].fallback_after = Duration::from_secs(5);
-    let (world, _kept) = slow_world(route, None).await;
+    let mut world = World::new(vec![route], &["slow", "email"]).await;
+    world.wrap("slow", |vendor| Box::new(Slow(vendor))).await;
     let incidents = world.silent(&["001"]).await;
     world.recovered(&[("001", incidents[0])]).await;
     minutes(5).await;
@@ -151,33 +126,8 @@ async fn whoever_took_only_a_reminder_is_not_told_the_end_of_what_that_did_not_n
 #[tokio::test(start_paused = true)]
 async fn a_firing_that_fails_after_its_end_goes_nowhere_else() {
     let mut world = World::new(two_steps(), &["slack", "email"]).await;
-    world.kill().await;
+    world.wrap("slack", |vendor| Box::new(Slow(vendor))).await;
     world.fail("slack", Some(down()));
-    let channel = |notifier| {
-        Arc::new(Channel {
-            kind: "recorder",
-            max_in_flight: 4,
-            limits: Limits::default(),
-            keep_alive: None,
-            notifier,
-        })
-    };
-    let slow = Box::new(Slow(world.vendors["slack"].clone())) as Box<dyn log_monitor_channels::Notifier>;
-    let channels = Channels::from([
-        ("slack".to_owned(), channel(slow)),
-        ("email".to_owned(), channel(Box::new(world.vendors["email"].clone()))),
-    ]);
-    let (_keep, delivering) = watch::channel(Delivering {
-        routes: world.routes.borrow().clone(),
-        channels: Arc::new(channels),
-        wording: Arc::default(),
-        installation: "here".into(),
-    });
-    let bus = world.recorder.bus.clone();
-    let dispatcher =
-        Dispatcher::new(world.journal.clone(), bus, world.clock.clone(), delivering, None).await.unwrap();
-    let (_stop, stopped) = watch::channel(false);
-    tokio::spawn(dispatcher.run(stopped));
     let incidents = world.silent(&["001"]).await;
     world.recovered(&[("001", incidents[0])]).await;
     minutes(10).await;

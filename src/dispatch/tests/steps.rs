@@ -130,35 +130,7 @@ async fn one_hanging_channel_among_many_delays_no_other() {
     let others: Vec<String> = (0..100).map(|number| format!("channel-{number}")).collect();
     let names: Vec<&str> = others.iter().map(String::as_str).chain(["slow"]).collect();
     let mut world = World::new(vec![route("catch_all", &[&names])], &names).await;
-    world.kill().await;
-    let channel = |notifier| {
-        Arc::new(Channel {
-            kind: "recorder",
-            max_in_flight: 4,
-            limits: Limits::default(),
-            keep_alive: None,
-            notifier,
-        })
-    };
-    let build = |(name, vendor): (&String, &Vendor)| {
-        let notifier: Box<dyn log_monitor_channels::Notifier> = match name.as_str() {
-            "slow" => Box::new(Hangs(vendor.clone())),
-            _ => Box::new(vendor.clone()),
-        };
-        (name.clone(), channel(notifier))
-    };
-    let channels: Channels = world.vendors.iter().map(build).collect();
-    let (_keep, delivering) = watch::channel(Delivering {
-        routes: world.routes.borrow().clone(),
-        channels: Arc::new(channels),
-        wording: Arc::default(),
-        installation: "here".into(),
-    });
-    let bus = world.recorder.bus.clone();
-    let dispatcher =
-        Dispatcher::new(world.journal.clone(), bus, world.clock.clone(), delivering, None).await.unwrap();
-    let (_stop, stopped) = watch::channel(false);
-    tokio::spawn(dispatcher.run(stopped));
+    world.wrap("slow", |vendor| Box::new(Hangs(vendor))).await;
     for id in 0..5 {
         world.silent(&[&format!("00{id}")]).await;
     }

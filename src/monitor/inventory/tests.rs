@@ -28,16 +28,13 @@ fn call(known: &[Agent], list: &[Listed], memory: &mut Memory, now: i64) -> Chan
     call_seeing(&|_| Some(None), known, list, memory, now)
 }
 
-fn call_seeing(
-    last_seen: &(dyn Fn(&str) -> Option<Option<i64>> + Sync),
-    known: &[Agent],
-    list: &[Listed],
-    memory: &mut Memory,
-    now: i64,
-) -> Changes {
-    let rules = rules();
+/// Who was seen, and when.
+type Seen<'a> = &'a (dyn Fn(&str) -> Option<Option<i64>> + Sync);
+
+/// A whole list, of which all is known until now.
+fn roll<'a>(rules: &'a Discover, last_seen: Seen<'a>, list: &[Listed], now: i64) -> Roll<'a> {
     Roll {
-        rules: &rules,
+        rules,
         in_file: &[],
         listed: list.to_vec(),
         whole: true,
@@ -46,7 +43,16 @@ fn call_seeing(
         last_seen,
         namesakes: Namesakes::default(),
     }
-    .call(known, memory)
+}
+
+fn call_seeing(
+    last_seen: Seen<'_>,
+    known: &[Agent],
+    list: &[Listed],
+    memory: &mut Memory,
+    now: i64,
+) -> Changes {
+    roll(&rules(), last_seen, list, now).call(known, memory)
 }
 
 fn ids(agents: &[Agent]) -> Vec<&str> {
@@ -194,17 +200,7 @@ fn whom_the_rules_do_not_want_any_more_is_let_go_at_once_and_missed_by_nobody() 
     let known = call(&[], &list, &mut memory, 0).agents;
     // By a rule that is new, or because they are in an excluded group now.
     let rules = Discover { exclude: vec![Matcher::new([("name", vec!["h1?"])])], ..rules() };
-    let roll = Roll {
-        rules: &rules,
-        in_file: &[],
-        listed: list.clone(),
-        whole: true,
-        now: 1,
-        known_until: 1,
-        last_seen: &|_| Some(Some(1)),
-        namesakes: Namesakes::default(),
-    };
-    let found = roll.call(&known, &mut memory);
+    let found = roll(&rules, &|_| Some(Some(1)), &list, 1).call(&known, &mut memory);
     assert_eq!((found.agents.len(), found.gone.len(), found.doubt), (10, 0, None));
     let grouped = |listed: &Listed| Listed { groups: vec!["lab".into()], ..listed.clone() };
     let moved: Vec<Listed> = list.iter().map(grouped).collect();
@@ -249,16 +245,7 @@ fn names_that_two_have_are_told_once_also_of_the_first_list() {
 fn logs_with_invented_names_do_not_fill_the_memory_and_are_told_once() {
     let (rules, mut memory) = (rules(), Memory::default());
     let mut who_logs = |count: usize, known: &[Agent]| {
-        let roll = Roll {
-            rules: &rules,
-            in_file: &[],
-            listed: many(count),
-            whole: false,
-            now: 0,
-            known_until: 0,
-            last_seen: &|_| None,
-            namesakes: Namesakes::default(),
-        };
+        let roll = Roll { whole: false, ..roll(&rules, &|_| None, &many(count), 0) };
         roll.call(known, &mut memory)
     };
     let known = who_logs(3, &[]).agents;
@@ -280,18 +267,8 @@ fn silence_is_not_removal_where_only_those_who_log_are_listed() {
     let known = call(&[], &list, &mut Memory::default(), 0).agents;
     let (rules, mut memory) = (rules(), Memory::default());
     let mut later = |days: i64| {
-        let (listed, now) = (list[..1].to_vec(), days * 24 * HOUR);
-        Roll {
-            rules: &rules,
-            in_file: &[],
-            listed,
-            whole: false,
-            now,
-            known_until: now,
-            last_seen: &|_| Some(Some(0)),
-            namesakes: Namesakes::default(),
-        }
-        .call(&known, &mut memory)
+        let roll = roll(&rules, &|_| Some(Some(0)), &list[..1], days * 24 * HOUR);
+        Roll { whole: false, ..roll }.call(&known, &mut memory)
     };
     assert_eq!(ids(&later(0).agents), ["001", "002"]);
     assert_eq!(ids(&later(1).agents), ["001", "002"]);
@@ -302,17 +279,7 @@ fn silence_is_not_removal_where_only_those_who_log_are_listed() {
 fn with_a_file(known: &[Agent], list: &[Listed], memory: &mut Memory, now: i64) -> Changes {
     let (rules, in_file) = (rules(), [Agent::in_file("002", "Web 2")]);
     let last_seen = |id: &str| Some((id == "009").then_some(now.min(2 * HOUR)));
-    Roll {
-        rules: &rules,
-        in_file: &in_file,
-        listed: list.to_vec(),
-        whole: true,
-        now,
-        known_until: now,
-        last_seen: &last_seen,
-        namesakes: Namesakes::default(),
-    }
-    .call(known, memory)
+    Roll { in_file: &in_file, ..roll(&rules, &last_seen, list, now) }.call(known, memory)
 }
 
 #[test]
@@ -362,17 +329,7 @@ fn whoever_is_enrolled_anew_long_after_it_left_the_list_is_found_by_its_name_in_
     let mut memory = Memory::default();
     let mut call = |known: &[Agent], list: &[Listed], logs: &str, now: i64| {
         let last_seen = |id: &str| Some((id == logs).then_some(now));
-        Roll {
-            rules: &rules,
-            in_file: &in_file,
-            listed: list.to_vec(),
-            whole: true,
-            now,
-            known_until: now,
-            last_seen: &last_seen,
-            namesakes: Namesakes::default(),
-        }
-        .call(known, &mut memory)
+        Roll { in_file: &in_file, ..roll(&rules, &last_seen, list, now) }.call(known, &mut memory)
     };
     let list = [listed("001", "a"), listed("009", "web-02")];
     let known = call(&[], &list[..1], "", 0).agents;

@@ -147,9 +147,6 @@ fn take_back(connection: &Connection, firing: &Message, untold: bool) -> rusqlit
 
 fn tell_end(connection: &Connection, owed: Owed, group: &Group, now: i64) -> rusqlite::Result<()> {
     let Owed { firing, topic, told, events } = owed;
-    if told.is_empty() {
-        return Ok(());
-    }
     let steps = vec![to_all(told)];
     let sort = (firing.route.as_str(), topic, firing.grouped.as_str());
     let waiting = messages::held_back(connection, sort, None, now)?;

@@ -125,9 +125,7 @@ pub fn held_by(
     let Some(incident) = event.incident.filter(|_| hold.is_none()) else {
         return Ok(hold.map(|hold| hold.held.reason));
     };
-    if let Some(quiet) =
-        quiet::of(connection, incident)?.filter(|quiet| (quiet.from..quiet.until).contains(&now))
-    {
+    if let Some(quiet) = quiet::of(connection, incident)?.filter(|quiet| quiet.holds(now)) {
         return Ok(Some(quiet.why));
     }
     if notes::back_since(connection, incident)?.is_some() {

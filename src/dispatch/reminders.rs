@@ -243,7 +243,7 @@ fn still_going_on(
             _ => {}
         }
         match quiet::of(connection, incident)? {
-            Some(quiet) if (quiet.from..quiet.until).contains(&now) => {
+            Some(quiet) if quiet.holds(now) => {
                 wait(quiet.until);
                 continue;
             }

@@ -214,10 +214,17 @@ impl Replay {
         let (since, agent) = (entity.last_seen, Some(at));
         let logging = self.logging(at, now);
         let few = logging == Logging::TooFew;
-        let stopped = false;
-        let found =
-            Found { agent, common: None, since, opened: now, told, back: None, few, stopped, patience };
-        let incident = self.open(found);
+        let incident = self.open(Found {
+            agent,
+            common: None,
+            since,
+            opened: now,
+            told,
+            back: None,
+            few,
+            stopped: false,
+            patience,
+        });
         Silence { incident, opened: now, worsened: None, part, logging }
     }
 }

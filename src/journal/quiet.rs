@@ -15,6 +15,14 @@ pub struct Quiet {
     pub why: String,
 }
 
+impl Quiet {
+    /// Whether nothing is said at `now`, in milliseconds.
+    #[must_use]
+    pub fn holds(&self, now: i64) -> bool {
+        (self.from..self.until).contains(&now)
+    }
+}
+
 /// Puts these in the place of what was known of a watch.
 ///
 /// # Errors

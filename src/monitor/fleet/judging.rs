@@ -103,15 +103,14 @@ impl Fleet {
                 }
             }
         }
-        for at in suspects {
-            let before = self.entities[*at].waits_since;
-            self.entities[*at].waits_since = later.get(at).map(|_| before.unwrap_or(now));
-        }
         self.welcome_newcomers(|at| later.contains_key(&at));
         for at in suspects {
+            let look = later.get(at).copied();
+            let entity = &mut self.entities[*at];
+            entity.waits_since = look.map(|_| entity.waits_since.unwrap_or(now));
             let entity = &self.entities[*at];
             if !matches!(entity.state, State::Silent { .. }) {
-                let next = later.get(at).copied().unwrap_or_else(|| self.due(entity, now));
+                let next = look.unwrap_or_else(|| self.due(entity, now));
                 self.deadlines.push(next, *at);
             }
         }

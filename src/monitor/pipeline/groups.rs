@@ -117,10 +117,11 @@ impl<'a> Groups<'a> {
     }
 
     fn of_lost(&self, entity: &Entity) -> Standing {
-        match self.fleet.due(entity, self.now) > self.now {
-            true => Standing::Thin,
-            false => Standing::Lost,
-        }
+        if self.is_due(entity) { Standing::Lost } else { Standing::Thin }
+    }
+
+    pub fn is_due(&self, entity: &Entity) -> bool {
+        self.fleet.due(entity, self.now) <= self.now
     }
 
     /// Whether it was told by itself shortly before a stall was noticed, of which it is as well.
@@ -128,11 +129,13 @@ impl<'a> Groups<'a> {
         self.fell_before(stall.noticed, entity, silence) && commons(self.fleet, entity).contains(common)
     }
 
-    /// Whether it was told by itself, and counts to a stall that is open.
     fn counts_to_any(&self, entity: &Entity, silence: Silence) -> bool {
-        self.open.iter().any(|(common, stall)| {
-            self.led_to(entity, silence, common, stall) || self.stopped_in(entity, silence, common, stall)
-        })
+        self.open.iter().any(|(common, stall)| self.counts_to(entity, silence, common, stall))
+    }
+
+    /// Whether it was told by itself, and counts to a stall all the same.
+    fn counts_to(&self, entity: &Entity, silence: Silence, common: &Common, stall: &Stall) -> bool {
+        self.led_to(entity, silence, common, stall) || self.stopped_in(entity, silence, common, stall)
     }
 
     /// Whether it began to log less with a stall, has stopped, and was told so by itself.
@@ -168,9 +171,7 @@ impl<'a> Groups<'a> {
     pub fn is_of(&self, at: usize, common: &Common, stall: &Stall) -> bool {
         let entity = &self.fleet.entities()[at];
         entity.silence().is_some_and(|silence| match silence.part {
-            Part::Alone | Part::Led(_) => {
-                self.led_to(entity, silence, common, stall) || self.stopped_in(entity, silence, common, stall)
-            }
+            Part::Alone | Part::Led(_) => self.counts_to(entity, silence, common, stall),
             part => part == Part::Of(stall.incident),
         })
     }

@@ -11,8 +11,9 @@ impl Groups<'_> {
     pub fn got_worse(&self, common: &Common, stall: &Stall) -> Option<Begun> {
         let tally = self.tallies.get(common).filter(|_| stall.logging == Logging::TooFew)?;
         let of_it = |at: &usize| self.shares(*at, common) || self.is_of(*at, common, stall);
-        let silent = self.lost.iter().chain(&self.held).copied().filter(|at| of_it(at) && self.is_due(*at));
-        let lost: Vec<usize> = silent.collect();
+        let entities = self.fleet.entities();
+        let silent = |at: &usize| of_it(at) && self.is_due(&entities[*at]);
+        let lost: Vec<usize> = self.lost.iter().chain(&self.held).copied().filter(silent).collect();
         // A known lag may be all there is of it.
         if lost.is_empty() {
             return None;
@@ -21,13 +22,9 @@ impl Groups<'_> {
         if !many && self.flow(common) != Flow::Stopped {
             return None;
         }
-        let last = lost.iter().filter_map(|at| self.fleet.entities()[*at].last_seen).max();
+        let last = lost.iter().filter_map(|at| entities[*at].last_seen).max();
         let mut tally = tally.clone();
         (tally.lost, tally.thin, tally.held) = (lost.len(), 0, 0);
         Some(Begun { common: common.clone(), tally, lost, last })
-    }
-
-    fn is_due(&self, at: usize) -> bool {
-        self.fleet.due(&self.fleet.entities()[at], self.now) <= self.now
     }
 }

@@ -3,6 +3,7 @@
 mod adopt;
 mod budget;
 mod clock;
+mod cost;
 mod digest;
 mod endings;
 mod escalation;

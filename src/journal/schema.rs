@@ -6,7 +6,7 @@ use rusqlite::config::DbConfig;
 use super::JournalError;
 
 /// The schema, as it grew; `PRAGMA user_version` says how many of these steps a file has taken.
-pub(super) const STEPS: [&str; 11] = [
+pub(super) const STEPS: [&str; 12] = [
     include_str!("schema.sql"),
     include_str!("schema.2.sql"),
     include_str!("schema.3.sql"),
@@ -18,6 +18,7 @@ pub(super) const STEPS: [&str; 11] = [
     include_str!("schema.9.sql"),
     include_str!("schema.10.sql"),
     include_str!("schema.11.sql"),
+    include_str!("schema.12.sql"),
 ];
 
 /// Makes a connection ready: durable at every commit, readable by others at any time.

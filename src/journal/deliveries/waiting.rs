@@ -71,8 +71,8 @@ pub fn after_budget(connection: &Connection, now: i64) -> rusqlite::Result<Vec<i
     connection
         .prepare_cached(
             "SELECT DISTINCT message FROM delivery
-             WHERE state IN ('pending', 'waiting') AND not_before <= ?1 AND reason LIKE 'over budget%'
-             AND NOT EXISTS (SELECT 1 FROM delivery AS tried
+             WHERE state IN ('pending', 'waiting') AND reason IS NOT NULL AND not_before <= ?1
+             AND reason LIKE 'over budget%' AND NOT EXISTS (SELECT 1 FROM delivery AS tried
                              WHERE tried.message = delivery.message AND tried.attempts > 0)",
         )?
         .query_map([now], |row| row.get(0))?

@@ -114,9 +114,9 @@ pub fn mark_ended(connection: &Connection, firing: i64) -> rusqlite::Result<()> 
 pub fn remove_closed(connection: &Connection, message: i64) -> rusqlite::Result<usize> {
     connection
         .prepare_cached(
-            "DELETE FROM message_event WHERE message = ?1 AND event IN
-             (SELECT event.id FROM event JOIN incident ON incident.id = event.incident
-              WHERE incident.closed IS NOT NULL)",
+            "DELETE FROM message_event WHERE message = ?1 AND EXISTS
+             (SELECT 1 FROM event JOIN incident ON incident.id = event.incident
+              WHERE event.id = message_event.event AND incident.closed IS NOT NULL)",
         )?
         .execute([message])
 }

@@ -20,6 +20,7 @@ impl Fleet {
         let mut known: HashMap<String, EntityRow> =
             rows.into_iter().map(|row| (row.key.clone(), row)).collect();
         let mut fleet = Self {
+            entities: Vec::with_capacity(watch.agents.len()),
             nodes: vec![CompactString::default()],
             lags: vec![Lag::default()],
             dependencies: Dependencies::new(&watch.dependencies, &watch.agents),

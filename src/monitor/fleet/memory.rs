@@ -12,10 +12,10 @@ impl Fleet {
         for at in 0..self.entities.len() {
             let Some(there) = before.place(&self.entities[at].key) else { continue };
             self.flaps.keep(at, &before.flaps, there);
-            let Entity { counted, logs_since, late_by, found, .. } = before.entities[there];
-            let entity = &mut self.entities[at];
-            (entity.counted, entity.logs_since, entity.late_by, entity.found) =
-                (counted, logs_since, late_by, found);
+            let (known, entity) = (&before.entities[there], &mut self.entities[at]);
+            entity.counted.clone_from(&known.counted);
+            (entity.logs_since, entity.late_by, entity.found) =
+                (known.logs_since, known.late_by, known.found);
             self.late.extend(before.late.get(&there).map(|since| (at, *since)));
             let node = before.node(&before.entities[there]).filter(|_| self.entities[at].node == 0);
             self.entities[at].node = node.map_or(self.entities[at].node, |node| self.node_index(node));

@@ -48,6 +48,8 @@ impl Fleet {
                     .filter(|_| entity.late_by > grace(&self.policies[entity.policy as usize]))
                 {
                     Some(before) => drop(self.late.entry(at).or_insert(before)),
+                    // An empty map hashes what it looks for, too.
+                    None if self.late.is_empty() => {}
                     None => drop(self.late.remove(&at)),
                 }
                 // What is newer than `seen` would have been seen.
@@ -104,7 +106,7 @@ impl Fleet {
         let entity = &self.entities[at];
         let policy = self.policy(entity);
         if self.due(entity, now) > now {
-            let (least, count) = policy.min_events.zip(entity.counted)?;
+            let (least, count) = policy.min_events.zip(entity.counted.as_deref())?;
             return Some(Cause::TooFew { events: count.events, least, within: interval(policy) });
         }
         let arrives = entity.arrived().is_some_and(|arrived| now - arrived < interval(policy) / STILL);

@@ -57,7 +57,7 @@ impl Fleet {
         for at in places {
             let entity = &mut self.entities[*at];
             let events = counts.get(entity.key.as_str()).copied().unwrap_or(0);
-            entity.counted = Some(Count { events, until, at: now });
+            entity.counted = Some(Box::new(Count { events, until, at: now }));
         }
     }
 
@@ -84,7 +84,7 @@ impl Fleet {
             State::New | State::Fresh => false,
         };
         // Before it is counted anew, as after a restart, nothing says that it is over.
-        let Some(count) = entity.counted else { return told };
+        let Some(count) = entity.counted.as_deref() else { return told };
         let begin = count.until - interval(policy);
         let whole = policy.since(count.until, interval(policy)) == begin
             && begin >= entity.logs_since.max(entity.watched_from);
@@ -96,7 +96,7 @@ impl Fleet {
     /// Whether its last count is still good.
     fn is_counted(&self, entity: &Entity, now: i64) -> bool {
         let policy = self.policy(entity);
-        let age = entity.counted.map(|count| now - count.at);
+        let age = entity.counted.as_ref().map(|count| now - count.at);
         age.is_some_and(|age| (0..(interval(policy) / GOOD_FOR).max(1)).contains(&age))
     }
 

@@ -24,18 +24,39 @@ pub struct Windows {
     of: HashMap<usize, Vec<usize>>,
 }
 
-/// The closed hours around a moment, by the kinds of a fleet's agents.
-struct Closed<'a> {
+/// What holds for a fleet around a moment: asked once for what thousands of agents share.
+struct Around<'a> {
+    windows: &'a Windows,
     fleet: &'a Fleet,
     now: i64,
-    of_kind: HashMap<usize, Option<Window>>,
+    /// Closed hours, by the kind of an agent.
+    closed: HashMap<usize, Option<Window>>,
+    /// By the numbers of what holds for an agent.
+    maintenance: HashMap<&'a [usize], Option<Window>>,
 }
 
-impl Closed<'_> {
-    fn of(&mut self, at: usize) -> Option<Window> {
+impl Around<'_> {
+    /// Maintenance that holds, else closed hours, else maintenance that has just ended or comes next.
+    fn of_agent(&mut self, at: usize) -> Option<Window> {
+        let numbers = self.windows.numbers(at);
+        let known = self.maintenance.entry(numbers);
+        let maintenance = known.or_insert_with(|| self.windows.around(numbers, self.now)).clone();
+        let holds = maintenance.as_ref().is_some_and(|window| window.contains(self.now));
+        if holds { maintenance } else { self.hours_of(at).or(maintenance) }
+    }
+
+    fn hours_of(&mut self, at: usize) -> Option<Window> {
         let entity = &self.fleet.entities()[at];
-        let known = self.of_kind.entry(self.fleet.kind(entity));
+        let known = self.closed.entry(self.fleet.kind(entity));
         known.or_insert_with(|| closed(self.fleet.policy(entity), self.now)).clone()
+    }
+
+    /// The time that the windows of all parts of a stall share.
+    fn of_stall(&mut self, stall: i64) -> Option<Window> {
+        let mut parts = self.fleet.silences().filter(|(_, silence)| silence.part.whole() == Some(stall));
+        let first = self.of_agent(parts.next()?.0)?;
+        let shared = parts.try_fold(first, |shared, (at, _)| Some(shared.and(self.of_agent(at)?)))?;
+        (shared.from < shared.until).then_some(shared)
     }
 }
 
@@ -54,7 +75,7 @@ impl Windows {
     /// What ended last for an agent, after `since` and not after `now`.
     #[must_use]
     pub fn ended(&self, at: usize, since: i64, now: i64) -> Option<Window> {
-        let windows = self.between(at, since, now);
+        let windows = self.between(self.numbers(at), since, now);
         windows.into_iter().rfind(|window| window.until > since && window.until <= now)
     }
 
@@ -62,13 +83,14 @@ impl Windows {
     /// is to be said of any that is part of it.
     #[must_use]
     pub fn quiet(&self, fleet: &Fleet, stalls: impl Iterator<Item = i64>, now: i64) -> BTreeMap<i64, Quiet> {
-        let mut closed = Closed { fleet, now, of_kind: HashMap::new() };
+        let mut around =
+            Around { windows: self, fleet, now, closed: HashMap::new(), maintenance: HashMap::new() };
         let mut all = Vec::new();
         for (at, silence) in fleet.silences() {
-            all.extend(self.of_agent(at, &mut closed).map(|window| (silence.incident, window)));
+            all.extend(around.of_agent(at).map(|window| (silence.incident, window)));
         }
         for stall in stalls {
-            all.extend(self.of_stall(stall, &mut closed).map(|window| (stall, window)));
+            all.extend(around.of_stall(stall).map(|window| (stall, window)));
         }
         let quiet = |(incident, window): (i64, Window)| {
             let why = window.sentence();
@@ -77,32 +99,22 @@ impl Windows {
         all.into_iter().map(quiet).collect()
     }
 
-    /// Maintenance that holds, else closed hours, else maintenance that has just ended or comes next.
-    fn of_agent(&self, at: usize, closed: &mut Closed<'_>) -> Option<Window> {
-        let maintenance = self.around(at, closed.now);
-        let holds = maintenance.as_ref().is_some_and(|window| window.contains(closed.now));
-        if holds { maintenance } else { closed.of(at).or(maintenance) }
-    }
-
-    /// The time that the windows of all parts of a stall share.
-    fn of_stall(&self, stall: i64, closed: &mut Closed<'_>) -> Option<Window> {
-        let mut parts = closed.fleet.silences().filter(|(_, silence)| silence.part.whole() == Some(stall));
-        let first = self.of_agent(parts.next()?.0, closed)?;
-        let shared = parts.try_fold(first, |shared, (at, _)| Some(shared.and(self.of_agent(at, closed)?)))?;
-        (shared.from < shared.until).then_some(shared)
-    }
-
     /// The window that holds at `now`, else one that has just ended, else the next.
-    fn around(&self, at: usize, now: i64) -> Option<Window> {
-        let windows = self.between(at, now - AFTER, now + AHEAD);
+    fn around(&self, numbers: &[usize], now: i64) -> Option<Window> {
+        let windows = self.between(numbers, now - AFTER, now + AHEAD);
         let holds = windows.iter().position(|window| window.contains(now));
         windows.into_iter().nth(holds.unwrap_or(0))
     }
 
-    /// The windows of an agent that touch this time, in order.
-    fn between(&self, at: usize, from: i64, to: i64) -> Vec<Window> {
-        let numbers = self.of.get(&at).into_iter().flatten();
-        let mut all: Vec<Window> = numbers.flat_map(|number| of_one(&self.all[*number], from, to)).collect();
+    /// The numbers of what holds for an agent.
+    fn numbers(&self, at: usize) -> &[usize] {
+        self.of.get(&at).map_or(&[], Vec::as_slice)
+    }
+
+    /// The windows of some maintenance that touch this time, in order.
+    fn between(&self, numbers: &[usize], from: i64, to: i64) -> Vec<Window> {
+        let mut all: Vec<Window> =
+            numbers.iter().flat_map(|number| of_one(&self.all[*number], from, to)).collect();
         all.sort_by_key(|window| (window.from, window.until));
         all.into_iter().fold(Vec::new(), |mut apart: Vec<Window>, next| {
             match apart.last_mut().filter(|last| next.from <= last.until) {
@@ -173,7 +185,8 @@ mod tests {
             &[Agent::in_file("001", "")],
         );
         let begins = |minutes: i64| {
-            let window = windows.around(0, start().timestamp_millis() + minutes * 60_000).unwrap();
+            let window =
+                windows.around(windows.numbers(0), start().timestamp_millis() + minutes * 60_000).unwrap();
             (window.from - start().timestamp_millis()) / 60_000
         };
         assert_eq!([60, 120, 239].map(begins), [120; 3]);

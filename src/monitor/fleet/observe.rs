@@ -1,6 +1,8 @@
 //! What a fleet learns from the answers of its source, and how late the documents came. Pure; times in
 //! milliseconds.
 
+use std::cell::OnceCell;
+
 use super::{Entity, Fleet, grace, interval, lag, threshold};
 use crate::journal::entities::Part;
 use crate::monitor::cause::Cause;
@@ -29,6 +31,17 @@ impl Entity {
     /// When its newest document came at the earliest, in milliseconds.
     fn arrived(&self) -> Option<i64> {
         self.last_seen.map(|seen| seen + self.late_by)
+    }
+
+    /// From when on to look for it, if it should have logged since `since`.
+    fn look_back(&self, since: i64) -> i64 {
+        let told = match self.state {
+            State::New | State::Fresh => false,
+            State::Silent { silence, .. } => !matches!(silence.part, Part::FreeSince(_)),
+        };
+        let last_seen = self.last_seen.unwrap_or(since);
+        // Who is told is looked for in documents that are too old to end its silence, too: they show a lag.
+        since.min(if told { last_seen.max(since - lag::LONGEST) } else { last_seen })
     }
 }
 
@@ -84,20 +97,15 @@ impl Fleet {
     /// who are not told yet.
     #[must_use]
     pub fn look_back_of(&self, some: &[usize], now: i64) -> i64 {
-        some.iter().map(|at| self.look_back_at(*at, now)).min().unwrap_or(now)
-    }
-
-    fn look_back_at(&self, at: usize, now: i64) -> i64 {
-        let entity = &self.entities[at];
-        let policy = self.policy(entity);
-        let since = policy.since(now, threshold(policy) + self.stretch(entity));
-        let told = match entity.state {
-            State::New | State::Fresh => false,
-            State::Silent { silence, .. } => !matches!(silence.part, Part::FreeSince(_)),
+        // A calendar is asked once for what thousands share.
+        let of_kind = vec![OnceCell::new(); self.kinds()];
+        let since = |entity: &Entity| {
+            let policy = self.policy(entity);
+            let since = || policy.since(now, threshold(policy) + self.stretch(entity));
+            *of_kind[self.kind(entity)].get_or_init(since)
         };
-        let last_seen = entity.last_seen.unwrap_or(since);
-        // Who is told is looked for in documents that are too old to end its silence, too: they show a lag.
-        since.min(if told { last_seen.max(since - lag::LONGEST) } else { last_seen })
+        let some = some.iter().map(|at| &self.entities[*at]);
+        some.map(|entity| entity.look_back(since(entity))).min().unwrap_or(now)
     }
 
     /// Why an entity is silent, as far as its own documents tell.

@@ -66,16 +66,22 @@ impl Index {
 
     fn newest_of(&self, place: usize, query: &Query<'_>, now: i64) -> Option<Observation> {
         let agent = self.scenario.agents.get(place)?;
-        let document = newest(&agent.documents, query.to.timestamp_millis(), now)?;
-        let last_seen = Some(document.at).filter(|at| *at >= query.from.timestamp_millis())?;
-        Some(Observation { key: agent.id.as_str().into(), last_seen })
+        let (from, to) = (query.from.timestamp_millis(), query.to.timestamp_millis());
+        let mut found = before(&agent.documents, to.min(now)).take_while(|document| document.at >= from);
+        let document = found.find(|document| document.visible <= now)?;
+        Some(Observation { key: agent.id.as_str().into(), last_seen: document.at })
     }
 }
 
 /// The newest document up to `to` that can be found at `now`.
 pub fn newest(documents: &[Document], to: i64, now: i64) -> Option<&Document> {
-    let until = documents.partition_point(|document| document.at <= to.min(now));
-    documents[..until].iter().rev().find(|document| document.visible <= now)
+    before(documents, to.min(now)).find(|document| document.visible <= now)
+}
+
+/// The documents up to a time, the newest first.
+fn before(documents: &[Document], to: i64) -> impl Iterator<Item = &Document> {
+    let until = documents.partition_point(|document| document.at <= to);
+    documents[..until].iter().rev()
 }
 
 /// The documents from one time to another, both inclusive.

@@ -45,6 +45,7 @@ use std::collections::BTreeSet;
 use log_monitor_channels::{Event, EventKind};
 
 use crate::scenario::Scenario;
+use crate::vendors::Letter;
 use crate::world::{Played, Told};
 
 /// What should not have been told, or was not.
@@ -57,17 +58,20 @@ pub struct Wrong {
 }
 
 /// Compares what was told with the truth.
-pub fn check(scenario: &Scenario, Played { told, failed, letters }: &Played) -> Result<(), Wrong> {
-    let truth = Truth::of(scenario, failed);
-    let news = if scenario.post.is_some() { news(told) } else { told.clone() };
-    source::check(scenario, &truth, &news)?;
-    let stalls = pipeline::check(scenario, &truth, &news)?;
-    agents::check(scenario, &truth, &stalls, &news)?;
+pub fn check(scenario: &Scenario, played: &Played) -> Result<(), Wrong> {
+    judge(scenario, &Truth::of(scenario, &played.failed), &played.told, &played.letters)
+}
+
+fn judge(scenario: &Scenario, truth: &Truth, told: &[Told], letters: &[Letter]) -> Result<(), Wrong> {
+    let news = if scenario.post.is_some() { news(told) } else { told.to_vec() };
+    source::check(scenario, truth, &news)?;
+    let stalls = pipeline::check(scenario, truth, &news)?;
+    agents::check(scenario, truth, &stalls, &news)?;
     if let Some(register) = &scenario.register {
         watched::check(scenario, register, &truth.watched, &news)?;
-        source::check_list(scenario, register, &truth, &news)?;
+        source::check_list(scenario, register, truth, &news)?;
     }
-    scenario.post.as_ref().map_or(Ok(()), |post| messages::check(scenario, &truth, post, told, letters))
+    scenario.post.as_ref().map_or(Ok(()), |post| messages::check(scenario, truth, post, told, letters))
 }
 
 /// What was told, but for what reminders say again of the same incident. (An agent has a word of its own for

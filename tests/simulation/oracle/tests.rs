@@ -29,8 +29,7 @@ impl Run {
     /// What the oracle says if this were what was told.
     fn judged(&self, mut told: Vec<Told>) -> Result<(), String> {
         told.sort_by_key(|told| told.at);
-        let played = Played { told, failed: self.played.failed.clone(), letters: Vec::new() };
-        super::check(&self.scenario, &played).map_err(|wrong| wrong.what)
+        super::judge(&self.scenario, &self.truth, &told, &[]).map_err(|wrong| wrong.what)
     }
 
     fn told(&self) -> &[Told] {

@@ -9,6 +9,7 @@ use super::suppress::{Suppression, taken_care_of};
 use crate::config::duration::human;
 use crate::config::{Escalation, Route, Step, Unless};
 use crate::journal::acks::{self, Ack};
+use crate::journal::channels;
 use crate::journal::deliveries::{self, Delivery, State};
 use crate::journal::messages::{self, Merges, Message, NewMessage};
 use crate::journal::{events, incidents, notes, quiet};
@@ -188,7 +189,8 @@ fn why(
     let due = messages::escalate_at(steps, firing.send_at);
     let unheard = escalation.unless.is_none() && !messages::is_accepted(connection, firing.id)?;
     if due > Some(now) || unheard {
-        let failed = compose::failed_before(&tried(connection, firing)?, usize::MAX);
+        let known = channels::all(connection)?;
+        let failed = compose::failed_before(&tried(connection, firing)?, usize::MAX, (&known, now));
         return Ok(failed.unwrap_or_else(|| said.nobody_else.with([])));
     }
     let long = human(std::time::Duration::from_millis((now - firing.send_at).unsigned_abs()));

@@ -83,6 +83,10 @@ async fn retry_after_holds_no_other_channel_and_no_fallback() {
     assert_eq!(told("email"), 0);
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!((told("email"), told("slack")), (2, 1), "each minute is over, and slack is still held");
+    let mails = world.got("email");
+    assert!(mails[0].body.contains("because slack failed: rate limited."), "{}", mails[0].body);
+    let asked = "because slack waits: it asked for no message until 2026-01-01 00:05:00 UTC.";
+    assert!(mails[1].body.contains(asked), "it was not asked about 002: {}", mails[1].body);
 }
 
 #[tokio::test(start_paused = true)]

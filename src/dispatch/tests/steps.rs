@@ -49,7 +49,7 @@ async fn a_revoked_token_falls_back_at_once_and_its_owner_is_told_once() {
 
 #[tokio::test(start_paused = true)]
 async fn retry_after_holds_the_whole_channel() {
-    let world = World::new(two_steps(), &["slack", "email"]).await;
+    let mut world = World::new(two_steps(), &["slack", "email"]).await;
     let limited = DeliveryError::Transient {
         reason: Reason::RateLimited,
         detail: "rate limited".to_owned(),
@@ -58,8 +58,11 @@ async fn retry_after_holds_the_whole_channel() {
     world.vendors["slack"].script([Err(limited)]);
     world.silent(&["001"]).await;
     world.silent(&["002"]).await;
-    tokio::time::sleep(Duration::from_secs(44)).await;
-    assert_eq!(world.got("slack").len(), 1);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    world.kill().await;
+    world.start().await;
+    tokio::time::sleep(Duration::from_secs(14)).await;
+    assert_eq!(world.got("slack").len(), 1, "also across a restart");
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(world.got("slack").len(), 3);
     assert_eq!(world.got("email").len(), 0, "45 s is within the minute that slack has");

@@ -177,6 +177,26 @@ pub fn hurry(connection: &Connection, given_up: &Message, now: i64) -> rusqlite:
     Ok(hurries || next && firing.id == given_up.id)
 }
 
+/// Who is told at once, should nobody accept a message: the escalations of a firing, and, as long as nobody has
+/// accepted anything of it, those that follow one of them.
+///
+/// # Errors
+/// As the database.
+pub fn hurried(connection: &Connection, message: &Message) -> rusqlite::Result<Vec<Step>> {
+    let Some(firing) = message.parent.filter(|_| message.escalation.is_some()) else {
+        return Ok(message.escalations.clone());
+    };
+    let mut hurried = Vec::new();
+    if !messages::is_accepted(connection, firing)? {
+        for steps in chains(&messages::get(connection, firing)?.escalations) {
+            if !messages::is_begun(connection, firing, steps)? {
+                hurried.extend_from_slice(steps);
+            }
+        }
+    }
+    Ok(hurried)
+}
+
 /// Why these people are told, for them, as the journal keeps it.
 fn why(
     connection: &Connection,

@@ -184,12 +184,33 @@ async fn no_secret_is_in_any_output_log_journal_or_message() {
     let daemon = world.daemon();
     eventually("the mails", || world.subjects().len() == 2).await;
     assert_eq!(daemon.stop().await, 0);
-    let printed = world.run(&["check-config", "--json"]).await;
-    let listed = world.run(&["deliveries", "--attempts"]).await;
-    let mut seen: Vec<(String, Vec<u8>)> = vec![
-        ("check-config".to_owned(), (printed.stdout + &printed.stderr).into_bytes()),
-        ("deliveries".to_owned(), (listed.stdout + &listed.stderr).into_bytes()),
+    let commands = [
+        "check-config --json",
+        "explain 002",
+        "route",
+        "agents --json",
+        "incidents --json",
+        "channels list",
+        "channels test slack",
+        "channels test email",
+        "templates preview",
+        "migrate",
+        "check --json",
+        "run --once",
+        "deliveries --attempts",
     ];
+    let mut seen: Vec<(String, Vec<u8>)> = Vec::new();
+    for indexer_is_up in [true, false] {
+        for command in commands {
+            let printed = world.run(&[&["-v"], &*command.split(' ').collect::<Vec<_>>()].concat()).await;
+            let printed = printed.stdout + &printed.stderr;
+            assert!(!printed.contains("Usage:"), "{command}: {printed}");
+            seen.push((command.to_owned(), printed.into_bytes()));
+        }
+        if indexer_is_up {
+            world.indexer.go_down();
+        }
+    }
     seen.extend(world.mail.received().into_iter().map(|mail| ("mail".to_owned(), mail.data.into_bytes())));
     let files = all_bytes(world.folder.path()).into_iter();
     seen.extend(

@@ -140,6 +140,29 @@ impl Calendar {
 }
 
 impl Window {
+    /// Whether both hold at some time of the week, by the clock.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let begins_within = |one: &Self, other: &Self| {
+            let mut pairs = one.begins().flat_map(|one| other.begins().map(move |other| one - other));
+            pairs.any(|later| later.rem_euclid(7 * DAY) < other.length())
+        };
+        begins_within(self, other) || begins_within(other, self)
+    }
+
+    /// In milliseconds from Monday, 00:00.
+    fn begins(&self) -> impl Iterator<Item = i64> {
+        let of_day = (self.from - NaiveTime::MIN).num_milliseconds();
+        (0..7).filter(|day| self.days[*day]).map(move |day| day as i64 * DAY + of_day)
+    }
+
+    fn length(&self) -> i64 {
+        match (self.to - self.from).num_milliseconds().rem_euclid(DAY) {
+            0 => DAY,
+            length => length,
+        }
+    }
+
     fn begins_on(&self, day: NaiveDate) -> bool {
         self.days[day.weekday().num_days_from_monday() as usize]
     }

@@ -1,4 +1,5 @@
-//! The `[health]` table: who is told of channels that do not work. It is a route before all others.
+//! The `[health]` table: who is told of channels that do not work and of a reload that was refused. It is a route
+//! before all others.
 
 use serde::de::Deserialize;
 use toml::de::ValueDeserializer;
@@ -6,13 +7,14 @@ use toml::de::ValueDeserializer;
 use log_monitor_channels::EventKind;
 
 use super::diagnostics::At;
-use super::matcher::Matcher;
+use super::matcher::{Condition, Matcher, Pattern};
 use super::model::{Group, Need, Reminders, Route, Step};
 use super::named::table_of;
 use super::reading::Reading;
 use super::routes::channel_names;
 use super::tables;
 use super::tree::Node;
+use crate::dispatch::render::CRASHED;
 
 /// The name of its route.
 const NAME: &str = "health";
@@ -43,7 +45,7 @@ pub fn route(
     let fallback = fallback.iter().filter_map(|step| without(step, &first.to));
     Some(Route {
         name: NAME.to_owned(),
-        matcher: Matcher::new([("event", vec![EventKind::ChannelUnhealthy.name()])]),
+        matcher: matcher(),
         active: None,
         steps: std::iter::once(first.clone()).chain(fallback).collect(),
         reminders: Reminders::default(),
@@ -51,6 +53,14 @@ pub fn route(
         quiet: None,
         stop: true,
     })
+}
+
+/// Where a watch ended by a mistake of ours, those are told whom its silences are told.
+fn matcher() -> Matcher {
+    let events = [EventKind::ChannelUnhealthy, EventKind::SetupFailed].map(|kind| Pattern::glob(kind.name()));
+    let event = Condition { key: "event".to_owned(), any: events.into(), none: Vec::new() };
+    let crashed = Pattern::glob(CRASHED);
+    [event, Condition { key: "cause".to_owned(), any: Vec::new(), none: vec![crashed] }].into_iter().collect()
 }
 
 /// A step for those who were not told before, if there are any.

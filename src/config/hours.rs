@@ -13,6 +13,7 @@ use super::diagnostics::At;
 use super::reading::{Reading, shown_name};
 use super::suggest;
 use super::tables;
+use super::windows;
 
 /// The calendar of a class, if it has one.
 pub fn calendar(reading: &mut Reading<'_>, class: &tables::Class) -> Option<Calendar> {
@@ -40,9 +41,26 @@ pub fn weekly(
         let help = "add `time_zone`, such as \"Europe/Rome\"";
         reading.findings.error(At::Place(window.from.span()), "windows of no time zone").help(help);
     }
-    let windows: Vec<Window> = windows.iter().filter_map(|window| self::window(reading, window)).collect();
+    let mut known = Vec::new();
+    for table in windows {
+        let Some(window) = self::window(reading, table) else { continue };
+        overlap(reading, table, &window, &known);
+        known.push(window);
+    }
+    let windows = known;
     let (holidays, pauses) = (BTreeSet::new(), Vec::new());
     (!windows.is_empty()).then_some(Calendar { zone: zone?, windows, holidays, pauses })
+}
+
+/// Together they are one window: hardly what was meant.
+fn overlap(reading: &mut Reading<'_>, table: &tables::Window, window: &Window, earlier: &[Window]) {
+    let Some(other) = earlier.iter().find(|other| other.overlaps(window)) else { return };
+    let said = windows::sentence(&[*other]);
+    let message = match other == window {
+        true => format!("the window {said} stands here twice"),
+        false => format!("this window overlaps another one of the list, {said}"),
+    };
+    reading.findings.warning(At::Place(table.from.span()), message);
 }
 
 /// One maintenance window: once, or again and again, on each of its days.

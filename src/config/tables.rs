@@ -122,11 +122,11 @@ pub struct CatchAll {
     pub quiet: Option<Quiet>,
 }
 
-/// The `[health]` table: channels that do not work.
+/// The `[health]` table: channels that do not work, and a configuration that was refused.
 #[derive(Debug, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Health {
-    /// Names of channels that are told of it first; the steps of the catch-all are their fallback.
+    /// Names of channels that are told of either first; the steps of the catch-all are their fallback.
     #[schemars(with = "Vec<String>", required)]
     pub tell: Option<Spanned<Vec<Spanned<String>>>>,
 }

@@ -1,7 +1,7 @@
 //! From a claimed delivery to the notification that a channel is handed: what the journal knows
 //! about the message, put into words by [`Wording`].
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use log_monitor_channels::{Event, EventKind, MessageKind, Notification};
@@ -12,7 +12,9 @@ use super::flapping;
 use super::posts::{self, Post};
 use super::render::{Facts, Lost};
 use super::router;
+use crate::clock::written;
 use crate::config::{Group, Route};
+use crate::journal::channels::{self, Known};
 use crate::journal::deliveries::{self, Claim, Delivery, State};
 use crate::journal::events::{self, time};
 use crate::journal::incidents;
@@ -84,8 +86,8 @@ pub fn delivery(
     let key = composer.key(claim.delivery);
     let mut lost = lost(connection, composer, claim)?;
     let mut about = |events: Vec<Event>, posts: &[Post], key: String| -> rusqlite::Result<Notification> {
-        let way =
-            Way { uncertain: claim.uncertain, lost: lost.take(), ..Way::on(&claim.channel, claim.step) };
+        let on = Way::on(&claim.channel, claim.step);
+        let way = Way { uncertain: claim.uncertain, lost: lost.take(), now: claim.tried, ..on };
         let about = notification(connection, composer, &message, (events, posts), &siblings, way)?;
         let in_reply_to = posts.first().and_then(|post| post.receipt.clone());
         let answers = posts.first().map(|post| composer.key(post.delivery));
@@ -176,7 +178,7 @@ pub fn undelivered(
     let message = messages::get(connection, message)?;
     let siblings = deliveries::of_message(connection, message.id)?;
     let events = events::of_message(connection, message.id)?;
-    let way = Way { channel, step: usize::MAX, uncertain: false, lost: None };
+    let way = Way { channel, step: usize::MAX, uncertain: false, lost: None, now: i64::MAX };
     notification(connection, composer, &message, (events, &[]), &siblings, way)
 }
 
@@ -190,11 +192,13 @@ struct Way<'a> {
     uncertain: bool,
     /// What it says of others that reached nobody.
     lost: Option<Lost>,
+    /// When it goes, in milliseconds; without a time nothing waits any more.
+    now: i64,
 }
 
 impl<'a> Way<'a> {
     const fn on(channel: &'a str, step: usize) -> Self {
-        Self { channel: Some(channel), step, uncertain: false, lost: None }
+        Self { channel: Some(channel), step, uncertain: false, lost: None, now: i64::MAX }
     }
 }
 
@@ -204,9 +208,11 @@ fn notification(
     message: &Message,
     (mut events, posts): (Vec<Event>, &[Post]),
     siblings: &[Delivery],
-    Way { channel, step, uncertain, lost }: Way<'_>,
+    Way { channel, step, uncertain, lost, now }: Way<'_>,
 ) -> rusqlite::Result<Notification> {
-    let reasons = message.escalation.clone().into_iter().chain(failed_before(siblings, step));
+    let known = if siblings.is_empty() { BTreeMap::new() } else { channels::all(connection)? };
+    let failed = failed_before(siblings, step, (&known, now));
+    let reasons = message.escalation.clone().into_iter().chain(failed);
     let fallback_reason = reasons.reduce(|all, reason| format!("{all}; {reason}"));
     let mut kind = message.kind;
     if message.escalation.is_some() {
@@ -261,24 +267,33 @@ fn notification(
     })
 }
 
-/// Why the steps before were not enough: `soc failed: rate limited`.
+/// Why the steps before were not enough: `soc failed: rate limited`. With what is `known` of channels at `now`.
 #[must_use]
-pub fn failed_before(siblings: &[Delivery], step: usize) -> Option<String> {
-    let reasons: Vec<String> = siblings
-        .iter()
-        .filter(|sibling| sibling.step < step && sibling.state != State::Accepted)
-        .map(|sibling| {
-            let (channel, reason) = (&sibling.channel, sibling.reason.as_deref());
-            match sibling.state {
-                State::Pending | State::Sending => match reason {
-                    Some(reason) => format!("{channel} waits: {reason}"),
-                    None => format!("{channel} has not answered yet"),
-                },
-                _ => format!("{channel} failed: {}", reason.unwrap_or("no answer")),
-            }
-        })
-        .collect();
-    (!reasons.is_empty()).then(|| reasons.join("; "))
+pub fn failed_before(
+    siblings: &[Delivery],
+    step: usize,
+    (known, now): (&BTreeMap<String, Known>, i64),
+) -> Option<String> {
+    let before = siblings.iter().filter(|one| one.step < step && one.state != State::Accepted);
+    let reason = |one: &Delivery| {
+        let held = known.get(&one.channel).and_then(|known| known.held_until).filter(|until| *until > now);
+        how_it_fared(one, held)
+    };
+    before.map(reason).reduce(|all, reason| format!("{all}; {reason}"))
+}
+
+/// How a channel fared that has not accepted, and that asked for no message until a time.
+fn how_it_fared(delivery: &Delivery, held_until: Option<i64>) -> String {
+    let (channel, reason) = (&delivery.channel, delivery.reason.as_deref());
+    match (delivery.state, reason, held_until) {
+        (State::Pending | State::Sending, Some(reason), _) => format!("{channel} waits: {reason}"),
+        (State::Pending, None, Some(until)) => {
+            format!("{channel} waits: it asked for no message until {}", written(time(until)))
+        }
+        (State::Pending, None, None) => format!("{channel} was not tried yet"),
+        (State::Sending, None, _) => format!("{channel} has not answered yet"),
+        _ => format!("{channel} failed: {}", reason.unwrap_or("no answer")),
+    }
 }
 
 /// Later steps that were accepted while this one was still being tried.

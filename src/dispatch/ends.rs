@@ -126,7 +126,7 @@ fn take_back(connection: &Connection, firing: &Message, untold: bool) -> rusqlit
     messages::mark_ended(connection, firing.id)?;
     if !messages::incidents(connection, firing.id, true)?.is_empty() {
         // Others in it are still going on. Nobody has read it yet, so it can still be shortened.
-        if untold && deliveries::is_untried(connection, firing.id)? {
+        if untold && messages::is_unseen(connection, firing.id)? {
             messages::remove_closed(connection, firing.id)?;
         }
         return Ok(());

@@ -9,6 +9,7 @@ use super::suppress::{Suppression, taken_care_of};
 use crate::config::duration::human;
 use crate::config::{Escalation, Route, Step, Unless};
 use crate::journal::acks::{self, Ack};
+use crate::journal::channels;
 use crate::journal::deliveries::{self, Delivery, State};
 use crate::journal::messages::{self, Merges, Message, NewMessage};
 use crate::journal::{events, incidents, notes, quiet};
@@ -176,6 +177,26 @@ pub fn hurry(connection: &Connection, given_up: &Message, now: i64) -> rusqlite:
     Ok(hurries || next && firing.id == given_up.id)
 }
 
+/// Who is told at once, should nobody accept a message: the escalations of a firing, and, as long as nobody has
+/// accepted anything of it, those that follow one of them.
+///
+/// # Errors
+/// As the database.
+pub fn hurried(connection: &Connection, message: &Message) -> rusqlite::Result<Vec<Step>> {
+    let Some(firing) = message.parent.filter(|_| message.escalation.is_some()) else {
+        return Ok(message.escalations.clone());
+    };
+    let mut hurried = Vec::new();
+    if !messages::is_accepted(connection, firing)? {
+        for steps in chains(&messages::get(connection, firing)?.escalations) {
+            if !messages::is_begun(connection, firing, steps)? {
+                hurried.extend_from_slice(steps);
+            }
+        }
+    }
+    Ok(hurried)
+}
+
 /// Why these people are told, for them, as the journal keeps it.
 fn why(
     connection: &Connection,
@@ -188,7 +209,8 @@ fn why(
     let due = messages::escalate_at(steps, firing.send_at);
     let unheard = escalation.unless.is_none() && !messages::is_accepted(connection, firing.id)?;
     if due > Some(now) || unheard {
-        let failed = compose::failed_before(&tried(connection, firing)?, usize::MAX);
+        let known = channels::all(connection)?;
+        let failed = compose::failed_before(&tried(connection, firing)?, usize::MAX, (&known, now));
         return Ok(failed.unwrap_or_else(|| said.nobody_else.with([])));
     }
     let long = human(std::time::Duration::from_millis((now - firing.send_at).unsigned_abs()));

@@ -124,7 +124,9 @@ impl Dispatcher {
                 if let Some(back) = timers::set_back_by(connection, now)? {
                     timers::shift(connection, back, &RangeInclusive::new(1, 0))?;
                 }
-                Ok((meta::installation_id(connection)?, deliveries::recover_interrupted(connection, now)?))
+                let interrupted = deliveries::recover_interrupted(connection, now)?;
+                messages::begin_anew(connection, now)?;
+                Ok((meta::installation_id(connection)?, interrupted))
             })
             .await?;
         if interrupted > 0 {

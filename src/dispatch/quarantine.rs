@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use super::channel::Channel;
 use super::ends;
+use super::escalation;
 use super::health::Health;
 use super::progress::{self, Findings};
 use super::tick::Input;
@@ -162,7 +163,8 @@ fn has_another_way(
     if message.kind == MessageKind::Resolved {
         return Ok(false);
     }
-    let mut later = message.steps.iter().skip(message.step + 1).chain(&message.escalations);
+    let further = escalation::hurried(connection, message)?;
+    let mut later = message.steps.iter().skip(message.step + 1).chain(&further);
     if later.any(|step| step.to.iter().any(|name| works(name))) {
         return Ok(true);
     }

@@ -1,5 +1,7 @@
 //! Opening the database: pragmas, schema, migrations forward only.
 
+use std::path::Path;
+
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
@@ -41,6 +43,7 @@ pub fn check(connection: &Connection) -> Result<(), JournalError> {
 
 fn migrate(connection: &Connection) -> Result<(), JournalError> {
     let (found, known) = versions(connection)?;
+    keep_older(connection);
     let transaction = connection.unchecked_transaction()?;
     for step in STEPS.iter().skip(usize::try_from(found).unwrap_or_default()) {
         transaction.execute_batch(step)?;
@@ -49,6 +52,41 @@ fn migrate(connection: &Connection) -> Result<(), JournalError> {
         transaction.pragma_update(None, "user_version", known)?;
     }
     Ok(transaction.commit()?)
+}
+
+/// Keeps a file of an earlier version as it is (`journal.db.before-12`), for whoever has to go back to that version.
+/// Without a copy, for want of space say, the journal goes on all the same: watching matters more, and no step is
+/// taken by half.
+pub fn keep_older(connection: &Connection) {
+    let Some(path) = connection.path().filter(|path| !path.is_empty()) else { return };
+    let Ok((found, known)) = versions(connection) else { return };
+    if found == 0 || found == known {
+        return;
+    }
+    let copy = format!("{path}.before-{known}");
+    match copied(connection, path, &copy) {
+        Ok(()) => tracing::info!("the journal of the earlier version (schema {found}) is kept as {copy}"),
+        Err(error) => tracing::warn!("the journal of the earlier version is not kept: {error}"),
+    }
+}
+
+/// Copies the file under a name that nothing has yet. What is there under that name is whole.
+fn copied(connection: &Connection, path: &str, copy: &str) -> Result<(), Box<dyn std::error::Error>> {
+    if Path::new(copy).exists() {
+        return Err(format!("there is a {copy} of an earlier time, which stays").into());
+    }
+    let part = format!("{copy}.part");
+    // A crash may have left one.
+    let _ = std::fs::remove_file(&part);
+    let written = connection.execute("VACUUM INTO ?1", [&part]).map_err(Into::into);
+    let named = written.and_then(|_| {
+        std::fs::set_permissions(&part, std::fs::metadata(path)?.permissions())?;
+        Ok(std::fs::rename(&part, copy)?)
+    });
+    if named.is_err() {
+        let _ = std::fs::remove_file(&part);
+    }
+    named
 }
 
 /// That of the file, and that of this program.

@@ -215,15 +215,28 @@ fn of_a_file_with_a_broken_page_all_the_rest_is_kept_and_goes_on() {
     }
 }
 
+/// A journal as an earlier version made it, with an event.
+fn of_version(path: &std::path::Path, version: usize) -> Connection {
+    let old = Connection::open(path).unwrap();
+    super::schema::STEPS[..version].iter().for_each(|step| old.execute_batch(step).unwrap());
+    old.pragma_update(None, "user_version", version as i64).unwrap();
+    remember(&old).unwrap();
+    old
+}
+
+/// Its tables and indices.
+fn shape(connection: &Connection) -> String {
+    let shape = "SELECT group_concat(name || ' ' || sql, ';') FROM (SELECT name, sql FROM sqlite_schema ORDER BY name)";
+    connection.query_row(shape, [], |row| row.get(0)).unwrap()
+}
+
 #[test]
 fn a_journal_of_any_earlier_version_is_brought_up_to_date_with_what_it_holds() {
     let steps = super::schema::STEPS;
     for version in 1..=steps.len() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let old = Connection::open(file.path()).unwrap();
-        steps[..version].iter().for_each(|step| old.execute_batch(step).unwrap());
-        old.pragma_update(None, "user_version", version as i64).unwrap();
-        remember(&old).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = &folder.path().join("journal.db");
+        let old = of_version(path, version);
         old.execute(
             "INSERT INTO incident (subject, scope, key, label, severity, cause, opened)
              VALUES ('agent', 'default', '001', 'web', 'medium', 'no_documents', 1)",
@@ -232,19 +245,16 @@ fn a_journal_of_any_earlier_version_is_brought_up_to_date_with_what_it_holds() {
         .unwrap();
         old.close().unwrap();
         if version < steps.len() {
-            let unread = open_read_only(file.path()).unwrap_err().to_string();
+            let unread = open_read_only(path).unwrap_err().to_string();
             assert!(unread.contains("start `log-monitor run` with this version once"), "{version}: {unread}");
         }
-        let journal = Journal::open_inline(file.path()).unwrap();
+        let journal = Journal::open_inline(path).unwrap();
         assert_eq!(*journal.health().borrow(), Health::OnDisk);
-        let now = open_read_only(file.path()).unwrap();
+        let now = open_read_only(path).unwrap();
         assert_eq!(events::newest(&now).unwrap(), 1, "from version {version}");
         let fresh = Connection::open_in_memory().unwrap();
         super::schema::prepare(&fresh).unwrap();
-        let shape = "SELECT group_concat(name || ' ' || sql, ';') FROM (SELECT name, sql FROM sqlite_schema ORDER BY name)";
-        let [migrated, made] =
-            [&now, &fresh].map(|db| db.query_row(shape, [], |row| row.get::<_, String>(0)).unwrap());
-        assert_eq!(migrated, made, "from version {version}");
+        assert_eq!(shape(&now), shape(&fresh), "from version {version}");
         let open: i64 = now
             .query_row("SELECT COUNT(*) FROM incident WHERE closed IS NULL AND freed IS NULL", [], |row| {
                 row.get(0)
@@ -252,4 +262,39 @@ fn a_journal_of_any_earlier_version_is_brought_up_to_date_with_what_it_holds() {
             .unwrap();
         assert_eq!(open, 1, "from version {version}");
     }
+}
+
+#[test]
+fn before_it_is_brought_up_to_date_an_earlier_journal_is_copied_as_its_program_knows_it() {
+    let steps = super::schema::STEPS.len();
+    for version in [1, steps - 1, steps] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        let before = shape(&of_version(&path, version));
+        drop(Journal::open_inline(&path).unwrap());
+        let copy = folder.path().join(format!("journal.db.before-{steps}"));
+        assert_eq!(copy.exists(), version < steps, "version {version}");
+        if version < steps {
+            let copy = Connection::open(&copy).unwrap();
+            let known: i64 = copy.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+            assert_eq!((known, shape(&copy)), (version as i64, before));
+            assert_eq!(remember(&copy).unwrap(), 2, "with what it holds");
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    drop(Journal::open_inline(&folder.path().join("new.db")).unwrap());
+    let copies = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(copies.filter(|name| name.to_string_lossy().contains("before")).count(), 0);
+}
+
+#[test]
+fn an_earlier_copy_is_not_written_over_and_keeps_nothing_from_going_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let copy = folder.path().join(format!("journal.db.before-{}", super::schema::STEPS.len()));
+    std::fs::write(&copy, "kept").unwrap();
+    of_version(&path, 1).close().unwrap();
+    let journal = Journal::open_inline(&path).unwrap();
+    assert_eq!(*journal.health().borrow(), Health::OnDisk);
+    assert_eq!(std::fs::read_to_string(copy).unwrap(), "kept");
 }

@@ -188,6 +188,7 @@ fn copy_to_memory(from: &Connection) -> Result<Connection, JournalError> {
 
 fn restore(memory: &Connection, path: &Path) -> Result<Connection, JournalError> {
     let mut file = Connection::open(path)?;
+    schema::keep_older(&file);
     copy(memory, &mut file)?;
     schema::prepare(&file)?;
     Ok(file)

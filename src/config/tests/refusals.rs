@@ -1,5 +1,7 @@
 //! What is refused: where it is told, and what is proposed instead.
 
+use log_monitor_channels::EventKind;
+
 use super::Place;
 
 /// A configuration without a mistake, for tests to make one in.
@@ -365,15 +367,18 @@ fn the_owner_of_a_channel_is_told_first_and_whoever_else_the_catch_all_has_is_th
     let place = place(&text.replace("[journal]", "[health]\ntell = [\"soc\"]\n\n[journal]"));
     let loaded = place.load();
     let settings = loaded.settings.unwrap_or_else(|| panic!("{}", loaded.diagnostics.render(false)));
-    let about = |kind| log_monitor_channels::Event {
+    let about = |kind, cause: &str| log_monitor_channels::Event {
         kind,
+        cause: cause.to_owned(),
         ..crate::dispatch::fixtures::agent_silent("001", "web-01")
     };
-    let told = |kind| {
-        let routes = crate::dispatch::router::select(&settings.routes, &about(kind));
+    let told = |kind, cause| {
+        let routes = crate::dispatch::router::select(&settings.routes, &about(kind, cause));
         let steps = routes.iter().flat_map(|route| &route.steps).map(|step| step.to.join("+"));
         steps.collect::<Vec<_>>()
     };
-    assert_eq!(told(log_monitor_channels::EventKind::ChannelUnhealthy), ["soc", "oncall"]);
-    assert_eq!(told(log_monitor_channels::EventKind::SourceDown), ["soc", "soc+oncall"]);
+    assert_eq!(told(EventKind::ChannelUnhealthy, "auth"), ["soc", "oncall"]);
+    assert_eq!(told(EventKind::SetupFailed, "setup"), ["soc", "oncall"], "a reload that was refused");
+    assert_eq!(told(EventKind::SetupFailed, "crashed"), ["soc", "soc+oncall"], "a watch that ended");
+    assert_eq!(told(EventKind::SourceDown, "network"), ["soc", "soc+oncall"]);
 }

@@ -234,6 +234,38 @@ fn a_time_zone_or_holidays_without_windows_are_a_warning_at_their_place() {
 }
 
 #[test]
+fn overlapping_windows_are_a_warning_with_their_line() {
+    let tables = TABLES.replace("API_PASSWORD", "CARGO_PKG_NAME");
+    let told = |windows: &str| {
+        let class = format!(
+            "[[watches.default.classes]]\nmatch = {{ name = \"web-*\" }}\ntime_zone = \"Europe/Rome\"\nwindows = [\n\
+             {{ from = \"08:00\", to = \"12:00\" }},\n{windows}\n]\n"
+        );
+        let place = Place::new().toml(&format!("{tables}{class}"));
+        place.lines(&place.load_with(&default_channels(), &default_sources())).join("\n")
+    };
+    for (window, said) in [
+        (
+            "{ days = [\"sat\"], from = \"11:59\", to = \"13:00\" }",
+            "m.toml:16:26: this window overlaps another one",
+        ),
+        (
+            "{ days = [\"sat\"], from = \"20:00\", to = \"08:01\" }",
+            "m.toml:16:26: this window overlaps another one",
+        ),
+        (
+            "{ from = \"08:00\", to = \"12:00\" }",
+            "m.toml:16:10: the window mon-sun 08:00-12:00 stands here twice",
+        ),
+    ] {
+        let told = told(window);
+        assert!(told.contains(&format!("warning: {said}")), "{said} is not in\n{told}");
+    }
+    let beside = told("{ from = \"12:00\", to = \"24:00\" }, { from = \"24:00\", to = \"08:00\" }");
+    assert!(!beside.contains("this window") && !beside.contains("twice"), "{beside}");
+}
+
+#[test]
 fn rules_of_suspicion_are_read_and_each_mistake_in_them_is_told() {
     let of = |keys: &str| format!("[watches.default.suspicion]\n{keys}");
     let good = "rules = [\"1000*\"]\ngroups = []\nlevel = 0\nwithin = \"1h\"\nseverity = \"critical\"";

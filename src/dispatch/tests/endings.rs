@@ -30,6 +30,18 @@ async fn what_is_over_before_it_was_delivered_is_not_sent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_over_is_not_told_when_the_rest_of_its_message_is_tried_again() {
+    let world = World::new(vec![route("catch_all", &[&["slack"]])], &["slack"]).await;
+    world.fail("slack", Some(down()));
+    let incidents = world.silent(&["001", "002"]).await;
+    world.recovered(&[("001", incidents[0])]).await;
+    world.fail("slack", None);
+    let tried = world.got("slack").len();
+    minutes(5).await;
+    assert_eq!(world.titles("slack")[tried..], ["Silent: 002 host-002, no logs for 16 min"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_firing_that_is_accepted_after_its_end_is_followed_by_the_end() {
     // Also where that is not known.
     for answer in [None, Some(Err(DeliveryError::transient(Reason::Timeout, "lost")))] {

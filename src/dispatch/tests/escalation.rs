@@ -200,6 +200,21 @@ async fn when_an_escalation_fails_too_the_next_is_told_at_once_and_of_what_faile
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_escalation_to_a_channel_that_is_left_alone_hurries_the_next() {
+    let world = twice().await;
+    world.fail("lead", Some(revoked()));
+    world.vendors["lead"].fail_probes(Some(revoked()));
+    world.silent(&["900"]).await;
+    minutes(70).await;
+    // It does not answer any more: no try of it ends at once.
+    ["soc", "lead"].iter().for_each(|channel| world.fail(channel, Some(down())));
+    let tried = world.got("lead").len();
+    world.silent(&["001"]).await;
+    minutes(61).await;
+    assert_eq!((world.got("lead").len(), of_001(&world, "boss").len()), (tried, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_escalation_that_fails_hurries_the_next_only_where_nobody_else_has_it() {
     let world = twice().await;
     world.fail("lead", Some(revoked()));

@@ -22,6 +22,46 @@ async fn what_is_planned_already_is_held_back_by_a_silence_that_is_added() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_tried_in_vain_is_held_back_by_a_silence_that_is_added_unless_it_may_have_arrived() {
+    let lost = || DeliveryError::transient(Reason::Timeout, "lost");
+    for (failure, ids) in [(down(), &["001"][..]), (down(), &["001", "002"]), (lost(), &["001"])] {
+        let world = World::new(two_steps(), &["slack", "email"]).await;
+        ["slack", "email"].iter().for_each(|channel| world.fail(channel, Some(failure.clone())));
+        world.silent(ids).await;
+        minutes(5).await;
+        world.silence("id=001", 60).await;
+        minutes(2).await;
+        world.silence("id=001", 90).await;
+        minutes(3).await;
+        ["slack", "email"].iter().for_each(|channel| world.fail(channel, None));
+        let tried = world.got("slack").len();
+        minutes(80).await;
+        let told = world.titles("slack").split_off(tried);
+        let of_001 = told.iter().any(|title| title.starts_with("Silent: 001"));
+        let of_002 = told.iter().any(|title| title.starts_with("Silent: 002"));
+        assert_eq!((of_001, of_002), (failure == lost(), ids.len() > 1), "{told:?}");
+        minutes(10).await;
+        let last = world.got("slack").pop().unwrap();
+        let released = last.body.contains("Held back until now: silence 2 by alice");
+        assert_eq!(released && last.title.starts_with("Silent: 001"), failure == down(), "{}", last.body);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_was_told_by_an_escalation_is_told_the_end_whatever_is_silenced_meanwhile() {
+    let world = World::new(escalating(None), &["soc", "boss"]).await;
+    world.fail("soc", Some(down()));
+    let incidents = world.silent(&["001", "002"]).await;
+    minutes(121).await;
+    assert_eq!(world.titles("boss").pop().unwrap(), "Silent: 2 agents of default");
+    world.silence("id=001", 60).await;
+    minutes(5).await;
+    world.recovered(&[("001", incidents[0])]).await;
+    let last = world.titles("boss").pop().unwrap();
+    assert!(last.starts_with("Recovered: 001"), "{last}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn of_what_a_silence_lets_go_another_holds_only_its_own() {
     let world = World::new(soc(), &["soc"]).await;
     world.silence("name=*", 30).await;

@@ -1,5 +1,9 @@
 //! Neither a crash nor a damaged journal repeats or loses anything.
 
+use log_monitor_channels::Severity;
+
+use super::escalation::escalating_twice;
+use super::suppress::quiet;
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -16,6 +20,43 @@ async fn a_restart_repeats_nothing_keeps_the_reminder_clock_and_owes_the_end() {
     assert!(world.titles("slack")[1].starts_with("Still silent"), "{:?}", world.titles("slack"));
     world.recovered(&[("001", incidents[0])]).await;
     assert!(world.titles("slack")[2].starts_with("Recovered"), "{:?}", world.titles("slack"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_could_try_in_a_downtime_is_tried_before_what_follows_it() {
+    let night = Route { quiet: quiet((0, 3), Severity::High)[0].quiet.clone(), ..two_steps().remove(0) };
+    let mut escalating = two_steps();
+    escalating[0].steps.extend(escalating_twice()[0].steps[1..].to_vec());
+    for routes in [vec![night], escalating] {
+        let mut world = World::new(routes, &["slack", "email", "lead", "boss"]).await;
+        world.kill().await;
+        world.silent(&["001"]).await;
+        minutes(300).await;
+        world.start().await;
+        minutes(59).await;
+        let told = ["slack", "email", "lead", "boss"].map(|channel| world.got(channel).len());
+        assert_eq!(told, [1, 0, 0, 0], "{:?}", world.titles("slack"));
+        minutes(2).await;
+        assert!(world.titles("slack")[1].starts_with("Still silent"), "{:?}", world.titles("slack"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_was_tried_or_cannot_be_tried_yet_is_given_no_more_time_by_a_restart() {
+    let mut world = World::new(two_steps(), &["slack", "email"]).await;
+    let limited = DeliveryError::Transient {
+        reason: Reason::RateLimited,
+        detail: "rate limited".to_owned(),
+        retry_after: Some(Duration::from_secs(3600)),
+    };
+    world.vendors["slack"].script([Err(limited)]);
+    world.silent(&["001"]).await;
+    world.silent(&["002"]).await;
+    world.kill().await;
+    minutes(5).await;
+    world.start().await;
+    settle().await;
+    assert_eq!((world.got("slack").len(), world.got("email").len()), (1, 2));
 }
 
 #[tokio::test(start_paused = true)]

@@ -49,7 +49,7 @@ async fn a_revoked_token_falls_back_at_once_and_its_owner_is_told_once() {
 
 #[tokio::test(start_paused = true)]
 async fn retry_after_holds_the_whole_channel() {
-    let world = World::new(two_steps(), &["slack", "email"]).await;
+    let mut world = World::new(two_steps(), &["slack", "email"]).await;
     let limited = DeliveryError::Transient {
         reason: Reason::RateLimited,
         detail: "rate limited".to_owned(),
@@ -58,8 +58,11 @@ async fn retry_after_holds_the_whole_channel() {
     world.vendors["slack"].script([Err(limited)]);
     world.silent(&["001"]).await;
     world.silent(&["002"]).await;
-    tokio::time::sleep(Duration::from_secs(44)).await;
-    assert_eq!(world.got("slack").len(), 1);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    world.kill().await;
+    world.start().await;
+    tokio::time::sleep(Duration::from_secs(14)).await;
+    assert_eq!(world.got("slack").len(), 1, "also across a restart");
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(world.got("slack").len(), 3);
     assert_eq!(world.got("email").len(), 0, "45 s is within the minute that slack has");
@@ -83,6 +86,10 @@ async fn retry_after_holds_no_other_channel_and_no_fallback() {
     assert_eq!(told("email"), 0);
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!((told("email"), told("slack")), (2, 1), "each minute is over, and slack is still held");
+    let mails = world.got("email");
+    assert!(mails[0].body.contains("because slack failed: rate limited."), "{}", mails[0].body);
+    let asked = "because slack waits: it asked for no message until 2026-01-01 00:05:00 UTC.";
+    assert!(mails[1].body.contains(asked), "it was not asked about 002: {}", mails[1].body);
 }
 
 #[tokio::test(start_paused = true)]

@@ -136,16 +136,6 @@ pub fn of_message(connection: &Connection, message: i64) -> rusqlite::Result<Vec
         .collect()
 }
 
-/// Whether no channel was tried yet for a message.
-///
-/// # Errors
-/// As the database.
-pub fn is_untried(connection: &Connection, message: i64) -> rusqlite::Result<bool> {
-    connection
-        .prepare_cached("SELECT COALESCE(MAX(attempts), 0) = 0 FROM delivery WHERE message = ?1")?
-        .query_row([message], |row| row.get(0))
-}
-
 /// Ends a delivery that has no try under way.
 ///
 /// # Errors

@@ -5,6 +5,16 @@ use rusqlite::{Connection, params};
 
 use super::{COLUMNS, Held, Message, read};
 
+/// Whether somebody was told a message, a reminder or an escalation of it, or may have been: of what was tried in
+/// vain nobody has heard.
+const SEEN: &str = "EXISTS (
+    SELECT 1 FROM delivery
+    WHERE (message = message.id OR message IN (
+        SELECT reminder_of.message FROM reminder_of WHERE reminder_of.firing = message.id))
+    AND attempts > 0
+    AND (state IN ('accepted', 'sending') OR uncertain
+         OR EXISTS (SELECT 1 FROM attempt WHERE attempt.delivery = delivery.id AND attempt.outcome = 'accepted')))";
+
 /// The messages of a route and topic that are held back at `now` for the same reason (`None`: to be
 /// merged), newest first: of one group, or of all. They take in more, because nobody has been sent them yet.
 ///
@@ -61,7 +71,7 @@ pub fn newest(
         .collect()
 }
 
-/// The messages that were held back for a reason and may go out at `now`, and that nobody has seen.
+/// The messages that were held back for a reason and may go out at `now`, and that nobody has seen; once each.
 ///
 /// # Errors
 /// As the database.
@@ -69,14 +79,15 @@ pub fn let_go(connection: &Connection, now: i64) -> rusqlite::Result<Vec<Message
     connection
         .prepare_cached(&format!(
             "SELECT {COLUMNS} FROM message WHERE held_by IS NOT NULL AND outcome IS NULL AND send_at <= ?1
-             AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = message.id AND attempts > 0)"
+             AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = message.id AND tried >= send_at)
+             AND NOT {SEEN}"
         ))?
         .query_map([now], read)?
         .collect()
 }
 
 /// The messages that nobody has seen and that nothing but a budget holds back: reminders and escalations, or
-/// what begins and notices. Of the first also those that were tried, where no try may have told them.
+/// what begins and notices.
 ///
 /// # Errors
 /// As the database.
@@ -85,14 +96,20 @@ pub fn unseen(connection: &Connection, reminders: bool) -> rusqlite::Result<Vec<
         .prepare_cached(&format!(
             "SELECT {COLUMNS} FROM message
              WHERE outcome IS NULL AND held_by IS NULL AND kind <> 'resolved' AND (kind = 'reminder') = ?1
-             AND NOT EXISTS (
-                 SELECT 1 FROM delivery WHERE message = message.id AND attempts > 0
-                 AND (NOT ?1 OR state IN ('accepted', 'sending') OR uncertain
-                      OR EXISTS (SELECT 1 FROM attempt
-                                 WHERE attempt.delivery = delivery.id AND attempt.outcome = 'accepted')))"
+             AND NOT {SEEN}"
         ))?
         .query_map([reminders], read)?
         .collect()
+}
+
+/// Whether nobody has seen a message, a reminder or an escalation of it, and none of them is on its way.
+///
+/// # Errors
+/// As the database.
+pub fn is_unseen(connection: &Connection, message: i64) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(&format!("SELECT NOT {SEEN} FROM message WHERE id = ?1"))?
+        .query_row([message], |row| row.get(0))
 }
 
 /// Takes events out of a message that nobody has seen.
@@ -137,8 +154,9 @@ pub fn hold(connection: &Connection, message: i64, until: i64, held: &Held) -> r
 pub fn send_at(connection: &Connection, message: i64, at: i64) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "UPDATE delivery SET not_before = ?2, deadline = deadline + ?2 - not_before, reason = NULL
-             WHERE message = ?1 AND state = 'pending'",
+            "UPDATE delivery SET not_before = ?2, deadline = deadline + ?2 - not_before,
+                    reason = CASE WHEN reason LIKE 'over budget%' THEN NULL ELSE reason END
+             WHERE message = ?1 AND state IN ('pending', 'waiting')",
         )?
         .execute([message, at])?;
     connection

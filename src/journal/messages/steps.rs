@@ -53,6 +53,41 @@ pub fn start_step(connection: &Connection, message: &Message, step: usize, now: 
         .map(drop)
 }
 
+/// What nobody could try while log-monitor was away, and can be tried now, has its time from `now` on: what
+/// follows it (the next step, a reminder, an escalation) is for when that was not enough.
+///
+/// # Errors
+/// As the database.
+pub fn begin_anew(connection: &Connection, now: i64) -> rusqlite::Result<()> {
+    let untried: Vec<i64> = connection
+        .prepare(
+            "SELECT id FROM message
+             WHERE outcome IS NULL AND (fallback_at <= ?1 OR reminder_at <= ?1 OR escalate_at <= ?1)
+             AND NOT EXISTS (SELECT 1 FROM delivery
+                             WHERE message = message.id AND step = message.step AND attempts > 0)
+             AND EXISTS (SELECT 1 FROM delivery LEFT JOIN channel ON channel.name = delivery.channel
+                         WHERE message = message.id AND step = message.step AND state = 'pending'
+                         AND not_before <= ?1 AND COALESCE(held_until, 0) <= ?1)",
+        )?
+        .query_map([now], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for id in untried {
+        let message = super::get(connection, id)?;
+        match message.step {
+            0 => super::send_at(connection, id, now)?,
+            step => set_fallback(connection, id, fallback_at(&message.steps, step, now))?,
+        }
+    }
+    Ok(())
+}
+
+fn set_fallback(connection: &Connection, message: i64, at: Option<i64>) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE message SET fallback_at = ?2 WHERE id = ?1")?
+        .execute(params![message, at])
+        .map(drop)
+}
+
 /// Replaces the steps of a message.
 ///
 /// # Errors

@@ -159,6 +159,8 @@ async fn the_journal_knows_when_nothing_is_to_be_said_of_a_silence() {
     world.monitor.replace(Setup { watch, ..setup }).await.unwrap();
     world.minute(&[]).await;
     assert_eq!(known(&world).await, [None, None], "it was taken out");
+    world.minutes(60, &[]).await;
+    assert_eq!(world.story().await, ["agent_silent 001", "agent_silent 002"], "nobody began anew");
 }
 
 #[tokio::test(start_paused = true)]

@@ -103,7 +103,7 @@ phrases!(
 phrases!(
     /// What the journal keeps in English: why a message came late or this way, and whom stalls are about.
     Written {
-        silence, quiet, over_budget, over_budget_after, failed, waits, unanswered, no_answer, left_alone, gone, over,
+        silence, quiet, over_budget, over_budget_after, failed, waits, held, untried, unanswered, no_answer, left_alone, gone, over,
         nobody_else, goes_on, unacknowledged, ack_ended, worse, agents, agents_of, all_agents,
     }
 );

@@ -11,6 +11,7 @@ use crate::dispatch::compose::failed_before;
 use crate::dispatch::fixtures::{agent_silent, route, start};
 use crate::dispatch::render::{self, Facts, Lost};
 use crate::dispatch::suppress::Suppression;
+use crate::journal::channels::Known;
 use crate::journal::deliveries::{Delivery, State};
 use crate::monitor::cause::{Cause, Received, Whole};
 use crate::monitor::words::way::{ELSEWHERE, IN_FILE, INDEXED};
@@ -107,13 +108,17 @@ fn reasons() -> Vec<String> {
         delivery("x1", State::Failed, None),
         delivery("x2", State::Sending, None),
         delivery("x3", State::Pending, Some("over budget (20 per 10m), after: HTTP 500")),
+        delivery("x4", State::Pending, None),
+        delivery("x5", State::Pending, None),
     ];
+    let held = Known { held_until: Some(start().timestamp_millis()), ..Known::default() };
+    let known = [("x5".to_owned(), held)].into();
     let long = "it has gone on for 1 d 2 h since others were told; nobody has acknowledged it for 2 d";
     let acks =
         "the acknowledgement by alice has ended, and it goes on; it got worse after alice acknowledged it";
     vec![
         hold.unwrap().held.reason,
-        failed_before(&siblings, 1).unwrap(),
+        failed_before(&siblings, 1, (&known, 0)).unwrap(),
         "silence 3 by alice until 2026-01-01 00:00:00 UTC: p 7: x".to_owned(),
         "over budget (20 per 10m)".to_owned(),
         "nobody else could be told; channel soc is no longer configured; it was over".to_owned(),

@@ -133,7 +133,7 @@ impl Notifier for Email {
     async fn notify(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
         let to = rest::recipients(notification, &self.to);
         if to.is_empty() {
-            return Ok(Receipt::line("the others are no recipients any more"));
+            return Ok(Receipt::untold("the others are no recipients any more"));
         }
         let message = message::compose(notification, &self.from, &self.to).map_err(|error| {
             DeliveryError::permanent_message(Reason::Rejected, format!("not a mail: {error}"))

@@ -144,6 +144,9 @@ pub struct Receipt {
     /// those, with this receipt as [`Notification::rest_of`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rest: bool,
+    /// The vendor was told nothing, for there was nothing to tell, such as the end of what it knows nothing of.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untold: bool,
 }
 
 /// The most bytes of an id that is kept; Matrix has the longest, of 255.
@@ -154,6 +157,12 @@ impl Receipt {
     #[must_use]
     pub fn line(line: impl Into<String>) -> Self {
         Self { line: line.into(), ..Self::default() }
+    }
+
+    /// A receipt for what needed no telling, and why.
+    #[must_use]
+    pub fn untold(line: impl Into<String>) -> Self {
+        Self { untold: true, ..Self::line(line) }
     }
 
     /// A receipt with what `answer` has under `keys`, to refer to later. What is longer than any id

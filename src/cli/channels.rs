@@ -11,7 +11,7 @@ use super::Session;
 use super::exit::Exit;
 use super::table::{print, say, table};
 use crate::app::parts::Parts;
-use crate::config::{Settings, example, suggest, tables};
+use crate::config::{Settings, example, suggest};
 use crate::journal::channels::{self as known, Probe};
 use crate::journal::{JournalError, edit, open_read_only};
 use crate::source::registry::SourceRegistry;
@@ -154,10 +154,7 @@ fn document(session: &Session<'_>, kind: &str) -> Exit {
 
 /// The table of a kind of that name.
 fn table_of(channels: &Registry, sources: &SourceRegistry, kind: &str) -> Option<String> {
-    let channel = channels.get(kind).map(|kind| {
-        let own = tables::schema_of::<tables::Channel>();
-        example::table("channels", kind.name(), &kind.schema(), &own)
-    });
+    let channel = channels.get(kind).map(example::channel);
     // A source has no keys but its own.
     let source = || {
         let kind = sources.get(kind)?;

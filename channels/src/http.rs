@@ -194,6 +194,12 @@ pub fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> 
     Some(wait.min(MAX_RETRY_AFTER))
 }
 
+/// The wait of so many seconds, capped at [`MAX_RETRY_AFTER`]; none of what is no number.
+#[must_use]
+pub fn wait_of(seconds: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(seconds.clamp(0.0, MAX_RETRY_AFTER.as_secs_f64())).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

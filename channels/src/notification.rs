@@ -3,6 +3,8 @@
 mod medium;
 mod shown;
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -147,6 +149,10 @@ pub struct Receipt {
     /// The vendor was told nothing, for there was nothing to tell, such as the end of what it knows nothing of.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub untold: bool,
+    /// The vendor takes no further message before this long from now: the framework sends none on the whole
+    /// channel until then. It is not kept with the receipt.
+    #[serde(skip)]
+    pub hold: Option<Duration>,
 }
 
 /// The most bytes of an id that is kept; Matrix has the longest, of 255.

@@ -11,7 +11,7 @@
 //! the same `type`, `source` and `sourceRef`, which therefore counts as delivered. Reminders, and the
 //! recovery of some of a group, are comments on it. The end of all of it closes the alert if nobody has
 //! begun with it yet; else that is a comment, too: what analysts decided stays as it is. An alert that
-//! somebody deleted needs no end.
+//! somebody deleted needs no end. The agents of an alert are its observables, of the type `hostname`.
 //!
 //! The key's user needs `manageAlert/create`, `manageAlert/update` and `manageComment`.
 //!

@@ -89,6 +89,8 @@ pub struct Arrival {
     pub text: String,
     /// What in it would make the vendor do more than show a text.
     pub harm: Option<String>,
+    /// The login that it carried, in the form in which it did; empty when there was none.
+    pub login: String,
 }
 
 /// Runs every rule against kind `K`, whose table (`config`, as TOML) leads to `far_end`; `secrets`
@@ -168,7 +170,11 @@ impl<F: FarEnd> Rules<'_, F> {
         }
         for scene in scenes {
             (scene.set)();
+            self.far_end.arrived();
             let result = self.attempt(&sample(), &scene.name).await;
+            let logins = self.far_end.arrived().into_iter().map(|arrival| arrival.login);
+            let logins: Vec<String> = logins.filter(|login| !login.is_empty()).collect();
+            assert_tells_none(&format!("{result:?}"), &logins);
             if let Err(instead) = check(scene.expect, &result) {
                 panic!("{}: {} {instead}", self.kind, scene.name);
             }
@@ -294,9 +300,9 @@ pub fn assert_no_secret(error: &DeliveryError, secrets: &[&str]) {
     assert_tells_none(&format!("{error} {error:?}"), secrets);
 }
 
-fn assert_tells_none(shown: &str, secrets: &[&str]) {
+fn assert_tells_none(shown: &str, secrets: &[impl AsRef<str>]) {
     for secret in secrets {
-        assert!(!shown.contains(secret), "a secret shows: {shown}");
+        assert!(!shown.contains(secret.as_ref()), "a secret shows: {shown}");
     }
 }
 

@@ -8,20 +8,24 @@
 //! ```
 //!
 //! Markdown in the text is escaped, and nothing in it mentions. `wait=true` makes Discord say whether the
-//! message was kept, and under which id. Waits come from the answers; no rate is assumed.
+//! message was kept, and under which id. Waits come from the answers; no rate is assumed: what took the last place
+//! of a window (`X-RateLimit-Remaining: 0`) holds the channel until the next one (`X-RateLimit-Reset-After`).
 //! Source: Discord's developer documentation of webhooks, rate limits and error codes.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::Utc;
+use reqwest::header::HeaderMap;
 use reqwest::{RequestBuilder, Url};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::error::{BuildError, DeliveryError, Reason};
-use crate::http::{Answer, Proxy, below, check_status, check_url, client_with, parse_url, send, unexpected};
+use crate::http::{
+    Answer, Proxy, below, check_status, check_url, client_with, parse_url, send, unexpected, wait_of,
+};
 use crate::notification::{Medium, Notification, OnResolve, Receipt};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
@@ -105,9 +109,11 @@ fn is_id(text: &str) -> bool {
 impl Notifier for Discord {
     async fn notify(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
         let answer = self.send(self.request(notification).json(&message(notification))).await?;
-        match answer["id"].as_str() {
+        let said = answer.json();
+        match said["id"].as_str() {
             Some(id) if is_id(id) => {
-                Ok(Receipt::keeping(&answer, &["id"], one_line(&format!("message {id}"), 80)))
+                let receipt = Receipt::keeping(&said, &["id"], one_line(&format!("message {id}"), 80));
+                Ok(Receipt { hold: next_window(&answer.headers), ..receipt })
             }
             _ => Err(unexpected("Discord")),
         }
@@ -133,7 +139,7 @@ impl Discord {
         self.http.post(url)
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Value, DeliveryError> {
+    async fn send(&self, request: RequestBuilder) -> Result<Answer, DeliveryError> {
         let answer = send(request, self.timeout).await?;
         let said = answer.json();
         match said["code"].as_u64().filter(|_| !answer.status.is_success()) {
@@ -141,7 +147,7 @@ impl Discord {
             None => {
                 check_status(&answer, &self.config.webhook_url.redact(&answer.body), Utc::now())
                     .map_err(|error| error.waiting(said["retry_after"].as_f64()))?;
-                Ok(said)
+                Ok(answer)
             }
         }
     }
@@ -161,6 +167,13 @@ impl Discord {
             },
         }
     }
+}
+
+/// How long until more is taken, where this was the last that is for now: seconds, with a fraction (Discord's
+/// developer documentation, Rate Limits).
+fn next_window(headers: &HeaderMap) -> Option<Duration> {
+    let said = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
+    (said("x-ratelimit-remaining")? < 1.0).then(|| said("x-ratelimit-reset-after").and_then(wait_of))?
 }
 
 fn message(notification: &Notification) -> Value {

@@ -15,6 +15,8 @@ mod session;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use lettre::Address;
 use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
@@ -111,12 +113,19 @@ fn tls_parameters(config: &EmailConfig) -> Result<TlsParameters, lettre::transpo
     builder.build()
 }
 
+/// User and password as AUTH PLAIN (RFC 4616 §2) and AUTH LOGIN send them.
+fn as_sent(user: &str, password: &str) -> [String; 3] {
+    [format!("\0{user}\0{password}"), user.to_owned(), password.to_owned()].map(|text| STANDARD.encode(text))
+}
+
 fn redactor(config: &EmailConfig) -> Redactor {
     let mailboxes = [&config.from].into_iter().chain(&config.to);
     let users = mailboxes.map(|address| address.0.email.user());
     let password = config.password.as_ref().map(Secret::expose);
     let secrets = [Some(config.host.as_str()), config.username.as_deref(), password];
-    Redactor::new(secrets.into_iter().flatten(), users)
+    let sent = config.username.as_deref().zip(password).map(|(user, password)| as_sent(user, password));
+    let secrets = secrets.into_iter().flatten().map(str::to_owned).chain(sent.into_iter().flatten());
+    Redactor::new(secrets, users)
 }
 
 #[async_trait]
@@ -124,7 +133,7 @@ impl Notifier for Email {
     async fn notify(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
         let to = rest::recipients(notification, &self.to);
         if to.is_empty() {
-            return Ok(Receipt::line("the others are no recipients any more"));
+            return Ok(Receipt::untold("the others are no recipients any more"));
         }
         let message = message::compose(notification, &self.from, &self.to).map_err(|error| {
             DeliveryError::permanent_message(Reason::Rejected, format!("not a mail: {error}"))

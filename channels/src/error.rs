@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::http::MAX_RETRY_AFTER;
+use crate::http::wait_of;
 
 /// Why a try did not end in acceptance.
 ///
@@ -71,8 +71,7 @@ impl DeliveryError {
     #[must_use]
     pub fn waiting(mut self, seconds: Option<f64>) -> Self {
         if let Self::Transient { retry_after: wait @ None, .. } = &mut self {
-            let capped = seconds.map(|seconds| seconds.clamp(0.0, MAX_RETRY_AFTER.as_secs_f64()));
-            *wait = capped.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+            *wait = seconds.and_then(wait_of);
         }
         self
     }

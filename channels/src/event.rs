@@ -94,6 +94,15 @@ impl EventKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
+    /// Whether its entity is an agent, and not what agents share.
+    #[must_use]
+    pub const fn is_about_agent(self) -> bool {
+        matches!(
+            self,
+            Self::AgentSilent | Self::AgentStillSilent | Self::AgentRecovered | Self::AgentUnwatched
+        )
+    }
+
     /// Whether it ends an incident (and so goes to whoever was told of the beginning).
     #[must_use]
     pub const fn closes(self) -> bool {

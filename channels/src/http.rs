@@ -9,11 +9,12 @@ mod url;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{RequestBuilder, StatusCode};
+use reqwest::header::{AUTHORIZATION, HeaderMap, RETRY_AFTER};
+use reqwest::{Request, RequestBuilder, StatusCode};
 
 use crate::error::{DeliveryError, Reason};
 use crate::notification::Receipt;
+use crate::secret::Secret;
 use crate::text::one_line;
 use crate::tls;
 
@@ -36,7 +37,7 @@ pub struct Answer {
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
-    /// The text, replacement characters where it was not UTF-8.
+    /// The text, replacement characters where it was not UTF-8, without the login of the request.
     pub body: String,
 }
 
@@ -48,13 +49,17 @@ impl Answer {
     }
 }
 
-/// Sends one request and reads its answer.
+/// Sends one request and reads its answer. The login in its header is taken out of the text, in the form in
+/// which it was sent: in Basic (RFC 7617), user and password are no text that a kind knows.
 ///
 /// # Errors
 /// Transient, without the URL, when there was no whole answer within `timeout`; permanent when the request
 /// cannot even be made.
 pub async fn send(request: RequestBuilder, timeout: Duration) -> Result<Answer, DeliveryError> {
-    let mut response = request.timeout(timeout).send().await.map_err(request_error)?;
+    let (client, request) = request.timeout(timeout).build_split();
+    let request = request.map_err(request_error)?;
+    let login = login_of(&request);
+    let mut response = client.execute(request).await.map_err(request_error)?;
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(request_error)? {
         body.extend_from_slice(&chunk);
@@ -63,11 +68,18 @@ pub async fn send(request: RequestBuilder, timeout: Duration) -> Result<Answer, 
             break;
         }
     }
+    let text = String::from_utf8_lossy(&body);
     Ok(Answer {
         status: response.status(),
         headers: response.headers().clone(),
-        body: String::from_utf8_lossy(&body).into_owned(),
+        body: login.map_or_else(|| text.to_string(), |login| login.redact(&text)),
     })
+}
+
+/// What its header says after the scheme.
+fn login_of(request: &Request) -> Option<Secret> {
+    let header = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
+    Some(Secret::new(header.split_once(' ').map_or(header, |(_, login)| login)))
 }
 
 /// What a failed request means, in words without its URL.
@@ -180,6 +192,12 @@ pub fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> 
         }
     };
     Some(wait.min(MAX_RETRY_AFTER))
+}
+
+/// The wait of so many seconds, capped at [`MAX_RETRY_AFTER`]; none of what is no number.
+#[must_use]
+pub fn wait_of(seconds: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(seconds.clamp(0.0, MAX_RETRY_AFTER.as_secs_f64())).ok()
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 mod medium;
 mod shown;
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -144,6 +146,13 @@ pub struct Receipt {
     /// those, with this receipt as [`Notification::rest_of`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rest: bool,
+    /// The vendor was told nothing, for there was nothing to tell, such as the end of what it knows nothing of.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untold: bool,
+    /// The vendor takes no further message before this long from now: the framework sends none on the whole
+    /// channel until then. It is not kept with the receipt.
+    #[serde(skip)]
+    pub hold: Option<Duration>,
 }
 
 /// The most bytes of an id that is kept; Matrix has the longest, of 255.
@@ -154,6 +163,12 @@ impl Receipt {
     #[must_use]
     pub fn line(line: impl Into<String>) -> Self {
         Self { line: line.into(), ..Self::default() }
+    }
+
+    /// A receipt for what needed no telling, and why.
+    #[must_use]
+    pub fn untold(line: impl Into<String>) -> Self {
+        Self { untold: true, ..Self::line(line) }
     }
 
     /// A receipt with what `answer` has under `keys`, to refer to later. What is longer than any id

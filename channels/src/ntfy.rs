@@ -141,9 +141,7 @@ impl Ntfy {
     }
 
     fn redact(&self, text: &str) -> String {
-        let NtfyConfig { topic, token, password, .. } = &self.config;
-        let secrets = [Some(topic), token.as_ref(), password.as_ref()].into_iter().flatten();
-        secrets.fold(text.to_owned(), |text, secret| secret.redact(&text))
+        self.config.login().redact(&self.config.topic.redact(text))
     }
 }
 

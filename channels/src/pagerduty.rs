@@ -120,6 +120,10 @@ impl ChannelKind for PagerDuty {
 #[async_trait]
 impl Notifier for PagerDuty {
     async fn notify(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
+        if notification.kind == MessageKind::Resolved && !notification.follows() {
+            // A trigger of it would stay open for ever.
+            return Ok(Receipt::untold("nothing to resolve"));
+        }
         let mut body = event(notification);
         body["routing_key"] = json!(self.routing_key.expose());
         let answer = send(self.http.post(&self.url).json(&body), self.timeout).await?;
@@ -247,6 +251,14 @@ mod tests {
         assert!(events.iter().all(|event| event["dedup_key"] == sample().idempotency_key), "{events:?}");
         assert!(events.iter().all(|event| event["routing_key"] == KEY));
         assert_eq!(server.received()[0].path, "/v2/enqueue");
+    }
+
+    #[tokio::test]
+    async fn an_end_of_nothing_opens_no_alert() {
+        let server = HttpServer::start(|_| accepted()).await.unwrap();
+        let end = Notification { kind: MessageKind::Resolved, ..sample() };
+        let receipt = conformance::build::<PagerDuty>(&config(&server.url(""))).notify(&end).await.unwrap();
+        assert_eq!((receipt.untold, server.count()), (true, 0), "{receipt:?}");
     }
 
     #[tokio::test]

@@ -42,7 +42,8 @@ impl Secret {
         for needle in self.needles() {
             clean = clean.replace(needle, "****");
         }
-        clean
+        let encoded = percent_encoded(self.expose().trim());
+        if encoded.len() >= MIN_NEEDLE { clean.replace(&encoded, "****") } else { clean }
     }
 
     /// What must not be seen, longest first; too short a piece would only garble the text.
@@ -58,9 +59,19 @@ impl Secret {
                 );
             }
         }
-        needles.retain(|needle| needle.len() >= 4);
+        needles.retain(|needle| needle.len() >= MIN_NEEDLE);
         needles
     }
+}
+
+/// What is shorter is found in too many texts by chance.
+const MIN_NEEDLE: usize = 4;
+
+/// As a part of an address has it (RFC 3986 §2.1).
+fn percent_encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let encoded = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    text.bytes().map(encoded).collect()
 }
 
 impl std::fmt::Debug for Secret {
@@ -172,6 +183,8 @@ mod tests {
         assert!(!shown.contains("abcdefghij") && !shown.contains("B0000000"), "{shown}");
         let encoded = Secret::new("https://chat.example/messages?token=abcdefghij%3D");
         assert_eq!(encoded.redact("unknown token abcdefghij="), "unknown token ****=");
+        let password = Secret::new("p&ss/w0rd");
+        assert_eq!(password.redact("?password=p%26ss%2Fw0rd refused"), "?password=**** refused");
     }
 
     #[test]

@@ -102,8 +102,14 @@ impl ChannelKind for Slack {
         let edit = edit.then(|| {
             Problem::at("on_resolve", "a webhook cannot edit").help("use a bot: `token` and `channel`")
         });
+        let channel = config.webhook_url.is_some() && config.token.is_none() && config.channel.is_some();
+        let channel = channel.then(|| {
+            Problem::at("channel", "a webhook posts where it was made for, whatever this says")
+                .help("leave it out, or use a bot: `token` and `channel`")
+                .warning()
+        });
         let token = check_secret_header("token", config.token.as_ref());
-        [way, hook, api, token, edit].into_iter().flatten().collect()
+        [way, hook, api, token, edit, channel].into_iter().flatten().collect()
     }
 
     fn host(config: &SlackConfig) -> Option<String> {

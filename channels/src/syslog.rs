@@ -45,6 +45,7 @@ pub struct SyslogConfig {
     /// How messages go there: `udp`, `tcp` or `tls`.
     pub transport: Transport,
     /// Its port; by default 514, or 6514 for `tls`.
+    #[schemars(example = 514)]
     pub port: Option<u16>,
     /// The facility: `user`, `daemon`, `auth`, `authpriv` or `local0` to `local7`.
     #[serde(default)]

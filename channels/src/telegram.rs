@@ -59,6 +59,7 @@ pub struct TelegramConfig {
     /// Where it posts: the id of a chat, or `@name` of a public channel.
     pub chat_id: String,
     /// The id of the topic of a group that has topics.
+    #[schemars(example = 42)]
     pub message_thread_id: Option<i64>,
     /// How the end of all that a firing told is shown: `reply` to it, or `edit` of it.
     #[serde(default)]

@@ -21,6 +21,6 @@ pub mod http;
 pub mod recorder;
 pub mod smtp;
 
-pub use http::{Fault, HttpServer, Reply, Request};
+pub use http::{Fault, HEADERS, HttpServer, Reply, Request};
 pub use recorder::Recorder;
 pub use smtp::{Mail, SmtpReplies, SmtpServer};

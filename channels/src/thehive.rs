@@ -11,7 +11,7 @@
 //! the same `type`, `source` and `sourceRef`, which therefore counts as delivered. Reminders, and the
 //! recovery of some of a group, are comments on it. The end of all of it closes the alert if nobody has
 //! begun with it yet; else that is a comment, too: what analysts decided stays as it is. An alert that
-//! somebody deleted needs no end.
+//! somebody deleted needs no end. The agents of an alert are its observables, of the type `hostname`.
 //!
 //! The key's user needs `manageAlert/create`, `manageAlert/update` and `manageComment`.
 //!
@@ -124,10 +124,10 @@ impl Notifier for TheHive {
     async fn notify(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
         let deadline = Instant::now() + self.timeout;
         let source_ref = one_line(notification.key_of_firing("source_ref"), alert::MAX_REF);
-        let follows = notification.in_reply_to.is_some() || notification.answers.is_some();
+        let follows = notification.follows();
         if !follows && notification.kind == MessageKind::Resolved {
             // An alert of it would stay open for ever.
-            return Ok(Receipt::line("nothing to close"));
+            return Ok(Receipt::untold("nothing to close"));
         }
         let updated = match follows {
             true => self.update(&source_ref, notification, deadline).await?,
@@ -135,12 +135,12 @@ impl Notifier for TheHive {
         };
         // Whether there was one is not known of a firing whose answer was lost.
         let to_be_seen = notification.in_reply_to.is_none() && notification.kind != MessageKind::Resolved;
-        let line = match updated {
-            Some(line) => line.to_owned(),
-            None if !follows || to_be_seen => self.create(notification, deadline).await?,
-            None => "its alert is there no more".to_owned(),
+        let receipt = match updated {
+            Some(line) => Receipt::line(line),
+            None if !follows || to_be_seen => Receipt::line(self.create(notification, deadline).await?),
+            None => Receipt::untold("its alert is there no more"),
         };
-        Ok(Receipt { reference: json!({ "source_ref": source_ref }), ..Receipt::line(line) })
+        Ok(Receipt { reference: json!({ "source_ref": source_ref }), ..receipt })
     }
 
     async fn probe(&self) -> Result<(), DeliveryError> {

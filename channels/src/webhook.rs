@@ -218,6 +218,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn it_conforms_with_a_password() {
+        conformance::http::<Webhook>(&HttpSuite {
+            config: &|base| format!("url = \"{base}\"\nusername = \"lm\"\npassword = \"p4ss&word\""),
+            secrets: &["p4ss&word", "p4ss%26word"],
+            accepts: Reply::new(200, "thank you"),
+            idempotency: Some(&|request| request.header("idempotency-key").to_owned()),
+            harmless: &|_| Ok(()),
+        })
+        .await;
+    }
+
+    #[tokio::test]
     async fn the_signature_is_over_timestamp_and_body() {
         let server = HttpServer::start(|_| Reply::new(202, "")).await.unwrap();
         let notifier = conformance::build::<Webhook>(&config(&server.url("")));

@@ -18,7 +18,7 @@ use log_monitor_channels::pagerduty::PagerDuty;
 use log_monitor_channels::slack::Slack;
 use log_monitor_channels::teams::Teams;
 use log_monitor_channels::telegram::Telegram;
-use log_monitor_channels::testing::{HttpServer, Reply, SmtpReplies, SmtpServer};
+use log_monitor_channels::testing::{HEADERS, HttpServer, Reply, SmtpReplies, SmtpServer};
 use log_monitor_channels::thehive::TheHive;
 use log_monitor_channels::wazuh::Wazuh;
 use log_monitor_channels::webhook::Webhook;
@@ -70,6 +70,7 @@ fn channels(base: &str) -> Vec<Box<dyn Notifier>> {
     let url = format!("url = \"{base}/{SECRET}\"");
     let api = |key: &str| format!("{key} = \"{SECRET}\"\napi_url = \"{base}\"");
     let account = format!("cloud_id = \"c\"\nusername = \"a@b.example\"\n{}", api("api_token"));
+    let user = format!("username = \"u\"\npassword = \"{SECRET}\"");
     let own = |key: &str| format!("url = \"{base}\"\n{key} = \"{SECRET}\"");
     let edit = "on_resolve = \"edit\"";
     vec![
@@ -81,12 +82,15 @@ fn channels(base: &str) -> Vec<Box<dyn Notifier>> {
         build::<GoogleChat>(&format!("webhook_url = \"{base}/v1/spaces/A/messages?key=k&token={SECRET}\"")),
         build::<Telegram>(&format!("{}\nchat_id = \"-1\"\n{edit}", api("token"))),
         build::<Ntfy>(&format!("server = \"{base}\"\ntopic = \"soc\"\ntoken = \"{SECRET}\"")),
+        build::<Ntfy>(&format!("server = \"{base}\"\ntopic = \"soc\"\n{user}")),
         build::<Matrix>(&format!(
             "homeserver = \"{base}\"\nroom_id = \"!r:a.example\"\ntoken = \"{SECRET}\"\n{edit}"
         )),
         build::<Webhook>(&url),
+        build::<Webhook>(&format!("url = \"{base}\"\n{user}")),
         build::<PagerDuty>(&api("routing_key")),
         build::<Alertmanager>(&format!("urls = [\"{base}\"]\nbearer = \"{SECRET}\"")),
+        build::<Alertmanager>(&format!("urls = [\"{base}\"]\n{user}")),
         build::<TheHive>(&own("api_key")),
         build::<Opsgenie>(&api("api_key")),
         build::<JiraServiceManagement>(&account),
@@ -98,6 +102,7 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         Just("ok".to_owned()),
         Just(format!("no such thing: {SECRET}")),
+        Just(format!("you said {HEADERS}")),
         Just(format!("https://x.example/a/{SECRET}?b=c\r\nSet-Cookie: x")),
         Just("é".repeat(5000)),
         "\\PC{0,12}",
@@ -109,6 +114,7 @@ fn text() -> impl Strategy<Value = String> {
 fn answer_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         4 => Just(Value::from(format!("no such thing: {SECRET}"))),
+        1 => Just(Value::from(HEADERS)),
         3 => (0u64..1000).prop_map(Value::from),
         1 => Just(Value::Null),
         1 => any::<bool>().prop_map(Value::from),
@@ -158,6 +164,14 @@ fn is_an_end(end: &Result<Receipt, DeliveryError>) {
     }
 }
 
+/// Nor does it tell what the requests called themselves by.
+fn tells_no_login(end: &Result<Receipt, DeliveryError>, server: &HttpServer) {
+    for request in server.take_received() {
+        let login = request.login();
+        assert!(login.is_empty() || !format!("{end:?}").contains(login), "{end:?}");
+    }
+}
+
 fn runner(cases: u32) -> TestRunner {
     TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() })
 }
@@ -190,14 +204,16 @@ fn no_answer_over_http_makes_a_kind_panic_or_tell_a_secret() {
             for channel in &channels {
                 for (message, whatever) in [(&sample(), true), (&over, true), (&over, false)] {
                     reply.lock().unwrap().1 = whatever;
-                    is_an_end(&channel.notify(message).await);
+                    let end = channel.notify(message).await;
+                    is_an_end(&end);
+                    tells_no_login(&end, &server);
                 }
                 if let Err(error) = channel.probe().await {
                     assert_no_secret(&error, &[SECRET]);
+                    tells_no_login(&Err(error), &server);
                 }
             }
         });
-        let _ = server.take_received();
         Ok(())
     });
     outcome.unwrap();

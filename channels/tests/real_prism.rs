@@ -180,6 +180,7 @@ async fn thehive_is_sent_what_it_documents() {
         ("/title", json!("x".repeat(513))),
         ("/severity", json!(5)),
         ("/tags", json!(["twice", "twice"])),
+        ("/observables/0/dataType", json!("")),
     ];
     the_judge_refuses(&prism, "/api/v1/alert", "Bearer k3y", &right, &changes).await;
     assert_eq!(prism.status("/api/v1/alert", "", &right).await, 401);

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use chrono::Utc;
 use clap::builder::PossibleValuesParser;
-use log_monitor_channels::{EventKind, Notification, Registry};
+use log_monitor_channels::{DeliveryError, EventKind, MessageKind, Notification, Receipt, Registry};
 use serde::Serialize;
 
 use super::Session;
 use super::exit::Exit;
 use super::table::{print, say, table};
 use crate::app::parts::Parts;
-use crate::config::{Settings, example, suggest, tables};
+use crate::config::{Settings, example, suggest};
 use crate::journal::channels::{self as known, Probe};
 use crate::journal::{JournalError, edit, open_read_only};
 use crate::source::registry::SourceRegistry;
@@ -79,6 +79,20 @@ struct Tested {
     reason: Option<&'static str>,
 }
 
+impl Tested {
+    fn of(channel: &str, result: Result<Receipt, DeliveryError>) -> Self {
+        let reason = result.as_ref().err().map(|error| error.reason().name());
+        let (accepted, answer) = match result {
+            Ok(Receipt { line, untold: true, .. }) => {
+                (false, format!("it was told nothing of an end that no alert is open for: {line}"))
+            }
+            Ok(receipt) => (true, receipt.line),
+            Err(error) => (false, error.to_string()),
+        };
+        Self { channel: channel.to_owned(), accepted, answer, reason }
+    }
+}
+
 /// Does what the subcommand says.
 pub async fn run(session: &Session<'_>, command: Command) -> Exit {
     match command {
@@ -140,10 +154,7 @@ fn document(session: &Session<'_>, kind: &str) -> Exit {
 
 /// The table of a kind of that name.
 fn table_of(channels: &Registry, sources: &SourceRegistry, kind: &str) -> Option<String> {
-    let channel = channels.get(kind).map(|kind| {
-        let own = tables::schema_of::<tables::Channel>();
-        example::table("channels", kind.name(), &kind.schema(), &own)
-    });
+    let channel = channels.get(kind).map(example::channel);
     // A source has no keys but its own.
     let source = || {
         let kind = sources.get(kind)?;
@@ -227,13 +238,9 @@ async fn test(settings: Settings, name: &str, event: &str, json: bool) -> Exit {
         return Exit::Failed;
     };
     let kind = EventKind::from_name(event).unwrap_or(EventKind::AgentSilent);
-    let result = channel.try_once(&sample(kind, name, &parts)).await;
-    let tested = Tested {
-        channel: name.to_owned(),
-        accepted: result.is_ok(),
-        reason: result.as_ref().err().map(|error| error.reason().name()),
-        answer: result.map_or_else(|error| error.to_string(), |receipt| receipt.line),
-    };
+    let message = sample(kind, name, &parts);
+    let message = if channel.limits.resolve { answering(message) } else { message };
+    let tested = Tested::of(name, channel.try_once(&message).await);
     let exit = if tested.accepted { Exit::Ok } else { Exit::Failed };
     let half_open = if tested.accepted { half_open(&journal, name) } else { Ok(false) };
     if let Err(error) = &half_open {
@@ -250,6 +257,16 @@ async fn test(settings: Settings, name: &str, event: &str, json: bool) -> Exit {
         eprintln!("error: {name} did not accept: {}", tested.answer);
     }
     exit
+}
+
+/// Where the vendor keeps a state, an end says which firing it ends, here one that never was.
+fn answering(message: Notification) -> Notification {
+    let end = message.kind == MessageKind::Resolved;
+    Notification { answers: end.then(test_key), all_over: end, ..message }
+}
+
+fn test_key() -> String {
+    format!("test-{:016x}", fastrand::u64(..))
 }
 
 /// What a real message of that kind looks like on that channel, but for the mark.
@@ -269,7 +286,7 @@ fn sample(kind: EventKind, channel: &str, parts: &Parts) -> Notification {
     let subject = Subject { events: &sample.events, facts: &sample.facts(), links: &links, installation };
     let (title, body) = parts.wording.message(Some(channel), &subject);
     Notification {
-        idempotency_key: format!("test-{:016x}", fastrand::u64(..)),
+        idempotency_key: test_key(),
         kind: sample.kind,
         test: true,
         severity: sample.events[0].severity,
@@ -292,6 +309,12 @@ fn sample(kind: EventKind, channel: &str, parts: &Parts) -> Notification {
 
 #[cfg(test)]
 mod tests {
+    use log_monitor_channels::pagerduty::PagerDuty;
+    use log_monitor_channels::testing::{HttpServer, Reply, Request};
+    use log_monitor_channels::thehive::TheHive;
+    use log_monitor_channels::{ChannelKind, conformance};
+    use serde_json::json;
+
     use super::*;
     use crate::journal::Journal;
     use crate::journal::channels::Quarantine;
@@ -308,6 +331,30 @@ mod tests {
             assert!(!table.contains("max_in_flight"), "that is a channel's: {table}");
         }
         assert_eq!(of("indexr"), "");
+    }
+
+    /// What the test of an end comes to on a channel of kind `K`, and what its vendor got.
+    async fn ended<K: ChannelKind>(table: &str, reply: Reply) -> (Tested, Vec<serde_json::Value>) {
+        let server = HttpServer::start(move |_| reply.clone()).await.unwrap();
+        let channel = conformance::build::<K>(&table.replace("BASE", &server.url("")));
+        let end = answering(Notification { kind: MessageKind::Resolved, ..conformance::sample() });
+        let tested = Tested::of("oncall", channel.notify(&end).await);
+        (tested, server.received().iter().map(Request::json).collect())
+    }
+
+    #[tokio::test]
+    async fn the_test_of_an_end_is_an_end_and_is_not_accepted_where_nothing_was_told() {
+        let key = "routing_key = \"01234567890123456789012345678901\"\napi_url = \"BASE\"";
+        let accepts = Reply::json(202, &json!({ "status": "success", "message": "Event processed" }));
+        let (tested, events) = ended::<PagerDuty>(key, accepts).await;
+        assert!(tested.accepted, "{tested:?}");
+        assert_eq!(events[0]["event_action"], "resolve");
+        assert!(events[0]["dedup_key"].as_str().is_some_and(|key| key.starts_with("test-")), "{events:?}");
+
+        let (tested, asked) =
+            ended::<TheHive>("url = \"BASE\"\napi_key = \"k3y\"", Reply::json(200, &json!([]))).await;
+        assert!(!tested.accepted && tested.answer.contains("told nothing"), "{tested:?}");
+        assert_eq!(asked.len(), 1, "it only looks for the alert");
     }
 
     #[tokio::test]

@@ -3,12 +3,23 @@
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
+use log_monitor_channels::registry::Kind;
+use serde_json::{Value, json};
 
+use super::named::max_in_flight;
 use super::schema::Schema;
+use super::tables;
 
 /// The width of its comments.
 const WIDTH: usize = 98;
+
+/// `[channels.NAME]` of a kind.
+#[must_use]
+pub fn channel(kind: &Kind) -> String {
+    let mut own = tables::schema_of::<tables::Channel>();
+    own["properties"]["max_in_flight"]["default"] = json!(max_in_flight(kind.capabilities()));
+    table("channels", kind.name(), &kind.schema(), &own)
+}
 
 /// `[section.NAME]` of a kind. `own` are the framework's keys of such a table.
 #[must_use]
@@ -48,12 +59,13 @@ fn value(kind: &str, key: &str, schema: Schema<'_>) -> String {
     if schema.is_secret() {
         return format!("{{ env = \"{}_{}\" }}", kind.to_uppercase(), key.to_uppercase());
     }
-    if let Some(default) = schema.default() {
-        return toml(default);
+    if let Some(value) = schema.default().or_else(|| schema.example()) {
+        return toml(value);
     }
     match ["boolean", "integer", "number", "array", "object"].into_iter().find(|kind| schema.takes(kind)) {
         Some("boolean") => "false".to_owned(),
-        Some("integer" | "number") => "1".to_owned(),
+        // An example is needed, for no number is right by its form alone: a test sees to that.
+        Some("integer" | "number") => "0".to_owned(),
         Some("array") => "[\"…\"]".to_owned(),
         Some("object") => "{}".to_owned(),
         _ => schema.first_choice().map_or_else(|| "\"…\"".to_owned(), |choice| format!("\"{choice}\"")),
@@ -69,25 +81,49 @@ mod tests {
     use log_monitor_channels::default_channels;
 
     use super::*;
-    use crate::config::tables;
     use crate::source::default_sources;
+
+    /// The example of every kind, with its schema.
+    fn examples() -> Vec<(&'static str, Value, String)> {
+        let (channels, sources) = (default_channels(), default_sources());
+        let channels = channels.iter().map(|kind| (kind.name(), kind.schema(), channel(kind)));
+        let sources = sources.iter().map(|kind| {
+            (kind.name(), kind.schema(), table("sources", kind.name(), &kind.schema(), &Value::Null))
+        });
+        channels.chain(sources).collect()
+    }
+
+    /// All keys of an example, those that are commented out too.
+    fn read(shown: &str) -> toml::Table {
+        let all = shown.replace("\n#", "\n").replace("\n ", "\n# ");
+        let read: toml::Table = toml::from_str(&all).unwrap_or_else(|error| panic!("{error}\n{all}"));
+        let section = read.values().next().and_then(|section| section["NAME"].as_table());
+        section.unwrap().clone()
+    }
 
     #[test]
     fn the_example_of_every_kind_is_toml_with_every_key() {
-        let own = tables::schema_of::<tables::Channel>();
-        let channels = default_channels();
-        let sources = default_sources();
-        let channels = channels.iter().map(|kind| ("channels", kind.name(), kind.schema()));
-        for (section, kind, schema) in
-            channels.chain(sources.iter().map(|k| ("sources", k.name(), k.schema())))
-        {
-            let shown = table(section, kind, &schema, &own);
-            let all = shown.replace("\n#", "\n").replace("\n ", "\n# ");
-            let read: toml::Table = toml::from_str(&all).unwrap_or_else(|error| panic!("{error}\n{all}"));
-            let read = read[section]["NAME"].as_table().unwrap();
+        for (kind, schema, shown) in examples() {
+            let read = read(&shown);
             for (key, _) in Schema::new(&schema).properties() {
                 assert!(read.contains_key(key), "{kind}.{key}\n{shown}");
             }
         }
+    }
+
+    #[test]
+    fn no_number_of_an_example_is_made_up() {
+        for (kind, schema, _) in examples() {
+            for (key, schema) in Schema::new(&schema).properties() {
+                let number = schema.takes("integer") || schema.takes("number");
+                let known = schema.default().or_else(|| schema.example()).is_some();
+                assert!(!number || known || schema.is_secret(), "{kind}.{key} needs a default or an example");
+            }
+        }
+        let channels = default_channels();
+        let shown = |kind: &str, key: &str| read(&channel(channels.get(kind).unwrap()))[key].as_integer();
+        assert_eq!(shown("email", "port"), Some(587));
+        assert_eq!(shown("syslog", "port"), Some(514));
+        assert_eq!((shown("slack", "max_in_flight"), shown("exec", "max_in_flight")), (Some(4), Some(1)));
     }
 }

@@ -26,8 +26,15 @@ use crate::source::{SourceContext, SourceRegistry};
 use crate::wording::Voice;
 use crate::wording::language::Language;
 
-/// How many messages may be under way where the vendor does not want order.
-const MAX_IN_FLIGHT: usize = 4;
+/// The framework's own keys of a channel, and of a source.
+const OF_CHANNEL: [&str; 5] = ["kind", "max_in_flight", "budget", "template", "language"];
+const OF_SOURCE: [&str; 1] = ["kind"];
+
+/// How many messages may be under way to a channel of such a kind unless its table says otherwise.
+#[must_use]
+pub const fn max_in_flight(capabilities: Capabilities) -> usize {
+    if capabilities.ordered { 1 } else { 4 }
+}
 
 /// The longest name of a source, watch or channel, in characters.
 const MAX_NAME: usize = 64;
@@ -111,7 +118,12 @@ fn own_keys<'t>(
 ) -> Own<'t> {
     let place = table.span();
     let (mut own, mut rest) = (DeTable::new(), DeTable::new());
-    for (key, value) in table.into_inner() {
+    let table = table.into_inner();
+    let has_kind = table.contains_key("kind");
+    for (key, value) in table {
+        if !has_kind && suggest::nearest(key.get_ref(), keys.iter().copied()) == Some("kind") {
+            reading.unknown_key(key.span(), key.get_ref(), keys);
+        }
         let table = if keys.contains(&key.get_ref().as_ref()) { &mut own } else { &mut rest };
         table.insert(key, value);
     }
@@ -159,17 +171,17 @@ pub fn channels<'t>(
     family(reading, "channels", node, |reading, name, table| {
         let path = joined("channels", name);
         let before = reading.findings.errors();
-        let keys = ["kind", "max_in_flight", "budget", "template", "language"];
-        let own = own_keys(reading, &path, table, &keys, &known);
+        let own = own_keys(reading, &path, table, &OF_CHANNEL, &known);
         let template = templates::known(reading, own.template.clone(), &templates.names);
         let kind = registry.get(own.kind?.get_ref())?;
         templates::suits(reading, own.template.as_ref(), &templates.templates, kind);
-        let default = if kind.capabilities().ordered { 1 } else { MAX_IN_FLIGHT };
+        let default = max_in_flight(kind.capabilities());
         if own.max_in_flight.is_none() {
             let path = joined(&path, "max_in_flight");
             reading.resolved.push(Resolved { path, value: default.to_string(), origin: None });
         }
-        let read = reading.table(&path, &kind.schema(), own.rest, |value| kind.decode(value));
+        let decode = |value| kind.decode(value);
+        let read = reading.rest_of_table(&path, &kind.schema(), &OF_CHANNEL, own.rest, decode);
         let decoded = read.value?;
         reading.problems(&path, &read.table, decoded.validate(), reading.findings.errors() == before);
         if reading.is_sound(&path, before) {
@@ -219,9 +231,10 @@ pub fn sources<'t>(
     family(reading, "sources", node, |reading, name, table| {
         let path = joined("sources", name);
         let before = reading.findings.errors();
-        let own = own_keys(reading, &path, table, &["kind"], &known);
+        let own = own_keys(reading, &path, table, &OF_SOURCE, &known);
         let kind = registry.get(own.kind?.get_ref())?;
-        let read = reading.table(&path, &kind.schema(), own.rest, |value| kind.decode(value));
+        let decode = |value| kind.decode(value);
+        let read = reading.rest_of_table(&path, &kind.schema(), &OF_SOURCE, own.rest, decode);
         let decoded = read.value?;
         reading.problems(&path, &read.table, decoded.validate(), reading.findings.errors() == before);
         if reading.is_sound(&path, before) {

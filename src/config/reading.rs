@@ -49,12 +49,25 @@ impl<'m> Reading<'m> {
         table: Table<'t>,
         decode: impl Fn(Spanned<DeValue<'t>>) -> Result<T, Error>,
     ) -> Read<'t, T> {
+        self.rest_of_table(path, schema, &[], table, decode)
+    }
+
+    /// Reads what is left of the table at `path`, from which those of the keys `taken` that it has were taken out:
+    /// a misspelt key may be meant as one of them.
+    pub fn rest_of_table<'t, T>(
+        &mut self,
+        path: &str,
+        schema: &Value,
+        taken: &[&str],
+        table: Table<'t>,
+        decode: impl Fn(Spanned<DeValue<'t>>) -> Result<T, Error>,
+    ) -> Read<'t, T> {
         let schema = Schema::new(schema);
         let place = table.span();
         let mut table = table.into_inner();
         coerce(schema, &mut table, &|place| self.is_text(place));
         secrets::protect(self.map, &mut self.findings, schema, &table);
-        self.check_keys(path, schema, &mut table, &place);
+        self.check_keys(path, schema, taken, &mut table, &place);
         let value = self.decode(path, schema, &mut table, &place, decode);
         resolved::collect(self.map, &mut self.resolved, path, schema, &table);
         Read { value, table: Spanned::new(place, table) }
@@ -66,8 +79,15 @@ impl<'m> Reading<'m> {
     }
 
     /// Tells unknown keys (and takes them out) and missing ones, in tables and lists below, too.
-    fn check_keys(&mut self, path: &str, schema: Schema<'_>, table: &mut DeTable<'_>, place: &Place) {
-        let known: Vec<&str> = schema.properties().map(|(key, _)| key).collect();
+    fn check_keys(
+        &mut self,
+        path: &str,
+        schema: Schema<'_>,
+        taken: &[&str],
+        table: &mut DeTable<'_>,
+        place: &Place,
+    ) {
+        let known: Vec<&str> = schema.properties().map(|(key, _)| key).chain(taken.iter().copied()).collect();
         let mut unknown = Vec::new();
         for (key, value) in table.iter_mut() {
             let below = joined(path, key.get_ref());
@@ -92,7 +112,7 @@ impl<'m> Reading<'m> {
     fn check_below(&mut self, path: &str, schema: Schema<'_>, value: &mut Spanned<DeValue<'_>>) {
         let place = value.span();
         match value.get_mut() {
-            DeValue::Table(table) => self.check_keys(path, schema, table, &place),
+            DeValue::Table(table) => self.check_keys(path, schema, &[], table, &place),
             DeValue::Array(items) => {
                 let Some(schema) = schema.items() else { return };
                 for (at, item) in items.iter_mut().enumerate() {

@@ -116,6 +116,12 @@ impl<'s> Schema<'s> {
         self.written.get("default").filter(|value| !value.is_null())
     }
 
+    /// A value as it may be, where there is no default that is a value.
+    #[must_use]
+    pub fn example(self) -> Option<&'s Value> {
+        self.written["examples"].get(0)
+    }
+
     /// The doc comment.
     #[must_use]
     pub fn description(self) -> Option<&'s str> {

@@ -33,10 +33,10 @@ pub fn ending(
         Ok(receipt) => {
             if claim.post.is_some() {
                 // More posts follow, as the budget lets them.
-                return (with(State::Waiting, ACCEPTED, &receipt.line, Some(now), false), None);
+                return (with(State::Waiting, ACCEPTED, &receipt.line, Some(now), false), receipt.hold);
             }
             let accepted = with(State::Accepted, ACCEPTED, &receipt.line, None, false);
-            (Ending { receipt: Some(receipt.clone()), ..accepted }, None)
+            (Ending { receipt: Some(receipt.clone()), ..accepted }, receipt.hold)
         }
         Err(DeliveryError::Transient { reason, detail, retry_after }) => {
             let pause = backoff(claim.n, dice).max(retry_after.unwrap_or_default());

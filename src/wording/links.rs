@@ -62,7 +62,7 @@ fn value(name: &str, events: &[Event], installation: &str) -> Option<String> {
 }
 
 fn of_event(name: &str, event: &Event) -> Option<String> {
-    let agent = || event.entity.as_ref().filter(|_| is_about_agent(event.kind));
+    let agent = || event.entity.as_ref().filter(|_| event.kind.is_about_agent());
     match name {
         "id" => agent().map(|agent| agent.id.clone()),
         "name" => agent().map(|agent| agent.label.clone()),
@@ -84,14 +84,9 @@ fn rfc3339(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-pub(super) const fn is_about_agent(kind: EventKind) -> bool {
-    use EventKind as E;
-    matches!(kind, E::AgentSilent | E::AgentStillSilent | E::AgentRecovered | E::AgentUnwatched)
-}
-
 const fn is_about_watch(event: &Event) -> bool {
     use EventKind as E;
-    is_about_agent(event.kind)
+    event.kind.is_about_agent()
         || matches!(
             event.kind,
             E::PipelineStalled | E::PipelineRecovered | E::InventoryChanged | E::ClockSkewed

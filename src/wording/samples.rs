@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use log_monitor_channels::{Entity, Event, EventKind, Link, MessageKind, Severity};
 
-use super::links::is_about_agent;
 use crate::dispatch::render::Facts;
 use crate::monitor::words;
 
@@ -81,7 +80,7 @@ fn severe(sample: &Sample, severity: Severity, kind: MessageKind) -> Sample {
 #[must_use]
 pub fn event(kind: EventKind, now: DateTime<Utc>) -> Event {
     let (scope, cause, detail) = told(kind);
-    let about_agent = is_about_agent(kind);
+    let about_agent = kind.is_about_agent();
     let entity = match kind {
         EventKind::PipelineStalled | EventKind::PipelineRecovered => Some(agent("node02", "(40 agents)")),
         _ => about_agent.then(|| agent("001", "web-01")),

@@ -6,7 +6,7 @@ use chrono::{TimeDelta, Utc};
 
 use super::{Arrival, Expect, FarEnd, Scene, conforms};
 use crate::notifier::ChannelKind;
-use crate::testing::{Fault, HttpServer, Reply, Request};
+use crate::testing::{Fault, HEADERS, HttpServer, Reply, Request};
 
 /// What an HTTP kind says of itself.
 pub struct HttpSuite<'a> {
@@ -68,7 +68,7 @@ impl FarEnd for Vendor<'_> {
         let statuses = STATUSES.into_iter().map(|(status, expect)| {
             self.scene(format!("HTTP {status}"), expect, Reply::new(status, page.clone()))
         });
-        statuses.chain(self.limits()).chain(self.breaks()).collect()
+        statuses.chain(self.repeats()).chain(self.limits()).chain(self.breaks()).collect()
     }
 
     fn arrived(&self) -> Vec<Arrival> {
@@ -83,6 +83,19 @@ impl Vendor<'_> {
 
     fn scene(&self, name: impl Into<String>, expect: Expect, reply: Reply) -> Scene<'_> {
         Scene { name: name.into(), expect, set: Box::new(move || self.answer(reply.clone())) }
+    }
+
+    /// Error pages that repeat the request, its login too.
+    fn repeats(&self) -> impl Iterator<Item = Scene<'_>> {
+        [(401, Expect::PermanentChannel), (400, Expect::PermanentMessage)].into_iter().map(
+            |(status, expect)| {
+                self.scene(
+                    format!("HTTP {status} that repeats the headers"),
+                    expect,
+                    Reply::new(status, HEADERS),
+                )
+            },
+        )
     }
 
     fn limits(&self) -> Vec<Scene<'_>> {
@@ -112,7 +125,7 @@ impl Vendor<'_> {
         let key = self.suite.idempotency.map(|key| key(request));
         let harm = injected(request).or_else(|| (self.suite.harmless)(request).err());
         let text = format!("{} {}", request.path, String::from_utf8_lossy(&request.body));
-        Arrival { size: request.body.len(), key, text, harm }
+        Arrival { size: request.body.len(), key, text, harm, login: request.login().to_owned() }
     }
 }
 

@@ -106,6 +106,19 @@ async fn the_wait_is_the_headers_or_else_the_texts() {
     assert_eq!(both, Some(Duration::from_secs(2)));
 }
 
+#[tokio::test]
+async fn the_last_message_of_a_window_holds_the_channel_until_the_next() {
+    let hold = |left: &'static str, wait: &'static str| async move {
+        let reply = posted().header("x-ratelimit-remaining", left).header("x-ratelimit-reset-after", wait);
+        outcome(reply, &sample()).await.0.unwrap().hold
+    };
+    assert_eq!(hold("0", "0.47").await, Some(Duration::from_millis(470)));
+    assert_eq!(hold("1", "0.47").await, None, "one more is taken");
+    assert_eq!(hold("0", "86400").await, Some(crate::http::MAX_RETRY_AFTER));
+    assert_eq!(hold("0", "NaN").await, None);
+    assert_eq!(outcome(posted(), &sample()).await.0.unwrap().hold, None);
+}
+
 #[test]
 fn no_message_is_longer_than_discord_takes() {
     let fire = Notification { title: "🔥_".repeat(900), body: "🔥_".repeat(9_000), ..sample() };

@@ -17,6 +17,7 @@ pub struct EmailConfig {
     pub host: String,
     /// Its port; by default 587, or the usual one of `tls`: 465 for `implicit`, 25 for
     /// `opportunistic` and `none`.
+    #[schemars(example = 587)]
     pub port: Option<u16>,
     /// How the connection is encrypted; by default as the port says: 465 is `implicit`, 587 is
     /// `starttls`, any other is `opportunistic`.

@@ -181,10 +181,11 @@ impl Redactor {
     /// Hides words that contain one of the `secrets` (host, user name, password) or are one of the
     /// `names` (the part of an address before the `@`, which is often an everyday word).
     pub fn new<'a>(
-        secrets: impl IntoIterator<Item = &'a str>,
+        secrets: impl IntoIterator<Item = String>,
         names: impl IntoIterator<Item = &'a str>,
     ) -> Self {
-        let secrets = secrets.into_iter().map(str::to_lowercase).filter(|secret| !secret.is_empty());
+        let secrets =
+            secrets.into_iter().map(|secret| secret.to_lowercase()).filter(|secret| !secret.is_empty());
         Self { secrets: secrets.collect(), names: names.into_iter().map(str::to_lowercase).collect() }
     }
 
@@ -231,7 +232,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_repeated_without_names() {
-        let redactor = Redactor::new(["mx.example.org", "watcher", "hunter22"], ["mail"]);
+        let redactor = Redactor::new(["mx.example.org", "watcher", "hunter22"].map(str::to_owned), ["mail"]);
         let text = "5.1.1 <Soc@Example.org>: (mail) mailbox unknown, WATCHER at MX.example.org[::1]; \
             see https://help.example/x";
         assert_eq!(redactor.redact(text), "5.1.1 **** **** mailbox unknown, **** at **** see ****");

@@ -77,6 +77,12 @@ impl Notification {
         one_line(&format!("log-monitor on {}, {time}{attempt}", self.installation), 200)
     }
 
+    /// Whether it goes on with a firing that this same channel was told of.
+    #[must_use]
+    pub const fn follows(&self) -> bool {
+        self.in_reply_to.is_some() || self.answers.is_some()
+    }
+
     /// The key by which the vendor knows the firing that this one goes on with: what its receipt has under
     /// `name`, else what the firing was sent with; its own where it goes on with none.
     #[must_use]

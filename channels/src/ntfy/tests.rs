@@ -19,16 +19,22 @@ fn harmless(request: &Request) -> Result<(), String> {
     if fine && body["attach"].is_null() && body["email"].is_null() { Ok(()) } else { Err(body.to_string()) }
 }
 
+fn with_password(base: &str) -> String {
+    format!("server = \"{base}\"\ntopic = \"S3cret-topic\"\nusername = \"lm\"\npassword = \"tk_S3cret\"")
+}
+
 #[tokio::test]
-async fn it_conforms() {
-    conformance::http::<Ntfy>(&HttpSuite {
-        config: &config,
-        secrets: &["S3cret-topic", "tk_S3cret"],
-        accepts: published(),
-        idempotency: None,
-        harmless: &harmless,
-    })
-    .await;
+async fn it_conforms_as_either() {
+    for config in [config as fn(&str) -> String, with_password] {
+        conformance::http::<Ntfy>(&HttpSuite {
+            config: &config,
+            secrets: &["S3cret-topic", "tk_S3cret"],
+            accepts: published(),
+            idempotency: None,
+            harmless: &harmless,
+        })
+        .await;
+    }
 }
 
 /// What a try comes to when the server answers so, and what it was asked.

@@ -69,19 +69,20 @@ fn extend(url: &mut Url, path: &[&str]) {
 impl Notifier for Desk {
     async fn notify(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
         let deadline = Instant::now() + self.timeout;
-        let answers = notification.in_reply_to.is_some() || notification.answers.is_some();
+        let answers = notification.follows();
         let line = match (notification.kind, notification.all_over) {
             (MessageKind::Resolved, true) if answers => self.change("close", notification, deadline).await?,
             (MessageKind::Resolved, false) if answers => self.change("notes", notification, deadline).await?,
             // An alert of it would stay open for ever.
-            (MessageKind::Resolved, _) => return Ok(Receipt::line("nothing to close")),
+            (MessageKind::Resolved, _) => return Ok(Receipt::untold("nothing to close")),
             _ => self.raise(notification, deadline).await?,
         };
-        let line = match line {
-            Taken::Later(request) => self.what_became_of(&request, answers, deadline).await?,
-            Taken::Now(line) => line.to_owned(),
+        let receipt = match line {
+            Taken::Later(request) => Receipt::line(self.what_became_of(&request, answers, deadline).await?),
+            Taken::Now(line) => Receipt::line(line),
+            Taken::Gone => Receipt::untold("it is closed there already"),
         };
-        Ok(Receipt { reference: json!({ "alias": alert::alias(notification) }), ..Receipt::line(line) })
+        Ok(Receipt { reference: json!({ "alias": alert::alias(notification) }), ..receipt })
     }
 
     /// With a key nothing can be asked without changing something.
@@ -96,6 +97,8 @@ impl Notifier for Desk {
 enum Taken {
     /// It is done, in words.
     Now(&'static str),
+    /// There is nothing that it could change.
+    Gone,
     /// It is processed later, as the request of this id.
     Later(String),
 }
@@ -127,7 +130,7 @@ impl Desk {
                 Some(id) => {
                     self.post(&["alerts", &id, what], &[], (what != "close").then_some(&body), deadline).await
                 }
-                None => Ok(Taken::Now("it is closed there already")),
+                None => Ok(Taken::Gone),
             },
         }
     }

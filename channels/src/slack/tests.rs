@@ -167,4 +167,7 @@ fn one_way_in_is_needed_and_only_one() {
     assert_eq!(problems("token = \"x\"\nchannel = \"y\"\nwebhook_url = \"https://hooks.example/x\""), 1);
     assert_eq!(problems("webhook_url = \"http://hooks.example/x\""), 1);
     assert_eq!(problems("webhook_url = \"https://hooks.example/x\"\non_resolve = \"edit\""), 1);
+    let hook = "webhook_url = \"https://hooks.example/x\"\nchannel = \"#soc\"";
+    let problem = Slack::validate(&toml::from_str(hook).unwrap()).remove(0);
+    assert_eq!((problem.key, problem.warning), (Some("channel"), true));
 }

@@ -39,7 +39,7 @@ fn arrival(message: &[u8]) -> Arrival {
     let text = String::from_utf8(message.to_vec()).unwrap();
     let key = text.split_once(" key=\"").and_then(|(_, rest)| rest.split('"').next()).map(str::to_owned);
     let harm = text.contains(char::is_control).then(|| text.clone());
-    Arrival { size: message.len(), key, text, harm }
+    Arrival { size: message.len(), key, text, harm, ..Arrival::default() }
 }
 
 /// Reads frames until the client has said farewell.

@@ -38,7 +38,24 @@ impl Request {
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
+
+    /// The login that its header carries: user and password in base64, or a token. Empty when there is none.
+    #[must_use]
+    pub fn login(&self) -> &str {
+        let header = self.header("authorization");
+        header.split_once(' ').map_or(header, |(_, login)| login)
+    }
+
+    fn all_headers(&self) -> String {
+        let others = self.headers.keys().map(hyper::header::HeaderName::as_str);
+        let names = ["authorization"].into_iter().chain(others.filter(|name| *name != "authorization"));
+        names.map(|name| format!("{name}: {} ", self.header(name))).collect()
+    }
 }
+
+/// In the text of an answer, stands for the headers of the request, the login first: error pages like to repeat
+/// them.
+pub const HEADERS: &str = "{{headers}}";
 
 /// What to answer.
 #[derive(Debug, Clone)]
@@ -93,6 +110,15 @@ impl Reply {
     #[must_use]
     pub fn but(mut self, fault: Fault) -> Self {
         self.fault = Some(fault);
+        self
+    }
+
+    /// As it answers that request.
+    fn to(mut self, request: &Request) -> Self {
+        if self.body.windows(HEADERS.len()).any(|part| part == HEADERS.as_bytes()) {
+            let text = String::from_utf8_lossy(&self.body).replace(HEADERS, &request.all_headers());
+            self.body = text.into_bytes();
+        }
         self
     }
 }
@@ -243,7 +269,7 @@ impl Service {
         request: hyper::Request<Incoming>,
     ) -> Result<hyper::Response<Body>, std::io::Error> {
         let request = read(request).await;
-        let reply = (self.handler)(&request);
+        let reply = (self.handler)(&request).to(&request);
         self.record.keep(request);
         match reply.fault {
             Some(Fault::Reset) => return Err(std::io::Error::other("reset on purpose")),

@@ -21,6 +21,8 @@ pub const MAX_TAG: usize = 128;
 const MAX_TITLE: usize = 512;
 /// The most tags that events add.
 const MAX_TAGS: usize = 30;
+/// The most observables, which TheHive makes an entry of each.
+const MAX_OBSERVABLES: usize = 50;
 
 /// The body of `POST /api/v1/alert`.
 #[must_use]
@@ -39,7 +41,24 @@ pub fn alert(notification: &Notification, alert_type: &str, tags: &[String]) -> 
     if let Some(link) = link {
         alert["externalLink"] = json!(link.url);
     }
+    if !notification.short {
+        alert["observables"] = observables(notification);
+    }
     alert
+}
+
+/// The agents by name, each once, for analysts to look up and TheHive to find other alerts by.
+fn observables(notification: &Notification) -> Value {
+    let of_agents = notification.events.iter().filter(|event| event.kind.is_about_agent());
+    let names =
+        of_agents.filter_map(|event| event.entity.as_ref()).map(|agent| one_line(&agent.label, MAX_TITLE));
+    let names: BTreeSet<String> =
+        names.map(|name| defuse_markup(&name)).filter(|name| !name.is_empty()).collect();
+    names
+        .into_iter()
+        .take(MAX_OBSERVABLES)
+        .map(|name| json!({ "dataType": "hostname", "data": name }))
+        .collect()
 }
 
 /// It must not be empty.

@@ -151,6 +151,26 @@ async fn a_second_alert_of_the_same_reference_is_the_first_delivered() {
 }
 
 #[test]
+fn agents_are_observables_and_nothing_else_is() {
+    let named = |kind, label: &str| {
+        let entity = Some(crate::Entity { id: "1".to_owned(), label: label.to_owned() });
+        crate::Event { kind, entity, ..sample().events.remove(0) }
+    };
+    let silent = crate::EventKind::AgentSilent;
+    let node = named(crate::EventKind::PipelineStalled, "(40 agents)");
+    let events = vec![named(silent, "web-01"), named(silent, "db-03"), named(silent, "web-01"), node];
+    let told = Notification { events, ..sample() };
+    let of = |notification: &Notification| alert(notification, &usual_type(), &[])["observables"].clone();
+    let host = |name: &str| json!({ "dataType": "hostname", "data": name });
+    assert_eq!(of(&told), json!([host("db-03"), host("web-01")]));
+    assert_eq!(of(&Notification { short: true, ..told }), Value::Null);
+    let many = (0..200).map(|number| named(silent, &format!("{number}{}", "x".repeat(9000)))).collect();
+    let many = of(&Notification { events: many, ..sample() });
+    let data = many.as_array().unwrap().iter().map(|one| one["data"].as_str().unwrap().chars().count());
+    assert_eq!((many.as_array().unwrap().len(), data.max()), (50, Some(512)));
+}
+
+#[test]
 fn every_field_is_within_its_length() {
     let mut huge = Notification { title: "<".repeat(2000), installation: "i".repeat(99), ..hostile() };
     huge.idempotency_key = "k".repeat(300);

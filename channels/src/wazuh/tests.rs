@@ -47,7 +47,7 @@ fn arrival(datagram: &[u8]) -> Arrival {
     let ours = ours.and_then(|event| event["log_monitor"].as_object()).filter(|_| !text.contains('\n'));
     let key = ours.and_then(|ours| ours["key"].as_str()).map(str::to_owned);
     let harm = (ours.is_none() || datagram.len() > 65_535).then(|| text.clone().into_owned());
-    Arrival { size: datagram.len(), key, text: text.into_owned(), harm }
+    Arrival { size: datagram.len(), key, text: text.into_owned(), harm, ..Arrival::default() }
 }
 
 #[tokio::test]

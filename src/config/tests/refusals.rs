@@ -216,6 +216,25 @@ fn each_mistake_is_told_at_its_own_place_with_the_right_word() {
             "0\n\n[channels.oncall",
             "`max_in_flight`: expected a whole number above 0",
         ),
+        (
+            "max_in_flight = 2",
+            "max_in_flght = 2",
+            "max_in_flght",
+            "unknown key `max_in_flght` (did you mean `max_in_flight`?)",
+        ),
+        ("max_in_flight = 2", "budgt = []", "budgt", "unknown key `budgt` (did you mean `budget`?)"),
+        (
+            "max_in_flight = 2",
+            "tempalte = \"x\"",
+            "tempalte",
+            "unknown key `tempalte` (did you mean `template`?)",
+        ),
+        (
+            "max_in_flight = 2",
+            "langage = \"it\"",
+            "langage",
+            "unknown key `langage` (did you mean `language`?)",
+        ),
         ("@/ca.pem", "@/ca.pme", "\"@/ca.pme", "CA file ca.pme: No such file"),
         ("@/ca.pem", "@/./agents.csv", "\"@/./agents", "CA file ./agents.csv: it holds no certificate"),
         ("@/agents.csv", "@/agent.csv", "\"@/agent.csv", "cannot read the agent file agent.csv"),
@@ -234,6 +253,18 @@ fn each_mistake_is_told_at_its_own_place_with_the_right_word() {
         let wanted = format!("error: m.toml:{}: {message}", position(&text, marker));
         assert!(lines.iter().any(|line| line.starts_with(&wanted)), "{wanted}\n{lines:#?}");
         assert_eq!(lines.len(), 1, "one mistake, one message: {lines:#?}");
+    }
+}
+
+#[test]
+fn a_kind_under_another_key_is_told_with_the_right_one() {
+    for kind in ["\"slack\"", "\"indexer\""] {
+        let text = GOOD.replacen(&format!("kind = {kind}"), &format!("knd = {kind}"), 1);
+        let place = place(&text);
+        let wanted =
+            format!("error: m.toml:{}: unknown key `knd` (did you mean `kind`?)", position(&text, "knd"));
+        let lines = place.lines(&place.load());
+        assert!(lines.iter().any(|line| line.starts_with(&wanted)), "{wanted}\n{lines:#?}");
     }
 }
 

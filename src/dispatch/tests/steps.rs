@@ -69,6 +69,19 @@ async fn retry_after_holds_the_whole_channel() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_receipt_that_says_nothing_before_holds_the_whole_channel() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    let last = Receipt { hold: Some(Duration::from_secs(20)), ..Receipt::line("the last of this window") };
+    world.vendors["slack"].script([Ok(last)]);
+    world.silent(&["001"]).await;
+    world.silent(&["002"]).await;
+    tokio::time::sleep(Duration::from_secs(19)).await;
+    assert_eq!(world.got("slack").len(), 1);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!((world.got("slack").len(), world.got("email").len()), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn retry_after_holds_no_other_channel_and_no_fallback() {
     let routes = [route("to_soc", &[&["soc"]]), route("to_slack", &[&["slack"], &["email"]])];
     let world = World::new([routes.to_vec(), two_steps()].concat(), &["soc", "slack", "email"]).await;

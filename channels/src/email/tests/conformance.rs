@@ -5,7 +5,8 @@ use crate::conformance::{Arrival, Expect, FarEnd, Scene, conforms};
 use crate::email::Email;
 use crate::testing::{Mail, SmtpReplies, SmtpServer};
 
-const SECRETS: [&str; 3] = ["hunter22", "duty-desk", "127.0.0.1"];
+/// The password in the forms of AUTH PLAIN and LOGIN, too.
+const SECRETS: [&str; 5] = ["hunter22", "duty-desk", "127.0.0.1", "AHdhdGNoZXIAaHVudGVyMjI=", "aHVudGVyMjI="];
 
 fn config(server: &SmtpServer) -> String {
     format!(
@@ -68,7 +69,7 @@ fn arrival(mail: &Mail) -> Arrival {
     let script = mail.html().filter(|html| html.contains("<script")).map(|_| "a script in HTML".to_owned());
     let (size, key, harm) = (mail.data.len(), mail.header("message-id"), bcc.or(others).or(script));
     let text = mail.data.clone();
-    Arrival { size, key, text, harm }
+    Arrival { size, key, text, harm, ..Arrival::default() }
 }
 
 #[tokio::test]

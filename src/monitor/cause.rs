@@ -96,8 +96,10 @@ impl Cause {
         };
         let stale = last_keepalive.is_some_and(|last| now - last >= STALE);
         match link {
+            Link::Pending if last_keepalive.is_none() => Self::NeverConnected,
+            Link::Pending if stale => Self::Disconnected(*last_keepalive),
             Link::Connected if stale => Self::Lost(*last_keepalive),
-            Link::Connected => Self::ConnectedButSilent(*last_keepalive, Received::Unknown),
+            Link::Connected | Link::Pending => Self::ConnectedButSilent(*last_keepalive, Received::Unknown),
             Link::Stopped => Self::Stopped(lost_at.or(*last_keepalive)),
             Link::Lost => Self::Lost(*last_keepalive),
             Link::Disconnected => Self::Disconnected(*last_keepalive),

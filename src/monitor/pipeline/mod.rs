@@ -17,6 +17,7 @@ mod common;
 mod doubts;
 mod fate;
 mod groups;
+mod newcomers;
 mod regroup;
 mod stalls;
 mod tally;

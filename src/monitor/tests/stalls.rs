@@ -376,6 +376,33 @@ async fn a_stall_of_which_nobody_is_left_says_no_numbers_and_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_stopped_before_the_first_look_is_one_stall_and_who_was_silent_before_that_is_told_by_itself() {
+    let fleet = [MILAN, ROME].concat();
+    let world = World::new(&[&fleet[..], &["013", "014"]].concat()).await;
+    fleet.iter().for_each(|id| world.index.log(id, start() - TimeDelta::minutes(20)));
+    world.index.log("013", start() - TimeDelta::days(3));
+    let mut cluster = Cluster { world, minute: 0 };
+    cluster.minutes(3, &[]).await;
+    let told = ["pipeline_stalled default", "agent_silent 013", "agent_silent 014"];
+    assert_eq!(cluster.told().await, told);
+    let stall = cluster.world.events().await.remove(0);
+    let none = "None of the 12 agents of watch default has logged for 21 min";
+    assert!(stall.detail.starts_with(none) && !stall.detail.contains("013"), "{}", stall.detail);
+    cluster.minutes(6, &fleet[1..]).await;
+    assert_eq!(cluster.told().await[3..], ["pipeline_recovered default"]);
+    cluster.minutes(20, &fleet[1..]).await;
+    assert_eq!(cluster.told().await[4..], ["agent_silent 001"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stopped_before_the_first_look_while_the_others_log_is_told_by_itself() {
+    let mut world = World::new(&[MILAN, ROME].concat()).await;
+    MILAN.iter().for_each(|id| world.index.log(id, start() - TimeDelta::minutes(20)));
+    world.minute(&ROME).await;
+    assert_eq!(world.story().await, MILAN.map(|id| format!("agent_silent {id}")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn those_that_were_never_seen_did_not_fall_silent_with_the_first_that_does() {
     let mut world = World::new(&[MILAN, ROME].concat()).await;
     world.index.log("009", start() - TimeDelta::minutes(10));

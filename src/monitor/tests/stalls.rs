@@ -357,6 +357,9 @@ async fn many_that_log_too_little_at_once_did_not_fall_silent() {
     let events = world.events().await;
     let ends: Vec<&Event> = events.iter().filter(|event| event.kind == EventKind::AgentRecovered).collect();
     assert!(ends.len() == 6 && ends.iter().all(|end| end.detail == "It logs as much as it should again."));
+    let over = events.iter().find(|event| event.kind == EventKind::PipelineRecovered).unwrap();
+    assert_eq!(over.cause, "volume_too_low");
+    assert!(over.detail.contains(" of watch default log as much as they should again. "), "{}", over.detail);
     let read = |connection: &_| past::silences(connection, 0, i64::MAX);
     let lacks = world.recorder.journal.write(read).await.unwrap();
     assert!(lacks.len() == 6 && lacks.iter().all(|lack| lack.few), "they logged throughout: {lacks:?}");

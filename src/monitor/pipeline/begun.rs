@@ -52,7 +52,16 @@ impl Groups<'_> {
         let of_it = |at: &usize| self.shares(*at, &common) && !self.was_silent_before(*at, &common);
         let lost: Vec<usize> = silent.filter(of_it).collect();
         let last = lost.iter().filter_map(|at| self.fleet.entities()[*at].last_seen).max();
-        Begun { tally: self.tallies[&common].clone(), lost, last, common }
+        let others_log = self.others_log(&common, last);
+        Begun { tally: self.tallies[&common].clone(), lost, last, others_log, common }
+    }
+
+    /// Whether logs of the watch come, and some that are not of a group are newer than the `last` of those of it that
+    /// fell silent.
+    pub fn others_log(&self, common: &Common, last: Option<i64>) -> bool {
+        let mut entities = self.fleet.entities().iter().enumerate();
+        self.flow(&Common::Watch) == Flow::Flowing
+            && entities.any(|(at, entity)| entity.last_seen > last && !self.shares(at, common))
     }
 
     /// The stalled group, other than the watch, that explains most of `left`; of two equal ones the

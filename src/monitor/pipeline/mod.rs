@@ -60,6 +60,8 @@ pub struct Begun {
     pub lost: Vec<usize>,
     /// The newest log of any of these, in milliseconds.
     pub last: Option<i64>,
+    /// Others of the watch log on.
+    pub others_log: bool,
 }
 
 /// What a round found.

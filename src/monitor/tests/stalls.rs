@@ -164,6 +164,11 @@ async fn agents_with_one_label_are_told_by_it() {
     cluster.minutes(30, &others).await;
     let told = cluster.told().await;
     assert_eq!(told, ["pipeline_stalled site=harbour"], "nobody is told before a share of them is due");
+    let detail = cluster.world.events().await.remove(0).detail;
+    assert!(
+        detail.contains("Others log on, so check first what site=harbour shares (its line, "),
+        "{detail}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,7 +20,7 @@ use crate::source::Keeper;
 /// The event of many entities that fell silent at once: `names` are those that were due first.
 #[must_use]
 pub fn stalled(watch: &str, begun: &Begun, limits: &Pipeline, names: &str, way: &Way, now: i64) -> Event {
-    let way = format!("So it is hardly the agents, but the way of their logs: check first {}.", way.stalled);
+    let way = whence(begun, watch, way);
     let Begun { common, tally, last, .. } = begun;
     let quiet = tally.newest.map(|newest| now - newest).filter(|_| tally.flow(limits.count) == Flow::Stopped);
     let who = who(watch, common);
@@ -49,6 +49,18 @@ pub fn stalled(watch: &str, begun: &Begun, limits: &Pipeline, names: &str, way: 
         labels: labels_of(common),
         detail,
         ..about(watch, EventKind::PipelineStalled, Severity::High, now)
+    }
+}
+
+/// Where it comes from, and what to check: what has a label may send through any manager.
+fn whence(Begun { common, others_log, .. }: &Begun, watch: &str, way: &Way) -> String {
+    match common {
+        Common::Label(..) if *others_log => format!(
+            "Others log on, so check first what {} shares (its line, its gateway or firewall, its power); then {}.",
+            who(watch, common),
+            way.stalled
+        ),
+        _ => format!("So it is hardly the agents, but the way of their logs: check first {}.", way.stalled),
     }
 }
 

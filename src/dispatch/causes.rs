@@ -14,6 +14,9 @@ const CHECK: &str = "Check first: ";
 /// So many different questions are asked.
 const QUESTIONS: usize = 5;
 
+/// So many agents are named with a question.
+const NAMED: usize = 5;
+
 /// The longest of what is said of one agent beyond its cause, in bytes.
 const LONGEST: usize = 240;
 
@@ -67,25 +70,41 @@ pub fn in_words(event: &Event, say: &Sentences) -> String {
     cause.into_iter().chain(check).chain(late).collect::<Vec<_>>().join("\n")
 }
 
-/// What to check, once for each cause.
+/// What to check, once for each question: with its cause where there are several, and of whom where these have one
+/// cause.
 pub fn check(body: &mut String, events: &[Event], say: &Sentences) {
-    let mut asked: Vec<(String, &str)> = Vec::new();
+    let mut asked: Vec<(String, &str, Vec<&Event>)> = Vec::new();
     for event in events.iter().filter(|event| is_silence(event)) {
         let Some((question, _)) = parts(&event.detail) else { continue };
-        if !asked.iter().any(|(_, known)| *known == question) {
-            asked.push((word(event, say), question));
+        match asked.iter_mut().find(|(_, known, _)| *known == question) {
+            Some((.., of)) => of.push(event),
+            None => asked.push((word(event, say), question, vec![event])),
         }
     }
-    let one = asked.len() == 1;
-    for (at, (word, question)) in asked.iter().take(QUESTIONS).enumerate() {
+    for (at, (word, question, of)) in asked.iter().take(QUESTIONS).enumerate() {
         let gap = if at == 0 { "\n" } else { "" };
         let question = say.question(question);
-        let line = match one || word.is_empty() {
+        let shared = asked.iter().filter(|(other, ..)| other == word).count() > 1;
+        let cause = match (shared, word.is_empty()) {
+            (true, true) => ids(of, say),
+            (true, false) => format!("{word}: {}", ids(of, say)),
+            (false, _) => word.clone(),
+        };
+        let line = match asked.len() == 1 || cause.is_empty() {
             true => say.body.check.with([("question", question)]),
-            false => say.body.check_of.with([("cause", word), ("question", question)]),
+            false => say.body.check_of.with([("cause", &cause), ("question", question)]),
         };
         let _ = writeln!(body, "{gap}{line}");
     }
+}
+
+/// The ids of the first of these agents, and how many more there are.
+fn ids(events: &[&Event], say: &Sentences) -> String {
+    let id = |event: &&Event| event.entity.as_ref().map(|entity| one_line(&entity.id, 40));
+    let mut ids: Vec<String> = events.iter().filter_map(id).take(NAMED).collect();
+    let more = events.len().saturating_sub(NAMED);
+    ids.extend((more > 0).then(|| say.body.more.with([("count", &more.to_string())])));
+    ids.join(", ")
 }
 
 /// How a message about silent agents, some of which only log too little or late, begins.
@@ -181,6 +200,19 @@ mod tests {
         let (title, body) = message(&events[..2], &Facts::of(MessageKind::Firing));
         assert_eq!(title, "Silent: 2 agents of default");
         assert!(body.ends_with("\n\nCheck first: is the machine up?"), "{body}");
+    }
+
+    #[test]
+    fn of_one_cause_with_two_questions_each_says_of_whom_it_is() {
+        let of = |id: &str, question: &str| event(id, "disconnected", &format!("Check first: {question}?"));
+        let mut events: Vec<Event> = (10..17).map(|id| of(&format!("0{id}"), "is it up")).collect();
+        events.push(of("001", "was it meant to"));
+        events.push(event("002", "late", "Check first: is it slow?"));
+        let (_, body) = message(&events, &Facts::of(MessageKind::Firing));
+        let asked: Vec<&str> = body.lines().skip_while(|line| !line.starts_with("Check")).collect();
+        let many = "Check first (disconnected: 010, 011, 012, 013, 014, +2 more): is it up?";
+        let one = "Check first (disconnected: 001): was it meant to?";
+        assert_eq!(asked, [many, one, "Check first (late): is it slow?"]);
     }
 
     #[test]

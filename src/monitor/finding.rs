@@ -38,6 +38,8 @@ pub struct Finding {
     pub blind: Option<Blind>,
     /// The maintenance that ended before it was told.
     pub maintenance: Option<Window>,
+    /// A gateway that is back explained its silence until now.
+    pub behind_gateway: bool,
     /// How it logged all the same, if what ends now was no silence.
     pub logging: Logging,
 }

@@ -58,6 +58,27 @@ impl Beside {
         }
     }
 
+    /// Of who stays away, each with its incident, those whose silence a gateway explained until it was back.
+    pub(super) async fn recall_gateways(&mut self, recorder: &Recorder, left: Vec<(usize, i64)>) {
+        if left.is_empty() {
+            return;
+        }
+        let read = move |connection: &_| {
+            let behind = |(at, incident): &(usize, i64)| {
+                Ok((*at, incidents::is_part_of_agent(connection, *incident)?))
+            };
+            left.iter().map(behind).collect::<rusqlite::Result<Vec<_>>>()
+        };
+        match recorder.journal.write(read).await {
+            Ok(known) => {
+                for (at, behind) in known {
+                    self.findings.entry(at).or_default().behind_gateway = behind;
+                }
+            }
+            Err(error) => tracing::error!("cannot read what explained silences: {error}"),
+        }
+    }
+
     /// How long the silences that are over lasted, and how much of each is filled by now: one question for
     /// all of about the same length.
     pub(super) async fn ask_for_gaps(

@@ -57,7 +57,10 @@ fn silent(
     let late = finding.late.map(|late| format!("{late} logs have come late so far."));
     let ahead = finding.ahead.map(|by| {
         let by = span(by);
-        format!("But it has logs that are dated {by} ahead of now: is the clock of its manager fast, or this one slow?")
+        format!(
+            "But it has logs that are dated {by} ahead of now: is the clock of {} fast, or this one slow?",
+            way.clock
+        )
     });
     let parts = [Some(what), maintenance, ahead, late, flapping, suspicion.map(Suspicion::sentence)];
     let severity = suspicion.map_or(policy.severity, |suspicion| policy.severity.max(suspicion.severity));
@@ -90,6 +93,12 @@ fn what(
         Transition::FoundSilent => (
             "silent_before_start",
             format!("It was silent already when log-monitor first looked: no logs for {long}. {check}"),
+        ),
+        Transition::StillSilent { .. } if finding.behind_gateway => (
+            "silent_after_gateway",
+            format!(
+                "Its gateway, which explained its silence, logs again; it does not: no logs for {long}. {check}"
+            ),
         ),
         Transition::StillSilent { .. } => (
             "silent_after_stall",

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use log_monitor_channels::text::one_line;
 use log_monitor_channels::{Event, EventKind};
 
-use super::render::TOO_FEW;
-use crate::wording::language::{Many, Sentences};
+use super::render::{LATE, TOO_FEW};
+use crate::wording::language::{Many, Phrase, Sentences};
 
 /// Begins the question in the sentences of an event.
 const CHECK: &str = "Check first: ";
@@ -14,11 +14,14 @@ const CHECK: &str = "Check first: ";
 /// So many different questions are asked.
 const QUESTIONS: usize = 5;
 
+/// So many agents are named with a question.
+const NAMED: usize = 5;
+
 /// The longest of what is said of one agent beyond its cause, in bytes.
 const LONGEST: usize = 240;
 
 /// What follows an agent in a list: the word for its cause, and what is said beyond what to check; or how
-/// long it was silent.
+/// long it was silent, if it was.
 #[must_use]
 pub fn of_one(event: &Event, say: &Sentences) -> String {
     if !is_silence(event) {
@@ -34,8 +37,14 @@ pub fn of_one(event: &Event, say: &Sentences) -> String {
     }
 }
 
-/// After how long an agent is back, and how much of that time arrived late.
+/// After how long an agent is back, and how much of that time arrived late; or what it does again that logged all
+/// the same.
 fn end(event: &Event, say: &Sentences) -> Option<String> {
+    match event.cause.as_str() {
+        TOO_FEW => return Some(say.body.enough_again.with([])),
+        LATE => return Some(say.body.in_time_again.with([])),
+        _ => {}
+    }
     let long = say.span((event.back? - event.since?).to_std().ok()?);
     Some(match percent(event).as_deref() {
         None => say.body.after.with([("long", &long)]),
@@ -61,47 +70,75 @@ pub fn in_words(event: &Event, say: &Sentences) -> String {
     cause.into_iter().chain(check).chain(late).collect::<Vec<_>>().join("\n")
 }
 
-/// What to check, once for each cause.
+/// What to check, once for each question: with its cause where there are several, and of whom where these have one
+/// cause.
 pub fn check(body: &mut String, events: &[Event], say: &Sentences) {
-    let mut asked: Vec<(String, &str)> = Vec::new();
+    let mut asked: Vec<(String, &str, Vec<&Event>)> = Vec::new();
     for event in events.iter().filter(|event| is_silence(event)) {
         let Some((question, _)) = parts(&event.detail) else { continue };
-        if !asked.iter().any(|(_, known)| *known == question) {
-            asked.push((word(event, say), question));
+        match asked.iter_mut().find(|(_, known, _)| *known == question) {
+            Some((.., of)) => of.push(event),
+            None => asked.push((word(event, say), question, vec![event])),
         }
     }
-    let one = asked.len() == 1;
-    for (at, (word, question)) in asked.iter().take(QUESTIONS).enumerate() {
+    for (at, (word, question, of)) in asked.iter().take(QUESTIONS).enumerate() {
         let gap = if at == 0 { "\n" } else { "" };
         let question = say.question(question);
-        let line = match one || word.is_empty() {
+        let shared = asked.iter().filter(|(other, ..)| other == word).count() > 1;
+        let cause = match (shared, word.is_empty()) {
+            (true, true) => ids(of, say),
+            (true, false) => format!("{word}: {}", ids(of, say)),
+            (false, _) => word.clone(),
+        };
+        let line = match asked.len() == 1 || cause.is_empty() {
             true => say.body.check.with([("question", question)]),
-            false => say.body.check_of.with([("cause", word), ("question", question)]),
+            false => say.body.check_of.with([("cause", &cause), ("question", question)]),
         };
         let _ = writeln!(body, "{gap}{line}");
     }
 }
 
-/// How a message about silent agents, some of which only log too little, begins.
+/// The ids of the first of these agents, and how many more there are.
+fn ids(events: &[&Event], say: &Sentences) -> String {
+    let id = |event: &&Event| event.entity.as_ref().map(|entity| one_line(&entity.id, 40));
+    let mut ids: Vec<String> = events.iter().filter_map(id).take(NAMED).collect();
+    let more = events.len().saturating_sub(NAMED);
+    ids.extend((more > 0).then(|| say.body.more.with([("count", &more.to_string())])));
+    ids.join(", ")
+}
+
+/// How a message about silent agents, some of which only log too little or late, begins.
 #[must_use]
 pub fn title(events: &[Event], scope: &str, still: bool, say: &Many) -> String {
-    let few = events.iter().filter(|event| event.cause == TOO_FEW).count();
-    let silent = events.len() - few;
+    let of = |cause: &str| events.iter().filter(|event| event.cause == cause).count();
+    let (few, late) = (of(TOO_FEW), of(LATE));
     let agents = |count: usize| match count {
         1 => say.agent.with([]),
         count => say.agents.with([("count", &count.to_string())]),
     };
-    let (phrase, count) = match (silent, still) {
-        (0, false) => (&say.too_few, few),
-        (0, true) => (&say.still_too_few, few),
-        (silent, false) => (&say.silent, silent),
-        (silent, true) => (&say.still_silent, silent),
+    let (phrase, count, rest) = match (events.len() - few - late, still) {
+        (0, false) if few == 0 => (&say.late, late, [0, 0]),
+        (0, true) if few == 0 => (&say.still_late, late, [0, 0]),
+        (0, false) => (&say.too_few, few, [0, late]),
+        (0, true) => (&say.still_too_few, few, [0, late]),
+        (silent, false) => (&say.silent, silent, [few, late]),
+        (silent, true) => (&say.still_silent, silent, [few, late]),
     };
-    let rest = match (silent, few) {
-        (0, _) | (_, 0) => String::new(),
-        (_, few) => say.and_too_few.with([("count", &few.to_string())]),
-    };
+    let rest = [&say.and_too_few, &say.and_late].into_iter().zip(rest).filter(|(_, count)| *count > 0);
+    let rest: String = rest.map(|(and, count)| and.with([("count", &count.to_string())])).collect();
     phrase.with([("agents", &agents(count)), ("scope", scope)]) + &rest
+}
+
+/// How a message about several agents begins that are back, or log as they should again.
+#[must_use]
+pub fn of_ends<'s>(events: &[Event], say: &'s Many) -> &'s Phrase {
+    let all = |cause: &str| events.iter().all(|event| event.cause == cause);
+    match events.iter().any(|event| [TOO_FEW, LATE].contains(&event.cause.as_str())) {
+        false => &say.recovered,
+        true if all(TOO_FEW) => &say.enough_again,
+        true if all(LATE) => &say.in_time_again,
+        true => &say.recovered_each,
+    }
 }
 
 /// Whether it tells that an agent is silent.
@@ -166,6 +203,19 @@ mod tests {
     }
 
     #[test]
+    fn of_one_cause_with_two_questions_each_says_of_whom_it_is() {
+        let of = |id: &str, question: &str| event(id, "disconnected", &format!("Check first: {question}?"));
+        let mut events: Vec<Event> = (10..17).map(|id| of(&format!("0{id}"), "is it up")).collect();
+        events.push(of("001", "was it meant to"));
+        events.push(event("002", "late", "Check first: is it slow?"));
+        let (_, body) = message(&events, &Facts::of(MessageKind::Firing));
+        let asked: Vec<&str> = body.lines().skip_while(|line| !line.starts_with("Check")).collect();
+        let many = "Check first (disconnected: 010, 011, 012, 013, 014, +2 more): is it up?";
+        let one = "Check first (disconnected: 001): was it meant to?";
+        assert_eq!(asked, [many, one, "Check first (late): is it slow?"]);
+    }
+
+    #[test]
     fn several_that_are_back_say_after_how_long_and_what_arrived_late_in_each_language() {
         let end = |id: &str, arrived_late| {
             let back = event(id, "documents", "It logs again.");
@@ -194,6 +244,61 @@ mod tests {
         };
         assert_eq!(title(EventKind::AgentSilent), "Too few logs: 3 agents of default");
         assert_eq!(title(EventKind::AgentStillSilent), "Still too few logs: 3 agents of default");
+    }
+
+    #[test]
+    fn agents_whose_logs_come_late_are_not_called_silent() {
+        let of = |causes: &[&str], kind, language| {
+            let of_cause = |cause: &&str| Event { kind, ..event("001", cause, "") };
+            let events: Vec<Event> = causes.iter().map(of_cause).collect();
+            words(&events, &Facts::of(MessageKind::Firing), language).title
+        };
+        let (new, still) = (EventKind::AgentSilent, EventKind::AgentStillSilent);
+        assert_eq!(of(&[LATE, LATE], new, Language::En), "Logs arrive late: 2 agents of default");
+        assert_eq!(of(&[LATE, LATE], still, Language::It), "Log ancora in ritardo: 2 agenti di default");
+        let mixed = of(&[LATE, "", TOO_FEW, LATE], new, Language::En);
+        assert_eq!(
+            mixed,
+            "Silent: 1 agent of default, and 1 with too few logs, and 2 whose logs arrive late"
+        );
+        let mixed = of(&[LATE, TOO_FEW], still, Language::It);
+        assert_eq!(mixed, "Ancora troppo pochi log: 1 agente di default, e 1 con log in ritardo");
+    }
+
+    #[test]
+    fn the_ends_of_what_was_no_silence_say_what_is_so_again_in_each_language() {
+        let of = |causes: &[&str], language| {
+            let end = |cause: &&str| {
+                let end = event("001", cause, "");
+                Event { kind: EventKind::AgentRecovered, back: Some(end.at), ..end }
+            };
+            let events: Vec<Event> = causes.iter().map(end).collect();
+            let words = words(&events, &Facts::of(MessageKind::Resolved), language);
+            [
+                words.title,
+                words
+                    .body
+                    .lines()
+                    .map(|line| line.rsplit(": ").next().unwrap())
+                    .collect::<Vec<_>>()
+                    .join("; "),
+            ]
+        };
+        let (few, late) = (&[TOO_FEW, TOO_FEW], &[LATE, LATE]);
+        let enough = "logs as much as it should again";
+        let title = "Recovered: 2 agents of default log as much as they should again".to_owned();
+        assert_eq!(of(few, Language::En), [title, format!("{enough}; {enough}")]);
+        let (title, in_time) =
+            ("Recovered: logs of 2 agents of default arrive in time again", "its logs arrive in time again");
+        assert_eq!(of(late, Language::En), [title.to_owned(), format!("{in_time}; {in_time}")]);
+        let mixed = [&few[..1], &late[..1], &["documents"]].concat();
+        let each = format!("{enough}; {in_time}; back after 16 min");
+        assert_eq!(of(&mixed, Language::En), ["Recovered: 3 agents of default".to_owned(), each]);
+        let title = "Risolto: 2 agenti di default inviano di nuovo abbastanza log";
+        assert_eq!(of(few, Language::It)[0], title);
+        assert!(
+            of(&mixed, Language::It)[1].contains("i suoi log arrivano di nuovo in tempo; di nuovo log dopo")
+        );
     }
 
     #[test]

@@ -113,12 +113,13 @@ impl Replay {
 
     fn open_stalls(&mut self, sorted: &Sorted, now: i64) {
         for begun in &sorted.stalled {
+            let fell = |at: &usize| self.fleet.entities()[*at].state != State::New;
             let found = Found {
                 agent: None,
                 common: Some(begun.common.clone()),
                 since: begun.tally.newest,
                 opened: now,
-                told: Some(now),
+                told: begun.lost.iter().any(fell).then_some(now),
                 back: None,
                 few: begun.tally.logging_of_lost() == Logging::TooFew,
                 stopped: false,

@@ -48,15 +48,18 @@ pub fn silences(connection: &Connection, from: i64, to: i64) -> rusqlite::Result
     Ok(silences)
 }
 
-/// The silences that were parts of an incident, and are over since their agents log again.
+/// The silences that were parts of an incident, and are over since their agents log again: of those that logged too
+/// little and then stopped, that apart.
 ///
 /// # Errors
 /// As the database.
 pub fn ended_parts(connection: &Connection, whole: i64) -> rusqlite::Result<Vec<Silence>> {
-    connection
+    let parts: Vec<Incident> = connection
         .prepare_cached(&format!("{SILENCE} WHERE part_of = ?1 AND outcome = 'agent_recovered'"))?
-        .query_map([whole], |row| incident(row).map(|incident| incident.silence))?
-        .collect()
+        .query_map([whole], incident)?
+        .collect::<rusqlite::Result<_>>()?;
+    let apart = |Incident { silence, stopped, .. }: Incident| until_it_stopped(silence, stopped);
+    Ok(parts.into_iter().flat_map(apart).collect())
 }
 
 /// What stands in the journal of one incident of an agent.
@@ -166,9 +169,35 @@ mod tests {
     use crate::journal::Journal;
     use crate::journal::events::{self, time};
     use crate::journal::incidents::{self, Subject};
+    use chrono::TimeDelta;
     use log_monitor_channels::EventKind;
 
     const HOUR: i64 = 3_600_000;
+
+    #[tokio::test]
+    async fn of_a_part_of_a_stall_only_the_time_since_it_stopped_arrived_late() {
+        let journal = Journal::in_memory().unwrap();
+        let parts = journal.write(|connection| {
+            let begun = agent_silent("001", "web");
+            let stopped =
+                Event { since: begun.since.map(|since| since + TimeDelta::hours(1)), ..begun.clone() };
+            let stall = incidents::open(connection, Subject::Pipeline, &agent_silent("node=a", ""))?;
+            let part = Event { part_of: Some(stall), ..begun.clone() };
+            let incident = incidents::open(connection, Subject::Agent, &part)?;
+            incidents::set_logging(connection, incident, Logging::TooFew, &begun)?;
+            incidents::set_logging(connection, incident, Logging::No, &stopped)?;
+            let back = stopped.since.map(|since| since + TimeDelta::hours(1));
+            let kind = EventKind::AgentRecovered;
+            let mut end = Event { kind, incident: Some(incident), back, arrived_late: Some(0.5), ..begun };
+            events::insert(connection, &mut end)?;
+            incidents::close(connection, incident, &end)?;
+            ended_parts(connection, stall)
+        });
+        let parts = parts.await.unwrap();
+        let parts: Vec<_> =
+            parts.iter().map(|part| (part.few, part.to.unwrap() - part.from, part.late)).collect();
+        assert_eq!(parts, [(true, HOUR, None), (false, HOUR, Some(0.5))]);
+    }
 
     #[tokio::test]
     async fn the_past_is_what_reached_into_a_time_and_goes_back_to_the_first_sign() {

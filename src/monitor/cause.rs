@@ -13,6 +13,9 @@ const STALE: i64 = 3 * 60_000;
 /// The name of [`Cause::TooFew`]: it is not silent, but logs less than it should.
 pub const TOO_FEW: &str = "volume_too_low";
 
+/// The name of [`Cause::Late`]: it is not silent, but its logs come late.
+pub const LATE: &str = "late";
+
 /// What is known of the reason. Times and spans in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Cause {
@@ -96,8 +99,10 @@ impl Cause {
         };
         let stale = last_keepalive.is_some_and(|last| now - last >= STALE);
         match link {
+            Link::Pending if last_keepalive.is_none() => Self::NeverConnected,
+            Link::Pending if stale => Self::Disconnected(*last_keepalive),
             Link::Connected if stale => Self::Lost(*last_keepalive),
-            Link::Connected => Self::ConnectedButSilent(*last_keepalive, Received::Unknown),
+            Link::Connected | Link::Pending => Self::ConnectedButSilent(*last_keepalive, Received::Unknown),
             Link::Stopped => Self::Stopped(lost_at.or(*last_keepalive)),
             Link::Lost => Self::Lost(*last_keepalive),
             Link::Disconnected => Self::Disconnected(*last_keepalive),
@@ -132,7 +137,7 @@ impl Cause {
             Self::NeverConnected => Some("never_connected"),
             Self::Stopped(_) | Self::Lost(_) | Self::Disconnected(_) => Some("disconnected"),
             Self::ConnectedButSilent(..) => Some("connected_but_silent"),
-            Self::Late(_) => Some("late"),
+            Self::Late(_) => Some(LATE),
             Self::TooFew { .. } => Some(TOO_FEW),
             Self::PartOnly(_) => Some("part_silent"),
         }

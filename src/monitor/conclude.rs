@@ -27,9 +27,7 @@ impl Monitor {
             tracing::error!("watch {}: {error}", self.setup.watch.name);
         }
         self.beside.tell(&self.recorder, &self.health, &self.setup, entities).await;
-        if let Err(error) =
-            self.beside.tell_of_skew(&self.recorder, &self.setup.watch.name, &self.fleet).await
-        {
+        if let Err(error) = self.beside.tell_of_skew(&self.recorder, &self.setup, &self.fleet).await {
             tracing::error!("watch {}: {error}", self.setup.watch.name);
         }
         let Gathered { suspects, looked, frontiers } = answered?;

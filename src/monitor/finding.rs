@@ -9,6 +9,7 @@ use super::window::Window;
 use super::words::span;
 use crate::clock::written;
 use crate::config::Suspicion as Rules;
+use crate::journal::entities::Logging;
 use crate::journal::events::time;
 use crate::journal::spells::Spell;
 use crate::source::{Heard, Word};
@@ -37,8 +38,10 @@ pub struct Finding {
     pub blind: Option<Blind>,
     /// The maintenance that ended before it was told.
     pub maintenance: Option<Window>,
-    /// What ends now was no silence: it logged too little.
-    pub logged_too_little: bool,
+    /// A gateway that is back explained its silence until now.
+    pub behind_gateway: bool,
+    /// How it logged all the same, if what ends now was no silence.
+    pub logging: Logging,
 }
 
 /// An entity that falls silent again and again. Times in milliseconds.
@@ -192,6 +195,13 @@ impl Blind {
             ),
         };
         format!("{gap}{}.", arrived(self.filled))
+    }
+
+    /// The same of an entity whose logs came late, behind the sentence that they arrive in time again.
+    #[must_use]
+    pub fn of_late(&self) -> String {
+        let (from, to) = (written(time(self.from)), written(time(self.to)));
+        format!("They did not from {from} to {to}, {}{}.", span(self.silent), arrived(self.filled))
     }
 }
 

@@ -15,7 +15,7 @@ use super::words;
 use super::words::way::Way;
 use crate::config::Watch;
 use crate::journal::entities::{Logging, Part, Silence};
-use crate::journal::incidents::Subject;
+use crate::journal::incidents::{Stall, Subject};
 use crate::record::{Change, EntityChange, IncidentChange, Whole};
 
 /// The surroundings of a round.
@@ -67,27 +67,25 @@ impl Round<'_> {
             }
         });
         self.over(sorted)
-            .map(|(common, tally, incident)| self.ends(common, tally, incident, changed))
+            .map(|(common, tally, stall)| self.ends(common, tally, stall, changed))
             .chain(stalled)
             .chain(worse)
             .chain(told)
             .collect()
     }
 
-    /// The stalls that are over, with their incidents.
-    fn over<'s>(&'s self, sorted: &'s Sorted) -> impl Iterator<Item = (&'s Common, &'s Tally, i64)> + 's {
-        sorted
-            .over
-            .iter()
-            .filter_map(|(common, tally)| Some((common, tally, self.stalls.of(common)?.incident)))
+    /// The stalls that are over, as they were known.
+    fn over<'s>(&'s self, sorted: &'s Sorted) -> impl Iterator<Item = (&'s Common, &'s Tally, Stall)> + 's {
+        sorted.over.iter().filter_map(|(common, tally)| Some((common, tally, self.stalls.of(common)?)))
     }
 
-    fn ends(&self, common: &Common, tally: &Tally, incident: i64, changed: &[Changed]) -> Change {
+    fn ends(&self, common: &Common, tally: &Tally, stall: Stall, changed: &[Changed]) -> Change {
+        let Stall { incident, logging, .. } = stall;
         // Who was left when it was over that time is told by now.
         let left = (!self.stalls.is_doubted(common))
             .then(|| words::names(self.fleet, &self.left(changed, incident)));
         let (watch, outage) = (&self.setup.watch.name, self.outages.get(&incident));
-        let event = words::flows_again(watch, common, tally, left.as_deref(), outage, self.now);
+        let event = words::flows_again(watch, common, (tally, logging), left.as_deref(), outage, self.now);
         Change::event(IncidentChange::Close(incident), event)
     }
 

@@ -12,7 +12,7 @@ use super::words;
 use crate::journal::incidents::{self, Subject};
 use crate::journal::{JournalError, events};
 use crate::record::{Change, IncidentChange, Recorder};
-use crate::source::SourceError;
+use crate::source::{SourceError, SourceReason};
 
 /// The end of an outage that comes too often is believed after so long without another, in milliseconds,
 /// and after twice as long each time more.
@@ -56,6 +56,8 @@ struct Told {
     /// When it was opened, in milliseconds.
     since: i64,
     severity: Severity,
+    /// It answered, and showed less than it should.
+    lacked: bool,
 }
 
 impl SourceHealth {
@@ -111,8 +113,9 @@ impl SourceHealth {
         if known.told.is_none() {
             known.flaps.fell(SELF, now, QUIET);
         }
-        let since = known.told.map_or(now, |told| told.since);
-        known.told = written.first().copied().flatten().map(|incident| Told { incident, since, severity });
+        let (since, lacked) = (known.told.map_or(now, |told| told.since), lacks(error.reason.name()));
+        known.told =
+            written.first().copied().flatten().map(|incident| Told { incident, since, severity, lacked });
         Ok(())
     }
 
@@ -137,7 +140,7 @@ impl SourceHealth {
         if fails || !known.awaited.is_empty() || known.is_doubted(now) {
             return Ok(());
         }
-        let event = words::source_up(source, Some(told.since), now);
+        let event = words::source_up(source, Some(told.since), told.lacked, now);
         recorder.record(vec![Change::event(IncidentChange::Close(told.incident), event)]).await?;
         known.flaps.recovered(SELF);
         known.told = None;
@@ -174,6 +177,11 @@ impl Known {
     }
 }
 
+/// Whether an incident of this cause says that a source shows less than it should.
+fn lacks(cause: &str) -> bool {
+    cause == SourceReason::Rights.name()
+}
+
 /// A source's state; the journal says what an earlier run left.
 async fn known<'a>(
     sources: &'a mut HashMap<String, Known>,
@@ -188,7 +196,8 @@ async fn known<'a>(
             known.flaps.fell(SELF, row.opened, QUIET);
             let severity = Severity::from_name(&row.severity).unwrap_or_default();
             let open = row.closed.is_none();
-            known.told = open.then_some(Told { incident: row.id, since: row.opened, severity });
+            let (incident, since, lacked) = (row.id, row.opened, lacks(&row.cause));
+            known.told = open.then_some(Told { incident, since, severity, lacked });
         }
         sources.insert(source.to_owned(), known);
     }

@@ -63,6 +63,9 @@ pub enum Link {
     Lost,
     /// It is not, and how it went is not told.
     Disconnected,
+    /// It said that it starts, and its manager has taken up no keepalive since. If it ever sent any sign, its
+    /// [`last_keepalive`](Connection::last_keepalive) tells when.
+    Pending,
     /// It is enrolled, and has never connected.
     NeverConnected,
     /// The server says that it knows no such agent.

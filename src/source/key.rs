@@ -55,6 +55,12 @@ pub fn first(key: &str, fields: usize) -> &str {
     if fields > 1 { key.split(SEPARATOR).next().unwrap_or(key) } else { key }
 }
 
+/// What an entity of so many fields is a part of: its first value. One of a single field is a part of nothing.
+#[must_use]
+pub fn whole(key: &str, fields: usize) -> Option<&str> {
+    (fields > 1).then(|| first(key, fields))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

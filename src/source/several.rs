@@ -179,7 +179,9 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
-    use crate::source::{Entities, SourceReason};
+    use crate::source::file::LogFile;
+    use crate::source::indexer::Indexer;
+    use crate::source::{Entities, SourceContext, SourceKind, SourceReason};
 
     /// Knows this much of agent 001 to 003, in order, or fails.
     struct Fixed(Result<[Option<i64>; 3], SourceReason>, bool);
@@ -264,6 +266,24 @@ mod tests {
             heard.iter().map(|heard| (heard.newest, heard.count)).collect::<Vec<_>>(),
             [(20, 1), (30, 1), (5, 1)]
         );
+    }
+
+    #[test]
+    fn a_log_is_a_part_of_its_agent_whichever_source_has_it() {
+        let of = |keys: &str| {
+            let indexer = toml::from_str(&format!("url = 'https://a.example'\n{keys}")).unwrap();
+            let file = toml::from_str(&format!("path = '/var/alerts.json'\n{keys}")).unwrap();
+            let context = SourceContext { name: "one".to_owned() };
+            let file: Arc<dyn Source> = LogFile::build(file, &context).unwrap().into();
+            (Arc::new(Indexer::new(indexer).unwrap()) as Arc<dyn Source>, file)
+        };
+        let (indexer, file) = of("entity_field = ['agent.id', 'location']");
+        let both = Several::new(vec![("wazuh".into(), indexer.clone()), ("alerts".into(), file.clone())]);
+        let whole = |source: &dyn Source| source.whole("001|/var/log/auth.log").map(str::to_owned);
+        let sources: [&dyn Source; 3] = [&*indexer, &*file, &both];
+        assert_eq!(sources.map(whole), [(); 3].map(|()| Some("001".to_owned())));
+        let (indexer, file) = of("");
+        assert_eq!((indexer.whole("001"), file.whole("001")), (None, None), "a whole agent");
     }
 
     #[tokio::test]

@@ -57,6 +57,9 @@ fn who_is_silent_from_the_start_is_told_by_nobody() {
         [[Some(-30), None, Some(50)], [None, None, None]]
     );
     assert!(!found[0].is_false());
+    let stall = played(&["001", "002", "003", "004", "005"].map(|id| (id, &[-30][..])), 10);
+    assert_eq!(stall[0].common, Some(Common::Watch));
+    assert!(stall.iter().all(|found| found.told.is_none()), "nor a stall of theirs: {stall:?}");
 }
 
 #[test]

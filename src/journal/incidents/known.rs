@@ -128,6 +128,19 @@ pub fn open_since(
         .optional()
 }
 
+/// Whether the silence of another agent explains an incident, or did so last.
+///
+/// # Errors
+/// As the database.
+pub fn is_part_of_agent(connection: &Connection, incident: i64) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM incident JOIN incident AS whole ON whole.id = incident.part_of
+             WHERE incident.id = ?1 AND whole.subject = 'agent')",
+        )?
+        .query_row([incident], |row| row.get(0))
+}
+
 /// Whether it is still open.
 ///
 /// # Errors

@@ -33,7 +33,7 @@ struct Gap {
 }
 
 impl Beside {
-    /// Who of those that are back was told to log too little: there was no time without logs; and when
+    /// How those that are back logged all the same (who logged too little had no time without logs), and when
     /// those that flap have logged in between.
     pub(super) async fn recall(&mut self, recorder: &Recorder, back: &[(usize, i64, Option<i64>)]) {
         let told: Vec<i64> = back.iter().map(|(_, incident, _)| *incident).collect();
@@ -50,11 +50,32 @@ impl Beside {
             Ok(rows) => {
                 for ((at, ..), (row, logged)) in back.iter().zip(rows) {
                     let finding = self.findings.entry(*at).or_default();
-                    finding.logged_too_little = row.is_some_and(|row| row.logging == Logging::TooFew);
+                    finding.logging = row.map(|row| row.logging).unwrap_or_default();
                     finding.logged = logged;
                 }
             }
             Err(error) => tracing::error!("cannot read why agents were told to be silent: {error}"),
+        }
+    }
+
+    /// Of who stays away, each with its incident, those whose silence a gateway explained until it was back.
+    pub(super) async fn recall_gateways(&mut self, recorder: &Recorder, left: Vec<(usize, i64)>) {
+        if left.is_empty() {
+            return;
+        }
+        let read = move |connection: &_| {
+            let behind = |(at, incident): &(usize, i64)| {
+                Ok((*at, incidents::is_part_of_agent(connection, *incident)?))
+            };
+            left.iter().map(behind).collect::<rusqlite::Result<Vec<_>>>()
+        };
+        match recorder.journal.write(read).await {
+            Ok(known) => {
+                for (at, behind) in known {
+                    self.findings.entry(at).or_default().behind_gateway = behind;
+                }
+            }
+            Err(error) => tracing::error!("cannot read what explained silences: {error}"),
         }
     }
 
@@ -93,7 +114,7 @@ impl Beside {
         for (at, _, since) in back {
             let finding = self.findings.entry(*at).or_default();
             let ends = since.zip(fleet.entities()[*at].last_seen);
-            let Some((since, to)) = ends.filter(|_| !finding.logged_too_little) else { continue };
+            let Some((since, to)) = ends.filter(|_| finding.logging != Logging::TooFew) else { continue };
             let back = fleet.flaps().back_since(*at).unwrap_or(to).min(to);
             finding.blind = Some(Blind::of(since, back, &finding.logged, None));
             gaps.push(Gap { at: *at, since, to });

@@ -73,7 +73,7 @@ impl Beside {
     ) {
         self.look_up_homes(setup, fleet, now).await;
         self.findings.clear();
-        let (mut silent, mut back) = (Vec::new(), Vec::new());
+        let (mut silent, mut back, mut left) = (Vec::new(), Vec::new(), Vec::new());
         for changed in fleet.judge(suspects, millis(now)) {
             match changed.transition {
                 Transition::Recovered { since, incident } => {
@@ -88,6 +88,9 @@ impl Beside {
                     let flapping = Flapping::of(count, threshold);
                     self.findings.insert(changed.at, Finding { cause, flapping, ..Finding::default() });
                     silent.push(changed.at);
+                    if let Transition::StillSilent { incident } = transition {
+                        left.push((changed.at, incident));
+                    }
                 }
             }
         }
@@ -100,6 +103,7 @@ impl Beside {
         self.count_what_is_late(setup, fleet).await;
         self.look_ahead_of(setup, fleet, &silent, now).await;
         self.recall(recorder, &back).await;
+        self.recall_gateways(recorder, left).await;
         self.ask_for_gaps(setup, fleet, &back, now).await;
         self.looks.ahead(&setup.beside, fleet, millis(now)).await;
     }

@@ -7,6 +7,7 @@ use crate::journal::events::millis;
 use crate::journal::{JournalError, meta};
 use crate::monitor::cause::Cause;
 use crate::monitor::fleet::Fleet;
+use crate::monitor::words::way::Way;
 use crate::monitor::{Setup, gather, words};
 use crate::record::{Change, IncidentChange, Recorder};
 
@@ -20,18 +21,19 @@ impl Beside {
     pub async fn tell_of_skew(
         &mut self,
         recorder: &Recorder,
-        watch: &str,
+        setup: &Setup,
         fleet: &Fleet,
     ) -> Result<(), JournalError> {
         let ahead = std::mem::take(&mut self.ahead);
         let Some(most) = ahead.iter().map(|(_, ahead)| *ahead).max() else { return Ok(()) };
+        let watch = setup.watch.name.as_str();
         let (now, name) = (millis(recorder.clock.now()), watch.to_owned());
         let told = recorder.journal.write(move |connection| meta::skew_told(connection, &name)).await?;
         if told.is_some_and(|told| (0..DAY).contains(&(now - told))) {
             return Ok(());
         }
         let places: Vec<usize> = ahead.iter().map(|(at, _)| *at).collect();
-        let event = words::skewed(watch, &words::names(fleet, &places), most, now);
+        let event = words::skewed(watch, &words::names(fleet, &places), most, Way::of(&*setup.source), now);
         recorder.record(vec![Change::event(IncidentChange::None, event)]).await?;
         let name = watch.to_owned();
         recorder.journal.write(move |connection| meta::set_skew_told(connection, &name, now)).await

@@ -29,6 +29,15 @@ fn the_keepalive_says_more_than_the_status() {
 }
 
 #[test]
+fn a_pending_agent_that_ever_sent_a_sign_was_connected() {
+    let cause = |keepalive| Cause::of(Some(&connection(Link::Pending, keepalive)), NOW);
+    assert_eq!(cause(12_000), Cause::ConnectedButSilent(Some(NOW - 12_000), Received::Unknown));
+    assert_eq!(cause(240_000), Cause::Disconnected(Some(NOW - 240_000)), "it has said no more since");
+    let never = Connection { last_keepalive: None, ..connection(Link::Pending, 0) };
+    assert_eq!(Cause::of(Some(&never), NOW), Cause::NeverConnected);
+}
+
+#[test]
 fn of_several_servers_the_one_that_knows_the_agent_is_believed() {
     let mut cause = Cause::default();
     for (told, known) in [

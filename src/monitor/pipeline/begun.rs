@@ -18,7 +18,8 @@ impl Groups<'_> {
             return Vec::new();
         }
         let explained = |at: &&usize| self.explained_by(**at, true, known).is_some();
-        let mut left: Vec<usize> = self.lost.iter().filter(|at| !explained(at)).copied().collect();
+        let silent = self.lost.iter().chain(&self.found);
+        let mut left: Vec<usize> = silent.filter(|at| !explained(at)).copied().collect();
         if left.is_empty() {
             return Vec::new();
         }
@@ -47,9 +48,20 @@ impl Groups<'_> {
     }
 
     fn begun(&self, common: Common) -> Begun {
-        let lost: Vec<usize> = self.lost.iter().copied().filter(|at| self.shares(*at, &common)).collect();
+        let silent = self.lost.iter().chain(&self.found).copied();
+        let of_it = |at: &usize| self.shares(*at, &common) && !self.was_silent_before(*at, &common);
+        let lost: Vec<usize> = silent.filter(of_it).collect();
         let last = lost.iter().filter_map(|at| self.fleet.entities()[*at].last_seen).max();
-        Begun { tally: self.tallies[&common].clone(), lost, last, common }
+        let others_log = self.others_log(&common, last);
+        Begun { tally: self.tallies[&common].clone(), lost, last, others_log, common }
+    }
+
+    /// Whether logs of the watch come, and some that are not of a group are newer than the `last` of those of it that
+    /// fell silent.
+    pub fn others_log(&self, common: &Common, last: Option<i64>) -> bool {
+        let mut entities = self.fleet.entities().iter().enumerate();
+        self.flow(&Common::Watch) == Flow::Flowing
+            && entities.any(|(at, entity)| entity.last_seen > last && !self.shares(at, common))
     }
 
     /// The stalled group, other than the watch, that explains most of `left`; of two equal ones the

@@ -43,7 +43,8 @@ impl Groups<'_> {
     pub fn explained_by(&self, at: usize, new: bool, known: &BTreeMap<Common, i64>) -> Option<Common> {
         let explains = |common: &Common| {
             known.get(common).is_some_and(|opened| {
-                self.flow(common) == Flow::Stopped || (new && self.now <= opened + self.window())
+                let begins = *opened == self.now && self.was_silent_before(at, common);
+                !begins && (self.flow(common) == Flow::Stopped || (new && self.now <= opened + self.window()))
             })
         };
         commons(self.fleet, &self.fleet.entities()[at]).into_iter().find(explains)

@@ -24,6 +24,8 @@ pub struct Groups<'a> {
     expects: Vec<OnceCell<bool>>,
     /// Places of entities that fell silent now or lately, and are part of nothing yet.
     pub lost: Vec<usize>,
+    /// Places of those that were silent when they were first looked at, and stopped when others did.
+    pub found: Vec<usize>,
     open: &'a BTreeMap<Common, Stall>,
     /// Places of entities that are silent, and explained by what is known.
     pub held: Vec<usize>,
@@ -47,6 +49,7 @@ impl<'a> Groups<'a> {
             flows: BTreeMap::new(),
             expects: vec![OnceCell::new(); fleet.kinds()],
             lost: Vec::new(),
+            found: Vec::new(),
             held: Vec::new(),
         };
         let mut standings: Vec<Standing> =
@@ -57,6 +60,10 @@ impl<'a> Groups<'a> {
             }
         }
         groups.count(&standings);
+        let found = changed.iter().filter(|changed| changed.transition == Transition::FoundSilent);
+        groups.count_found(&found.map(|changed| changed.at).collect::<Vec<_>>());
+        let flow = |(common, tally): (&Common, &Tally)| (common.clone(), tally.flow(limits.count));
+        groups.flows = groups.tallies.iter().map(flow).collect();
         groups
     }
 
@@ -78,8 +85,6 @@ impl<'a> Groups<'a> {
                 self.tallies.entry(common).or_default().merge(&tally);
             }
         }
-        let flow = |(common, tally): (&Common, &Tally)| (common.clone(), tally.flow(self.limits.count));
-        self.flows = self.tallies.iter().map(flow).collect();
     }
 
     fn standing(&self, entity: &Entity) -> Standing {

@@ -17,6 +17,7 @@ mod common;
 mod doubts;
 mod fate;
 mod groups;
+mod newcomers;
 mod regroup;
 mod stalls;
 mod tally;
@@ -59,6 +60,8 @@ pub struct Begun {
     pub lost: Vec<usize>,
     /// The newest log of any of these, in milliseconds.
     pub last: Option<i64>,
+    /// Others of the watch log on.
+    pub others_log: bool,
 }
 
 /// What a round found.

@@ -18,7 +18,7 @@ pub struct Tally {
     pub lost: usize,
     /// Those of these that log, but less than they should.
     pub thin: usize,
-    /// Those that are silent and explained already.
+    /// Those that are silent and explained already, or were so at the first look.
     pub held: usize,
     /// The newest life sign of any of its entities.
     pub newest: Option<i64>,
@@ -143,7 +143,7 @@ pub enum Standing {
     Lost,
     /// So it did, but it logs: less than it should.
     Thin,
-    /// It is silent, and explained by what is known already.
+    /// It is silent, and explained by what is known already, or was so when it was first looked at.
     Held,
     /// Silent for long, or never judged: it says nothing about now.
     Aside,

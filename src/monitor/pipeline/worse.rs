@@ -25,6 +25,7 @@ impl Groups<'_> {
         let last = lost.iter().filter_map(|at| entities[*at].last_seen).max();
         let mut tally = tally.clone();
         (tally.lost, tally.thin, tally.held) = (lost.len(), 0, 0);
-        Some(Begun { common: common.clone(), tally, lost, last })
+        let others_log = self.others_log(common, last);
+        Some(Begun { common: common.clone(), tally, lost, last, others_log })
     }
 }

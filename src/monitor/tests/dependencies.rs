@@ -51,6 +51,13 @@ async fn behind_a_gateway_that_is_down_nobody_is_told_and_who_stays_away_is_told
     );
     world.minutes(10, &["001", "003", "004"]).await;
     assert_eq!(told(&world).await[5..], ["agent_silent 005"], "its time began anew");
+    let left = world.events().await.pop().unwrap();
+    assert_eq!(left.cause, "silent_after_gateway", "there was no stall");
+    assert!(
+        left.detail.starts_with("Its gateway, which explained its silence, logs again"),
+        "{}",
+        left.detail
+    );
 }
 
 #[tokio::test(start_paused = true)]

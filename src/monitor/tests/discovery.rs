@@ -408,6 +408,11 @@ async fn a_doubt_goes_on_after_restarts_and_its_day_with_it() {
     world.minutes(120, &EIGHT_AND_ONE).await;
     let told = world.story().await;
     assert_eq!(told[2..], ["inventory_changed default", "agent_unwatched 010", "source_up api"]);
+    let end = world.events().await.pop().unwrap().detail;
+    assert!(
+        end.starts_with("What it shows is taken for whole again."),
+        "it had answered all the time: {end}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -133,7 +133,7 @@ async fn who_still_logs_too_little_after_the_others_and_then_stops_is_told_both_
     told.retain(|told| !told.starts_with("agent_recovered"));
     let until_now = [
         "pipeline_stalled node=node02 many_at_once",
-        "pipeline_recovered node=node02 documents",
+        "pipeline_recovered node=node02 volume_too_low",
         "agent_silent 007 volume_too_low",
     ];
     assert_eq!(told, until_now);

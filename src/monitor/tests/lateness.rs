@@ -47,6 +47,14 @@ async fn logs_that_arrive_later_and_later_are_late_and_not_simply_gone() {
     let late = world.events().await.pop().unwrap();
     assert_eq!((late.kind, late.cause.as_str()), (EventKind::AgentSilent, "late"));
     assert!(late.detail.contains("arrive late: the newest one came at least 1"), "{}", late.detail);
+    world.minutes(2, &["001", "002"]).await;
+    let end = world.events().await.pop().unwrap();
+    assert_eq!((end.kind, end.cause.as_str()), (EventKind::AgentRecovered, "late"));
+    assert!(
+        end.detail.starts_with("Its logs arrive in time again. They did not from 2026-"),
+        "{}",
+        end.detail
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -164,6 +164,11 @@ async fn agents_with_one_label_are_told_by_it() {
     cluster.minutes(30, &others).await;
     let told = cluster.told().await;
     assert_eq!(told, ["pipeline_stalled site=harbour"], "nobody is told before a share of them is due");
+    let detail = cluster.world.events().await.remove(0).detail;
+    assert!(
+        detail.contains("Others log on, so check first what site=harbour shares (its line, "),
+        "{detail}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -357,6 +362,9 @@ async fn many_that_log_too_little_at_once_did_not_fall_silent() {
     let events = world.events().await;
     let ends: Vec<&Event> = events.iter().filter(|event| event.kind == EventKind::AgentRecovered).collect();
     assert!(ends.len() == 6 && ends.iter().all(|end| end.detail == "It logs as much as it should again."));
+    let over = events.iter().find(|event| event.kind == EventKind::PipelineRecovered).unwrap();
+    assert_eq!(over.cause, "volume_too_low");
+    assert!(over.detail.contains(" of watch default log as much as they should again. "), "{}", over.detail);
     let read = |connection: &_| past::silences(connection, 0, i64::MAX);
     let lacks = world.recorder.journal.write(read).await.unwrap();
     assert!(lacks.len() == 6 && lacks.iter().all(|lack| lack.few), "they logged throughout: {lacks:?}");
@@ -373,6 +381,33 @@ async fn a_stall_of_which_nobody_is_left_says_no_numbers_and_is_over() {
     let over = cluster.world.events().await.pop().unwrap();
     assert_eq!(over.kind, EventKind::PipelineRecovered);
     assert!(over.detail.starts_with("Nobody is left of node node02"), "{}", over.detail);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stopped_before_the_first_look_is_one_stall_and_who_was_silent_before_that_is_told_by_itself() {
+    let fleet = [MILAN, ROME].concat();
+    let world = World::new(&[&fleet[..], &["013", "014"]].concat()).await;
+    fleet.iter().for_each(|id| world.index.log(id, start() - TimeDelta::minutes(20)));
+    world.index.log("013", start() - TimeDelta::days(3));
+    let mut cluster = Cluster { world, minute: 0 };
+    cluster.minutes(3, &[]).await;
+    let told = ["pipeline_stalled default", "agent_silent 013", "agent_silent 014"];
+    assert_eq!(cluster.told().await, told);
+    let stall = cluster.world.events().await.remove(0);
+    let none = "None of the 12 agents of watch default has logged for 21 min";
+    assert!(stall.detail.starts_with(none) && !stall.detail.contains("013"), "{}", stall.detail);
+    cluster.minutes(6, &fleet[1..]).await;
+    assert_eq!(cluster.told().await[3..], ["pipeline_recovered default"]);
+    cluster.minutes(20, &fleet[1..]).await;
+    assert_eq!(cluster.told().await[4..], ["agent_silent 001"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stopped_before_the_first_look_while_the_others_log_is_told_by_itself() {
+    let mut world = World::new(&[MILAN, ROME].concat()).await;
+    MILAN.iter().for_each(|id| world.index.log(id, start() - TimeDelta::minutes(20)));
+    world.minute(&ROME).await;
+    assert_eq!(world.story().await, MILAN.map(|id| format!("agent_silent {id}")));
 }
 
 #[tokio::test(start_paused = true)]

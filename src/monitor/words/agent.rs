@@ -1,5 +1,7 @@
 //! The words for the silence and the recovery of one entity. Pure.
 
+use std::iter;
+
 use log_monitor_channels::text::one_line;
 use log_monitor_channels::{Entity as Subject, Event, EventKind, Severity};
 
@@ -7,9 +9,9 @@ use super::way::Way;
 use super::{LOOK_BACK, about, span};
 use crate::config::Policy;
 use crate::config::duration::human;
-use crate::journal::entities::EntityRow;
+use crate::journal::entities::{EntityRow, Logging};
 use crate::journal::events::time;
-use crate::monitor::cause::TOO_FEW;
+use crate::monitor::cause::{LATE, TOO_FEW};
 use crate::monitor::finding::{Finding, Flapping, Suspicion};
 use crate::monitor::fleet::{self, Entity};
 use crate::monitor::verdict::Transition;
@@ -55,7 +57,10 @@ fn silent(
     let late = finding.late.map(|late| format!("{late} logs have come late so far."));
     let ahead = finding.ahead.map(|by| {
         let by = span(by);
-        format!("But it has logs that are dated {by} ahead of now: is the clock of its manager fast, or this one slow?")
+        format!(
+            "But it has logs that are dated {by} ahead of now: is the clock of {} fast, or this one slow?",
+            way.clock
+        )
     });
     let parts = [Some(what), maintenance, ahead, late, flapping, suspicion.map(Suspicion::sentence)];
     let severity = suspicion.map_or(policy.severity, |suspicion| policy.severity.max(suspicion.severity));
@@ -89,6 +94,12 @@ fn what(
             "silent_before_start",
             format!("It was silent already when log-monitor first looked: no logs for {long}. {check}"),
         ),
+        Transition::StillSilent { .. } if finding.behind_gateway => (
+            "silent_after_gateway",
+            format!(
+                "Its gateway, which explained its silence, logs again; it does not: no logs for {long}. {check}"
+            ),
+        ),
         Transition::StillSilent { .. } => (
             "silent_after_stall",
             format!("It fell silent with others, which log again; it does not: no logs for {long}. {check}"),
@@ -109,17 +120,22 @@ fn what(
 }
 
 fn recovered(watch: &str, policy: &Policy, since: Option<i64>, finding: &Finding, now: i64) -> Event {
-    let blind = finding.blind.as_ref().map(|blind| format!(" {}", blind.sentence())).unwrap_or_default();
-    let (cause, again) = match finding.logged_too_little {
-        true => (TOO_FEW, "It logs as much as it should again."),
-        false => ("documents", "It logs again."),
+    let (cause, again) = match finding.logging {
+        Logging::TooFew => (TOO_FEW, "It logs as much as it should again."),
+        Logging::Late => (LATE, "Its logs arrive in time again."),
+        Logging::No if since.is_none() => ("documents", "It logs for the first time."),
+        Logging::No => ("documents", "It logs again."),
     };
+    let blind = finding.blind.as_ref().map(|blind| match finding.logging {
+        Logging::Late => blind.of_late(),
+        _ => blind.sentence(),
+    });
     Event {
         since: since.map(time),
         back: finding.blind.as_ref().map(|blind| blind.to).or(finding.back).map(time),
         arrived_late: finding.blind.as_ref().and_then(|blind| blind.filled),
         cause: cause.to_owned(),
-        detail: format!("{again}{blind}"),
+        detail: iter::once(again.to_owned()).chain(blind).collect::<Vec<_>>().join(" "),
         ..about(watch, EventKind::AgentRecovered, policy.severity, now)
     }
 }

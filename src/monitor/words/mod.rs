@@ -17,6 +17,7 @@ use crate::config::Agent;
 use crate::config::duration::human;
 use crate::journal::events::time;
 use crate::source::SourceError;
+use way::Way;
 
 pub use agent::{changed, enrolled_anew, unwatched};
 pub use pipeline::{flows_again, lacks, lacks_nothing, stalled};
@@ -72,15 +73,16 @@ pub fn inventory_changed(watch: &str, changes: &Changes, now: i64) -> Option<Eve
     })
 }
 
-/// The event of documents that are dated ahead of now, by up to `most` milliseconds.
+/// The event of documents that are dated ahead of now, by up to `most` milliseconds, and took this way.
 #[must_use]
-pub fn skewed(watch: &str, names: &str, most: i64, now: i64) -> Event {
+pub fn skewed(watch: &str, names: &str, most: i64, way: &Way, now: i64) -> Event {
     Event {
         cause: "future_documents".to_owned(),
         detail: format!(
             "The newest of them is {} ahead of the clock of log-monitor. Documents from the future do not count as \
-             signs of life. Check first: the time of the Wazuh manager, and of this machine. They are of: {names}.",
-            span(most)
+             signs of life. Check first: the time of {}, and of this machine. They are of: {names}.",
+            span(most),
+            way.clock
         ),
         ..about(watch, EventKind::ClockSkewed, Severity::Medium, now)
     }
@@ -143,13 +145,15 @@ pub fn source_down(source: &str, error: &SourceError, asked: Asked, agents: usiz
     }
 }
 
-/// The event of a source that can be read again.
+/// The event of a source that can be read again, or, if it answered and `lacked` something, is believed again: it
+/// lacks nothing any more, or has done so for long enough.
 #[must_use]
-pub fn source_up(source: &str, down_since: Option<i64>, now: i64) -> Event {
+pub fn source_up(source: &str, down_since: Option<i64>, lacked: bool, now: i64) -> Event {
+    let again = if lacked { "What it shows is taken for whole again." } else { "It answers again." };
     Event {
         since: down_since.map(time),
         cause: "answers".to_owned(),
-        detail: "It answers again. What fell silent meanwhile is told separately.".to_owned(),
+        detail: format!("{again} What fell silent meanwhile is told separately."),
         ..about(source, EventKind::SourceUp, Severity::Info, now)
     }
 }

@@ -9,8 +9,10 @@ use super::way::Way;
 use super::{about, span};
 use crate::clock::written;
 use crate::config::Pipeline;
+use crate::journal::entities::Logging;
 use crate::journal::events::time;
 use crate::monitor::behind::{self, Lack};
+use crate::monitor::cause::TOO_FEW;
 use crate::monitor::outage::Outage;
 use crate::monitor::pipeline::{Begun, Common, Flow, Tally};
 use crate::source::Keeper;
@@ -18,7 +20,7 @@ use crate::source::Keeper;
 /// The event of many entities that fell silent at once: `names` are those that were due first.
 #[must_use]
 pub fn stalled(watch: &str, begun: &Begun, limits: &Pipeline, names: &str, way: &Way, now: i64) -> Event {
-    let way = format!("So it is hardly the agents, but the way of their logs: check first {}.", way.stalled);
+    let way = whence(begun, watch, way);
     let Begun { common, tally, last, .. } = begun;
     let quiet = tally.newest.map(|newest| now - newest).filter(|_| tally.flow(limits.count) == Flow::Stopped);
     let who = who(watch, common);
@@ -50,6 +52,18 @@ pub fn stalled(watch: &str, begun: &Begun, limits: &Pipeline, names: &str, way: 
     }
 }
 
+/// Where it comes from, and what to check: what has a label may send through any manager.
+fn whence(Begun { common, others_log, .. }: &Begun, watch: &str, way: &Way) -> String {
+    match common {
+        Common::Label(..) if *others_log => format!(
+            "Others log on, so check first what {} shares (its line, its gateway or firewall, its power); then {}.",
+            who(watch, common),
+            way.stalled
+        ),
+        _ => format!("So it is hardly the agents, but the way of their logs: check first {}.", way.stalled),
+    }
+}
+
 /// To many at once.
 const fn what_happened(tally: &Tally) -> &'static str {
     match (tally.thin, tally.lost - tally.thin) {
@@ -59,12 +73,13 @@ const fn what_happened(tally: &Tally) -> &'static str {
     }
 }
 
-/// The event of their coming back; `left` names those that have not yet, unless they are told already.
+/// The event of their coming back, who `logged` like this all the same; `left` names those that have not yet, unless
+/// they are told already.
 #[must_use]
 pub fn flows_again(
     watch: &str,
     common: &Common,
-    tally: &Tally,
+    (tally, logged): (&Tally, Logging),
     left: Option<&str>,
     outage: Option<&Outage>,
     now: i64,
@@ -76,15 +91,19 @@ pub fn flows_again(
     };
     let (logging, who) = (tally.logging(), who(watch, common));
     let lasted = outage.map_or_else(String::new, |outage| format!(" {}", outage.sentence()));
+    let (cause, again) = match logged {
+        Logging::TooFew => (TOO_FEW, "log as much as they should again"),
+        Logging::No | Logging::Late => ("documents", "log again"),
+    };
     let detail = match tally.watched {
         0 => format!("Nobody is left of {who} who is expected to log.{lasted}{rest}"),
-        watched => format!("{logging} of the {watched} agents of {who} log again.{lasted}{rest}"),
+        watched => format!("{logging} of the {watched} agents of {who} {again}.{lasted}{rest}"),
     };
     Event {
         since: outage.map(|outage| time(outage.from)),
         back: outage.map(|outage| time(outage.to)),
         arrived_late: outage.and_then(|outage| outage.late),
-        cause: "documents".to_owned(),
+        cause: cause.to_owned(),
         entity: entity_of(common, &tally.watched.to_string()),
         labels: labels_of(common),
         detail,

@@ -17,9 +17,13 @@ pub struct Way {
     pub lost: &'static str,
     /// What to check of a group of which nothing comes.
     pub stalled: &'static str,
+    /// Who dates them, where the time of their hosts is not meant.
+    pub clock: &'static str,
 }
 
 const FIRST: &str = "is the machine up, is its Wazuh agent running and connected, and do other agents of the same manager still log";
+
+const MANAGER: &str = "the Wazuh manager";
 
 /// Filebeat takes them from the manager to an indexer, perhaps beside a file that is read, too.
 pub static INDEXED: Way = Way {
@@ -29,6 +33,7 @@ pub static INDEXED: Way = Way {
     keeper: "the indexer",
     lost: "do they raise alerts at all (level 3 and more), and does the manager's Filebeat keep up",
     stalled: "the manager (and its Filebeat), the network between, and the indexer's disk",
+    clock: MANAGER,
 };
 
 /// The manager writes them into the files that are read.
@@ -39,6 +44,7 @@ pub static IN_FILE: Way = Way {
     keeper: "its file",
     lost: "do they raise alerts at all (level 3 and more), and is the file that of the node that it sends through",
     stalled: "the manager, its disk (does it still write its file), and the network between it and the agents",
+    clock: MANAGER,
 };
 
 /// Somebody else has them, of entities that may be no agents.
@@ -49,6 +55,7 @@ pub static ELSEWHERE: Way = Way {
     keeper: "the source",
     lost: "do they still find their way from the manager to this source",
     stalled: "whatever brings them to this source, and the network between",
+    clock: "whatever dates them",
 };
 
 impl Way {

@@ -95,6 +95,10 @@ impl Source for LogFile {
         (self.config.is_of_agents() && is_agent_id(first)).then_some(first)
     }
 
+    fn whole<'k>(&self, key: &'k str) -> Option<&'k str> {
+        key::whole(key, self.config.entity_fields().len())
+    }
+
     async fn nodes(&self, query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {
         let (from, wanted) = (millis(query.from), answers::Wanted::by(query));
         self.ask(move |work| Ok(answers::nodes(work.followed(from)?, &wanted))).await

@@ -135,8 +135,7 @@ const fn is_about_nobody(query: &Query<'_>) -> bool {
 #[async_trait]
 impl Source for Indexer {
     fn whole<'k>(&self, key: &'k str) -> Option<&'k str> {
-        let fields = self.fields.entity.len();
-        (fields > 1).then(|| key::first(key, fields))
+        key::whole(key, self.fields.entity.len())
     }
 
     fn has_alerts_only(&self) -> bool {

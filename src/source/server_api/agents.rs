@@ -126,14 +126,16 @@ fn agent(item: Item) -> Agent {
 }
 
 /// Code 3 is a shutdown message of the agent, 4 that its keepalives stopped (Wazuh 4.7 and later,
-/// `src/wazuh_db/wdb.h`). The others, and none, do not say how it went.
+/// `src/wazuh_db/wdb.h`). The others, and none, do not say how it went. Each start message makes an agent
+/// `pending` until its next keepalive is taken up (`src/remoted/manager.c`, `save_controlmsg`).
 fn link(status: Option<&str>, code: Option<i64>) -> Link {
     match (status, code) {
         (Some("active"), _) => Link::Connected,
         (Some("disconnected"), Some(3)) => Link::Stopped,
         (Some("disconnected"), Some(4)) => Link::Lost,
         (Some("disconnected"), _) => Link::Disconnected,
-        (Some("never_connected" | "pending"), _) => Link::NeverConnected,
+        (Some("pending"), _) => Link::Pending,
+        (Some("never_connected"), _) => Link::NeverConnected,
         _ => Link::Unknown,
     }
 }
@@ -159,10 +161,11 @@ mod tests {
              "disconnection_time":"2026-01-01T00:15:00Z","node_name":"unknown"},
             {"id":"002","status":"disconnected","status_code":4},
             {"id":"003","status":"never_connected"},
-            {"id":"004","status":"disconnected"}],
-            "total_affected_items":5,"total_failed_items":0,"failed_items":[]},"message":"","error":0}"#;
+            {"id":"004","status":"disconnected"},
+            {"id":"005","status":"pending","lastKeepAlive":"2026-01-01T00:00:10+00:00"}],
+            "total_affected_items":6,"total_failed_items":0,"failed_items":[]},"message":"","error":0}"#;
         let page = page(body).unwrap();
-        assert_eq!(page.total, 5);
+        assert_eq!(page.total, 6);
         let said: Vec<_> = page
             .agents
             .iter()
@@ -176,7 +179,8 @@ mod tests {
                 ("001", Link::Stopped, Some(ten)),
                 ("002", Link::Lost, None),
                 ("003", Link::NeverConnected, None),
-                ("004", Link::Disconnected, None)
+                ("004", Link::Disconnected, None),
+                ("005", Link::Pending, Some(ten))
             ]
         );
         assert_eq!(page.agents[0].listed.node.as_deref(), Some("node01"));

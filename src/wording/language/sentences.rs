@@ -68,18 +68,19 @@ phrases!(
     /// Titles about one event.
     Title {
         no_longer_configured, too_few, still_too_few, flapping, late, still_late, silent, never_seen, still_silent,
-        still_never_seen, enough_again, recovered, recovered_first, enrolled_anew, unwatched, source_down,
+        still_never_seen, enough_again, in_time_again, recovered, recovered_first, enrolled_anew, unwatched, source_down,
         source_still_down, source_up, source_up_after, stalled, stalled_since, still_stalled, still_stalled_since,
-        pipeline_recovered, pipeline_recovered_after, inventory_changed, clock_skewed, resumed, resumed_some, crashed, setup_failed,
-        channel_unhealthy, channel_recovered, journal_failed, journal_recovered, nothing,
+        pipeline_recovered, pipeline_enough_again, pipeline_recovered_after, inventory_changed, clock_skewed, resumed,
+        resumed_some, crashed, setup_failed, channel_unhealthy, channel_recovered, journal_failed, journal_recovered,
+        nothing,
     }
 );
 
 phrases!(
     /// Titles about several.
     Many {
-        agent, agents, several_watches, silent, still_silent, and_too_few, too_few, still_too_few, flapping,
-        recovered, unwatched, source_down, source_up, stalled, pipeline_recovered, setup_failed,
+        agent, agents, several_watches, silent, still_silent, and_too_few, too_few, still_too_few, and_late, late,
+        still_late, flapping, recovered, enough_again, in_time_again, recovered_each, unwatched, source_down, source_up, stalled, pipeline_recovered, setup_failed,
         source_still_down, still_stalled, inventory_changed, clock_skewed, resumed, channel_unhealthy,
         channel_recovered, journal_failed, journal_recovered, again,
     }
@@ -89,7 +90,7 @@ phrases!(
     /// What events tell.
     Body {
         nothing, agent, cause, last_log, never, since, allowed, noticed, detail, check, check_of, listed_last,
-        listed_never, after, after_late, after_none_late, late, more,
+        listed_never, after, after_late, after_none_late, enough_again, in_time_again, late, more,
     }
 );
 

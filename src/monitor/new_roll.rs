@@ -6,7 +6,7 @@ use super::inventory::{Changes, Doubt, Namesakes, Roll};
 use super::verdict::State;
 use super::{Monitor, fleet, words};
 use crate::config::{Agent, Discover};
-use crate::journal::{JournalError, entities, events, listed, meta};
+use crate::journal::{JournalError, events, listed, meta, renaming};
 use crate::record::{Change, EntityChange, IncidentChange};
 use crate::source::{Listed, SourceError, SourceReason};
 
@@ -104,9 +104,7 @@ impl Monitor {
         let remember = self.remembering();
         let write = move |connection: &rusqlite::Connection| {
             remember(connection)?;
-            for (old, new) in &moved {
-                entities::rename(connection, &watch, old, new)?;
-            }
+            renaming::rename(connection, &watch, &moved)?;
             listed::replace(connection, &watch, &entries)
         };
         let written = self.recorder.journal.write(write).await;

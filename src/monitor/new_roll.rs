@@ -35,7 +35,8 @@ impl Monitor {
         let roster = &mut self.roster;
         let changes = roll.call(&roster.listed, &mut roster.memory);
         let doubt = changes.doubt;
-        let written = match changes.agents != roster.listed || changes.left_out > 0 {
+        let news = changes.left_out > 0 || !changes.twins.is_empty();
+        let written = match news || changes.agents != roster.listed {
             true => self.put_in_force(changes, now).await,
             false if roster.memory != before => self.keep_in_mind().await,
             false => Ok(()),

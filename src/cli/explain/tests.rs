@@ -267,6 +267,11 @@ fn hours_maintenance_and_newcomers_keep_a_silence_from_being_told() {
         watch.agents[0].listed = Some(ListedAs { watched_from: Some(at(60)), ..ListedAs::default() });
     };
     assert_eq!(kept(None, new), ["it is new; it is silent at the earliest at 2026-01-01 01:00:00 UTC"]);
+    let missing = |watch: &mut Watch| {
+        watch.agents[0].listed = Some(ListedAs { spared_until: Some(at(60)), ..ListedAs::default() });
+    };
+    let said = "it is not on the list any more; it is silent at the earliest at 2026-01-01 01:00:00 UTC";
+    assert_eq!(kept(None, missing), [said]);
 }
 
 /// Incident 1 is a stall, and 2 the silence of 001, which is `part` of it or not.

@@ -82,9 +82,12 @@ impl Memory {
         is_listed: impl Fn(&str) -> bool,
         last_seen: impl Fn(&str) -> Option<i64>,
     ) -> Vec<(String, String)> {
-        self.twins.retain(|new, (other, _)| is_listed(new) && is_listed(other));
-        let sure = self.twins.extract_if(.., |_, (other, since)| still_logs(last_seen(other), *since));
-        sure.map(|(new, (other, _))| (new, other)).collect()
+        let twins = std::mem::take(&mut self.twins).into_iter();
+        let listed = twins.filter(|(new, (other, _))| is_listed(new) && is_listed(other));
+        let (sure, open): (BTreeMap<_, _>, _) =
+            listed.partition(|(_, (other, since))| still_logs(last_seen(other), *since));
+        self.twins = open;
+        sure.into_iter().map(|(new, (other, _))| (new, other)).collect()
     }
 
     /// Whether an agent has been missing for so long that it is believed.

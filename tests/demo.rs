@@ -22,10 +22,18 @@ fn the_demo_shows_every_message_and_ends_by_itself() {
         "Recovered: 007 db-02 logs again after",
         "Subject: Recovered: 12 agents of default log again",
         "In-Reply-To: <",
+        "Pipeline stalled: node=node02 (",
+        "Pipeline recovered: node=node02",
         "Source down: wazuh cannot be read",
         "Source up: wazuh can be read again",
     ] {
         assert!(shown.contains(message), "{message} is not in:\n{shown}");
     }
+    let (before, after) = shown.split_once("Pipeline stalled: node=node02").unwrap();
+    let act = before.rsplit_once("Act 4.").unwrap().1;
+    assert!(
+        !act.contains("Silent:") && !after.contains("Pipeline stalled:"),
+        "half the fleet, one message: {shown}"
+    );
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it leaves nothing behind");
 }

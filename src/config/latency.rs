@@ -21,10 +21,31 @@ pub struct Part {
     pub why: String,
 }
 
-/// Every reason to wait, in order, where the silence is noticed at `at`, in milliseconds. What the source
-/// and the channel themselves take comes on top.
+/// A step of a route that comes whatever became of those before it: the first, or an escalation.
+#[derive(Debug, Clone, Copy)]
+pub struct Sure<'r> {
+    /// The route.
+    pub route: &'r Route,
+    /// The step, counted from 0.
+    pub at: usize,
+}
+
+impl<'r> Sure<'r> {
+    /// The steps of a route that come for certain. Where one is `unless = "acked"`, a person knows already.
+    fn of(route: &'r Route) -> impl Iterator<Item = Self> {
+        let sure = |at: &usize| *at == 0 || route.steps[*at].escalation.is_some();
+        (0..route.steps.len()).filter(sure).map(move |at| Self { route, at })
+    }
+
+    fn step(self) -> &'r Step {
+        &self.route.steps[self.at]
+    }
+}
+
+/// Every reason to wait, in order, where the silence is noticed as `event` says. What the source and the channel
+/// themselves take comes on top.
 #[must_use]
-pub fn parts(watch: &Watch, policy: &Policy, route: Option<&Route>, at: i64) -> Vec<Part> {
+pub fn parts(watch: &Watch, policy: &Policy, told: Option<Sure<'_>>, event: &Event) -> Vec<Part> {
     let part = |time: Duration, why: &str| Part { time, why: why.to_owned() };
     let threshold = policy.interval.saturating_add(policy.grace);
     let mut parts = vec![
@@ -41,22 +62,34 @@ pub fn parts(watch: &Watch, policy: &Policy, route: Option<&Route>, at: i64) -> 
         let doubt = threshold.min(LONGEST_DOUBT);
         parts.push(part(doubt, "if nobody else logs either: is it the agent, or the pipeline?"));
     }
-    parts.extend(route.map(|route| at_route(route, policy.severity, at)));
+    parts.extend(told.map(|told| at_step(told, event)).into_iter().flatten());
     parts
 }
 
-/// What a message waits for at a route: the end of its quiet hours, else its budget.
-fn at_route(route: &Route, severity: Severity, at: i64) -> Part {
-    match route.quiet.as_ref().and_then(|quiet| quiet.until(severity, at)) {
-        Some(until) => {
-            let time = Duration::from_millis((until - at).unsigned_abs());
-            Part { time, why: format!("until the quiet hours of {} are over", route.name) }
-        }
-        None => {
-            let why = format!("if the route has just sent {} such messages (group)", route.group.burst);
-            Part { time: route.group.interval.max(route.group.wait), why }
-        }
+/// What a message waits for at a step: the end of its route's quiet hours, else its budget; and an escalation its
+/// time.
+fn at_step(told: Sure<'_>, event: &Event) -> Vec<Part> {
+    let at = event.at.timestamp_millis();
+    let quiet = |at: i64| until_quiet_is_over(told.route, event.severity, at);
+    let mut parts = vec![quiet(at).unwrap_or_else(|| if_it_has_just_sent(told.route))];
+    if let Some(escalation) = told.step().escalation {
+        let why = format!("until the escalation to {}", told.step().to.join(", "));
+        parts.push(Part { time: escalation.after, why });
+        let due = at.saturating_add(i64::try_from(total(&parts).as_millis()).unwrap_or(i64::MAX));
+        parts.extend(quiet(due));
     }
+    parts
+}
+
+fn until_quiet_is_over(route: &Route, severity: Severity, at: i64) -> Option<Part> {
+    let until = route.quiet.as_ref()?.until(severity, at)?;
+    let time = Duration::from_millis((until - at).unsigned_abs());
+    Some(Part { time, why: format!("until the quiet hours of {} are over", route.name) })
+}
+
+fn if_it_has_just_sent(route: &Route) -> Part {
+    let why = format!("if the route has just sent {} such messages (group)", route.group.burst);
+    Part { time: route.group.interval.max(route.group.wait), why }
 }
 
 /// The event of an agent's silence at `at`, in milliseconds, as far as routes look at it.
@@ -75,28 +108,24 @@ pub fn silence(watch: &Watch, agent: &Agent, policy: &Policy, at: i64) -> Event 
     }
 }
 
-/// The route by which a person is told soonest of what is noticed at `at`, in milliseconds. Only first
-/// steps count: where one is accepted, what comes after it is told nothing.
+/// The step by which a person is told soonest of `event`. Those that come only when others fail do not count:
+/// where one before them is accepted, they are told nothing.
 #[must_use]
-pub fn soonest<'r>(
-    routes: &[&'r Route],
-    channels: &[ChannelTable],
-    severity: Severity,
-    at: i64,
-) -> Option<&'r Route> {
-    let told = routes.iter().filter(|route| !people(&route.steps[0], channels).is_empty());
-    told.min_by_key(|route| at_route(route, severity, at).time).copied()
+pub fn soonest<'r>(routes: &[&'r Route], channels: &[ChannelTable], event: &Event) -> Option<Sure<'r>> {
+    let sure = routes.iter().flat_map(|route| Sure::of(route));
+    let told = sure.filter(|sure| !people(sure.step(), channels).is_empty());
+    told.min_by_key(|sure| total(&at_step(*sure, event)))
 }
 
-/// What a message waits for where each person's channel of the first step is over its budget: until the
-/// longest time of one is over.
+/// What a message waits for where each person's channel of the step is over its budget: until the longest time of
+/// one is over.
 #[must_use]
-pub fn over_budget(route: &Route, channels: &[ChannelTable]) -> Option<Part> {
+pub fn over_budget(told: Sure<'_>, channels: &[ChannelTable]) -> Option<Part> {
     let longest = |name: &str| {
         let channel = channels.iter().find(|channel| channel.name == name)?;
         Some((channel.budgets.iter().max_by_key(|budget| budget.per)?, channel))
     };
-    let waits: Option<Vec<_>> = people(&route.steps[0], channels).into_iter().map(longest).collect();
+    let waits: Option<Vec<_>> = people(told.step(), channels).into_iter().map(longest).collect();
     let (budget, channel) = waits?.into_iter().min_by_key(|(budget, _)| budget.per)?;
     let why = format!("if channel {} has been sent more than {budget} (budget)", channel.name);
     Some(Part { time: budget.per, why })
@@ -104,21 +133,22 @@ pub fn over_budget(route: &Route, channels: &[ChannelTable]) -> Option<Part> {
 
 /// What the sum hangs on: `if slack accepts; if it does not, up to 30s more until email`.
 #[must_use]
-pub fn condition(route: &Route, channels: &[ChannelTable]) -> String {
-    let first = people(&route.steps[0], channels).join(" or ");
-    let starts = Step::starts(&route.steps);
+pub fn condition(told: Sure<'_>, channels: &[ChannelTable]) -> String {
+    let steps = &told.route.steps;
+    let first = people(told.step(), channels).join(" or ");
+    let starts = Step::starts(steps);
     // What a log accepts goes no further, unless all of the step must; but an escalation comes all the same.
     let goes_on = |at: usize| {
-        let step = &route.steps[at - 1];
+        let step = &steps[at - 1];
         step.need == Need::All || people(step, channels).len() == step.to.len()
     };
     let mut reached = true;
-    let fallback = (1..route.steps.len()).find_map(|at| {
-        let (earlier, step) = (&route.steps[..at], &route.steps[at]);
+    let fallback = (told.at + 1..steps.len()).find_map(|at| {
+        let (earlier, step) = (&steps[told.at..at], &steps[at]);
         reached = step.escalation.is_some() || reached && goes_on(at);
         let tried = |name: &str| earlier.iter().any(|step| step.to.iter().any(|known| known == name));
         let new: Vec<&str> = people(step, channels).into_iter().filter(|name| !tried(name)).collect();
-        (reached && !new.is_empty()).then(|| (starts[at], new.join(" or ")))
+        (reached && !new.is_empty()).then(|| (starts[at].saturating_sub(starts[told.at]), new.join(" or ")))
     });
     match fallback {
         Some((wait, next)) => {

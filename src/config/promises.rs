@@ -53,7 +53,7 @@ struct Wait<'a> {
     /// Only time in which logs are expected counts.
     in_hours: bool,
     at: i64,
-    /// `None` = no person is told.
+    /// `None` = no person is certain to be told.
     parts: Option<Vec<latency::Part>>,
 }
 
@@ -64,11 +64,11 @@ fn wait<'a>(
     (routes, channels): (&[Route], &[ChannelTable]),
     at: i64,
 ) -> Wait<'a> {
-    let routes = router::select(routes, &latency::silence(watch, agent, policy, at));
-    let soonest = latency::soonest(&routes, channels, policy.severity, at);
-    let parts = soonest.map(|route| {
-        let mut parts = latency::parts(watch, policy, Some(route), at);
-        parts.extend(latency::over_budget(route, channels));
+    let event = latency::silence(watch, agent, policy, at);
+    let soonest = latency::soonest(&router::select(routes, &event), channels, &event);
+    let parts = soonest.map(|told| {
+        let mut parts = latency::parts(watch, policy, Some(told), &event);
+        parts.extend(latency::over_budget(told, channels));
         parts
     });
     Wait { agent, in_hours: policy.calendar.is_some(), at, parts }
@@ -124,7 +124,8 @@ fn in_time(
 }
 
 fn nobody(reading: &mut Reading<'_>, limit: &Spanned<Duration>, agent: &Agent, when: &str) {
-    let message = format!("no channel that a person reads is told first about agent `{}`{when}", agent.id);
-    let help = "a log or a program of yours is no person: name another channel in the first step of a route";
+    let message = format!("no person is certain to be told about agent `{}`{when}", agent.id);
+    let help = "a log or a program of yours is no person: name another channel in the first step of a route, or in one \
+                with `after`";
     reading.findings.error(At::Place(limit.span()), message).help(help);
 }

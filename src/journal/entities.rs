@@ -1,6 +1,6 @@
 //! What is watched, as far as it must survive a restart.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
 /// The open incident of an entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,37 +167,6 @@ pub fn remove(connection: &Connection, watch: &str, key: &str) -> rusqlite::Resu
     connection
         .prepare_cached("DELETE FROM entity WHERE watch = ?1 AND key = ?2")?
         .execute(params![watch, key])
-        .map(drop)
-}
-
-/// An entity goes on under another key, with its history and the incident that is open. If that key is known
-/// already, whichever of the two is silent counts, `from` before `to`; of two that log the later.
-///
-/// # Errors
-/// As the database.
-pub fn rename(connection: &Connection, watch: &str, from: &str, to: &str) -> rusqlite::Result<()> {
-    let known = |key: &str| {
-        connection
-            .prepare_cached("SELECT incident, last_seen FROM entity WHERE watch = ?1 AND key = ?2")?
-            .query_row(params![watch, key], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()
-    };
-    let Some(old): Option<(Option<i64>, Option<i64>)> = known(from)? else { return Ok(()) };
-    let stands = match known(to)? {
-        Some(new) if old.0.is_none() && (new.0.is_some() || new.1 > old.1) => new,
-        _ => old,
-    };
-    remove(connection, watch, to)?;
-    connection
-        .prepare_cached(
-            "UPDATE entity SET key = ?3, incident = ?4, last_seen = ?5 WHERE watch = ?1 AND key = ?2",
-        )?
-        .execute(params![watch, from, to, stands.0, stands.1])?;
-    connection
-        .prepare_cached(
-            "UPDATE incident SET key = ?3 WHERE subject = 'agent' AND scope = ?1 AND key = ?2 AND closed IS NULL",
-        )?
-        .execute(params![watch, from, to])
         .map(drop)
 }
 

@@ -28,6 +28,7 @@ pub mod notes;
 pub mod past;
 pub mod prune;
 pub mod quiet;
+pub mod renaming;
 mod salvage;
 mod schema;
 pub mod silences;

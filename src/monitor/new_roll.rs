@@ -6,7 +6,7 @@ use super::inventory::{Changes, Doubt, Namesakes, Roll};
 use super::verdict::State;
 use super::{Monitor, fleet, words};
 use crate::config::{Agent, Discover};
-use crate::journal::{JournalError, entities, events, listed, meta};
+use crate::journal::{JournalError, events, listed, meta, renaming};
 use crate::record::{Change, EntityChange, IncidentChange};
 use crate::source::{Listed, SourceError, SourceReason};
 
@@ -35,7 +35,8 @@ impl Monitor {
         let roster = &mut self.roster;
         let changes = roll.call(&roster.listed, &mut roster.memory);
         let doubt = changes.doubt;
-        let written = match changes.agents != roster.listed || changes.left_out > 0 {
+        let news = changes.left_out > 0 || !changes.twins.is_empty();
+        let written = match news || changes.agents != roster.listed {
             true => self.put_in_force(changes, now).await,
             false if roster.memory != before => self.keep_in_mind().await,
             false => Ok(()),
@@ -104,9 +105,7 @@ impl Monitor {
         let remember = self.remembering();
         let write = move |connection: &rusqlite::Connection| {
             remember(connection)?;
-            for (old, new) in &moved {
-                entities::rename(connection, &watch, old, new)?;
-            }
+            renaming::rename(connection, &watch, &moved)?;
             listed::replace(connection, &watch, &entries)
         };
         let written = self.recorder.journal.write(write).await;

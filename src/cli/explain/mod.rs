@@ -8,6 +8,7 @@ mod text;
 mod values;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
+use log_monitor_channels::Event;
 use log_monitor_channels::text::one_line;
 use serde::Serialize;
 
@@ -18,7 +19,8 @@ use super::exit::Exit;
 use super::table::say;
 use super::watched::watched;
 use crate::config::agents::nearest_id;
-use crate::config::{Agent, Loaded, Route, Settings, Watch, latency, report};
+use crate::config::latency::Sure;
+use crate::config::{Agent, Loaded, Policy, Route, Settings, Watch, latency, report};
 use crate::dispatch::router;
 use crate::journal::JournalError;
 use crate::journal::events::millis;
@@ -59,7 +61,7 @@ struct Explained {
     /// Seconds and reason.
     waits: Vec<(u64, String)>,
     at_worst_seconds: u64,
-    /// Which channel a person reads first, and what if that fails; `None` = none.
+    /// Which channel a person reads first, and what if that fails; `None` = none is certain to be told.
     first_told: Option<String>,
     /// The clock stands still while no logs are expected.
     expected_time_only: bool,
@@ -126,13 +128,14 @@ fn explain(
     (at, view): (DateTime<Utc>, Option<&View>),
 ) -> Result<Explained, JournalError> {
     let policy = watch.policy(agent);
-    let event = latency::silence(watch, agent, &policy, millis(at));
-    let routes = router::select(&settings.routes, &event);
-    let soonest = latency::soonest(&routes, &settings.channels, policy.severity, millis(at));
-    let mut waits = latency::parts(watch, &policy, soonest.or(routes.first().copied()), millis(at));
-    waits.extend(soonest.and_then(|route| latency::over_budget(route, &settings.channels)));
-    waits.extend(view.map(|view| sources::wait(view, watch, agent, &policy)).transpose()?.flatten());
     let known = view.map(|view| Known::read(view, &watch.name, &agent.id)).transpose()?;
+    let event = silence(watch, agent, &policy, known.as_ref().and_then(Known::event), at);
+    let routes = router::select(&settings.routes, &event);
+    let soonest = latency::soonest(&routes, &settings.channels, &event);
+    let told_first = soonest.or(routes.first().map(|route| Sure { route, at: 0 }));
+    let mut waits = latency::parts(watch, &policy, told_first, &event);
+    waits.extend(soonest.and_then(|told| latency::over_budget(told, &settings.channels)));
+    waits.extend(view.map(|view| sources::wait(view, watch, agent, &policy)).transpose()?.flatten());
     let state = known.as_ref().map(Known::state);
     let mut suppressions = standing::suppressions(known.as_ref(), watch, agent, &policy, at);
     suppressions.extend(held::held(view.zip(known.as_ref()), &event, &routes)?);
@@ -142,7 +145,7 @@ fn explain(
         watch: watch.name.clone(),
         version: agent.version().map(str::to_owned),
         class: policy.class,
-        values: values::values(loaded, watch, agent, &policy),
+        values: values::values(loaded, watch, agent, &policy, (&event, known.as_ref().and_then(Known::open))),
         at,
         state: state.unwrap_or_else(|| "not looked at yet: there is no journal".to_owned()),
         told: known.as_ref().and_then(Known::told),
@@ -150,11 +153,18 @@ fn explain(
         sources: sources::sources(&settings.sources, watch, view.zip(known.as_ref()))?,
         routes: routes.iter().map(|route| told(route, settings)).collect(),
         at_worst_seconds: latency::total(&waits).as_secs(),
-        first_told: soonest.map(|route| latency::condition(route, &settings.channels)),
+        first_told: soonest.map(|told| latency::condition(told, &settings.channels)),
         expected_time_only: policy.calendar.is_some(),
         differs_by_time: settings.routes.iter().any(|route| route.active.is_some() || route.quiet.is_some()),
         waits: waits.into_iter().map(|part| (part.time.as_secs(), part.why)).collect(),
     })
+}
+
+/// The event of its silence at `at`: the one that is `open` as it was told, else as it would be.
+fn silence(watch: &Watch, agent: &Agent, policy: &Policy, open: Option<&Event>, at: DateTime<Utc>) -> Event {
+    let usual = latency::silence(watch, agent, policy, millis(at));
+    let Some(open) = open else { return usual };
+    Event { severity: open.severity, cause: open.cause.clone(), labels: open.labels.clone(), ..usual }
 }
 
 /// A time as people write it.

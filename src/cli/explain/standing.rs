@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use crate::cli::table::moment;
 use crate::clock::written;
 use crate::config::duration::human;
-use crate::config::{Agent, Policy, Quorum, Settings, Watch};
+use crate::config::{Agent, ListedAs, Policy, Quorum, Settings, Watch};
 use crate::journal::entities::{self, EntityRow, Logging};
 use crate::journal::events::{self, millis, time};
 use crate::journal::incidents::{self, IncidentRow, Subject};
@@ -207,9 +207,12 @@ pub fn suppressions(
         whole.and_then(|(incident, whole)| explained(incident, whole, policy, now)).into_iter().collect();
     found.extend(dependencies(watch, agent));
     found.extend((!policy.expects(now)).then(|| closed(watch, policy, now)));
-    let from = agent.listed.as_ref().and_then(|listed| listed.watched_from).filter(|from| *from > now);
+    let begins = |from: fn(&ListedAs) -> Option<i64>| from(agent.listed.as_ref()?).filter(|from| *from > now);
+    let earliest = |from: i64| format!("it is silent at the earliest at {}", written(time(from)));
+    found.extend(begins(|listed| listed.watched_from).map(|from| format!("it is new; {}", earliest(from))));
     found.extend(
-        from.map(|from| format!("it is new; it is silent at the earliest at {}", written(time(from)))),
+        begins(|listed| listed.spared_until)
+            .map(|from| format!("it is not on the list any more; {}", earliest(from))),
     );
     found.extend(known.and_then(|known| flapping(known, policy, now)));
     found

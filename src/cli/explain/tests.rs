@@ -1,5 +1,7 @@
 //! What is explained of a moment, from a journal and a watch.
 
+mod whole;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -25,16 +27,21 @@ use crate::monitor::fixtures;
 use crate::monitor::fleet::lag::Measured;
 use crate::monitor::memory::Memory;
 
-/// A journal that begins an hour before [`start`], seen from so many minutes after that.
-async fn view(minutes: i64, fill: fn(&Connection) -> rusqlite::Result<()>) -> View {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("journal.db");
-    let journal = Journal::open_inline(&path).unwrap();
+/// A journal that begins an hour before [`start`].
+async fn journal(path: &std::path::Path, fill: fn(&Connection) -> rusqlite::Result<()>) {
+    let journal = Journal::open_inline(path).unwrap();
     let write = move |connection: &Connection| {
         meta::set_alive(connection, millis(start()) - 3_600_000)?;
         fill(connection)
     };
     journal.write(write).await.unwrap();
+}
+
+/// Such a journal, seen from so many minutes after [`start`].
+async fn view(minutes: i64, fill: fn(&Connection) -> rusqlite::Result<()>) -> View {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    journal(&path, fill).await;
     let (at, now) = (TimeDelta::minutes(minutes), TimeDelta::minutes(92));
     View::of(open_read_only(&path).unwrap(), start() + at, start() + now).unwrap()
 }
@@ -260,6 +267,11 @@ fn hours_maintenance_and_newcomers_keep_a_silence_from_being_told() {
         watch.agents[0].listed = Some(ListedAs { watched_from: Some(at(60)), ..ListedAs::default() });
     };
     assert_eq!(kept(None, new), ["it is new; it is silent at the earliest at 2026-01-01 01:00:00 UTC"]);
+    let missing = |watch: &mut Watch| {
+        watch.agents[0].listed = Some(ListedAs { spared_until: Some(at(60)), ..ListedAs::default() });
+    };
+    let said = "it is not on the list any more; it is silent at the earliest at 2026-01-01 01:00:00 UTC";
+    assert_eq!(kept(None, missing), [said]);
 }
 
 /// Incident 1 is a stall, and 2 the silence of 001, which is `part` of it or not.

@@ -53,7 +53,8 @@ fn waits(out: &mut String, explained: &Explained) {
     let _ = match &explained.first_told {
         Some(condition) => writeln!(out, "  {total:>8}  in all, {condition}"),
         None => {
-            writeln!(out, "  {total:>8}  in all, but to no person: a log or a program of yours is told first")
+            let only = "what comes first is a log or a program of yours";
+            writeln!(out, "  {total:>8}  in all, but no person is certain to be told: {only}")
         }
     };
     if explained.expected_time_only {

@@ -1,13 +1,22 @@
 //! What holds for an agent, and where each value was set.
 
+use log_monitor_channels::Event;
 use log_monitor_channels::text::one_line;
 
 use crate::config::duration::written;
 use crate::config::windows::sentence;
 use crate::config::{Agent, Class, Loaded, Policy, Watch};
+use crate::journal::incidents::IncidentRow;
 
-/// Key, value, and where it was set.
-pub fn values(loaded: &Loaded, watch: &Watch, agent: &Agent, policy: &Policy) -> Vec<[String; 3]> {
+/// Key, value, and where it was set. `silence` is as it is told; its incident, if it is `open`, may be worse than
+/// what is configured.
+pub fn values(
+    loaded: &Loaded,
+    watch: &Watch,
+    agent: &Agent,
+    policy: &Policy,
+    (silence, open): (&Event, Option<&IncidentRow>),
+) -> Vec<[String; 3]> {
     let origins = Origins { loaded, base: format!("watches.{}", watch.name), number: policy.class };
     let class = policy.class.map(|number| &watch.classes[number - 1]);
     let row = |key: &str, value: String, origin: String| [key.to_owned(), value, origin];
@@ -17,12 +26,15 @@ pub fn values(loaded: &Loaded, watch: &Watch, agent: &Agent, policy: &Policy) ->
         None => origins.of_class_or("interval", class.is_some_and(|class| class.interval.is_some())),
     };
     let grace = origins.of_class_or("grace", class.is_some_and(|class| class.grace.is_some()));
-    let severity =
+    let mut severity =
         if policy.labels.contains_key("severity") { origins.of_class() } else { DEFAULT.to_owned() };
+    if let Some(open) = open.filter(|_| silence.severity != policy.severity) {
+        severity = format!("incident {}, else {} ({severity})", open.id, policy.severity.name());
+    }
     let mut rows = vec![
         row("interval", written(policy.interval), interval),
         row("grace", written(policy.grace), grace),
-        row("severity", policy.severity.name().to_owned(), severity),
+        row("severity", silence.severity.name().to_owned(), severity),
     ];
     rows.extend(policy.min_events.map(|least| {
         let of_class = class.is_some_and(|class| class.min_events.is_some());

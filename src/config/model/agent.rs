@@ -27,8 +27,12 @@ pub struct ListedAs {
     pub node: Option<String>,
     /// The version of its agent, such as `v4.14.5`.
     pub version: Option<String>,
-    /// It is not silent before this time, in milliseconds: it has only just appeared.
+    /// It was and is not silent before this time, in milliseconds: it had only just appeared. `None` = it was there
+    /// from the start.
     pub watched_from: Option<i64>,
+    /// It is not silent before this time either, in milliseconds: it may have been removed.
+    #[serde(default)]
+    pub spared_until: Option<i64>,
     /// The ids of the agent file that it had before it was enrolled anew.
     #[serde(default)]
     pub was: Vec<String>,

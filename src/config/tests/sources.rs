@@ -109,14 +109,36 @@ fn a_promise_is_about_the_soonest_route_that_tells_a_person_first() {
     // What the log accepts goes no further.
     let log_first = route("log", "{ to = [\"log\"] }, { to = [\"desk\"] }", "");
     let errors = to(&log_first).unwrap_err();
-    assert!(
-        errors[0].contains("no channel that a person reads is told first about agent `001`"),
-        "{errors:?}"
-    );
+    assert!(errors[0].contains("no person is certain to be told about agent `001`"), "{errors:?}");
     let slow = route("slow", "{ to = [\"log\", \"desk\"] }", "group.interval = \"5m\"");
     let errors = to(&format!("{log_first}{slow}")).unwrap_err();
     assert!(errors[0].contains("may take 12m (5m + 1m + 1m + 5m"), "{errors:?}");
     assert!(to(&format!("{log_first}{slow}{}", route("quick", "{ to = [\"desk\"] }", ""))).is_ok());
+}
+
+#[test]
+fn an_escalation_tells_a_person_for_certain_and_after_its_time() {
+    let to = |limit: &str, unless: &str| {
+        let steps = format!("{{ to = [\"log\"] }}, {{ to = [\"desk\"], after = \"5m\"{unless} }}");
+        sources(&promise(limit, &format!("{DESK}[catch_all]\nsteps = [{steps}]\n")))
+    };
+    assert!(to("13m", "").is_ok(), "{:?}", to("13m", ""));
+    assert!(to("13m", ", unless = \"acked\"").is_ok(), "only a person acknowledges");
+    let errors = to("12m", "").unwrap_err();
+    assert!(errors[0].contains("may take 13m (5m + 1m + 1m + 1m + 5m;"), "{errors:?}");
+}
+
+#[test]
+fn a_budget_breaks_a_promise_where_no_other_channel_of_the_step_is_without_one() {
+    let to = |names: &str| {
+        let desks =
+            "budget = [\"2 per 1h\"]\n[channels.other]\nkind = \"webhook\"\nurl = \"https://o.example/\"\n";
+        let desks = DESK.replacen("[channels.log]", &format!("{desks}[channels.log]"), 1);
+        sources(&promise("8m", &format!("{desks}[catch_all]\nsteps = [{{ to = [{names}] }}]\n")))
+    };
+    assert!(to("\"desk\", \"other\"").is_ok());
+    let errors = to("\"desk\"").unwrap_err();
+    assert!(errors[0].contains("may take 1h 8m (5m + 1m + 1m + 1m + 1h;"), "{errors:?}");
 }
 
 #[test]
@@ -125,7 +147,7 @@ fn a_promise_holds_at_all_hours_at_which_logs_are_expected() {
                time_zone = \"UTC\"\nsteps = [{ to = [\"desk\"] }]\n[catch_all]\nsteps = [{ to = [\"log\"] }]\n";
     let errors = sources(&promise("8m", &format!("{DESK}{day}"))).unwrap_err();
     assert_eq!(errors.len(), 1, "{errors:?}");
-    assert!(errors[0].contains("is told first about agent `001` (Mon 00:00 UTC)"), "{errors:?}");
+    assert!(errors[0].contains("is certain to be told about agent `001` (Mon 00:00 UTC)"), "{errors:?}");
     let hours = |days: &str| {
         format!(
             "windows = [{{ days = [{days:?}], from = \"09:00\", to = \"17:00\" }}]\ntime_zone = \"UTC\"\n"
@@ -157,7 +179,7 @@ fn the_sum_says_whose_acceptance_it_hangs_on() {
         let place = Place::new().toml(&format!("{tables}{desks}[catch_all]\nsteps = [{steps}]\n"));
         let loaded = place.load_with(&default_channels(), &default_sources());
         let settings = loaded.settings.unwrap_or_else(|| panic!("{}", loaded.diagnostics.render(false)));
-        latency::condition(&settings.routes[0], &settings.channels)
+        latency::condition(latency::Sure { route: &settings.routes[0], at: 0 }, &settings.channels)
     };
     let desk = "{ to = [\"desk\"] }, { to = [\"other\", \"desk\"] }";
     assert_eq!(said(desk), "if desk accepts; if not, up to 30s more until other");

@@ -45,7 +45,9 @@ impl Fleet {
                 known_until: 0,
                 logs_since: i64::MIN,
                 counted: None,
-                watched_from: listed.and_then(|listed| listed.watched_from).unwrap_or(i64::MIN),
+                watched_from: listed
+                    .and_then(|listed| listed.watched_from.max(listed.spared_until))
+                    .unwrap_or(i64::MIN),
                 spared: i64::MIN,
                 waits_since: None,
                 policy,

@@ -1,6 +1,6 @@
 //! What a list changes. Pure.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::doubt::STILL_LOGS;
 use super::{Doubt, Fate, Memory, Roll, millis, names};
@@ -19,7 +19,7 @@ pub struct Changes {
     pub kept: Vec<(String, Agent)>,
     /// Who was enrolled anew: the old id and the agent as it is now.
     pub renamed: Vec<(String, Agent)>,
-    /// Newcomers with the name of somebody else.
+    /// Newcomers with the name of somebody else, who has logged since.
     pub twins: Vec<(Agent, String)>,
     /// How many are too many to be watched, when that is new.
     pub left_out: usize,
@@ -44,6 +44,7 @@ impl Roll<'_> {
         mut listed: BTreeMap<String, Agent>,
         fates: Vec<(&Agent, Fate)>,
         doubted: bool,
+        memory: &mut Memory,
     ) -> Changes {
         let mut changes = Changes::default();
         let (mut stay, mut renamed) = (Vec::new(), Vec::new());
@@ -59,10 +60,14 @@ impl Roll<'_> {
             }
         }
         self.remember_ids(known.iter().copied().chain(self.in_file), &renamed, &mut listed);
+        hand_on_beginnings(known, &renamed, &mut listed);
         changes.renamed = renamed.into_iter().map(|(old, new)| (old, listed[&new].clone())).collect();
         changes.appeared = self.newcomers(known, &mut listed, &changes.renamed);
-        changes.twins = names::twins(&changes.appeared, &listed);
+        memory.note_twins(names::twins(&changes.appeared, &listed), self.now);
         listed.extend(stay.into_iter().map(|agent| (agent.id.clone(), agent)));
+        let is_listed = |id: &str| listed.contains_key(id);
+        let twins = memory.sure_twins(is_listed, |id| (self.last_seen)(id).flatten()).into_iter();
+        changes.twins = twins.map(|(new, other)| (listed[&new].clone(), other)).collect();
         changes.agents = listed.into_values().collect();
         changes
     }
@@ -71,8 +76,7 @@ impl Roll<'_> {
     fn given_time(&self, agent: &Agent) -> Agent {
         let mut agent = agent.clone();
         if self.whole {
-            let listed = agent.listed.get_or_insert_default();
-            listed.watched_from = listed.watched_from.max(Some(self.next_list()));
+            agent.listed.get_or_insert_default().spared_until = Some(self.next_list());
         }
         agent
     }
@@ -99,22 +103,25 @@ impl Roll<'_> {
         })
         .collect()
     }
+}
 
-    /// Whoever was missing on the list before may have been given time because of that, until the next one, and is
-    /// back.
-    pub(super) fn keep_probation(
-        &self,
-        known: &[&Agent],
-        memory: &Memory,
-        listed: &mut BTreeMap<String, Agent>,
-    ) {
-        for agent in known {
-            let given = memory.missing_since(&agent.id).map(|_| self.next_list());
+/// Whoever was enrolled anew is watched since its old id was.
+fn hand_on_beginnings(known: &[&Agent], renamed: &[(String, String)], listed: &mut BTreeMap<String, Agent>) {
+    let heirs: HashMap<&str, &str> = renamed.iter().map(|(old, new)| (old.as_str(), new.as_str())).collect();
+    for agent in known {
+        if let Some(heir) = heirs.get(agent.id.as_str()).and_then(|new| listed.get_mut(*new)) {
             let from = agent.listed.as_ref().and_then(|listed| listed.watched_from);
-            let from = from.filter(|from| *from > given.unwrap_or(self.now));
-            if let (Some(from), Some(now)) = (from, listed.get_mut(&agent.id)) {
-                now.listed.get_or_insert_default().watched_from = Some(from);
-            }
+            heir.listed.get_or_insert_default().watched_from = from;
+        }
+    }
+}
+
+/// Since when each is watched stays as it is.
+pub(super) fn keep_beginnings(known: &[&Agent], listed: &mut BTreeMap<String, Agent>) {
+    for agent in known {
+        let from = agent.listed.as_ref().and_then(|listed| listed.watched_from);
+        if let Some(now) = listed.get_mut(&agent.id) {
+            now.listed.get_or_insert_default().watched_from = from;
         }
     }
 }

@@ -79,7 +79,8 @@ pub fn together(in_file: Vec<Agent>, listed: Vec<Agent>) -> Vec<Agent> {
             agent.id.clone_from(heir);
         }
         if let Some(known) = listed.remove(&agent.id) {
-            agent.listed = known.listed.map(|listed| ListedAs { watched_from: None, ..listed });
+            agent.listed =
+                known.listed.map(|listed| ListedAs { watched_from: None, spared_until: None, ..listed });
             if agent.label.is_empty() {
                 agent.label = known.label;
             }

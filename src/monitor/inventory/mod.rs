@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use compact_str::CompactString;
 
 pub use self::changes::Changes;
+use self::changes::keep_beginnings;
 pub use self::doubt::Memory;
 pub use self::in_file::{together, with_old_ids};
 use crate::config::matcher::Matcher;
@@ -112,13 +113,13 @@ impl Roll<'_> {
         let heirs = names::heirs(&absent, &listed);
         let fate = |agent: &&Agent| self.fate(agent, &ids, heirs.get(&agent.id), memory);
         let fates: Vec<Fate> = absent.iter().map(fate).collect();
-        self.keep_probation(&known, memory, &mut listed);
+        keep_beginnings(&known, &mut listed);
         memory.note(absent.iter().chain(&only_in_file).copied(), self.now);
         memory.note_replaced(&self.namesakes);
         let mut fates: Vec<(&Agent, Fate)> = absent.into_iter().zip(fates).collect();
         let doubt = self.doubt(&mut fates, known.len(), memory);
         fates.extend(anew);
-        let changes = self.changes(&known, listed, fates, doubt.is_some());
+        let changes = self.changes(&known, listed, fates, doubt.is_some(), memory);
         Changes { left_out: memory.left_out(too_many), doubt, ..changes }
     }
 
@@ -208,6 +209,7 @@ fn agent(listed: &Listed) -> Agent {
             node: listed.node.as_ref().map(text),
             version: listed.version.as_ref().map(text),
             watched_from: None,
+            spared_until: None,
             was: Vec::new(),
         }),
     }

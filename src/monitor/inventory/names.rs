@@ -38,15 +38,15 @@ pub fn heirs(absent: &[&Agent], listed: &BTreeMap<String, Agent>) -> HashMap<Str
 }
 
 /// Those of the newcomers whose name another agent has, with that one; of newcomers of one name all but
-/// the first.
+/// the first. Ids.
 #[must_use]
-pub fn twins(appeared: &[Agent], listed: &BTreeMap<String, Agent>) -> Vec<(Agent, String)> {
+pub fn twins(appeared: &[Agent], listed: &BTreeMap<String, Agent>) -> Vec<(String, String)> {
     let bearers = by_name(listed.values());
     let new: std::collections::HashSet<&str> = appeared.iter().map(|agent| agent.id.as_str()).collect();
     let other = |agent: &Agent| {
         let ids = bearers.get(agent.label.as_str())?;
         let before = |id: &&&str| !new.contains(**id) || **id < agent.id.as_str();
-        ids.iter().find(before).map(|id| (agent.clone(), (*id).to_owned()))
+        ids.iter().find(before).map(|id| (agent.id.clone(), (*id).to_owned()))
     };
     appeared.iter().filter_map(other).collect()
 }

@@ -78,20 +78,54 @@ fn whoever_appears_later_has_a_probation_that_later_lists_keep() {
     let again = call(&found.agents, &list, &mut memory, HOUR + 600_000);
     assert_eq!(again.agents[1].listed.as_ref().unwrap().watched_from, Some(2 * HOUR));
     assert_eq!(again.appeared, []);
-    let twin = [listed("001", "a"), listed("002", "b"), listed("003", "a")];
-    let found = call(&again.agents, &twin, &mut memory, 2 * HOUR);
-    assert_eq!((found.twins[0].0.id.as_str(), found.twins[0].1.as_str()), ("003", "001"));
+}
+
+/// Whoever was told to have the name of another one, and that one.
+fn told_twins(changes: &Changes) -> Vec<(&str, &str)> {
+    changes.twins.iter().map(|(agent, other)| (agent.id.as_str(), other.as_str())).collect()
 }
 
 #[test]
-fn a_probation_outlasts_a_list_that_lacks_the_newcomer() {
-    let list = [listed("001", "a"), listed("002", "b")];
+fn a_name_that_two_have_is_told_once_and_only_when_the_first_of_them_has_logged_since() {
+    let alone = [listed("001", "a")];
+    let twin = [listed("001", "a"), listed("003", "a")];
+    // At which minutes a list is read, and until when 001 logs.
+    let told = |last: i64, lists: &[(&[Listed], i64)]| {
+        let mut memory = Memory::default();
+        let mut known = call(&[], &alone, &mut memory, 0).agents;
+        let mut told = Vec::new();
+        for (list, minute) in lists {
+            let last = last.min(*minute) * 60_000;
+            let seen = move |id: &str| Some((id == "001").then_some(last));
+            let found = call_seeing(&seen, &known, list, &mut memory, minute * 60_000);
+            told.extend(
+                told_twins(&found).into_iter().map(|(new, other)| format!("{minute}: {new} as {other}")),
+            );
+            known = found.agents;
+        }
+        told
+    };
+    assert_eq!(told(65, &[(&twin, 60), (&twin, 70), (&twin, 80)]), ["70: 003 as 001"]);
+    assert_eq!(told(61, &[(&twin, 60), (&twin, 70), (&twin, 80)]), [""; 0], "it was enrolled anew");
+}
+
+#[test]
+fn a_probation_outlasts_a_list_that_lacks_the_newcomer_and_it_is_known_when_it_ended() {
+    let (list, lacks) = ([listed("001", "a"), listed("002", "b")], [listed("001", "a")]);
+    let anew = [listed("001", "a"), listed("009", "b")];
+    let from = |known: &[Agent]| known[1].listed.as_ref().unwrap().watched_from;
     let (mut memory, mut known) = (Memory::default(), Vec::new());
-    for (list, now) in [(&list[..1], 0), (&list, HOUR), (&list[..1], HOUR + 600_000), (&list, HOUR + 900_000)]
-    {
-        known = call(&known, list, &mut memory, now).agents;
+    // The second gap is shortly before its end.
+    let minutes: [(&[Listed], i64); 6] =
+        [(&lacks, 0), (&list, 60), (&lacks, 70), (&list, 75), (&lacks, 112), (&list, 115)];
+    for (list, minute) in minutes {
+        known = call(&known, list, &mut memory, minute * 60_000).agents;
     }
-    assert_eq!(known[1].listed.as_ref().unwrap().watched_from, Some(2 * HOUR));
+    assert_eq!(from(&known), Some(2 * HOUR));
+    let later = call(&known, &list, &mut memory, 50 * HOUR).agents;
+    assert_eq!(from(&later), Some(2 * HOUR), "a report of the month counts from then");
+    let later = call(&later, &anew, &mut memory, 51 * HOUR);
+    assert_eq!((later.renamed.len(), from(&later.agents)), (1, Some(2 * HOUR)), "and it goes on");
 }
 
 #[test]
@@ -113,7 +147,7 @@ fn whoever_is_missing_twice_is_gone_and_whoever_comes_back_under_another_id_goes
 fn whoever_is_back_on_the_list_has_no_more_time_than_before() {
     let (list, mut memory) = ([listed("001", "a"), listed("002", "b")], Memory::default());
     let known = call(&[], &list, &mut memory, 0).agents;
-    let from = |changes: &Changes| changes.agents[1].listed.as_ref().unwrap().watched_from;
+    let from = |changes: &Changes| changes.agents[1].listed.as_ref().unwrap().spared_until;
     let once = call(&known, &list[..1], &mut memory, HOUR);
     assert!(from(&once) > Some(HOUR), "it may be removed");
     assert_eq!(from(&call(&once.agents, &list, &mut memory, HOUR + 1)), None);
@@ -214,7 +248,7 @@ fn an_old_id_that_leaves_later_hands_its_history_to_the_one_that_logs_under_its_
     let known = call(&[], &[listed("003", "b")], &mut memory, 0).agents;
     let both = [listed("003", "b"), listed("009", "b")];
     let found = call(&known, &both, &mut memory, 1);
-    assert_eq!((found.twins.len(), found.renamed.len()), (1, 0));
+    assert_eq!((found.twins.len(), found.renamed.len()), (0, 0), "which of them goes on is not known yet");
     let known = found.agents;
     let left = |newer: &'static str| {
         let seen = move |id: &str| Some(Some(i64::from(id == newer)));
@@ -233,12 +267,11 @@ fn an_old_id_that_leaves_later_hands_its_history_to_the_one_that_logs_under_its_
 fn names_that_two_have_are_told_once_also_of_the_first_list() {
     let mut memory = Memory::default();
     let list = [listed("001", "a"), listed("002", "a"), listed("003", "b"), listed("004", "a")];
-    let first = call(&[], &list, &mut memory, 0);
-    let told = |changes: &Changes| -> Vec<(String, String)> {
-        changes.twins.iter().map(|(agent, other)| (agent.id.clone(), other.clone())).collect()
-    };
-    assert_eq!(told(&first), [("002".into(), "001".into()), ("004".into(), "001".into())]);
-    assert_eq!(told(&call(&first.agents, &list, &mut memory, 1)), []);
+    let known = call(&[], &list, &mut memory, 0).agents;
+    let all_log = |_: &str| Some(Some(HOUR));
+    let later = call_seeing(&all_log, &known, &list, &mut memory, HOUR);
+    assert_eq!(told_twins(&later), [("002", "001"), ("004", "001")]);
+    assert_eq!(told_twins(&call_seeing(&all_log, &known, &list, &mut memory, 2 * HOUR)), []);
 }
 
 #[test]

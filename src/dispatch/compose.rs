@@ -218,7 +218,7 @@ fn notification(
     let still_open = still_open(connection, message, posts)?;
     // Of several posts only one can be answered.
     let all_over = message.kind == MessageKind::Resolved && still_open.is_empty() && posts.len() < 2;
-    let group = group_of(connection, composer, message, &events)?;
+    let group = group_of(connection, composer, message, (&events, channel))?;
     let interval = composer.route(&message.route).map(|route| route.group.interval);
     let facts = Facts {
         kind,
@@ -302,12 +302,13 @@ fn still_open(connection: &Connection, message: &Message, posts: &[Post]) -> rus
     open.into_iter().map(|event| flapping::as_it_is(connection, event)).collect()
 }
 
-/// For a message of a group: what goes on of the group besides.
+/// For a message of a group: what goes on of the group besides, as far as its channel was told of it. What is held
+/// back is nobody's news yet, and may end without any.
 fn group_of(
     connection: &Connection,
     composer: &Composer,
     message: &Message,
-    events: &[Event],
+    (events, channel): (&[Event], Option<&str>),
 ) -> rusqlite::Result<Option<Vec<Event>>> {
     let route = composer.route(&message.route).filter(|_| !message.grouped.is_empty());
     let topic = match (message.kind, message.parent) {
@@ -316,7 +317,7 @@ fn group_of(
         _ => None,
     };
     let Some((route, topic)) = route.zip(topic) else { return Ok(None) };
-    let mut open = events::open_of_route(connection, &route.name, topic)?;
+    let mut open = events::open_of_route(connection, (&route.name, topic), channel)?;
     open.retain(|event| {
         router::group_of(route, event) == message.grouped
             && events.iter().all(|told| told.incident != event.incident)

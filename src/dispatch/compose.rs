@@ -133,6 +133,20 @@ fn only_newest(events: &mut Vec<Event>) {
     });
 }
 
+/// Takes out of a firing what was over before it could be told. A firing of nothing else is an end.
+fn over_already(kind: &mut MessageKind, events: &mut Vec<Event>) -> Vec<Event> {
+    if *kind != MessageKind::Firing {
+        return Vec::new();
+    }
+    if !events.is_empty() && events.iter().all(|event| event.kind.closes()) {
+        *kind = MessageKind::Resolved;
+        return Vec::new();
+    }
+    let (over, open) = std::mem::take(events).into_iter().partition(|event| event.kind.closes());
+    *events = open;
+    over
+}
+
 /// How many messages that reached nobody are named.
 const LOST_NAMED: usize = 3;
 
@@ -221,10 +235,11 @@ fn notification(
         events.iter_mut().for_each(|event| event.at = time(message.created));
     }
     only_newest(&mut events);
+    let over = over_already(&mut kind, &mut events);
     let still_open = still_open(connection, message, posts)?;
     // Of several posts only one can be answered.
     let all_over = message.kind == MessageKind::Resolved && still_open.is_empty() && posts.len() < 2;
-    let group = group_of(connection, composer, message, &events)?;
+    let group = group_of(connection, composer, message, (&events, channel))?;
     let interval = composer.route(&message.route).map(|route| route.group.interval);
     let facts = Facts {
         kind,
@@ -234,6 +249,7 @@ fn notification(
         still_open: group.unwrap_or(still_open),
         fallback_reason: fallback_reason.as_deref(),
         told_already: told_already(siblings, step),
+        over,
         silent_again: silent_again(connection, message, &events)?,
         possible_duplicate: uncertain,
         held_by: message.held_by.as_deref(),
@@ -317,12 +333,13 @@ fn still_open(connection: &Connection, message: &Message, posts: &[Post]) -> rus
     open.into_iter().map(|event| flapping::as_it_is(connection, event)).collect()
 }
 
-/// For a message of a group: what goes on of the group besides.
+/// For a message of a group: what goes on of the group besides, as far as its channel was told of it. What is held
+/// back is nobody's news yet, and may end without any.
 fn group_of(
     connection: &Connection,
     composer: &Composer,
     message: &Message,
-    events: &[Event],
+    (events, channel): (&[Event], Option<&str>),
 ) -> rusqlite::Result<Option<Vec<Event>>> {
     let route = composer.route(&message.route).filter(|_| !message.grouped.is_empty());
     let topic = match (message.kind, message.parent) {
@@ -331,7 +348,7 @@ fn group_of(
         _ => None,
     };
     let Some((route, topic)) = route.zip(topic) else { return Ok(None) };
-    let mut open = events::open_of_route(connection, &route.name, topic)?;
+    let mut open = events::open_of_route(connection, (&route.name, topic), channel)?;
     open.retain(|event| {
         router::group_of(route, event) == message.grouped
             && events.iter().all(|told| told.incident != event.incident)

@@ -192,7 +192,8 @@ impl Dispatcher {
             exhausted += output.exhausted;
             let busy = self.probes.under_way() || self.in_flight.values().any(|count| *count > 0);
             if !busy || tokio::time::Instant::now() >= deadline {
-                let unsettled = self.journal.write(messages::unsettled).await?;
+                let now = events::millis(self.clock.now());
+                let unsettled = self.journal.write(move |db| messages::unsettled(db, now)).await?;
                 let waits = output.wake_at.is_none_or(|at| at > last);
                 if unsettled == 0 || waits || tokio::time::Instant::now() >= deadline {
                     return Ok(unsettled + exhausted);

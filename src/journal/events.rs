@@ -117,11 +117,16 @@ pub fn told_last(connection: &Connection, route: &str, incident: i64) -> rusqlit
         .optional()
 }
 
-/// What goes on of what a route's firings of a topic told, the first event of each incident.
+/// What goes on of what a route's firings of a topic told, the first event of each incident; only of what
+/// `channel`, or whoever it was where there is none, accepted a message.
 ///
 /// # Errors
 /// As the database.
-pub fn open_of_route(connection: &Connection, route: &str, topic: EventKind) -> rusqlite::Result<Vec<Event>> {
+pub fn open_of_route(
+    connection: &Connection,
+    (route, topic): (&str, EventKind),
+    channel: Option<&str>,
+) -> rusqlite::Result<Vec<Event>> {
     connection
         .prepare_cached(
             "SELECT MIN(event.id), event.body, event.incident, event.kind, event.at FROM incident
@@ -129,9 +134,15 @@ pub fn open_of_route(connection: &Connection, route: &str, topic: EventKind) -> 
              JOIN message_event ON message_event.event = event.id
              JOIN message ON message.id = message_event.message AND message.kind = 'firing'
                   AND message.route = ?1 AND message.topic = ?2
-             WHERE incident.closed IS NULL GROUP BY incident.id ORDER BY 1",
+             WHERE incident.closed IS NULL AND EXISTS (
+                 SELECT 1 FROM event AS said
+                 CROSS JOIN message_event AS told ON told.event = said.id
+                 CROSS JOIN delivery ON delivery.message = told.message
+                 WHERE said.incident = incident.id AND delivery.state = 'accepted'
+                 AND delivery.channel = COALESCE(?3, delivery.channel))
+             GROUP BY incident.id ORDER BY 1",
         )?
-        .query_map(params![route, topic.name()], read)?
+        .query_map(params![route, topic.name(), channel], read)?
         .collect()
 }
 

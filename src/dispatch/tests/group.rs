@@ -80,6 +80,28 @@ async fn the_ends_of_several_of_a_group_are_one_message_with_what_is_still_open(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_group_names_nobody_as_still_silent_of_whom_its_channel_was_not_told() {
+    let routes = vec![Route { steps: two_steps()[0].steps.clone(), ..by_site(0).remove(0) }];
+    let world = World::new(routes, &["slack", "email"]).await;
+    world.silence("id=001", 60).await;
+    let hidden = world.silent_at("MIL", &["001"]).await[0];
+    let two = world.silent_at("MIL", &["002"]).await[0];
+    world.silent_at("MIL", &["003"]).await;
+    world.recovered(&[("002", two)]).await;
+    let end = world.got("slack").pop().unwrap();
+    assert!(end.body.contains("Still silent (1):\n- 003 host-003"), "{}", end.body);
+    world.recovered(&[("001", hidden)]).await;
+    assert_eq!(world.got("slack").len(), 3, "{:?}", world.titles("slack"));
+
+    world.fail("slack", Some(down()));
+    world.silent_at("MIL", &["004"]).await;
+    minutes(1).await;
+    let fallback = world.got("email").pop().unwrap();
+    assert!(fallback.title.starts_with("Silent: 004"), "{}", fallback.title);
+    assert!(!fallback.body.contains("Still silent"), "it has heard of no other: {}", fallback.body);
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_message_of_several_ends_closes_each_alert_of_a_vendor_that_keeps_them() {
     let mut world = World::new(by_site(0), &["soc"]).await;
     world.kill().await;

@@ -6,14 +6,16 @@ use super::{Message, fallback_at, json};
 use crate::config::Step;
 use crate::journal::deliveries;
 
-/// How many messages are neither settled nor given up.
+/// How many messages are neither settled, given up, nor held back beyond `now`.
 ///
 /// # Errors
 /// As the database.
-pub fn unsettled(connection: &Connection) -> rusqlite::Result<i64> {
+pub fn unsettled(connection: &Connection, now: i64) -> rusqlite::Result<i64> {
     connection
-        .prepare_cached("SELECT COUNT(*) FROM message WHERE outcome IS NULL")?
-        .query_row([], |row| row.get(0))
+        .prepare_cached(
+            "SELECT COUNT(*) FROM message WHERE outcome IS NULL AND (held_by IS NULL OR send_at <= ?1)",
+        )?
+        .query_row([now], |row| row.get(0))
 }
 
 /// The messages whose next step is due at `now`.

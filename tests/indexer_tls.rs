@@ -7,7 +7,10 @@ use chrono::Utc;
 use log_monitor::simulation::SimulatedIndexer;
 use log_monitor::source::indexer::{Indexer, IndexerConfig};
 use log_monitor::source::{SourceContext, SourceError, SourceKind, SourceReason};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+};
+use ring::digest::{SHA256, digest};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tempfile::NamedTempFile;
@@ -34,15 +37,24 @@ impl Authority {
 
     /// What a server needs to show a certificate for `name`, valid until the year `until`.
     fn server(&self, name: &str, until: i32) -> ServerConfig {
-        log_monitor_channels::http::install_tls_provider();
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_after = rcgen::date_time_ymd(until, 1, 1);
+        self.server_with(params)
+    }
+
+    fn server_with(&self, params: CertificateParams) -> ServerConfig {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
-        let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
-        let config = ServerConfig::builder().with_no_client_auth();
-        config.with_single_cert(vec![certificate.der().clone()], key).unwrap()
+        showing(&certificate, &key)
     }
+}
+
+/// What a server needs to show this certificate.
+fn showing(certificate: &Certificate, key: &KeyPair) -> ServerConfig {
+    log_monitor_channels::http::install_tls_provider();
+    let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+    let config = ServerConfig::builder().with_no_client_auth();
+    config.with_single_cert(vec![certificate.der().clone()], key).unwrap()
 }
 
 /// Puts TLS in front of `backend`.
@@ -116,6 +128,40 @@ async fn an_expired_certificate_is_called_so() {
     let error = probe(&url, &trusting(&ours.file())).await.unwrap_err();
     assert_eq!(error.reason, SourceReason::Tls, "{error}");
     assert!(error.detail.contains("has expired"), "{error}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_verifies_by_no_key_but_its_hash_says_so() {
+    let indexer = SimulatedIndexer::start(&[]).await.unwrap();
+    indexer.log("001", Utc::now());
+    let ours = Authority::named("Wazuh");
+    // As `openssl req -x509` makes one.
+    let mut own = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    own.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let own = own.self_signed(&key).unwrap();
+    let own_file = NamedTempFile::new().unwrap();
+    std::fs::write(own_file.path(), own.pem()).unwrap();
+    let url = format!("https://{}", terminate(showing(&own, &key), &indexer).await);
+    for keys in [
+        String::new(),
+        trusting(&own_file),
+        format!("{}\ntls_server_name = \"127.0.0.1\"", trusting(&own_file)),
+    ] {
+        let error = probe(&url, &keys).await.unwrap_err();
+        assert!(error.detail.ends_with("must not be a server's: name it with `pinned_sha256`"), "{error}");
+    }
+    let pin: String = digest(&SHA256, own.der()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(probe(&url, &format!("pinned_sha256 = {pin:?}")).await, Ok(()));
+
+    let nameless = CertificateParams::default();
+    let mut of_clients = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    of_clients.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    for (params, said) in [(nameless, "names no host"), (of_clients, "is not made for servers")] {
+        let url = format!("https://{}", terminate(ours.server_with(params), &indexer).await);
+        let error = probe(&url, &trusting(&ours.file())).await.unwrap_err();
+        assert!(error.detail.contains(said), "{error}");
+    }
 }
 
 #[tokio::test]

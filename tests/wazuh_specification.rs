@@ -142,7 +142,7 @@ async fn questions(prism: &Prism) {
 async fn refusals(prism: &Prism) {
     for (status, reason, said) in [
         (400, SourceReason::Malformed, "(HTTP 400)"),
-        (401, SourceReason::Auth, "check `username` and `password` (HTTP 401)"),
+        (401, SourceReason::Auth, "the manager's clock wrong? (HTTP 401)"),
         (403, SourceReason::Rights, "(HTTP 403, error 4000)"),
         (405, SourceReason::Malformed, "(HTTP 405)"),
         (429, SourceReason::Overloaded, "(HTTP 429, error 6001)"),

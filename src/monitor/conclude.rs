@@ -1,6 +1,6 @@
 //! What a round concludes from the answers, and writes down in one transaction.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Monitor;
 use super::fleet::{self, Outcome};
@@ -52,6 +52,7 @@ impl Monitor {
             tracing::error!("watch {}: {error}", self.setup.watch.name);
         }
         self.checkpoint_if_due(now).await;
+        self.took = TimeDelta::from_std(self.began.elapsed()).unwrap_or_default();
         Ok(())
     }
 

@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::beside::patiently;
+use tokio::time::Instant;
+
+use super::beside::in_time;
 use super::cause::Received;
 use super::fleet::{Entity, Fleet, threshold};
 use super::verdict::State;
@@ -33,24 +35,34 @@ struct Look {
 }
 
 impl Looks {
-    /// Looks for the first time at those that are soon due.
-    pub async fn ahead(&mut self, beside: &[(String, Arc<dyn Source>)], fleet: &Fleet, now: i64) {
+    /// Looks for the first time at those that are soon due. Which sources have counted.
+    pub async fn ahead<'b>(
+        &mut self,
+        beside: &'b [(String, Arc<dyn Source>)],
+        fleet: &Fleet,
+        until: Instant,
+        now: i64,
+    ) -> Vec<&'b str> {
         self.0.retain(|(_, at), look| {
             let entity = &fleet.entities()[*at];
             entity.last_seen == look.last_seen && !matches!(entity.state, State::Silent { .. })
         });
         if beside.is_empty() {
-            return;
+            return Vec::new();
         }
         let late = fleet.soon_due(now, now + LEAD).into_iter().filter(|at| is_late(fleet, *at, now));
         let new = late.filter(|at| (0..beside.len()).all(|source| !self.0.contains_key(&(source, *at))));
         let new: Vec<usize> = new.take(FIRST_LOOKS).collect();
-        for (source, (_, asked)) in beside.iter().enumerate() {
-            for (at, counted) in counters(&**asked, fleet, &new).await {
+        let mut answered = Vec::new();
+        for (source, (name, asked)) in beside.iter().enumerate() {
+            let counted = counters(&**asked, fleet, &new, until).await;
+            answered.extend((!counted.is_empty()).then_some(name.as_str()));
+            for (at, counted) in counted {
                 let last_seen = fleet.entities()[at].last_seen;
                 self.0.insert((source, at), Look { at: now, last_seen, counted });
             }
         }
+        answered
     }
 
     /// What a source's manager received of these entities since the first look; nothing of those that
@@ -60,6 +72,7 @@ impl Looks {
         (place, source): (usize, &dyn Source),
         fleet: &Fleet,
         entities: &[usize],
+        until: Instant,
         now: i64,
     ) -> Vec<(usize, Received)> {
         let first = |at: &usize| {
@@ -70,7 +83,7 @@ impl Looks {
         let received = |(at, counted): (usize, Counted)| {
             first(&at).map(|look| (at, Received::between(look.counted, counted, now - look.at)))
         };
-        counters(source, fleet, &known).await.into_iter().filter_map(received).collect()
+        counters(source, fleet, &known, until).await.into_iter().filter_map(received).collect()
     }
 }
 
@@ -79,12 +92,17 @@ fn is_late(fleet: &Fleet, at: usize, now: i64) -> bool {
     fleet.due(entity, now) - now <= threshold(fleet.policy(entity)) / LAST_PART
 }
 
-async fn counters(source: &dyn Source, fleet: &Fleet, places: &[usize]) -> Vec<(usize, Counted)> {
+async fn counters(
+    source: &dyn Source,
+    fleet: &Fleet,
+    places: &[usize],
+    until: Instant,
+) -> Vec<(usize, Counted)> {
     if places.is_empty() {
         return Vec::new();
     }
     let keys: Vec<&str> = places.iter().map(|at| &*fleet.entities()[*at].key).collect();
-    match patiently(source.counters(&keys)).await {
+    match in_time(until, source.counters(&keys)).await {
         Ok(known) => {
             let counted = |key: &str| known.iter().find(|one| one.key == key).map(|one| one.counted);
             places.iter().zip(&keys).filter_map(|(at, key)| Some((*at, counted(key)?))).collect()

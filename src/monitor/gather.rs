@@ -107,11 +107,16 @@ async fn count(source: &dyn Source, fleet: &mut Fleet, now: DateTime<Utc>) -> Re
 /// # Errors
 /// When the source did not answer.
 pub async fn homes(source: &dyn Source, fleet: &mut Fleet, now: DateTime<Utc>) -> Result<(), SourceError> {
-    let from = time(fleet.look_back(millis(now))).clamp(now - LONGEST_AGO, now - TimeDelta::hours(1));
-    let entities = Entities::All(fleet.entities().len());
-    let homes = source.nodes(&Query { from, to: now + AHEAD, entities }).await?;
+    let homes = source.nodes(&of_homes(fleet, now)).await?;
     fleet.take_homes(&homes);
     Ok(())
+}
+
+/// What is asked for it.
+#[must_use]
+pub fn of_homes(fleet: &Fleet, now: DateTime<Utc>) -> Query<'static> {
+    let from = time(fleet.look_back(millis(now))).clamp(now - LONGEST_AGO, now - TimeDelta::hours(1));
+    Query { from, to: now + AHEAD, entities: Entities::All(fleet.entities().len()) }
 }
 
 /// Asks who has documents from the future, and how far ahead the newest of each is, in milliseconds.

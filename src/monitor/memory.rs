@@ -83,11 +83,12 @@ pub fn lags_of(
 
 impl Monitor {
     /// Whether there was no good round for longer than an agent may be quiet. Whatever kept log-monitor from
-    /// looking (it was stopped, the machine or its source was off) may have kept agents from logging, too.
+    /// looking (it was stopped, the machine or its source was off) may have kept agents from logging, too; but
+    /// while a round lasted, somebody looked.
     pub(super) fn was_away(&self, now: i64) -> bool {
         let poll = self.setup.watch.poll.as_millis() as i64;
         let usual = self.fleet.shortest_interval().unwrap_or_default().max(2 * poll);
-        self.last_round.is_some_and(|last| now - last > usual)
+        self.last_round.is_some_and(|last| now - last - self.took.num_milliseconds() > usual)
     }
 
     /// Until when it is known at `now` who logged: after a gap that is when it began.

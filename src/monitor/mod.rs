@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch as channel;
+use tokio::time::Instant;
 
 mod asking;
 mod behind;
@@ -107,6 +108,10 @@ pub struct Monitor {
     looked: Option<Looked>,
     /// When that was, also before a restart, in milliseconds.
     last_round: Option<i64>,
+    /// When the round began, by a clock that stands still while the machine sleeps.
+    began: Instant,
+    /// How long the last good round took by that clock.
+    took: TimeDelta,
     /// The last round was the first good one after a gap, and called nobody silent.
     catching_up: bool,
     saved: Option<DateTime<Utc>>,
@@ -139,6 +144,8 @@ impl Monitor {
             quiet: None,
             looked: None,
             last_round: None,
+            began: Instant::now(),
+            took: TimeDelta::zero(),
             catching_up: false,
             saved: None,
             lags: false,
@@ -306,6 +313,7 @@ impl Monitor {
     /// Asks the source; who must be judged, and at what time. Waits so long for a list of agents. Changes
     /// nothing but what the fleet was seen doing, so it can be cut off before a reload or a stop.
     async fn ask(&mut self, patience: Duration) -> (DateTime<Utc>, Result<Gathered, SourceError>) {
+        self.began = Instant::now();
         let wall = self.recorder.clock.now();
         let now = events::time(self.clock_guard.judging_time(events::millis(wall)));
         self.call_roll(now, patience).await;

@@ -9,6 +9,7 @@ pub mod ca_file;
 mod entity_field;
 mod error;
 pub mod file;
+mod handshake;
 pub mod indexer;
 mod key;
 pub mod manager;

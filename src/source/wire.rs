@@ -7,8 +7,8 @@ use chrono::Utc;
 use log_monitor_channels::http::{innermost, retry_after};
 use log_monitor_channels::{BuildError, Secret};
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response, Url};
-use rustls::CertificateError;
 
+use super::handshake;
 use crate::source::{SourceError, SourceReason};
 
 /// The most of an answer that is read, in bytes after unpacking. 100,000 agents take about 6 MB.
@@ -109,7 +109,7 @@ impl Wire {
         let error = error.without_url();
         let detail = innermost(&error);
         let (reason, detail) = match tls_error(&error) {
-            Some(tls) => (SourceReason::Tls, about_tls(tls)),
+            Some(tls) => (SourceReason::Tls, handshake::trouble(tls)),
             None if error.is_timeout() => {
                 let limit = crate::config::duration::human(self.timeout);
                 (SourceReason::Timeout, format!("gave no whole answer within {limit}"))
@@ -156,45 +156,4 @@ fn is_broken_connection(error: &reqwest::Error) -> bool {
         let text = cause.to_string();
         text.contains("connection") || text.contains("end of file before message length reached")
     })
-}
-
-/// `DnsName("a.example")` and `IpAddress(127.0.0.1)`, as rustls lists names, without its types.
-fn plain_name(name: &str) -> &str {
-    let inner = name.split_once('(').map_or(name, |(_, rest)| rest.trim_end_matches(')'));
-    inner.trim_matches('"')
-}
-
-/// Which of the usual mistakes it is, and what to do.
-fn about_tls(error: &rustls::Error) -> String {
-    use CertificateError as Bad;
-    match error {
-        rustls::Error::InvalidCertificate(bad) => match bad {
-            Bad::UnknownIssuer => "has a certificate of an unknown issuer: set `ca_file` to the root CA \
-                                   that signed it (`root-ca.pem` in a Wazuh installation)"
-                .to_owned(),
-            // Each installation's root has the same name, so a wrong one is found by its signature.
-            Bad::BadSignature => "has a certificate that the root CA in `ca_file` has not signed: is it \
-                                  the file of another installation?"
-                .to_owned(),
-            Bad::NotValidForNameContext { presented, .. } => {
-                let names = presented.iter().map(|name| plain_name(name)).collect::<Vec<_>>().join(", ");
-                format!(
-                    "has a certificate for other names ({names}): use one of them in `url`, or as `tls_server_name`"
-                )
-            }
-            Bad::NotValidForName => "has a certificate for another name: correct `url`".to_owned(),
-            Bad::Expired | Bad::ExpiredContext { .. } => "has a certificate that has expired".to_owned(),
-            Bad::ApplicationVerificationFailure => {
-                "has another certificate than the one of `pinned_sha256`".to_owned()
-            }
-            Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
-                "has a certificate that is not valid yet: compare the clocks".to_owned()
-            }
-            other => format!("has a certificate that does not verify: {other}"),
-        },
-        rustls::Error::InvalidMessage(_) => {
-            "does not speak TLS: is it `http://` that `url` should begin with?".to_owned()
-        }
-        other => format!("failed in the TLS handshake: {other}"),
-    }
 }

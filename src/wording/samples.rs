@@ -180,6 +180,7 @@ const fn told(kind: EventKind) -> (&'static str, &'static str, &'static str) {
 mod tests {
     use super::*;
     use crate::monitor::source_health::Asked;
+    use crate::monitor::words::way::INDEXED;
     use crate::source::{SourceError, SourceReason};
 
     #[test]
@@ -187,8 +188,8 @@ mod tests {
         let error = SourceError::new(SourceReason::Network, "Cannot connect.");
         let made = [
             words::source_down("wazuh", &error, Asked::Documents, 4, 0),
-            words::source_up("wazuh", None, 0),
-            words::skewed("default", "001", 9_000_000, 0),
+            words::source_up("wazuh", None, false, 0),
+            words::skewed("default", "001", 9_000_000, &INDEXED, 0),
             words::lacks_nothing("default", "wazuh", 0),
         ];
         for event in made {

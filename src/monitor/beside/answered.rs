@@ -36,6 +36,15 @@ impl Beside {
         self.answered.insert((source, what), answered.map(|()| now));
     }
 
+    /// A source has counted, so it answers again, unless it refuses for good what it was asked before.
+    pub(super) fn note_counted(&mut self, source: &str, now: DateTime<Utc>) {
+        let asked = (source.to_owned(), What::Why);
+        let failed = self.answered.get(&asked).and_then(|answered| answered.as_ref().err());
+        if failed.is_none_or(|error| error.reason.may_pass()) {
+            self.answered.insert(asked, Ok(now));
+        }
+    }
+
     /// When the sources beside answered last, in milliseconds.
     pub fn answered(&self) -> impl Iterator<Item = (String, i64)> {
         let mut last: BTreeMap<&str, i64> = BTreeMap::new();
@@ -73,5 +82,22 @@ impl Beside {
     fn is_read_by_and_by(&self, setup: &Setup, source: &str) -> bool {
         let keeps_it = setup.lister.as_ref().is_some_and(|(lister, _)| lister == source);
         keeps_it && !self.answered.contains_key(&(source.to_owned(), What::List))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::SourceReason;
+
+    #[test]
+    fn a_source_that_counts_answers_again_unless_it_refuses_what_it_was_asked() {
+        for (reason, is_over) in [(SourceReason::Network, true), (SourceReason::Rights, false)] {
+            let mut beside = Beside::default();
+            let failed = Err(SourceError::new(reason, "failed"));
+            beside.note("api".to_owned(), What::Why, failed, DateTime::UNIX_EPOCH);
+            beside.note_counted("api", DateTime::UNIX_EPOCH);
+            assert_eq!(beside.answered().next().is_some(), is_over, "{reason:?}");
+        }
     }
 }

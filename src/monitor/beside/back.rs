@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use compact_str::CompactString;
+use tokio::time::Instant;
 
-use super::{Beside, patiently};
+use super::{Beside, in_time};
 use crate::journal::entities::Logging;
 use crate::journal::events::time;
 use crate::journal::{incidents, spells};
@@ -86,6 +87,7 @@ impl Beside {
         setup: &Setup,
         fleet: &Fleet,
         back: &[(usize, i64, Option<i64>)],
+        until: Instant,
         now: DateTime<Utc>,
     ) {
         for (step, gaps) in by_step(self.gaps(fleet, back)) {
@@ -93,7 +95,7 @@ impl Beside {
             let from = gaps.iter().map(|gap| gap.since).min().unwrap_or_default();
             let query = Query { from: time(from), to: now, entities: Entities::Only(&keys) };
             let mut heard: HashMap<CompactString, Vec<Heard>> = HashMap::new();
-            let all = match patiently(setup.source.history(&query, step)).await {
+            let all = match in_time(until, setup.source.history(&query, step)).await {
                 Ok(all) => all,
                 Err(error) => return tracing::debug!("cannot look up what arrived late: {error}"),
             };

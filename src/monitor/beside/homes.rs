@@ -1,27 +1,38 @@
 //! Who sends through which node.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::{Instant, timeout_at};
 
+use super::Beside;
 use super::answered::What;
-use super::{Beside, PATIENCE};
 use crate::monitor::fleet::Fleet;
+use crate::monitor::roll_call::PATIENCE;
 use crate::monitor::{Setup, gather};
+use crate::source::{Membership, Query, Source, SourceError};
 
-/// How often the source is asked who sends through which node.
+/// How often sources are asked who sends through which node.
 const HOMES: TimeDelta = TimeDelta::hours(1);
 
-/// And one that did not answer.
+/// And the source of documents, when it did not answer that, …
 const ASK_AGAIN: TimeDelta = TimeDelta::minutes(5);
+
+/// … and one beside, which may be asked nothing else for hours. Rounds are up to a minute apart: the next try
+/// comes within that.
+const ASK_BESIDE_AGAIN: TimeDelta = TimeDelta::seconds(30);
 
 /// A larger fleet is not read page by page to learn its nodes.
 const ASKED_WHERE: usize = 10_000;
 
+/// What a source beside says, by its name.
+pub(super) type Homes = (String, Result<Vec<Membership>, SourceError>);
+
 impl Beside {
     /// Asks for it from time to time, and on that occasion for documents from the future.
     pub(super) async fn look_up_homes(&mut self, setup: &Setup, fleet: &mut Fleet, now: DateTime<Utc>) {
-        let told = self.homes_told && self.answered.values().all(Result::is_ok);
-        let every = if told { HOMES } else { ASK_AGAIN };
-        if self.homes_asked.is_some_and(|asked| now - asked < every && now >= asked) {
+        let every = if self.homes_told { HOMES } else { ASK_AGAIN };
+        if is_recent(self.homes_asked, every, now) {
             return;
         }
         self.homes_asked = Some(now);
@@ -34,18 +45,50 @@ impl Beside {
             Ok(ahead) => self.ahead = ahead,
             Err(error) => tracing::warn!("cannot look for documents from the future: {error}"),
         }
-        for (name, source) in &setup.beside {
-            let asking = async {
-                match fleet.knows_nodes() || fleet.entities().len() > ASKED_WHERE {
-                    true => source.probe().await,
-                    false => gather::homes(&**source, fleet, now).await,
-                }
-            };
-            // Whoever is slow is not down: it is asked again, and no round waits for it.
-            match tokio::time::timeout(PATIENCE, asking).await {
-                Ok(answered) => self.note(name.clone(), What::Why, answered, now),
-                Err(_) => tracing::warn!("{name} does not say in time which nodes the agents send through"),
-            }
+    }
+
+    /// Asks the sources beside for it, too, or at least whether they answer. Whoever is slow is not down, and no
+    /// round waits for it: what takes longer is taken in by a later one.
+    pub(super) async fn ask_beside_for_homes(
+        &mut self,
+        setup: &Setup,
+        fleet: &mut Fleet,
+        now: DateTime<Utc>,
+    ) {
+        let mut until = Instant::now();
+        if self.asking.is_empty() {
+            until += PATIENCE;
+            let is_known = fleet.knows_nodes() || fleet.entities().len() > ASKED_WHERE;
+            let due = setup.beside.iter().filter(|(name, _)| self.is_due(name, now));
+            let query = || (!is_known).then(|| gather::of_homes(fleet, now));
+            self.asking = due.map(|(name, source)| homes(name.clone(), source.clone(), query())).collect();
+        }
+        while let Ok(Some(asked)) = timeout_at(until, self.asking.join_next()).await {
+            let (name, homes) = asked.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+            let answered = homes.map(|homes| fleet.take_homes(&homes));
+            self.beside_asked.insert(name.clone(), now);
+            self.note(name, What::Why, answered, now);
         }
     }
+
+    /// Whether it is time to ask this source beside.
+    fn is_due(&self, source: &str, now: DateTime<Utc>) -> bool {
+        let answered = self.answered.get(&(source.to_owned(), What::Why));
+        let every = if answered.is_some_and(Result::is_err) { ASK_BESIDE_AGAIN } else { HOMES };
+        !is_recent(self.beside_asked.get(source).copied(), every, now)
+    }
+}
+
+/// Whether that was less than `every` ago.
+fn is_recent(asked: Option<DateTime<Utc>>, every: TimeDelta, now: DateTime<Utc>) -> bool {
+    asked.is_some_and(|asked| now - asked < every && now >= asked)
+}
+
+/// Asks for what is in the `query`, or whether it answers at all.
+async fn homes(name: String, source: Arc<dyn Source>, query: Option<Query<'static>>) -> Homes {
+    let answered = match query {
+        Some(query) => source.nodes(&query).await,
+        None => source.probe().await.map(|()| Vec::new()),
+    };
+    (name, answered)
 }

@@ -1,8 +1,9 @@
 //! What silent entities logged last.
 
 use chrono::{DateTime, Utc};
+use tokio::time::{Instant, timeout_at};
 
-use super::{Beside, PATIENCE};
+use super::Beside;
 use crate::journal::events::time;
 use crate::monitor::Setup;
 use crate::monitor::finding::Suspicion;
@@ -19,10 +20,11 @@ impl Beside {
         setup: &Setup,
         fleet: &Fleet,
         silent: &[usize],
+        until: Instant,
         now: DateTime<Utc>,
     ) {
         let asking = self.ask_each_for_last_words(setup, fleet, silent, now);
-        if tokio::time::timeout(PATIENCE, asking).await.is_err() {
+        if timeout_at(until, asking).await.is_err() {
             tracing::warn!("cannot look up in time what all of {} agents logged last", silent.len());
         }
     }

@@ -20,8 +20,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 
 use self::answered::What;
+use self::homes::Homes;
 use super::Setup;
 use super::counting::Looks;
 use super::finding::{Finding, Flapping};
@@ -39,7 +42,7 @@ const ASKED_WHY: usize = 100;
 /// Counters and late documents cost a request for each entity.
 const ASKED_ONE_BY_ONE: usize = 10;
 
-/// A message does not wait longer than this to learn why.
+/// A message does not wait longer than this to learn all that explains it.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What is known beside who logged when.
@@ -55,6 +58,10 @@ pub struct Beside {
     homes_asked: Option<DateTime<Utc>>,
     /// Whether it said so.
     homes_told: bool,
+    /// When the sources beside were asked last, by name.
+    beside_asked: BTreeMap<String, DateTime<Utc>>,
+    /// Those of them that have not said it yet; dropped with this.
+    asking: JoinSet<Homes>,
     /// When the last good round was, in milliseconds.
     pub last_round: Option<i64>,
     /// What was counted of those that are soon due.
@@ -72,6 +79,8 @@ impl Beside {
         now: DateTime<Utc>,
     ) {
         self.look_up_homes(setup, fleet, now).await;
+        let until = Instant::now() + PATIENCE;
+        self.ask_beside_for_homes(setup, fleet, now).await;
         self.findings.clear();
         let (mut silent, mut back, mut left) = (Vec::new(), Vec::new(), Vec::new());
         for changed in fleet.judge(suspects, millis(now)) {
@@ -94,18 +103,19 @@ impl Beside {
                 }
             }
         }
-        if !silent.is_empty() && silent.len() <= ASKED_WHY {
-            self.ask_why(setup, fleet, &silent, now).await;
-        }
-        if silent.len() <= ASKED_WHY {
-            self.ask_for_last_words(setup, fleet, &silent, now).await;
-        }
-        self.count_what_is_late(setup, fleet).await;
-        self.look_ahead_of(setup, fleet, &silent, now).await;
+        let few = if silent.len() <= ASKED_WHY { silent.as_slice() } else { &[] };
+        let unexplained = self.unexplained(few);
+        let asking = why::begin(setup, fleet, &unexplained, until, now);
+        self.ask_for_last_words(setup, fleet, few, until, now).await;
+        self.count_what_is_late(setup, fleet, until).await;
+        self.look_ahead_of(setup, fleet, &silent, until, now).await;
         self.recall(recorder, &back).await;
         self.recall_gateways(recorder, left).await;
-        self.ask_for_gaps(setup, fleet, &back, now).await;
-        self.looks.ahead(&setup.beside, fleet, millis(now)).await;
+        self.ask_for_gaps(setup, fleet, &back, until, now).await;
+        self.learn_why(setup, fleet, &unexplained, asking, (until, now)).await;
+        for counted in self.looks.ahead(&setup.beside, fleet, until, millis(now)).await {
+            self.note_counted(counted, now);
+        }
     }
 
     /// Which maintenance ended before the silences that are told.
@@ -119,5 +129,16 @@ impl Beside {
 
 /// Whoever explains may not hold a message up.
 pub async fn patiently<T>(asking: impl Future<Output = Result<T, SourceError>>) -> Result<T, SourceError> {
-    tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| Err(gather::too_late()))
+    in_time(Instant::now() + PATIENCE, asking).await
+}
+
+/// The same where others are waited for as well. Nobody is asked any more when the time is over.
+pub async fn in_time<T>(
+    until: Instant,
+    asking: impl Future<Output = Result<T, SourceError>>,
+) -> Result<T, SourceError> {
+    if Instant::now() >= until {
+        return Err(gather::too_late());
+    }
+    timeout_at(until, asking).await.unwrap_or_else(|_| Err(gather::too_late()))
 }

@@ -1,8 +1,9 @@
 //! What comes late, and what is from the future.
 
 use chrono::{DateTime, Utc};
+use tokio::time::Instant;
 
-use super::{ASKED_ONE_BY_ONE, Beside, patiently};
+use super::{ASKED_ONE_BY_ONE, Beside, in_time};
 use crate::journal::events::millis;
 use crate::journal::{JournalError, meta};
 use crate::monitor::cause::Cause;
@@ -45,12 +46,13 @@ impl Beside {
         setup: &Setup,
         fleet: &Fleet,
         silent: &[usize],
+        until: Instant,
         now: DateTime<Utc>,
     ) {
         if silent.is_empty() {
             return;
         }
-        match patiently(gather::ahead(&*setup.source, fleet, now)).await {
+        match in_time(until, gather::ahead(&*setup.source, fleet, now)).await {
             Ok(ahead) => {
                 for (at, by) in ahead.iter().filter(|(at, _)| silent.contains(at)) {
                     self.findings.entry(*at).or_default().ahead = Some(*by);
@@ -62,10 +64,10 @@ impl Beside {
     }
 
     /// How many documents have come late of those that are silent for that reason.
-    pub(super) async fn count_what_is_late(&mut self, setup: &Setup, fleet: &Fleet) {
+    pub(super) async fn count_what_is_late(&mut self, setup: &Setup, fleet: &Fleet, until: Instant) {
         let late = self.findings.iter_mut().filter(|(_, finding)| matches!(finding.cause, Cause::Late(_)));
         for (at, finding) in late.take(ASKED_ONE_BY_ONE) {
-            match patiently(gather::late(&*setup.source, fleet, *at)).await {
+            match in_time(until, gather::late(&*setup.source, fleet, *at)).await {
                 Ok(count) => finding.late = count,
                 Err(error) => return tracing::debug!("cannot count what comes late: {error}"),
             }

@@ -1,52 +1,105 @@
 //! How silent agents are connected, and what their manager received.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 
 use super::answered::What;
-use super::{ASKED_ONE_BY_ONE, Beside, patiently};
+use super::{ASKED_ONE_BY_ONE, Beside};
 use crate::journal::events::millis;
 use crate::monitor::cause::{Cause, Received};
 use crate::monitor::fleet::Fleet;
 use crate::monitor::{Setup, gather};
-use crate::source::Source;
+use crate::source::{Source, SourceError};
+
+/// What a source says, with its place among those beside; `None` = not in time.
+type Asked = (usize, Option<Result<HashMap<usize, Cause>, SourceError>>);
+
+/// Begins to ask all sources beside how the agents behind these entities are connected. None waits for another,
+/// and the source of documents is asked meanwhile.
+pub(super) fn begin(
+    setup: &Setup,
+    fleet: &Fleet,
+    silent: &[usize],
+    until: Instant,
+    now: DateTime<Utc>,
+) -> JoinSet<Asked> {
+    let agents = gather::agents(&*setup.source, fleet, silent);
+    // Nobody answers who is not asked.
+    let asked = setup.beside.iter().enumerate().filter(|_| !agents.is_empty());
+    let ask = |(place, (_, source)): (usize, &(String, Arc<dyn Source>))| {
+        let (source, agents) = (source.clone(), agents.clone());
+        async move { (place, timeout_at(until, gather::causes(&*source, &agents, now)).await.ok()) }
+    };
+    asked.map(ask).collect()
+}
 
 impl Beside {
-    /// How silent agents are connected, where they do not say themselves why they are.
-    pub(super) async fn ask_why(
+    /// Those of them that do not say themselves why they are silent.
+    pub(super) fn unexplained(&self, silent: &[usize]) -> Vec<usize> {
+        let unknown = |at: &usize| self.findings.get(at).is_some_and(|known| known.cause == Cause::NotAsked);
+        silent.iter().copied().filter(unknown).collect()
+    }
+
+    /// Takes in what was asked of them, and asks what the manager received.
+    pub(super) async fn learn_why(
         &mut self,
         setup: &Setup,
         fleet: &Fleet,
         silent: &[usize],
-        now: DateTime<Utc>,
+        asking: JoinSet<Asked>,
+        (until, now): (Instant, DateTime<Utc>),
     ) {
-        let unknown = |at: &usize| self.findings.get(at).is_some_and(|known| known.cause == Cause::NotAsked);
-        let unknown: Vec<usize> = silent.iter().copied().filter(unknown).collect();
-        let agents = gather::agents(&*setup.source, fleet, &unknown);
-        for (place, (name, source)) in setup.beside.iter().enumerate() {
-            // Nobody answers who is not asked.
-            let asked = match agents.is_empty() {
-                true => None,
-                false => Some(patiently(gather::causes(&**source, &agents, now)).await),
-            };
-            for at in &unknown {
-                let told = asked.as_ref().and_then(|asked| asked.as_ref().ok()?.get(at).cloned());
-                self.findings.entry(*at).or_default().cause.learn(told.unwrap_or(Cause::CannotTell));
+        if !setup.beside.is_empty() {
+            silent.iter().for_each(|at| self.learn(*at, Cause::CannotTell));
+        }
+        let mut answers = asking.join_all().await;
+        answers.sort_unstable_by_key(|(place, _)| *place);
+        for (place, answered) in answers {
+            let (name, source) = &setup.beside[place];
+            match answered {
+                Some(answered) => self.note_why(name, answered, now),
+                // Whoever is slow is not down: whether it is, the next round asks.
+                None => {
+                    tracing::warn!("{name} does not say in time how silent agents are connected");
+                    self.beside_asked.remove(name);
+                }
             }
-            if let Some(asked) = asked {
-                self.note(name.clone(), What::Why, asked.map(drop), now);
-            }
-            self.count_again((place, &**source), fleet, &unknown, millis(now)).await;
+            self.count_again((place, &**source), fleet, silent, (until, now)).await;
         }
     }
 
+    fn note_why(
+        &mut self,
+        source: &str,
+        answered: Result<HashMap<usize, Cause>, SourceError>,
+        now: DateTime<Utc>,
+    ) {
+        let told = answered.map(|causes| causes.into_iter().for_each(|(at, cause)| self.learn(at, cause)));
+        self.note(source.to_owned(), What::Why, told, now);
+    }
+
+    fn learn(&mut self, at: usize, cause: Cause) {
+        self.findings.entry(at).or_default().cause.learn(cause);
+    }
+
     /// What the manager received of agents that are connected and silent, since the first look.
-    async fn count_again(&mut self, source: (usize, &dyn Source), fleet: &Fleet, silent: &[usize], now: i64) {
+    async fn count_again(
+        &mut self,
+        source: (usize, &dyn Source),
+        fleet: &Fleet,
+        silent: &[usize],
+        (until, now): (Instant, DateTime<Utc>),
+    ) {
         let connected = |at: &&usize| {
             let cause = self.findings.get(at).map(|finding| &finding.cause);
             matches!(cause, Some(Cause::ConnectedButSilent(_, Received::Unknown)))
         };
         let places: Vec<usize> = silent.iter().filter(connected).copied().take(ASKED_ONE_BY_ONE).collect();
-        for (at, received) in self.looks.since(source, fleet, &places, now).await {
+        for (at, received) in self.looks.since(source, fleet, &places, until, millis(now)).await {
             if let Some(Cause::ConnectedButSilent(_, known)) =
                 self.findings.get_mut(&at).map(|finding| &mut finding.cause)
             {

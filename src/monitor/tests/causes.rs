@@ -8,9 +8,11 @@ use crate::source::{Connection, Counted, Counters, Link};
 
 /// A Wazuh server that knows how agents are connected.
 #[derive(Default)]
-struct Manager {
+pub(super) struct Manager {
     links: Mutex<BTreeMap<String, (Link, Option<i64>)>>,
     broken: Mutex<Option<SourceReason>>,
+    /// How long each answer takes.
+    slow: Mutex<Duration>,
     /// What it counted of every agent at each look.
     counted: Mutex<Vec<Counted>>,
     looks: Mutex<usize>,
@@ -33,6 +35,7 @@ impl Source for Manager {
     }
 
     async fn counters(&self, keys: &[&str]) -> Result<Vec<Counters>, SourceError> {
+        self.wait().await;
         *self.looks.lock().unwrap() += keys.len();
         let mut counted = self.counted.lock().unwrap();
         let now = (!counted.is_empty()).then(|| counted.remove(0));
@@ -44,10 +47,23 @@ impl Source for Manager {
     }
 
     async fn probe(&self) -> Result<(), SourceError> {
+        self.wait().await;
         match *self.broken.lock().unwrap() {
             Some(reason) => Err(SourceError::new(reason, "the Wazuh API is broken on purpose")),
             None => Ok(()),
         }
+    }
+}
+
+impl Manager {
+    /// One whose answers take so long.
+    pub(super) fn slow(slow: Duration) -> Self {
+        Self { slow: Mutex::new(slow), ..Self::default() }
+    }
+
+    async fn wait(&self) {
+        let slow = *self.slow.lock().unwrap();
+        tokio::time::sleep(slow).await;
     }
 }
 
@@ -56,7 +72,7 @@ async fn world(ids: &[&str]) -> (World, Arc<Manager>) {
     (beside(default_watch(ids), &[&manager]).await, manager)
 }
 
-async fn beside(watch: Watch, managers: &[&Arc<Manager>]) -> World {
+pub(super) async fn beside(watch: Watch, managers: &[&Arc<Manager>]) -> World {
     let mut world = World::new(&[]).await;
     let named = |(n, manager): (usize, &&Arc<Manager>)| {
         let source: Arc<dyn Source> = (*manager).clone();
@@ -172,8 +188,64 @@ async fn without_the_api_silence_is_told_all_the_same_and_its_outage_once() {
     assert_eq!(silent.cause, "no_documents");
     assert!(silent.detail.contains("cannot be told: the Wazuh server did not say"), "{}", silent.detail);
     *manager.broken.lock().unwrap() = None;
-    world.minutes(10, &["001", "002"]).await;
-    assert_eq!(world.story().await.last().unwrap(), "source_up api");
+    world.minutes(1, &["002"]).await;
+    assert_eq!(world.story().await.last().unwrap(), "source_up api", "it is tried again within a minute");
+}
+
+/// So many minutes in which these log, and how long the longest round took.
+async fn longest_round(world: &mut World, minutes: usize, logging: &[&str]) -> Duration {
+    let mut longest = Duration::ZERO;
+    for _ in 0..minutes {
+        let began = tokio::time::Instant::now();
+        world.minute(logging).await;
+        longest = longest.max(began.elapsed() - Duration::from_secs(60));
+    }
+    longest
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_api_is_not_down_and_all_that_it_is_asked_holds_a_message_up_for_15_s() {
+    let ids = ["001", "002", "003"];
+    for (seconds, cause) in [(6, "disconnected"), (20, "no_documents")] {
+        let (mut world, manager) = world(&ids).await;
+        *manager.slow.lock().unwrap() = Duration::from_secs(seconds);
+        *manager.counted.lock().unwrap() = vec![Counted { received: 1, logs: None }; 9];
+        world.minutes(5, &ids).await;
+        let gone = world.now().timestamp_millis();
+        let later = gone + 16 * 60_000;
+        manager.links.lock().unwrap().extend([
+            ("001".to_owned(), (Link::Lost, Some(gone))),
+            ("002".to_owned(), (Link::Connected, Some(later))),
+        ]);
+        let longest = longest_round(&mut world, 30, &["003"]).await;
+        assert!(longest <= Duration::from_secs(15), "{longest:?}");
+        let told = ["agent_silent 001", "agent_silent 002"];
+        assert_eq!(world.story().await, told, "each answer takes {seconds} s");
+        assert_eq!(of(&world.events().await, "001").cause, cause, "each answer takes {seconds} s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_that_answers_nothing_any_more_is_told_although_no_round_waits_for_that() {
+    let (mut world, manager) = world(&["001", "002"]).await;
+    world.minutes(5, &["001", "002"]).await;
+    *manager.slow.lock().unwrap() = Duration::from_secs(30);
+    *manager.broken.lock().unwrap() = Some(SourceReason::Timeout);
+    let longest = longest_round(&mut world, 19, &["002"]).await;
+    assert!(longest <= Duration::from_secs(15), "{longest:?}");
+    assert_eq!(world.story().await, ["agent_silent 001", "source_down api"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_servers_one_that_hangs_takes_no_time_from_the_other() {
+    let (one, two) = (Arc::new(Manager::default()), Arc::new(Manager::default()));
+    let mut world = beside(default_watch(&["001", "002"]), &[&one, &two]).await;
+    world.minutes(5, &["001", "002"]).await;
+    let gone = Some(world.now().timestamp_millis());
+    *one.slow.lock().unwrap() = Duration::from_secs(300);
+    two.links.lock().unwrap().insert("001".to_owned(), (Link::Lost, gone));
+    world.minutes(17, &["002"]).await;
+    assert_eq!(of(&world.events().await, "001").cause, "disconnected");
 }
 
 #[tokio::test(start_paused = true)]

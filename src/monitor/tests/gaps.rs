@@ -1,5 +1,6 @@
 //! After a time in which nobody looked.
 
+use super::causes::{self, Manager};
 use super::*;
 
 /// The daemon's loop over a world.
@@ -85,4 +86,31 @@ async fn after_an_outage_of_the_source_the_first_answer_may_lack_what_the_second
     site.minutes(20, &SITE).await;
     let kinds: Vec<EventKind> = site.told().await.iter().map(|event| event.kind).collect();
     assert_eq!(kinds, [EventKind::SourceDown, EventKind::SourceUp]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rounds_that_take_longer_than_an_agent_may_be_quiet_are_no_gap() {
+    let short = Watch {
+        interval: Duration::from_secs(10),
+        grace: Duration::from_secs(2),
+        poll: Duration::from_secs(3),
+        ..default_watch(&["001", "002"])
+    };
+    let manager = Arc::new(Manager::slow(Duration::from_secs(20)));
+    let world = causes::beside(short, &[&manager]).await;
+    for id in ["001", "002"] {
+        world.index.log(id, world.now());
+    }
+    let site = Running::begin(world);
+    for second in 0..90 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        site.index.log("002", site.clock.now());
+        if second < 30 {
+            site.index.log("001", site.clock.now());
+        }
+    }
+    let told = site.told().await;
+    let told: Vec<_> =
+        told.iter().map(|event| (event.kind, event.entity.as_ref().unwrap().id.as_str())).collect();
+    assert_eq!(told, [(EventKind::AgentSilent, "001")]);
 }

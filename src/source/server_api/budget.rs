@@ -11,6 +11,9 @@ use tokio::time::{Instant, sleep_until};
 /// (`max_request_per_minute`, Wazuh 4.x, `api/api/configuration.py`).
 const REQUESTS: usize = 30;
 
+/// So many of them are not for second opinions: who there is and how agents are connected comes first.
+const KEPT: usize = REQUESTS / 2;
+
 /// The server counts in windows of this length.
 pub const MINUTE: Duration = Duration::from_secs(60);
 
@@ -48,6 +51,15 @@ impl Budget {
                 Turn::Refused(left) => return Err(left),
             }
         }
+    }
+
+    /// Whether so little was sent in the last minute that there is room for what others can do without.
+    pub fn has_room(&self) -> bool {
+        self.spent(|spent| {
+            let since = Instant::now().checked_sub(MINUTE);
+            let lately = spent.sent.iter().filter(|sent| since.is_none_or(|since| **sent > since));
+            lately.count() < REQUESTS - KEPT
+        })
     }
 
     /// Sends nothing for so long.
@@ -95,6 +107,17 @@ mod tests {
         assert_eq!(start.elapsed(), Duration::ZERO);
         budget.take().await.unwrap();
         assert_eq!(start.elapsed(), MINUTE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn half_of_the_requests_are_kept_from_what_others_can_do_without() {
+        let budget = Budget::default();
+        for sent in 0..REQUESTS {
+            assert_eq!(budget.has_room(), sent < REQUESTS - KEPT, "after {sent}");
+            budget.take().await.unwrap();
+        }
+        advance(MINUTE).await;
+        assert!(budget.has_room());
     }
 
     #[tokio::test(start_paused = true)]

@@ -79,6 +79,12 @@ impl Source for ServerApi {
     async fn counters(&self, keys: &[&str]) -> Result<Vec<Counters>, SourceError> {
         let mut known = Vec::new();
         for key in keys.iter().filter(|key| is_agent_id(key)) {
+            if !self.session.has_room() {
+                tracing::debug!(
+                    "what the manager counted is not asked for: there were too many questions lately"
+                );
+                break;
+            }
             let body = match self.session.get(&format!("agents/{key}/daemons/stats"), &[]).await {
                 // 4.3 and 5.0 count nothing.
                 Err(refused) if refused.error.reason == SourceReason::NoIndex => return Ok(Vec::new()),

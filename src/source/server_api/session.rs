@@ -74,6 +74,11 @@ impl Session {
         self.wire.told(error)
     }
 
+    /// Whether there is room for a question that others can do without.
+    pub fn has_room(&self) -> bool {
+        self.shared.budget.has_room()
+    }
+
     /// The body of a `GET`. A token that is no longer taken is replaced once.
     ///
     /// # Errors
@@ -86,6 +91,7 @@ impl Session {
         }
         match reply.status {
             200 => Ok(reply.body),
+            401 => Err(self.told(&token_refused()).into()),
             _ => Err(self.refused(&reply)),
         }
     }
@@ -181,6 +187,13 @@ fn held(left: Duration) -> SourceError {
     let detail =
         format!("has had too many requests of all its clients, and is left alone for another {left}");
     SourceError::new(SourceReason::Overloaded, detail)
+}
+
+/// The login was taken, and what it gave was not.
+fn token_refused() -> SourceError {
+    let detail = "took the login, and then refused its token: is it a balancer in front of several managers, or is \
+                  the manager's clock wrong? (HTTP 401)";
+    SourceError::new(SourceReason::Auth, detail)
 }
 
 /// The number of an error, which a body calls `error` (Wazuh 4.x, `api/api/error_handler.py`) or, by the

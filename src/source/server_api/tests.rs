@@ -194,8 +194,12 @@ async fn a_token_that_is_never_taken_is_replaced_once_and_then_it_is_an_error() 
     let server = server(2).await;
     let source = source(&server, PASSWORD);
     server.state().instead = Some(Reply::json(401, &serde_json::json!({ "title": "Unauthorized" })));
-    assert_eq!(source.probe().await.unwrap_err().reason, SourceReason::Auth);
+    let error = source.probe().await.unwrap_err();
+    assert_eq!(error.reason, SourceReason::Auth);
+    assert!(error.detail.contains("took the login, and then refused its token"), "{error}");
     assert_eq!((server.state().logins, pages(&server)), (2, 2));
+    server.state().instead = None;
+    source.probe().await.expect("no login was refused, so nothing waits");
 }
 
 #[tokio::test]
@@ -242,6 +246,22 @@ async fn after_too_many_requests_nothing_is_sent_for_a_minute_or_as_long_as_a_pr
         later(1).await;
     }
     source.probe().await.unwrap();
+}
+
+#[tokio::test]
+async fn counters_leave_enough_of_the_budget_to_ask_how_agents_are_connected() {
+    let server = server(40).await;
+    let source = source(&server, PASSWORD);
+    let ids: Vec<String> = (1..40).map(|number| format!("{number:03}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let counted = source.counters(&ids).await.unwrap().len();
+    assert!((10..15).contains(&counted), "{counted}");
+    for _ in 0..15 {
+        let asked = source.connections(&ids[..1]);
+        let connected = tokio::time::timeout(Duration::from_secs(10), asked).await;
+        assert_eq!(connected.expect("nothing is left").unwrap().len(), 1);
+    }
+    assert_eq!(source.counters(&ids).await, Ok(Vec::new()), "at once");
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ use std::time::Duration;
 use serde::de::Deserialize;
 
 use crate::error::DeliveryError;
-use crate::notification::{Link, MessageKind, Notification, Receipt};
+use crate::notification::{Link, MessageKind, Notification, Receipt, Written};
 use crate::notifier::{ChannelKind, Context, Notifier};
 use crate::text::shorten;
 
@@ -107,6 +107,9 @@ pub async fn conforms<K: ChannelKind>(far_end: &impl FarEnd, config: &str, secre
     rules.hostile_texts().await;
     rules.oversize_texts(K::capabilities().max_body).await;
     let can = K::capabilities();
+    if can.payload {
+        rules.a_payload_goes_out_as_it_is().await;
+    }
     if can.thread {
         rules.an_end_answers_its_firing().await;
     }
@@ -214,6 +217,14 @@ impl<F: FarEnd> Rules<'_, F> {
         };
         let (usual, cut) = (shown(sample()).await, shown(oversize()).await);
         assert_eq!(usual, cut, "{}: the link of a text that is too long is cut off", self.kind);
+    }
+
+    async fn a_payload_goes_out_as_it_is(&self) {
+        let text = "[\"written by a template\", 1]".to_owned();
+        let payload = Some(Written { content_type: "application/json".to_owned(), text: text.clone() });
+        let (_, arrived) = self.sent(&Notification { payload, ..sample() }, "a payload of its own").await;
+        let whole = |one: &Arrival| one.size == text.len() && one.text.ends_with(&text);
+        assert!(arrived.iter().any(whole), "{}: takes payloads, and sends another", self.kind);
     }
 
     /// A kind that has threads refers to the firing, where the answer to it gave something to refer to.

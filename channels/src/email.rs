@@ -19,7 +19,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lettre::Address;
 use lettre::message::Mailbox;
-use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, TlsParameters};
 use tokio::time::{Instant, timeout_at};
 
@@ -29,9 +28,9 @@ use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::secret::Secret;
 use crate::text::one_line;
 
-pub use config::{EmailConfig, MailAddress, Tls};
+pub use config::{EmailConfig, MailAddress, Tls, Way};
 use failure::{Failure, Redactor};
-use session::{Accepted, Server, Session};
+use session::{Accepted, Login, Server, Session};
 
 /// The most characters of a receipt's line.
 const MAX_LINE: usize = 500;
@@ -90,15 +89,14 @@ fn server(config: &EmailConfig, timeout: Duration) -> Result<Server, BuildError>
         Tls::None => None,
         _ => Some(tls_parameters(config).map_err(|error| BuildError(format!("TLS: {error}")))?),
     };
-    let credentials = config.username.as_ref().zip(config.password.as_ref());
+    let login = config.username.clone().zip(config.password.clone());
     Ok(Server {
         host: config.host.clone(),
         port,
         tls,
         parameters,
         plain_allowed: config.insecure || config.is_loopback(),
-        credentials: credentials
-            .map(|(user, password)| Credentials::new(user.clone(), password.expose().to_owned())),
+        login: login.map(|(username, password)| Login { username, password, way: config.login }),
         // So that one dead address of several leaves time for the next.
         connect_timeout: timeout / 2,
     })

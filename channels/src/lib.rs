@@ -104,7 +104,7 @@ pub mod webhook;
 
 pub use error::{BuildError, DeliveryError, Reason};
 pub use event::{Entity, Event, EventKind, Severity};
-pub use notification::{Link, Medium, MessageKind, Notification, OnResolve, Receipt, Tone};
+pub use notification::{Link, Medium, MessageKind, Notification, OnResolve, Receipt, Tone, Written};
 pub use notifier::{Capabilities, ChannelKind, Context, Notifier, Problem, Variable};
 pub use registry::Registry;
 pub use secret::Secret;

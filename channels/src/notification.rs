@@ -105,6 +105,18 @@ pub struct Notification {
     pub all_over: bool,
     /// The vendor refused the full message as such: send the plain short form of it.
     pub short: bool,
+    /// What is to be sent as it is, for a kind that has [`Capabilities::payload`](crate::Capabilities::payload):
+    /// a template of the configuration wrote it of this message.
+    pub payload: Option<Written>,
+}
+
+/// What somebody's template made of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Written {
+    /// What it is, such as `application/json`: good as a header.
+    pub content_type: String,
+    /// All of it.
+    pub text: String,
 }
 
 /// How a resolution is shown, where the vendor has both.

@@ -137,6 +137,8 @@ pub struct Capabilities {
     /// The most characters of a body that arrive. The framework shortens to it; what else limits a message, such
     /// as bytes or escapes, is for the kind to keep.
     pub max_body: Option<usize>,
+    /// It sends [`Notification::payload`] as it is, where there is one.
+    pub payload: bool,
     /// The vendor wants messages one after the other.
     pub ordered: bool,
     /// The vendor takes a firing for over unless it hears of it again this often: until its end the
@@ -153,6 +155,7 @@ impl Default for Capabilities {
             resolve: false,
             idempotent: false,
             max_body: None,
+            payload: false,
             ordered: false,
             keep_alive: None,
         }

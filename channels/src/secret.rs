@@ -1,6 +1,7 @@
 //! A value that never shows.
 
 use std::io::Read;
+use std::path::PathBuf;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use secrecy::{ExposeSecret, SecretString};
@@ -20,18 +21,29 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 /// assert_eq!(url.redact("no hook at /services/T0/s3cret-key"), "no hook at ****");
 /// ```
 #[derive(Clone)]
-pub struct Secret(SecretString);
+pub struct Secret {
+    text: SecretString,
+    /// Where it was read.
+    file: Option<PathBuf>,
+}
 
 impl Secret {
     /// Hides a text.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(SecretString::from(text.into()))
+        Self { text: SecretString::from(text.into()), file: None }
     }
 
     /// The text itself. Keep it out of every error, log and format string.
     #[must_use]
     pub fn expose(&self) -> &str {
-        self.0.expose_secret()
+        self.text.expose_secret()
+    }
+
+    /// As its file has it now, for what somebody renews there; the same where it is of no file, or that cannot be
+    /// read any more.
+    #[must_use]
+    pub fn renewed(&self) -> Self {
+        self.file.as_ref().and_then(|file| read_file(file).ok()).unwrap_or_else(|| self.clone())
     }
 
     /// `text` with every occurrence of this secret replaced: vendors' error pages like to repeat
@@ -166,7 +178,7 @@ fn read_file(path: &std::path::Path) -> Result<Secret, String> {
     }
     match text.trim_end_matches(['\r', '\n']) {
         "" => Err(format!("secret file {} is empty", path.display())),
-        secret => Ok(Secret::new(secret)),
+        secret => Ok(Secret { file: Some(path.to_owned()), ..Secret::new(secret) }),
     }
 }
 
@@ -195,6 +207,10 @@ mod tests {
         let secrets = read(&format!("a = {{ file = {:?} }}\nb = \"plain\"", file.path())).unwrap();
         assert_eq!(secrets["a"].expose(), "s3cret");
         assert_eq!(secrets["b"].expose(), "plain");
+        std::fs::write(file.path(), "an0ther\n").unwrap();
+        assert_eq!((secrets["a"].renewed().expose(), secrets["a"].expose()), ("an0ther", "s3cret"));
+        drop(file);
+        assert_eq!((secrets["a"].renewed().expose(), secrets["b"].renewed().expose()), ("s3cret", "plain"));
         let error = read("a = { env = \"LOG_MONITOR_TEST_UNSET\" }").unwrap_err();
         assert!(error.message().contains("`LOG_MONITOR_TEST_UNSET` is not set"), "{error}");
         assert!(

@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use crate::error::{BuildError, DeliveryError, Reason};
 use crate::http::{Login, Proxy, check_status, check_url, client_with, own_client, send};
-use crate::notification::{Notification, Receipt};
+use crate::notification::{Notification, Receipt, Written};
 use crate::notifier::{Capabilities, ChannelKind, Context, Notifier, Problem};
 use crate::payload::Payload;
 use crate::secret::Secret;
@@ -100,7 +100,7 @@ impl ChannelKind for Webhook {
     type Config = WebhookConfig;
 
     fn capabilities() -> Capabilities {
-        Capabilities { idempotent: true, ..Capabilities::default() }
+        Capabilities { idempotent: true, payload: true, ..Capabilities::default() }
     }
 
     fn validate(config: &WebhookConfig) -> Vec<Problem> {
@@ -138,7 +138,12 @@ fn check_own_header(name: &str, value: &Secret) -> Option<Problem> {
 }
 
 impl Webhook {
-    fn request(&self, notification: &Notification, body: Vec<u8>, timestamp: i64) -> reqwest::RequestBuilder {
+    fn request(
+        &self,
+        notification: &Notification,
+        (content_type, body): (&str, Vec<u8>),
+        timestamp: i64,
+    ) -> reqwest::RequestBuilder {
         let method = match self.config.method {
             Method::Post => reqwest::Method::POST,
             Method::Put => reqwest::Method::PUT,
@@ -148,7 +153,7 @@ impl Webhook {
             .config
             .login()
             .on(request)
-            .header("content-type", "application/json")
+            .header("content-type", content_type)
             .header("idempotency-key", &notification.idempotency_key);
         if let Some(secret) = &self.config.secret {
             let signature = format!("sha256={}", signature(secret, timestamp, &body));
@@ -169,6 +174,16 @@ impl Webhook {
     }
 }
 
+/// What is sent, and as what: what a template wrote, else the message as JSON.
+fn content(notification: &Notification) -> Result<(&str, Vec<u8>), DeliveryError> {
+    if let Some(Written { content_type, text }) = &notification.payload {
+        return Ok((content_type, text.clone().into_bytes()));
+    }
+    let json = Payload::of(notification).json();
+    let json = json.map_err(|error| DeliveryError::permanent_message(Reason::Local, error.to_string()))?;
+    Ok(("application/json", json))
+}
+
 /// HMAC-SHA256 of `TIMESTAMP:BODY`, in hexadecimal.
 fn signature(secret: &Secret, timestamp: i64, body: &[u8]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
@@ -182,10 +197,8 @@ fn signature(secret: &Secret, timestamp: i64, body: &[u8]) -> String {
 impl Notifier for Webhook {
     async fn notify(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
         let now = Utc::now();
-        let body = Payload::of(notification)
-            .json()
-            .map_err(|error| DeliveryError::permanent_message(Reason::Local, error.to_string()))?;
-        let answer = send(self.request(notification, body, now.timestamp()), self.timeout).await?;
+        let answer =
+            send(self.request(notification, content(notification)?, now.timestamp()), self.timeout).await?;
         check_status(&answer, &self.redact(&answer.body), now)?;
         Ok(Receipt::line(format!("HTTP {}", answer.status)))
     }
@@ -241,6 +254,21 @@ mod tests {
         assert_eq!(request.header("x-log-monitor-signature"), format!("sha256={expected}"));
         assert_eq!(request.header("authorization"), "Bearer b3arer-token");
         assert_eq!(request.json()["events"][0]["kind"], "agent_silent");
+    }
+
+    #[tokio::test]
+    async fn what_a_template_wrote_is_sent_and_signed_as_it_is() {
+        let server = HttpServer::start(|_| Reply::new(202, "")).await.unwrap();
+        let content_type = "text/csv; charset=utf-8".to_owned();
+        let payload = Some(Written { content_type, text: "007,\"db-03\"\n".to_owned() });
+        let own = Notification { payload, ..conformance::sample() };
+        conformance::build::<Webhook>(&config(&server.url(""))).notify(&own).await.unwrap();
+        let request = server.received().remove(0);
+        assert_eq!(request.header("content-type"), "text/csv; charset=utf-8");
+        assert_eq!(request.body, b"007,\"db-03\"\n");
+        let timestamp = request.header("x-log-monitor-timestamp").parse().unwrap();
+        let expected = signature(&Secret::new("s1gning-key"), timestamp, &request.body);
+        assert_eq!(request.header("x-log-monitor-signature"), format!("sha256={expected}"));
     }
 
     #[tokio::test]

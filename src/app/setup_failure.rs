@@ -132,5 +132,6 @@ fn notification(what: &str, problem: &str, fallback_reason: Option<&str>) -> Not
         all_over: false,
         links: Vec::new(),
         short: false,
+        payload: None,
     }
 }

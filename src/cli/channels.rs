@@ -285,12 +285,14 @@ fn sample(kind: EventKind, channel: &str, parts: &Parts) -> Notification {
     let links = parts.wording.links(&sample.events, installation);
     let subject = Subject { events: &sample.events, facts: &sample.facts(), links: &links, installation };
     let (title, body) = parts.wording.message(Some(channel), &subject);
+    let title = format!("[TEST] {title}");
+    let payload = parts.wording.payload(Some(channel), &subject, &title, &body);
     Notification {
         idempotency_key: test_key(),
         kind: sample.kind,
         test: true,
         severity: sample.events[0].severity,
-        title: format!("[TEST] {title}"),
+        title,
         body,
         installation: installation.to_owned(),
         created_at: now,
@@ -304,6 +306,7 @@ fn sample(kind: EventKind, channel: &str, parts: &Parts) -> Notification {
         all_over: false,
         links,
         short: false,
+        payload,
     }
 }
 

@@ -3,7 +3,7 @@
 use chrono::Utc;
 use clap::builder::PossibleValuesParser;
 use log_monitor_channels::registry::Kind;
-use log_monitor_channels::{EventKind, Registry};
+use log_monitor_channels::{EventKind, Registry, Written};
 use serde::Serialize;
 
 use super::Session;
@@ -50,6 +50,7 @@ struct ShownTemplate {
     name: String,
     title: bool,
     body: bool,
+    payload: bool,
     channels: Vec<String>,
 }
 
@@ -58,6 +59,7 @@ struct ShownMessage {
     event: &'static str,
     title: String,
     body: String,
+    payload: Option<Written>,
 }
 
 /// Does what the subcommand says.
@@ -95,6 +97,7 @@ fn list(settings: &Settings, json: bool) -> Exit {
         name: name.clone(),
         title: templates.has(name, Part::Title),
         body: templates.has(name, Part::Body),
+        payload: templates.has(name, Part::Payload),
         channels: channels(name),
     };
     let shown: Vec<ShownTemplate> = templates.names().iter().map(shown).collect();
@@ -103,14 +106,11 @@ fn list(settings: &Settings, json: bool) -> Exit {
     }
     let mut rows = table(&["name", "has", "channels"]);
     for template in &shown {
-        let has = match (template.title, template.body) {
-            (true, true) => "title, body",
-            (true, false) => "title",
-            (false, _) => "body",
-        };
+        let parts = [(template.title, "title"), (template.body, "body"), (template.payload, "payload")];
+        let has: Vec<&str> = parts.into_iter().filter(|(has, _)| *has).map(|(_, part)| part).collect();
         let used =
             if template.channels.is_empty() { "(none)".to_owned() } else { template.channels.join(", ") };
-        rows.add_row([template.name.clone(), has.to_owned(), used]);
+        rows.add_row([template.name.clone(), has.join(", "), used]);
     }
     print(rows, "no templates are configured");
     Exit::Ok
@@ -146,13 +146,19 @@ fn preview(settings: &Settings, voice: &Voice, event: Option<&str>, json: bool) 
         print_json(&messages);
         return exit;
     }
-    for (at, ShownMessage { event, title, body }) in messages.iter().enumerate() {
+    for (at, ShownMessage { event, title, body, payload }) in messages.iter().enumerate() {
         let gap = if at == 0 { "" } else { "\n" };
-        let body: String =
-            body.lines().map(|line| format!("  {line}").trim_end().to_owned() + "\n").collect();
-        say(format!("{gap}{event}\n  {title}\n\n{}", body.trim_end()));
+        say(format!("{gap}{event}\n  {title}\n\n{}", indented(body)));
+        if let Some(Written { content_type, text }) = payload {
+            say(format!("\n  {content_type}:\n{}", indented(text)));
+        }
     }
     exit
+}
+
+fn indented(text: &str) -> String {
+    let lines: String = text.lines().map(|line| format!("  {line}").trim_end().to_owned() + "\n").collect();
+    lines.trim_end().to_owned()
 }
 
 /// A message of a kind as a voice says it, or which text of its template fails.
@@ -165,12 +171,13 @@ fn message(
     let sample = samples::sample(kind, Utc::now());
     let links = &wording.links(&sample.events, installation);
     let subject = Subject { events: &sample.events, facts: &sample.facts(), links, installation };
-    let said = wording.in_its_words(voice, &subject);
-    let (title, mut body) = said.map_err(|problem| format!("{problem}, in a message of {}", kind.name()))?;
+    let failed = |problem| format!("{problem}, in a message of {}", kind.name());
+    let (title, mut body) = wording.in_its_words(voice, &subject).map_err(failed)?;
+    let payload = wording.payload_in(voice, &subject, &title, &body).map_err(failed)?;
     for link in links {
         body += &format!("\n{}: {}", link.title, link.url);
     }
-    Ok(ShownMessage { event: kind.name(), title, body })
+    Ok(ShownMessage { event: kind.name(), title, body, payload })
 }
 
 fn variables(registry: &Registry, json: bool) -> Exit {

@@ -207,6 +207,16 @@ pub struct Template {
     /// The same from a file.
     #[schemars(with = "Option<PathBuf>")]
     pub body_file: Option<Spanned<PathBuf>>,
+    /// All that is sent, for a kind that takes one (`webhook`); what the kind makes of a message if it is absent.
+    #[schemars(with = "Option<String>")]
+    pub payload: Option<Spanned<String>>,
+    /// The same from a file.
+    #[schemars(with = "Option<PathBuf>")]
+    pub payload_file: Option<Spanned<PathBuf>>,
+    /// What the payload is; `application/json` if it is absent. Of JSON, each value brings its own quotes, and what
+    /// comes out must be JSON.
+    #[schemars(with = "Option<String>")]
+    pub content_type: Option<Spanned<String>>,
 }
 
 /// The `[journal]` table.

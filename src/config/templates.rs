@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use chrono::Utc;
+use log_monitor_channels::http::check_header;
 use log_monitor_channels::registry::Kind;
 use serde::de::Deserialize;
 use toml::Spanned;
@@ -18,6 +19,7 @@ use super::suggest;
 use super::tables;
 use super::tree::{Node, Table};
 use crate::wording::Wrong;
+use crate::wording::form::Form;
 use crate::wording::template::{Part, Templates};
 use crate::wording::trial::Trial;
 
@@ -54,9 +56,17 @@ pub fn known(reading: &mut Reading<'_>, name: Option<Spanned<String>>, names: &[
     Some(name.into_inner())
 }
 
-/// Tells what a template says of its channel that no channel of this kind has.
+/// Tells what a template has that no channel of this kind takes, and what it says of its channel that none has.
 pub fn suits(reading: &mut Reading<'_>, name: Option<&Spanned<String>>, templates: &Templates, kind: &Kind) {
     let Some(name) = name else { return };
+    if templates.has(name.get_ref(), Part::Payload) && !kind.capabilities().payload {
+        let (template, kind) = (shown_name(name.get_ref()), kind.name());
+        let message = format!("template `{template}` has a payload, which kind `{kind}` does not take");
+        reading
+            .findings
+            .error(At::Place(name.span()), message)
+            .help("use it for a channel of kind `webhook`");
+    }
     for said in templates.says_of_channel(name.get_ref()) {
         let known = kind.variables().iter().map(|(known, _)| *known);
         if known.clone().any(|known| known == said) {
@@ -82,18 +92,28 @@ fn template(
     let read = reading.table(&joined("templates", name), &schema, table, |value| {
         tables::Template::deserialize(ValueDeserializer::from(value))
     });
-    let tables::Template { title, title_file, body, body_file } = read.value?;
-    let texts = [(Part::Title, title, title_file), (Part::Body, body, body_file)];
+    let tables::Template { title, title_file, body, body_file, payload, payload_file, content_type } =
+        read.value?;
+    let content_type = header(reading, content_type, payload.is_some() || payload_file.is_some());
+    let texts = [
+        (Part::Title, title, title_file),
+        (Part::Body, body, body_file),
+        (Part::Payload, payload, payload_file),
+    ];
     if texts.iter().all(|(_, text, file)| text.is_none() && file.is_none()) {
-        let message = format!("template `{}` has neither a title nor a body", shown_name(name));
+        let message = format!("template `{}` has no title, no body and no payload", shown_name(name));
         reading.findings.error(At::Place(place), message);
     }
     for (part, text, file) in texts {
         let Some(text) = text_of(reading, part, text, file) else { continue };
-        let wrongs = trial.mistakes(&text.words);
+        let form = if part == Part::Payload { Form::of(&content_type) } else { Form::Plain };
+        let wrongs = trial.mistakes(&text.words, form);
         if wrongs.is_empty() {
             // What was tried compiles.
-            let _ = templates.add(name, part, &text.words);
+            let _ = match part {
+                Part::Payload => templates.add_payload(name, &content_type, &text.words),
+                Part::Title | Part::Body => templates.add(name, part, &text.words),
+            };
         }
         for wrong in wrongs {
             let at = text.at(reading, &wrong.part);
@@ -102,6 +122,21 @@ fn template(
         }
     }
     Some(())
+}
+
+/// The content type of the payload, if there is one.
+fn header(reading: &mut Reading<'_>, content_type: Option<Spanned<String>>, payload: bool) -> String {
+    let Some(content_type) = content_type else { return "application/json".to_owned() };
+    let place = At::Place(content_type.span());
+    if !payload {
+        reading.findings.error(place, "`content_type` without `payload`");
+    } else if let Some(problem) = check_header("content_type", content_type.get_ref()) {
+        reading
+            .findings
+            .error(place, format!("`content_type`: {}", problem.message))
+            .maybe_help(problem.help);
+    }
+    content_type.into_inner()
 }
 
 /// A text and where it stands.

@@ -261,6 +261,7 @@ fn notification(
     let installation = &*composer.installation;
     let subject = Subject { events: &events, facts: &facts, links: &links, installation };
     let (title, body) = composer.wording.message(channel, &subject);
+    let payload = composer.wording.payload(channel, &subject, &title, &body);
     Ok(Notification {
         idempotency_key: format!("{}-m{}", composer.installation_id, message.id),
         kind,
@@ -280,6 +281,7 @@ fn notification(
         all_over,
         links,
         short: false,
+        payload,
     })
 }
 

@@ -2,6 +2,7 @@
 //! languages.
 
 mod address;
+pub mod form;
 pub mod language;
 pub mod links;
 pub mod samples;
@@ -12,7 +13,7 @@ pub mod variables;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use log_monitor_channels::{Event, Link};
+use log_monitor_channels::{Event, Link, Written};
 use minijinja::Value;
 use minijinja::value::Serde;
 
@@ -106,6 +107,45 @@ impl Wording {
         let title = render(Part::Title)?.unwrap_or(words.title);
         let body = render(Part::Body)?.unwrap_or(words.body);
         Ok(Words { title, body, below: words.below }.joined())
+    }
+
+    /// What is sent to a channel in place of all that its kind would send, where its template says so; `title` and
+    /// `body` are those of the message. One that fails loses no message: what the kind makes goes out, and the
+    /// log says why.
+    #[must_use]
+    pub fn payload(
+        &self,
+        channel: Option<&str>,
+        subject: &Subject<'_>,
+        title: &str,
+        body: &str,
+    ) -> Option<Written> {
+        let written = self.payload_in(self.voices.get(channel?)?, subject, title, body);
+        written.unwrap_or_else(|problem| {
+            tracing::error!("{problem}; what its kind of channel makes of the message is sent instead");
+            None
+        })
+    }
+
+    /// The same for a voice.
+    ///
+    /// # Errors
+    /// Why its template fails.
+    pub fn payload_in(
+        &self,
+        voice: &Voice,
+        subject: &Subject<'_>,
+        title: &str,
+        body: &str,
+    ) -> Result<Option<Written>, String> {
+        let Some(name) = voice.template.as_ref().filter(|name| self.templates.has(name, Part::Payload))
+        else {
+            return Ok(None);
+        };
+        let words = Words { title: title.to_owned(), body: body.to_owned(), below: String::new() };
+        let variables = variables::of(subject, &words, Value::from(Serde(&voice.own)));
+        let written = self.templates.payload(name, &variables);
+        written.map_err(|problem| format!("template {name}: {problem}"))
     }
 }
 

@@ -1,16 +1,18 @@
 //! Templates: minijinja that can read the facts of one message and nothing else, with as much work as
 //! a message is worth, and no undefined value.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use chrono::DateTime;
 use chrono_tz::Tz;
+use log_monitor_channels::Written;
 use log_monitor_channels::text::one_line;
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value};
+use minijinja::{Environment, Error, ErrorKind, Template, UndefinedBehavior, Value};
 
+use super::form::Form;
 use crate::config::duration::human;
 
 /// What one text may cost: about so many steps, or 64 bytes of text for each. A list of a hundred agents
@@ -27,6 +29,8 @@ pub enum Part {
     Title,
     /// The rest.
     Body,
+    /// All that is sent, in place of what the kind of the channel makes of a message.
+    Payload,
 }
 
 impl Part {
@@ -36,6 +40,7 @@ impl Part {
         match self {
             Self::Title => "title",
             Self::Body => "body",
+            Self::Payload => "payload",
         }
     }
 }
@@ -45,11 +50,19 @@ impl Part {
 pub struct Templates {
     environment: Environment<'static>,
     names: Vec<String>,
+    payloads: BTreeMap<String, Payload>,
+}
+
+/// The payload of one, compiled by itself: its values are escaped as its content type wants it.
+#[derive(Debug, Clone)]
+struct Payload {
+    content_type: String,
+    environment: Environment<'static>,
 }
 
 impl Default for Templates {
     fn default() -> Self {
-        Self { environment: environment(), names: Vec::new() }
+        Self { environment: environment(Form::Plain), names: Vec::new(), payloads: BTreeMap::new() }
     }
 }
 
@@ -60,10 +73,26 @@ impl Templates {
     /// When it is none.
     pub fn add(&mut self, name: &str, part: Part, text: &str) -> Result<(), Error> {
         self.environment.add_template_owned(key(name, part), text.to_owned())?;
+        self.know(name);
+        Ok(())
+    }
+
+    /// Adds the payload of a template, which is of this content type.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn add_payload(&mut self, name: &str, content_type: &str, text: &str) -> Result<(), Error> {
+        let mut environment = environment(Form::of(content_type));
+        environment.add_template_owned(key(name, Part::Payload), text.to_owned())?;
+        self.payloads.insert(name.to_owned(), Payload { content_type: content_type.to_owned(), environment });
+        self.know(name);
+        Ok(())
+    }
+
+    fn know(&mut self, name: &str) {
         if !self.names.iter().any(|known| known == name) {
             self.names.push(name.to_owned());
         }
-        Ok(())
     }
 
     /// Their names, in the order of the configuration.
@@ -75,13 +104,21 @@ impl Templates {
     /// Whether a template has that text of its own.
     #[must_use]
     pub fn has(&self, name: &str, part: Part) -> bool {
-        self.environment.get_template(&key(name, part)).is_ok()
+        self.text(name, part).is_some()
+    }
+
+    fn text(&self, name: &str, part: Part) -> Option<Template<'_, '_>> {
+        let environment = match part {
+            Part::Payload => &self.payloads.get(name)?.environment,
+            Part::Title | Part::Body => &self.environment,
+        };
+        environment.get_template(&key(name, part)).ok()
     }
 
     /// What it says of what the kind of its channel adds: the names below `channel.`.
     #[must_use]
     pub fn says_of_channel(&self, name: &str) -> BTreeSet<String> {
-        let texts = [Part::Title, Part::Body].map(|part| self.environment.get_template(&key(name, part)));
+        let texts = [Part::Title, Part::Body, Part::Payload].map(|part| self.text(name, part));
         let said = texts.into_iter().flatten().flat_map(|text| text.undeclared_variables(true));
         said.filter_map(|name| name.strip_prefix("channel.").map(str::to_owned)).collect()
     }
@@ -92,12 +129,26 @@ impl Templates {
     /// # Errors
     /// What failed, on one line.
     pub fn render(&self, name: &str, part: Part, variables: &Value) -> Result<Option<String>, String> {
-        let Ok(template) = self.environment.get_template(&key(name, part)) else { return Ok(None) };
+        let Some(template) = self.text(name, part) else { return Ok(None) };
         let text = template.render(variables.clone()).map_err(|error| failure(part, &error))?;
         match part {
             _ if text.trim().is_empty() => Err(format!("its {} came out empty", part.name())),
             Part::Title => Ok(Some(one_line(&text, MAX_TITLE))),
-            Part::Body => Ok(Some(text)),
+            Part::Body | Part::Payload => Ok(Some(text)),
+        }
+    }
+
+    /// The payload of a template for a message; `None` where the template has none.
+    ///
+    /// # Errors
+    /// What failed, on one line; also where what comes out is not of its content type.
+    pub fn payload(&self, name: &str, variables: &Value) -> Result<Option<Written>, String> {
+        let Some(text) = self.render(name, Part::Payload, variables)? else { return Ok(None) };
+        let content_type =
+            self.payloads.get(name).map(|payload| payload.content_type.clone()).unwrap_or_default();
+        match Form::of(&content_type).problem(&text) {
+            Some(problem) => Err(format!("its payload: {problem}")),
+            None => Ok(Some(Written { content_type, text })),
         }
     }
 }
@@ -118,12 +169,12 @@ pub fn said(error: &Error) -> String {
     one_line(error.detail().unwrap_or(&kind), 200)
 }
 
-/// What every text is compiled and rendered in.
+/// What every text of a form is compiled and rendered in.
 #[must_use]
-pub fn environment() -> Environment<'static> {
+pub fn environment(form: Form) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment.set_auto_escape_callback(move |_| form.escapes());
     environment.set_fuel(Some(FUEL));
     environment.set_debug(true);
     // A block on a line of its own leaves no empty line behind.
@@ -202,6 +253,27 @@ mod tests {
             assert!(rendered(body).unwrap_err().contains("fuel"), "{body}");
         }
         assert!(rendered("{% include '/etc/passwd' %}").is_err());
+    }
+
+    #[test]
+    fn a_payload_is_escaped_as_its_content_type_wants_it() {
+        let payload = |content_type: &str, text: &str| {
+            let mut templates = Templates::default();
+            templates.add_payload("mine", content_type, text).map_err(|error| said(&error))?;
+            let name = "a\", \"severity\": \"<low>\\";
+            let written = templates.payload("mine", &context!(who => name, since => (), count => 2))?;
+            Ok::<_, String>(written.map(|written| written.text).unwrap_or_default())
+        };
+        let json = payload(
+            "application/x+JSON; charset=utf-8",
+            "{\"a\": {{ who }}, \"b\": [{{ since }}, {{ count }}]}",
+        );
+        let json: serde_json::Value = serde_json::from_str(&json.unwrap()).unwrap();
+        assert_eq!(json, serde_json::json!({ "a": "a\", \"severity\": \"<low>\\", "b": [null, 2] }));
+        assert_eq!(payload("text/plain", "{{ who }}").unwrap(), "a\", \"severity\": \"<low>\\");
+        assert!(payload("text/xml", "<a>{{ who }}</a>").unwrap().contains("&lt;low&gt;"));
+        let broken = payload("application/json", "{\"a\": \"{{ who }}\"}").unwrap_err();
+        assert!(broken.starts_with("its payload: no JSON comes out (expected "), "{broken}");
     }
 
     #[test]

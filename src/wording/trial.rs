@@ -10,6 +10,7 @@ use log_monitor_channels::text::one_line;
 use minijinja::value::Object;
 use minijinja::{Error, ErrorKind, Value};
 
+use super::form::Form;
 use super::language::Language;
 use super::samples;
 use super::template::{environment, said};
@@ -65,13 +66,13 @@ impl Trial {
         )
     }
 
-    /// All that is wrong with a text.
+    /// All that is wrong with a text of this form.
     #[must_use]
-    pub fn mistakes(&self, text: &str) -> Vec<Wrong> {
+    pub fn mistakes(&self, text: &str, form: Form) -> Vec<Wrong> {
         let mut left = text.to_owned();
         let mut found: Vec<Failure> = Vec::new();
         while found.len() < MOST {
-            let mut new = self.failures(&left);
+            let mut new = self.failures(&left, form);
             new.retain(|new| !found.iter().any(|known| overlap(&known.part, &new.part)));
             let taken_out = new.iter().filter(|failure| take_out(&mut left, failure)).count();
             found.extend(new);
@@ -84,8 +85,8 @@ impl Trial {
     }
 
     /// What fails when a text is rendered, each place once.
-    fn failures(&self, text: &str) -> Vec<Failure> {
-        let mut environment = environment();
+    fn failures(&self, text: &str, form: Form) -> Vec<Failure> {
+        let mut environment = environment(form);
         if let Err(error) = environment.add_template_owned("text", text.to_owned()) {
             return vec![failure(text, &error, None)];
         }
@@ -94,8 +95,13 @@ impl Trial {
         for (kind, variables) in &self.0 {
             let new = match template.render(variables.clone()) {
                 Err(error) => failure(text, &error, Some(*kind)),
-                Ok(shown) if shown.trim().is_empty() => empty(text, *kind),
-                Ok(_) => continue,
+                Ok(shown) if shown.trim().is_empty() => {
+                    of_all(text, "this comes out empty".to_owned(), ErrorKind::InvalidOperation, *kind)
+                }
+                Ok(shown) => match form.problem(&shown) {
+                    Some(problem) => of_all(text, problem, ErrorKind::BadSerialization, *kind),
+                    None => continue,
+                },
             };
             match failures.iter_mut().find(|known| known.part == new.part && known.message == new.message) {
                 Some(known) if !known.kinds.contains(kind) => known.kinds.push(*kind),
@@ -114,14 +120,21 @@ impl Trial {
             [one] => format!(", in messages of {one}"),
             [one, others @ ..] => format!(", in messages of {one} and {} more kinds of event", others.len()),
         };
-        let help = (kind == ErrorKind::UndefinedError).then(|| {
-            let names = VARIABLES.into_iter().map(|(name, _)| name);
-            match suggest::nearest(&text[part.clone()], names) {
-                Some(name) => format!("did you mean `{name}`?"),
-                None => "`log-monitor templates variables` lists what there is".to_owned(),
+        let help = match kind {
+            ErrorKind::UndefinedError => Some(nearest(&text[part.clone()])),
+            ErrorKind::BadSerialization => {
+                Some("a value brings its own quotes: `\"title\": {{ title }}`".to_owned())
             }
-        });
+            _ => None,
+        };
         Wrong { part, message: format!("{message}{about}"), help }
+    }
+}
+
+fn nearest(wrong: &str) -> String {
+    match suggest::nearest(wrong, VARIABLES.into_iter().map(|(name, _)| name)) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => "`log-monitor templates variables` lists what there is".to_owned(),
     }
 }
 
@@ -144,9 +157,9 @@ fn undefined(error: &Error) -> Option<&str> {
     detail.split('`').nth(1).filter(|name| !name.is_empty())
 }
 
-fn empty(text: &str, kind: EventKind) -> Failure {
-    let message = "this comes out empty".to_owned();
-    Failure { part: 0..text.len(), message, kind: ErrorKind::InvalidOperation, kinds: vec![kind] }
+/// What is wrong with all that comes out.
+fn of_all(text: &str, message: String, kind: ErrorKind, about: EventKind) -> Failure {
+    Failure { part: 0..text.len(), message, kind, kinds: vec![about] }
 }
 
 fn overlap(one: &Range<usize>, other: &Range<usize>) -> bool {
@@ -180,7 +193,7 @@ mod tests {
     fn mistakes(text: &str) -> Vec<(String, String)> {
         let trial = Trial::at(DateTime::from_timestamp(1_767_225_600, 0).unwrap());
         let shown = |wrong: Wrong| (text[wrong.part].to_owned(), wrong.message);
-        trial.mistakes(text).into_iter().map(shown).collect()
+        trial.mistakes(text, Form::Plain).into_iter().map(shown).collect()
     }
 
     fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -253,7 +266,7 @@ mod tests {
         #[test]
         fn whatever_is_written_is_told_at_a_place_in_it_or_can_be_said(text in text()) {
             let trial = Trial::at(DateTime::from_timestamp(1_767_225_600, 0).unwrap());
-            let wrongs = trial.mistakes(&text);
+            let wrongs = trial.mistakes(&text, Form::Plain);
             prop_assert!(wrongs.len() <= MOST);
             for wrong in &wrongs {
                 prop_assert!(text.get(wrong.part.clone()).is_some(), "{wrong:?}");

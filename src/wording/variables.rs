@@ -15,8 +15,8 @@ use crate::dispatch::render::{Facts, Words, lasted, who};
 
 /// Every variable and what it is, in the order in which they are explained.
 pub const VARIABLES: [(&str, &str); 26] = [
-    ("title", "the built-in title"),
-    ("body", "the built-in text, without what is always added below"),
+    ("title", "the built-in title; in a payload, the title of the message"),
+    ("body", "the built-in text, without what is always added below; in a payload, all of the text"),
     ("kind", "firing, reminder, resolved or notice"),
     ("severity", "the highest of its events: info, low, medium, high or critical"),
     ("installation", "the name of this installation"),
@@ -150,6 +150,7 @@ mod tests {
     use super::*;
     use crate::dispatch::fixtures::{agent_silent, start};
     use crate::dispatch::render;
+    use crate::wording::form::Form;
     use crate::wording::template::environment;
     use crate::wording::{Subject, samples};
 
@@ -160,7 +161,7 @@ mod tests {
             &render::words(events, facts, Default::default()),
             Value::from(Serde(&BTreeMap::<String, String>::new())),
         );
-        environment().render_str(text, variables).unwrap()
+        environment(Form::Plain).render_str(text, variables).unwrap()
     }
 
     #[test]

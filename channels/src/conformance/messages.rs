@@ -47,6 +47,7 @@ pub fn sample() -> Notification {
         all_over: false,
         links: Vec::new(),
         short: false,
+        payload: None,
     }
 }
 

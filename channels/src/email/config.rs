@@ -26,6 +26,10 @@ pub struct EmailConfig {
     pub username: Option<String>,
     /// Password of `username`.
     pub password: Option<Secret>,
+    /// How `username` logs in: `password`, or `xoauth2`, where `password` is an access token of OAuth 2.0: its file is
+    /// read anew at each login, since a token lives about an hour and somebody else renews it there.
+    #[serde(default)]
+    pub login: Way,
     /// The sender: `soc@example.org` or `Log monitor <soc@example.org>`.
     pub from: MailAddress,
     /// The recipients, at least one. One that the server refuses does not keep the others from
@@ -37,6 +41,17 @@ pub struct EmailConfig {
     /// verified all the same.
     #[serde(default)]
     pub insecure: bool,
+}
+
+/// How a user logs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// AUTH PLAIN, or LOGIN.
+    #[default]
+    Password,
+    /// AUTH XOAUTH2 (Google's "XOAUTH2 mechanism", which Microsoft takes, too).
+    Xoauth2,
 }
 
 /// How a connection is encrypted.
@@ -95,6 +110,9 @@ impl EmailConfig {
         match (&self.username, &self.password) {
             (Some(_), None) => Some(Problem::at("username", "`username` without `password`")),
             (None, Some(_)) => Some(Problem::at("password", "`password` without `username`")),
+            (None, None) if self.login == Way::Xoauth2 => {
+                Some(Problem::at("login", "without `username` and `password` nobody logs in"))
+            }
             _ => None,
         }
     }
@@ -181,6 +199,7 @@ mod tests {
         assert_eq!(key("host = \"mx\"\nto = []"), Some("to"));
         assert_eq!(key("host = \"mx\"\nto = [\"b@x.org\"]\nusername = \"u\""), Some("username"));
         assert_eq!(key("host = \"mx\"\nto = [\"b@x.org\"]\npassword = \"p\""), Some("password"));
+        assert_eq!(key("host = \"mx\"\nto = [\"b@x.org\"]\nlogin = \"xoauth2\""), Some("login"));
         assert_eq!(key("host = \"smtp://mx\"\nto = [\"b@x.org\"]"), Some("host"));
 
         let keys = "host = \"mx\"\nto = [\"b@x.org\", \"nobody\"]";

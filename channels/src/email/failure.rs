@@ -137,8 +137,13 @@ fn breakdown(stage: Stage, error: &smtp::Error) -> DeliveryError {
     let cause = innermost(error);
     match stage {
         _ if error.is_timeout() => timeout(),
+        // XOAUTH2 refuses a token by one more question, with the reason in it.
+        Stage::Auth if error.is_client() && cause.contains("challenge") => E::permanent_channel(
+            Reason::Auth,
+            "the server refused the login, such as an access token that is too old",
+        ),
         Stage::Auth if error.is_client() => {
-            E::permanent_channel(Reason::Auth, "the server offers no way to log in (PLAIN or LOGIN)")
+            E::permanent_channel(Reason::Auth, "the server offers no such way to log in as `login` says")
         }
         // lettre's words for the end of the connection where an answer should be.
         _ if cause == "incomplete response" => {

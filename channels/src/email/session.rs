@@ -9,8 +9,9 @@ use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter, Rcp
 use lettre::transport::smtp::response::Response;
 use lettre::{Address, transport::smtp};
 
-use crate::email::config::Tls;
+use crate::email::config::{Tls, Way};
 use crate::email::failure::{Failure, Stage};
+use crate::secret::Secret;
 
 /// What it takes to open a connection.
 pub struct Server {
@@ -24,10 +25,31 @@ pub struct Server {
     pub parameters: Option<TlsParameters>,
     /// Whether a connection may stay in plain text.
     pub plain_allowed: bool,
-    /// User name and password.
-    pub credentials: Option<Credentials>,
+    /// Who logs in.
+    pub login: Option<Login>,
     /// How long connecting to one of the host's addresses may take.
     pub connect_timeout: Duration,
+}
+
+/// A user who logs in.
+pub struct Login {
+    /// The name.
+    pub username: String,
+    /// The password, or the access token.
+    pub password: Secret,
+    /// Which of them it is.
+    pub way: Way,
+}
+
+impl Login {
+    async fn on(&self, connection: &mut AsyncSmtpConnection) -> Result<(), smtp::Error> {
+        let (mechanisms, password): (&[Mechanism], _) = match self.way {
+            Way::Password => (&[Mechanism::Plain, Mechanism::Login], self.password.clone()),
+            Way::Xoauth2 => (&[Mechanism::Xoauth2], self.password.renewed()),
+        };
+        let credentials = Credentials::new(self.username.clone(), password.expose().to_owned());
+        connection.auth(mechanisms, &credentials).await.map(drop)
+    }
 }
 
 /// An open connection, secured and authenticated.
@@ -55,9 +77,8 @@ impl Server {
             .await
             .map_err(Stage::Connect.failed())?;
         self.secure(&mut connection, &hello).await?;
-        if let Some(credentials) = &self.credentials {
-            let mechanisms = [Mechanism::Plain, Mechanism::Login];
-            connection.auth(&mechanisms, credentials).await.map_err(Stage::Auth.failed())?;
+        if let Some(login) = &self.login {
+            login.on(&mut connection).await.map_err(Stage::Auth.failed())?;
         }
         Ok(Session(connection))
     }

@@ -268,3 +268,28 @@ async fn a_probe_logs_in_and_sends_nothing() {
     server.set_replies(SmtpReplies { auth: says(535, "no"), ..SmtpReplies::default() });
     assert_eq!(email.probe().await.unwrap_err().reason(), Reason::Auth);
 }
+
+#[tokio::test]
+async fn an_access_token_is_read_anew_at_each_login_and_one_that_is_too_old_is_the_channels() {
+    let server = SmtpServer::start(SmtpReplies::default()).await.unwrap();
+    let token = tempfile::NamedTempFile::new().unwrap();
+    let channel = |token: &str| {
+        let login = format!("username = \"a@b.example\"\nlogin = \"xoauth2\"\npassword = {token}");
+        Email::build(config(server.address().port(), &login), &context()).unwrap()
+    };
+    std::fs::write(token.path(), "ya29.first\n").unwrap();
+    let email = channel(&format!("{{ file = {:?} }}", token.path()));
+    email.notify(&notification()).await.unwrap();
+    std::fs::write(token.path(), "ya29.second\n").unwrap();
+    email.probe().await.unwrap();
+    // Base64 of `user=a@b.example^Aauth=Bearer ya29.first^A^A`, where ^A is the byte 1.
+    let of_first = "XOAUTH2 dXNlcj1hQGIuZXhhbXBsZQFhdXRoPUJlYXJlciB5YTI5LmZpcnN0AQE=";
+    let of_second = "XOAUTH2 dXNlcj1hQGIuZXhhbXBsZQFhdXRoPUJlYXJlciB5YTI5LnNlY29uZAEB";
+    assert_eq!(server.logins(), [of_first, of_second]);
+
+    let question = "eyJzdGF0dXMiOiI0MDEifQ==";
+    server.set_replies(SmtpReplies { auth: says(334, question), ..SmtpReplies::default() });
+    let refused = email.notify(&notification()).await.unwrap_err();
+    assert!(matches!(refused, DeliveryError::PermanentChannel { reason: Reason::Auth, .. }), "{refused:?}");
+    assert!(refused.to_string().contains("access token"), "{refused}");
+}

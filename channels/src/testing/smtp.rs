@@ -1,6 +1,6 @@
 //! A real mail server on loopback that keeps what it gets, and misbehaves on demand.
 //!
-//! It speaks plain SMTP (RFC 5321) with AUTH PLAIN and LOGIN, and takes any password unless told
+//! It speaks plain SMTP (RFC 5321) with AUTH PLAIN, LOGIN and XOAUTH2, and takes any password unless told
 //! otherwise.
 
 mod mail;
@@ -54,6 +54,7 @@ pub struct SmtpServer {
 struct Shared {
     replies: Mutex<SmtpReplies>,
     received: Mutex<Vec<Mail>>,
+    logins: Mutex<Vec<String>>,
 }
 
 impl SmtpServer {
@@ -64,7 +65,8 @@ impl SmtpServer {
     pub async fn start(replies: SmtpReplies) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared { replies: Mutex::new(replies), received: Mutex::default() });
+        let (received, logins) = (Mutex::default(), Mutex::default());
+        let shared = Arc::new(Shared { replies: Mutex::new(replies), received, logins });
         let task = tokio::spawn(accept(listener, shared.clone())).abort_handle();
         Ok(Self { address, shared, task })
     }
@@ -85,6 +87,12 @@ impl SmtpServer {
     #[must_use]
     pub fn take_received(&self) -> Vec<Mail> {
         std::mem::take(&mut *lock(&self.shared.received))
+    }
+
+    /// Every AUTH so far: the mechanism, and what came with it in base64.
+    #[must_use]
+    pub fn logins(&self) -> Vec<String> {
+        lock(&self.shared.logins).clone()
     }
 
     /// Answers differently from now on, on open connections too.

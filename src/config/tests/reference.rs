@@ -105,6 +105,7 @@ fn with_every_key_set_it_loads() {
         .with_identity("client.pem", "client-key.pem")
         .with("title.j2", "{{ event.who }}")
         .with("body.j2", "{{ event.detail }}")
+        .with("payload.j2", "{ \"who\": {{ event.who }} }")
         .with("holidays.txt", "2026-12-25 # Christmas\n")
         .toml(
             &references
@@ -114,6 +115,7 @@ fn with_every_key_set_it_loads() {
                 .replace("\"certs/client", "\"@/client")
                 .replace("\"config/title.j2\"", "\"@/title.j2\"")
                 .replace("\"config/body.j2\"", "\"@/body.j2\"")
+                .replace("\"config/payload.j2\"", "\"@/payload.j2\"")
                 .replace("\"config/holidays.txt\"", "\"@/holidays.txt\""),
         );
     let loaded = place.load_with(&default_channels(), &default_sources());

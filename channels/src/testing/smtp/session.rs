@@ -50,7 +50,8 @@ impl Session {
         let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
         match verb.to_ascii_uppercase().as_str() {
             "EHLO" => {
-                let extensions = "250-localhost\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 AUTH PLAIN LOGIN";
+                let extensions =
+                    "250-localhost\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 AUTH PLAIN LOGIN XOAUTH2";
                 self.write(extensions).await?;
             }
             "HELO" | "NOOP" => self.reply(None, (250, "localhost")).await?,
@@ -71,11 +72,11 @@ impl Session {
         Ok(true)
     }
 
-    /// Reads the credentials of PLAIN (RFC 4616) or LOGIN, whichever way they come.
+    /// Reads the credentials of PLAIN (RFC 4616), LOGIN or XOAUTH2, whichever way they come.
     async fn auth(&mut self, rest: &str) -> io::Result<()> {
         let (mechanism, initial) = rest.split_once(' ').unwrap_or((rest, ""));
         let prompts: &[&str] = match mechanism.to_ascii_uppercase().as_str() {
-            "PLAIN" => &["334 "],
+            "PLAIN" | "XOAUTH2" => &["334 "],
             // "Username:" and "Password:" in base64.
             "LOGIN" => &["334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6"],
             _ => return self.reply(None, (504, "5.5.4 unknown mechanism")).await,
@@ -84,6 +85,7 @@ impl Session {
             self.write(prompt).await?;
             self.line().await?;
         }
+        lock(&self.shared.logins).push(rest.to_owned());
         let scripted = self.scripted(|replies| &replies.auth);
         self.reply(scripted, (235, "2.7.0 welcome")).await
     }

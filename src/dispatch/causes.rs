@@ -203,6 +203,16 @@ mod tests {
     }
 
     #[test]
+    fn groups_that_logged_too_little_are_not_said_to_log_again() {
+        let end = |cause| Event { kind: EventKind::PipelineRecovered, ..event("site=MIL", cause, "") };
+        let title = |events: &[Event]| message(events, &Facts::of(MessageKind::Resolved)).0;
+        let enough = "Pipeline recovered: site=MIL web logs as much as it should again";
+        assert_eq!(title(&[end(TOO_FEW)]), enough);
+        assert_eq!(title(&[end(TOO_FEW), end("documents")]), "Pipeline recovered: 2 groups of agents");
+        assert_eq!(title(&[end(""), end("")]), "Pipeline recovered: 2 groups of agents log again");
+    }
+
+    #[test]
     fn of_one_cause_with_two_questions_each_says_of_whom_it_is() {
         let of = |id: &str, question: &str| event(id, "disconnected", &format!("Check first: {question}?"));
         let mut events: Vec<Event> = (10..17).map(|id| of(&format!("0{id}"), "is it up")).collect();

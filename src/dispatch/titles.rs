@@ -99,6 +99,9 @@ pub fn of_several(events: &[Event], first: &Event, facts: &Facts<'_>, say: &Sent
         E::SourceUp => &t.source_up,
         E::PipelineStalled if again => &t.still_stalled,
         E::PipelineStalled => &t.stalled,
+        E::PipelineRecovered if events.iter().any(|event| event.cause == TOO_FEW) => {
+            &t.pipeline_recovered_each
+        }
         E::PipelineRecovered => &t.pipeline_recovered,
         E::InventoryChanged => &t.inventory_changed,
         E::ClockSkewed => &t.clock_skewed,

@@ -80,7 +80,7 @@ phrases!(
     /// Titles about several.
     Many {
         agent, agents, several_watches, silent, still_silent, and_too_few, too_few, still_too_few, and_late, late,
-        still_late, flapping, recovered, enough_again, in_time_again, recovered_each, unwatched, source_down, source_up, stalled, pipeline_recovered, setup_failed,
+        still_late, flapping, recovered, enough_again, in_time_again, recovered_each, unwatched, source_down, source_up, stalled, pipeline_recovered, pipeline_recovered_each, setup_failed,
         source_still_down, still_stalled, inventory_changed, clock_skewed, resumed, channel_unhealthy,
         channel_recovered, journal_failed, journal_recovered, again,
     }

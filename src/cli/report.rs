@@ -16,6 +16,7 @@ use crate::history::{Span, unknown};
 use crate::journal::events::time;
 use crate::journal::past::{self, Silence};
 use crate::journal::{JournalError, meta, open_read_only};
+use crate::monitor::words::UNREADABLE;
 
 mod csv;
 mod markdown;
@@ -120,7 +121,7 @@ fn read(settings: &Settings, month: Month, now: i64) -> Result<Result<Report, St
         let watch: &Watch = watch;
         let mut blind = Vec::new();
         for source in watch.documents() {
-            blind.extend(past::unreadable(&connection, source, window.0, window.1)?);
+            blind.extend(past::unreadable(&connection, source, UNREADABLE, window)?);
         }
         blind.extend(&absences);
         let own = |silence: &&Silence| silence.watch == watch.name;

@@ -1,6 +1,6 @@
 //! What the journal knows of a time that is over.
 
-use log_monitor_channels::Event;
+use log_monitor_channels::{Event, Severity};
 use rusqlite::{Connection, Row, params};
 
 use super::entities::Logging;
@@ -115,23 +115,44 @@ fn event(body: &str) -> Option<Event> {
     serde_json::from_str(body).ok()
 }
 
-/// When a source could not be read within `from..to` (milliseconds).
+/// When a source failed within `from..to` (milliseconds), as far as that was at least as bad as `severity`: less is no
+/// more than a list, or a question about a reason.
 ///
 /// # Errors
 /// As the database.
 pub fn unreadable(
     connection: &Connection,
     source: &str,
-    from: i64,
-    to: i64,
+    severity: Severity,
+    (from, to): (i64, i64),
 ) -> rusqlite::Result<Vec<(i64, i64)>> {
-    connection
+    let incidents: Vec<(i64, i64)> = connection
         .prepare(
-            "SELECT opened, COALESCE(closed, ?3) FROM incident
+            "SELECT id, COALESCE(closed, ?3) FROM incident
              WHERE subject = 'source' AND scope = ?1 AND opened < ?3 AND (closed IS NULL OR closed > ?2)",
         )?
         .query_map(params![source, from, to], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect()
+        .collect::<rusqlite::Result<_>>()?;
+    let mut times = Vec::with_capacity(incidents.len());
+    for (incident, end) in incidents {
+        times.extend(
+            as_bad_as(connection, incident, severity)?.filter(|begin| *begin < to).map(|begin| (begin, end)),
+        );
+    }
+    Ok(times)
+}
+
+/// Since when an incident was told to be at least so bad, in milliseconds.
+fn as_bad_as(connection: &Connection, incident: i64, severity: Severity) -> rusqlite::Result<Option<i64>> {
+    let told: Vec<(i64, String)> = connection
+        .prepare_cached(
+            "SELECT at, body FROM event WHERE incident = ?1 AND kind = 'source_down' ORDER BY id",
+        )?
+        .query_map([incident], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    // Of one whose record is damaged the worst is taken.
+    let is_so = |(_, body): &&(i64, String)| event(body).is_none_or(|event| event.severity >= severity);
+    Ok(told.iter().find(is_so).map(|(at, _)| *at))
 }
 
 /// When log-monitor did not run within `from..to` (milliseconds).
@@ -240,12 +261,21 @@ mod tests {
                 assert_eq!(apart, [(begin, Some(begins)), (ends, None)], "it logged in between");
 
                 let source = Event { scope: "wazuh".to_owned(), entity: None, ..agent_silent("", "") };
-                incidents::open(connection, Subject::Source, &source)?;
-                let unreadable = |source| unreadable(connection, source, begin, opened + HOUR);
-                assert_eq!(
-                    (unreadable("wazuh")?, unreadable("other")?),
-                    (vec![(opened, opened + HOUR)], vec![])
-                );
+                let down =
+                    Event { kind: EventKind::SourceDown, severity: Severity::Medium, ..source.clone() };
+                let list = incidents::open(connection, Subject::Source, &down)?;
+                let unreadable =
+                    |source| unreadable(connection, source, Severity::High, (begin, opened + HOUR));
+                let tell = |severity, minutes| {
+                    let at = down.at + chrono::TimeDelta::minutes(minutes);
+                    let mut told = Event { incident: Some(list), severity, at, ..down.clone() };
+                    events::insert(connection, &mut told)
+                };
+                tell(Severity::Medium, 0)?;
+                assert_eq!(unreadable("wazuh")?, [], "only its list");
+                tell(Severity::High, 10)?;
+                let since = (opened + 10 * 60_000, opened + HOUR);
+                assert_eq!((unreadable("wazuh")?, unreadable("other")?), (vec![since], vec![]));
 
                 let mut resumed = Event { kind: EventKind::MonitoringResumed, ..source };
                 events::insert(connection, &mut resumed)?;

@@ -129,6 +129,23 @@ async fn an_agent_of_the_file_that_is_enrolled_anew_is_no_silence_of_its_old_id(
     assert_eq!(world.story().await[1..], ["agent_silent 009"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_silence_that_is_over_goes_along_with_whoever_is_enrolled_anew() {
+    let list = Arc::new(Lists::default());
+    list.set(&[("001", "web-01"), ("003", "web-03")]);
+    let mut world = world(&list).await;
+    world.minutes(20, &["001", "003"]).await;
+    world.minutes(20, &["001"]).await;
+    world.minutes(10, &["001", "003"]).await;
+    list.set(&[("001", "web-01"), ("009", "web-03")]);
+    world.minutes(20, &["001", "009"]).await;
+    let told = ["agent_silent 003", "agent_recovered 003", "inventory_changed default"];
+    assert_eq!(world.story().await, told);
+    let silences = |connection: &_| crate::journal::past::silences(connection, 0, i64::MAX);
+    let silences = world.recorder.journal.write(silences).await.unwrap();
+    assert_eq!(silences.iter().map(|one| one.key.as_str()).collect::<Vec<_>>(), ["009"]);
+}
+
 /// The old id, as the fleet in memory still has it, would be written down once more and let go.
 #[tokio::test(start_paused = true)]
 async fn a_reload_while_a_list_is_put_in_force_ends_no_silence() {

@@ -25,6 +25,9 @@ pub use pipeline::{flows_again, lacks, lacks_nothing, stalled};
 /// How far back the last known time of a silent entity is looked for.
 pub const LOOK_BACK: Duration = Duration::from_secs(7 * 86400);
 
+/// How bad it is that a source's documents cannot be read.
+pub const UNREADABLE: Severity = Severity::High;
+
 /// How many entities are named in a list.
 const NAMED: usize = 10;
 
@@ -116,10 +119,10 @@ pub fn names(fleet: &Fleet, places: &[usize]) -> String {
 pub fn source_down(source: &str, error: &SourceError, asked: Asked, agents: usize, now: i64) -> Event {
     let (severity, meaning) = match (asked, agents) {
         (Asked::Documents, 0) => {
-            (Severity::High, "Until it can be read again nothing is known about its agents.".to_owned())
+            (UNREADABLE, "Until it can be read again nothing is known about its agents.".to_owned())
         }
         (Asked::Documents, agents) => (
-            Severity::High,
+            UNREADABLE,
             format!(
                 "Until it can be read again nothing is known about its {agents} agents; that is no sign that they \
                  are silent."

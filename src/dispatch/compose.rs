@@ -131,6 +131,20 @@ fn only_newest(events: &mut Vec<Event>) {
     });
 }
 
+/// Takes out of a firing what was over before it could be told. A firing of nothing else is an end.
+fn over_already(kind: &mut MessageKind, events: &mut Vec<Event>) -> Vec<Event> {
+    if *kind != MessageKind::Firing {
+        return Vec::new();
+    }
+    if !events.is_empty() && events.iter().all(|event| event.kind.closes()) {
+        *kind = MessageKind::Resolved;
+        return Vec::new();
+    }
+    let (over, open) = std::mem::take(events).into_iter().partition(|event| event.kind.closes());
+    *events = open;
+    over
+}
+
 /// How many messages that reached nobody are named.
 const LOST_NAMED: usize = 3;
 
@@ -215,6 +229,7 @@ fn notification(
         events.iter_mut().for_each(|event| event.at = time(message.created));
     }
     only_newest(&mut events);
+    let over = over_already(&mut kind, &mut events);
     let still_open = still_open(connection, message, posts)?;
     // Of several posts only one can be answered.
     let all_over = message.kind == MessageKind::Resolved && still_open.is_empty() && posts.len() < 2;
@@ -228,6 +243,7 @@ fn notification(
         still_open: group.unwrap_or(still_open),
         fallback_reason: fallback_reason.as_deref(),
         told_already: told_already(siblings, step),
+        over,
         silent_again: silent_again(connection, message, &events)?,
         possible_duplicate: uncertain,
         held_by: message.held_by.as_deref(),

@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use super::slot::{self, Slot};
 use crate::config::{Group, Need, Route, Step};
 use crate::journal::deliveries;
+use crate::journal::events;
 use crate::journal::messages::{self, Merges, Message, NewMessage};
 
 /// The end of some incidents, owed to whoever accepted their beginning.
@@ -61,7 +62,7 @@ fn by_who_was_told(
 }
 
 /// Sends the end of incidents to every channel that accepted their beginning or may have, whatever the
-/// routes say today; takes back what was not delivered yet.
+/// routes say today; takes back what was not delivered yet, unless only quiet hours hold it back.
 ///
 /// # Errors
 /// As the database.
@@ -75,6 +76,9 @@ pub fn resolve(
     let mut perhaps = Vec::new();
     for (firing, topic, ends) in by_firing(connection, endings)? {
         let told = deliveries::heard_by(connection, firing.id)?;
+        if told.is_empty() && is_told_in_the_morning(connection, &firing, &ends)? {
+            continue;
+        }
         take_back(connection, &firing, told.is_empty())?;
         let taken = deliveries::heard_by(connection, firing.id)?.into_iter();
         perhaps
@@ -118,6 +122,39 @@ impl Owed {
         let sort = |one: &Self| (one.firing.route.clone(), one.firing.grouped.clone(), one.topic);
         sort(self) == sort(other) && self.told == other.told
     }
+}
+
+/// What began and ended in quiet hours is told after them, in one message with what goes on: its end joins it.
+/// Returns whether the firing waits on for that.
+fn is_told_in_the_morning(connection: &Connection, firing: &Message, ends: &[End]) -> rusqlite::Result<bool> {
+    if !messages::waits_for_morning(connection, firing.id)? {
+        return Ok(false);
+    }
+    for (end, incident) in ends {
+        // It got worse, and was told then.
+        if is_told_otherwise(connection, firing, *incident)? {
+            messages::remove_incident(connection, firing.id, *incident)?;
+        } else {
+            messages::add_events(connection, firing.id, &[*end])?;
+        }
+    }
+    if messages::incidents(connection, firing.id, true)?.is_empty() {
+        messages::set_escalations(connection, firing.id, &[], None)?;
+        messages::set_reminder(connection, firing.id, None, firing.reminded)?;
+    }
+    Ok(!events::of_message(connection, firing.id)?.is_empty())
+}
+
+/// Whether another firing of the same route has told an incident.
+fn is_told_otherwise(connection: &Connection, firing: &Message, incident: i64) -> rusqlite::Result<bool> {
+    let mut others = messages::firings_of(connection, incident)?;
+    others.retain(|other| other.route == firing.route && other.id != firing.id);
+    for other in others {
+        if !deliveries::heard_of_by(connection, other.id, incident)?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What is over needs no firing any more. A try under way cannot be taken back; should it be

@@ -8,7 +8,7 @@ use super::escalation;
 use super::suppress::{Hold, Suppression};
 use crate::config::Route;
 use crate::journal::messages::{self, Merges, Message, NewMessage};
-use crate::journal::{acks, deliveries, events, silences};
+use crate::journal::{acks, deliveries, events, incidents, silences};
 
 /// What people have added by some moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -115,6 +115,10 @@ fn sort_out(
             left = true;
             continue;
         };
+        if hold.held.silence.is_some() && is_over(connection, &event)? {
+            messages::remove_events(connection, message.id, &[event.id])?;
+            continue;
+        }
         match held.iter_mut().find(|(known, _)| *known == hold) {
             Some((_, events)) => events.push(event.id),
             None => held.push((hold, vec![event.id])),
@@ -133,6 +137,12 @@ fn sort_out(
         }
     }
     if left { Ok(()) } else { is_told_with_others(connection, message) }
+}
+
+/// What is over is told after quiet hours, but never after a silence.
+fn is_over(connection: &Connection, event: &Event) -> rusqlite::Result<bool> {
+    let open = event.incident.map(|incident| incidents::is_open(connection, incident)).transpose()?;
+    Ok(open == Some(false))
 }
 
 /// Moves events into a message of their own, which waits.

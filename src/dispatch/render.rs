@@ -25,6 +25,8 @@ pub struct Facts<'a> {
     pub merging: Option<Duration>,
     /// Of a group, or of a firing of which a part has ended: what is still going on.
     pub still_open: Vec<Event>,
+    /// Of a firing that was held back: the ends of what was over before.
+    pub over: Vec<Event>,
     /// For a resolution that was held up: who has fallen silent again since.
     pub silent_again: Vec<Event>,
     /// Why the steps before this one were not enough.
@@ -73,6 +75,7 @@ impl Facts<'_> {
             group: None,
             merging: None,
             still_open: Vec::new(),
+            over: Vec::new(),
             silent_again: Vec::new(),
             fallback_reason: None,
             told_already: Vec::new(),
@@ -245,7 +248,12 @@ fn below(facts: &Facts<'_>, say: &Sentences) -> String {
     let mut below = String::new();
     let silences = facts.still_open.iter().all(causes::is_silence);
     let open = if silences { &say.below.still_silent } else { &say.below.still_open };
-    for (events, headline) in [(&facts.still_open, open), (&facts.silent_again, &say.below.silent_again)] {
+    let lists = [
+        (&facts.still_open, open),
+        (&facts.over, &say.below.over),
+        (&facts.silent_again, &say.below.silent_again),
+    ];
+    for (events, headline) in lists {
         if !events.is_empty() {
             let _ = writeln!(below, "\n{}", headline.with([("count", &events.len().to_string())]));
             list(&mut below, events, facts.max_items, say);

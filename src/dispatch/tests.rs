@@ -11,6 +11,7 @@ mod group;
 mod hold;
 mod keep_alive;
 mod lost;
+mod morning;
 mod quarantine;
 mod reminders;
 mod restart;

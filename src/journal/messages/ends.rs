@@ -51,7 +51,8 @@ pub fn incidents(connection: &Connection, message: i64, open: bool) -> rusqlite:
 }
 
 /// The ends that `channel` has not been and will not be told, of the incidents that it was, or may have been,
-/// told by a firing or its reminders. (A reminder says nothing of what was over when it was sent.)
+/// told by a firing or its reminders. (A reminder says nothing of what was over when it was sent; a firing that
+/// waited for the end of quiet hours has the ends of that itself.)
 ///
 /// # Errors
 /// As the database.
@@ -81,7 +82,7 @@ pub fn owed_endings(
                  AND attempt.started <= incident.closed))
              AND NOT EXISTS (
                  SELECT 1 FROM message_event AS told
-                 JOIN message ON message.id = told.message AND message.kind = 'resolved'
+                 JOIN message ON message.id = told.message AND (message.kind = 'resolved' OR message.id = ?1)
                  JOIN delivery ON delivery.message = message.id AND delivery.channel = ?2
                  WHERE told.event = ending.id)
              ORDER BY ending.id",

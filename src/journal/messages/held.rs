@@ -105,6 +105,34 @@ pub fn remove_events(connection: &Connection, message: i64, events: &[i64]) -> r
     events.iter().try_for_each(|event| statement.execute([message, *event]).map(drop))
 }
 
+/// Takes an incident out of a message that nobody has seen.
+///
+/// # Errors
+/// As the database.
+pub fn remove_incident(connection: &Connection, message: i64, incident: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "DELETE FROM message_event WHERE message = ?1
+             AND event IN (SELECT id FROM event WHERE incident = ?2)",
+        )?
+        .execute([message, incident])
+        .map(drop)
+}
+
+/// Whether quiet hours hold a message back that nobody has seen.
+///
+/// # Errors
+/// As the database.
+pub fn waits_for_morning(connection: &Connection, message: i64) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM message
+             WHERE id = ?1 AND held_by IS NOT NULL AND silence IS NULL AND outcome IS NULL
+             AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = ?1 AND attempts > 0))",
+        )?
+        .query_row([message], |row| row.get(0))
+}
+
 /// Moves events from a message that nobody has seen to another.
 ///
 /// # Errors

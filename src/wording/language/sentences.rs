@@ -96,7 +96,8 @@ phrases!(
 phrases!(
     /// What stands below that.
     Below {
-        still_silent, still_open, silent_again, group, merging, held_back, fallback, told_already, duplicate, lost, several_lost
+        still_silent, still_open, over, silent_again, group, merging, held_back, fallback, told_already, duplicate, lost,
+        several_lost,
     }
 );
 

@@ -138,6 +138,7 @@ fn an_italian_message_has_no_english_word_of_ours_unless_it_says_so() {
                 group: Some("site=MIL"),
                 merging: Some(Duration::from_secs(60)),
                 still_open: sample.events.clone(),
+                over: sample.events.clone(),
                 silent_again: vec![agent_silent("001", "web")],
                 fallback_reason: Some(&reason),
                 told_already: vec!["oncall".to_owned()],

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use log_monitor_channels::text::one_line;
 use serde::Serialize;
 
 use super::Session;
@@ -12,6 +13,7 @@ use super::table::{print, say, table};
 use super::who::{author, span};
 use crate::clock::written;
 use crate::config::matcher::Condition;
+use crate::config::{Settings, suggest};
 use crate::journal::events::{millis, time};
 use crate::journal::silences::{self, Silence};
 use crate::journal::{self, JournalError};
@@ -74,6 +76,7 @@ pub fn run(session: &Session<'_>, command: Command) -> Exit {
     let now = Utc::now();
     let done = match command {
         Command::Add { matchers, span, reason, author } => {
+            matchers.iter().filter_map(|text| doubt(text, &settings)).for_each(|doubt| eprintln!("{doubt}"));
             return add(journal, matchers, now + span, reason, author, now);
         }
         Command::List { all, json } => return list(journal, all, json, now),
@@ -93,6 +96,15 @@ pub fn run(session: &Session<'_>, command: Command) -> Exit {
 /// The text itself, if it can be understood.
 fn matcher(text: &str) -> Result<String, String> {
     text.parse::<Condition>().map(|_| text.to_owned())
+}
+
+/// A matcher with a key that is nearly one of those there are holds nothing back, most probably.
+fn doubt(matcher: &str, settings: &Settings) -> Option<String> {
+    let key = matcher.parse::<Condition>().ok()?.key;
+    let known = suggest::keys_of_events(&settings.watches);
+    let meant = suggest::nearest(&key, known.iter().copied()).filter(|_| !known.contains(&*key))?;
+    let key = one_line(&key, 80);
+    Some(format!("warning: nothing gives `{key}` to an event; did you mean `{meant}`?"))
 }
 
 fn add(

@@ -80,6 +80,19 @@ impl Calendar {
         !self.spans(at, at + 1).is_empty()
     }
 
+    /// Whether, in weeks without holidays and maintenance, it holds whenever `other` does.
+    #[must_use]
+    pub fn covers_week_of(&self, other: &Self) -> bool {
+        // By the clock of their zone each day of such a week has 24 hours; Monday the fifth of January 1970 begins one.
+        let week = |windows: &[Window]| {
+            let (windows, none) = (windows.to_vec(), Self::always_but(Vec::new()));
+            Self { windows, ..none }.spans(4 * DAY, 11 * DAY)
+        };
+        let (own, others) = (week(&self.windows), week(&other.windows));
+        let within = |other: &(i64, i64)| own.iter().any(|one| one.0 <= other.0 && other.1 <= one.1);
+        self.zone == other.zone && others.iter().all(within)
+    }
+
     /// When the window that holds at `at` ends.
     #[must_use]
     pub fn end_of(&self, at: i64) -> i64 {

@@ -1,5 +1,7 @@
 //! Matchers of classes and routes: every key must match; of a key's patterns one is enough.
 
+mod covers;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -33,14 +35,6 @@ impl Pattern {
             Self::Literal(literal) => literal == value,
             Self::Glob(begin, glob) => value.starts_with(&**begin) && glob.matches(value),
             Self::Regex(regex) => regex.is_match(value),
-        }
-    }
-
-    /// Whether it matches all that `other` does, as far as that can be seen.
-    fn covers(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Glob(..) | Self::Regex(_), Self::Literal(literal)) => self.matches(literal),
-            _ => self == other,
         }
     }
 }
@@ -85,12 +79,6 @@ impl Condition {
             facts(&self.key).into_iter().any(|value| patterns.iter().any(|pattern| pattern.matches(value)))
         };
         (self.any.is_empty() || one_of(&self.any)) && (self.none.is_empty() || !one_of(&self.none))
-    }
-
-    fn covers(&self, other: &Self) -> bool {
-        let known = |pattern: &Pattern| self.any.iter().any(|own| own.covers(pattern));
-        let any = self.any.is_empty() || (!other.any.is_empty() && other.any.iter().all(known));
-        any && self.none.iter().all(|pattern| other.none.iter().any(|one| one.covers(pattern)))
     }
 }
 
@@ -153,16 +141,6 @@ impl Matcher {
         self.conditions.iter().all(|condition| condition.matches(&facts))
     }
 
-    /// Whether it certainly matches all that `other` does.
-    #[must_use]
-    pub fn covers(&self, other: &Self) -> bool {
-        let known = |own: &Condition| {
-            let same = |condition: &&Condition| condition.key == own.key;
-            other.conditions.iter().filter(same).any(|condition| own.covers(condition))
-        };
-        self.conditions.iter().all(known)
-    }
-
     /// Whether it may match something of which `key` is only `value`.
     #[must_use]
     pub fn allows(&self, key: &str, value: &str) -> bool {
@@ -173,7 +151,18 @@ impl Matcher {
     /// Whether it asks for this key.
     #[must_use]
     pub fn asks_for(&self, key: &str) -> bool {
-        self.conditions.iter().any(|condition| condition.key == key)
+        self.keys().any(|known| known == key)
+    }
+
+    /// The keys that it asks for.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.conditions.iter().map(|condition| condition.key.as_str())
+    }
+
+    /// Whether what lacks this key certainly does not match.
+    #[must_use]
+    pub fn needs(&self, key: &str) -> bool {
+        self.conditions.iter().any(|condition| condition.key == key && !condition.any.is_empty())
     }
 
     /// Whether it matches everything.
@@ -239,22 +228,5 @@ mod tests {
         let matcher: Matcher = [digits].into_iter().collect();
         assert!(matcher.matches(|_| Some("fw-07")) && !matcher.matches(|_| Some("fw-07b")));
         assert_eq!(matcher.to_string(), r"name=/-\d+$/");
-    }
-
-    #[test]
-    fn one_matcher_covers_another_where_that_can_be_seen() {
-        let globs = |key: &str, globs: &[&str]| Matcher::new([(key, globs.to_vec())]);
-        assert!(Matcher::default().covers(&globs("name", &["fw-1"])));
-        assert!(globs("name", &["fw-*"]).covers(&globs("name", &["fw-1", "fw-2"])));
-        assert!(globs("name", &["fw-*"]).covers(&globs("name", &["fw-*"])));
-        assert!(!globs("name", &["fw-*"]).covers(&globs("name", &["fw-1", "gw"])));
-        assert!(!globs("name", &["fw-1"]).covers(&globs("name", &["fw-*"])));
-        let fw: Matcher = ["name~^fw"].iter().filter_map(|text| text.parse::<Condition>().ok()).collect();
-        assert!(fw.covers(&globs("name", &["fw-1"])) && !fw.covers(&globs("name", &["fw-*"])));
-        assert!(!globs("site", &["MIL"]).covers(&globs("name", &["MIL"])));
-        assert!(!globs("name", &["fw-*"]).covers(&Matcher::default()));
-        let not_lab: Matcher = [not("name", &["lab-*"])].into_iter().collect();
-        assert!(!not_lab.covers(&globs("name", &["fw-1"])), "it is, but that is not seen");
-        assert!(not_lab.covers(&[not("name", &["lab-*", "x"])].into_iter().collect()));
     }
 }

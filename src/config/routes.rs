@@ -1,5 +1,7 @@
 //! The `[[routes]]` and the `[catch_all]`: who is told of what.
 
+mod unused;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -20,6 +22,8 @@ use super::source_map::Place;
 use super::suggest;
 use super::tables;
 use super::tree::{Node, Table};
+
+pub use unused::{for_nobody, misspelt};
 
 /// The name of the last route, and of its table.
 pub const CATCH_ALL: &str = "catch_all";
@@ -43,7 +47,7 @@ pub fn routes(
         let route = route(reading, at + 1, table, channels, &mut names);
         placed.extend(route.map(|route| (route, place)));
     }
-    never_used(reading, &placed);
+    unused::never_used(reading, &placed);
     let mut out: Vec<Placed> = placed.into_iter().map(|(route, place)| (route, Some(place))).collect();
     let table = table_of(reading, CATCH_ALL, catch_all);
     match (table, first) {
@@ -60,59 +64,6 @@ pub fn routes(
         }
     }
     out
-}
-
-/// A route below one that takes the same events and more, and says `stop`, is never used; nor is one of what
-/// follows other events only, for that goes to whoever was told of those.
-fn never_used(reading: &mut Reading<'_>, routes: &[(Route, Place)]) {
-    let follows = |kind: &EventKind| kind.closes() || *kind == EventKind::AgentStillSilent;
-    for (at, (route, place)) in routes.iter().enumerate() {
-        let takes = |kind: &&EventKind| route.matcher.allows("event", kind.name());
-        let taken: Vec<&EventKind> = EventKind::ALL.iter().filter(takes).collect();
-        if !taken.is_empty() && taken.into_iter().all(follows) {
-            reading
-                .findings
-                .warning(
-                    At::Place(place.clone()),
-                    "never used: ends and reminders go to whoever was told of the beginning",
-                )
-                .help("match what begins, such as agent_silent; its end goes the same way");
-        }
-        let hides = |above: &&(Route, Place)| {
-            let always_with_it = above.0.active.is_none() || above.0.active == route.active;
-            above.0.stop && always_with_it && above.0.matcher.covers(&route.matcher)
-        };
-        if let Some((above, above_place)) = routes[..at].iter().find(hides) {
-            let origin = reading.map.origin(above_place).map(|origin| format!(" at {origin}"));
-            let (name, origin) = (shown_name(&above.name), origin.unwrap_or_default());
-            let message = format!("never used: route `{name}`{origin} takes all of this and says `stop`");
-            reading
-                .findings
-                .warning(At::Place(place.clone()), message)
-                .help("put this route above it, or take its `stop` away");
-        }
-    }
-}
-
-/// What events are about that tell of log-monitor itself.
-const OURSELVES: [&str; 2] = ["journal", "log-monitor"];
-
-/// A route for a watch, a source or a channel that there is not is never used; `there_are` are the names of all of
-/// them.
-pub fn for_nobody(reading: &mut Reading<'_>, routes: &[Placed], there_are: &[&str]) {
-    let takes_none = |route: &Route, key: &str| {
-        let mut names = there_are.iter().chain(&OURSELVES);
-        route.matcher.asks_for(key) && !names.any(|name| route.matcher.allows(key, name))
-    };
-    for (route, place) in routes {
-        let key = ["watch", "source", "channel"].into_iter().find(|key| takes_none(route, key));
-        if let (Some(key), Some(place)) = (key, place) {
-            reading
-                .findings
-                .warning(At::Place(place.clone()), format!("never used: there is no {key} of that name"))
-                .help(format!("there are {}", suggest::list(there_are.iter().copied())));
-        }
-    }
 }
 
 fn list_of<'t>(reading: &mut Reading<'_>, node: Option<Node<'t>>) -> Vec<Table<'t>> {

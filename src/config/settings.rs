@@ -142,6 +142,7 @@ impl Assembly<'_, '_> {
         let names = [&sources.names, &watches.names, &channels.names].into_iter().flatten();
         let there_are: Vec<&str> = names.map(String::as_str).collect();
         routes::for_nobody(&mut self.reading, &placed, &there_are);
+        routes::misspelt(&mut self.reading, &placed, &watches.items);
         domains::warn(&mut self.reading, &placed, &channels.items, &watches.items);
         let mut routes: Vec<Route> = placed.into_iter().map(|(route, _)| route).collect();
         let health = health::route(&mut self.reading, take("health"), &routes, &channels.names);

@@ -1,5 +1,9 @@
 //! "Did you mean": the nearest right word.
 
+use std::collections::BTreeSet;
+
+use super::model::Watch;
+
 /// The word that was most probably meant; `None` when nothing is near.
 pub fn nearest<'a>(wrong: &str, right: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Long garbage would cost quadratic time and has no near word anyway.
@@ -41,6 +45,14 @@ pub fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
         Some((last, first)) => format!("{} and {last}", first.join(", ")),
         None => String::new(),
     }
+}
+
+/// What events can be matched by: what each has, and the labels that classes give.
+pub fn keys_of_events(watches: &[Watch]) -> BTreeSet<&str> {
+    let own = ["event", "severity", "cause", "watch", "source", "channel", "id", "agent", "name", "label"];
+    let classes = watches.iter().flat_map(|watch| &watch.classes);
+    let labels = classes.flat_map(|class| class.labels.keys().map(String::as_str));
+    own.into_iter().chain(["group", "node"]).chain(labels).collect()
 }
 
 #[cfg(test)]

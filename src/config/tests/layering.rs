@@ -121,21 +121,59 @@ steps = [{{ to = ["soc"] }}]
     assert_eq!(settings.channels[1].max_in_flight, 2);
 }
 
-#[test]
-fn a_route_that_is_never_used_is_a_warning_that_names_what_hides_it() {
+/// What is warned of with these two routes.
+fn warned(first: &str, second: &str) -> String {
     let route = |name: &str, rest: &str| {
         format!("[[routes]]\nname = \"{name}\"\nsteps = [{{ to = [\"soc\"] }}]\n{rest}\n")
     };
-    let warned = |first: &str, second: &str| {
-        let routes = route("first", first) + &route("second", second);
-        let toml = format!(
-            "{FULL}\n[channels.soc]\nkind = \"log\"\n{routes}[catch_all]\nsteps = [{{ to = [\"soc\"] }}]\n"
-        );
-        let place = Place::new().toml(&toml);
-        let loaded = place.load();
-        assert!(loaded.settings.is_some(), "{}", place.shown(&loaded));
-        place.lines(&loaded).join("\n")
+    let routes = route("first", first) + &route("second", second);
+    let class = "[[watches.all.classes]]\nmatch = { name = \"fw-*\" }\nlabels = { site = \"MIL\" }\n";
+    let toml = format!(
+        "{FULL}\n{class}[channels.soc]\nkind = \"log\"\n{routes}[catch_all]\nsteps = [{{ to = [\"soc\"] }}]\n"
+    );
+    let place = Place::new().toml(&toml);
+    let loaded = place.load();
+    assert!(loaded.settings.is_some(), "{}", place.shown(&loaded));
+    place.lines(&loaded).join("\n")
+}
+
+#[test]
+fn a_route_is_hidden_by_wider_globs_the_rest_of_a_closed_set_and_longer_hours() {
+    let stop = |matches: &str| format!("match = {{ {matches} }}\nstop = true");
+    let only = |matches: &str| format!("match = {{ {matches} }}");
+    let hours = |from: &str, to: &str| {
+        format!("stop = true\ntime_zone = \"UTC\"\nactive = [{{ from = \"{from}\", to = \"{to}\" }}]")
     };
+    for (first, second) in [
+        (stop("name = \"fw-*\""), only("name = \"fw-mil-*\"")),
+        (stop("severity = { not = [\"info\", \"low\"] }"), only("severity = \"high\"")),
+        (hours("08:00", "18:00"), hours("09:00", "18:00")),
+        (hours("20:00", "08:00"), hours("23:00", "07:00")),
+    ] {
+        let hidden = warned(&first, &second);
+        assert!(hidden.contains("never used: route `first` at "), "{first}\n{second}\n{hidden}");
+        assert_eq!(warned(&second, &first), "", "{second}");
+    }
+}
+
+#[test]
+fn a_route_for_what_cannot_be_is_a_warning_and_a_key_that_nothing_gives_is_another() {
+    let alone = |matches: &str| warned(&format!("match = {{ {matches} }}"), "");
+    let both = alone("id = { any = [\"001\"], not = [\"001\"] }");
+    assert!(both.contains("never used: what a key of `match` must be it must not be either"), "{both}");
+    let nobody = alone("event = \"source_down\", name = \"x\"");
+    assert!(nobody.contains("never used: these events are about no agent"), "{nobody}");
+    assert_eq!(alone("event = \"source_down\", name = { not = \"x\" }"), "");
+    for (wrong, right) in [("sevrity", "severity"), ("nmae", "name"), ("sites", "site")] {
+        let misspelt = alone(&format!("{wrong} = \"high\""));
+        assert!(misspelt.contains(&format!("nothing gives `{wrong}` to an event")), "{misspelt}");
+        assert!(misspelt.contains(&format!("did you mean `{right}`?")), "{misspelt}");
+    }
+    assert_eq!(alone("site = \"MIL\", rack = \"7\""), "", "a source of one's own may give any label");
+}
+
+#[test]
+fn a_route_that_is_never_used_is_a_warning_that_names_what_hides_it() {
     let hidden = warned(
         "match = { name = \"fw-*\" }\nstop = true",
         "match = { name = \"fw-1\", severity = \"high\" }",

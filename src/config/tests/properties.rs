@@ -116,8 +116,17 @@ fn naive(glob: &[char], text: &[char]) -> bool {
 type Plain = (&'static str, Vec<String>, Vec<String>, Option<String>);
 
 fn plain() -> impl Strategy<Value = Plain> {
-    let globs = || prop::collection::vec("[ab\u{e9}*?]{0,4}", 0..3);
-    (prop::sample::select(vec!["name", "group"]), globs(), globs(), prop::option::weighted(0.2, "[ab]{1,2}"))
+    let of = |glob: &'static str| prop::collection::vec(glob, 0..3);
+    let globs = || of("[ab\u{e9}*?]{0,4}");
+    let open = (
+        prop::sample::select(vec!["name", "group"]),
+        globs(),
+        globs(),
+        prop::option::weighted(0.2, "[ab]{1,2}"),
+    );
+    let severities = || of("info|low|medium|high|critical|[*]|[*]i[*]|[*]h|m[*]|l[?]w");
+    let closed = (Just("severity"), severities(), severities(), prop::option::weighted(0.1, "i|h"));
+    prop_oneof![3 => open, 1 => closed]
 }
 
 fn built(conditions: &[Plain]) -> Matcher {
@@ -151,12 +160,22 @@ proptest! {
         other in prop::collection::vec(plain(), 0..3),
         name in "[ab\u{e9}]{0,5}",
         groups in prop::collection::vec("[ab]{0,3}", 0..3),
+        severity in prop::sample::select(log_monitor_channels::Severity::ALL.to_vec()),
     ) {
-        let facts = |key: &str| if key == "name" { vec![name.clone()] } else { groups.clone() };
-        let held: [Vec<String>; 2] = [facts("name"), facts("group")];
-        let borrowed = |key: &str| held[usize::from(key == "group")].iter().map(String::as_str).collect::<Vec<_>>();
+        let severity = severity.name().to_owned();
+        let facts = |key: &str| match key {
+            "name" => vec![name.clone()],
+            "severity" => vec![severity.clone()],
+            _ => groups.clone(),
+        };
+        let held: [(&str, Vec<String>); 3] = ["name", "severity", "group"].map(|key| (key, facts(key)));
+        let borrowed = |key: &str| {
+            let of_key = held.iter().filter(|(known, _)| *known == key).flat_map(|(_, values)| values);
+            of_key.map(String::as_str).collect::<Vec<_>>()
+        };
         let [matcher, wider] = [&one, &other].map(|conditions| built(conditions));
         prop_assert_eq!(matcher.matches(borrowed), by_definition(&one, &facts), "{}", matcher);
+        prop_assert!(!matcher.contradicts_itself() || !matcher.matches(borrowed), "{}", matcher);
         if wider.covers(&matcher) && matcher.matches(borrowed) {
             prop_assert!(wider.matches(borrowed), "{} covers {}", wider, matcher);
         }

@@ -1,26 +1,25 @@
 //! `route`: which routes an event would take, who would be told, and when.
 
 mod closed;
+mod event;
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use chrono::{DateTime, Datelike, Days, NaiveTime, Utc, Weekday};
+use chrono::{DateTime, Utc};
 use clap::builder::PossibleValuesParser;
-use log_monitor_channels::{Entity, Event, EventKind, Severity};
+use log_monitor_channels::{Event, EventKind, Severity};
 use serde::Serialize;
 
 use super::Session;
 use super::exit::Exit;
-use super::explain::moment_of;
 use super::table::{print, say, table};
 use crate::config::duration::written;
 use crate::config::{ChannelTable, Escalation, Need, Route, Settings, Step, Unless};
 use crate::dispatch::router::{self, Fate};
-use crate::dispatch::suppress::Suppression;
-use crate::journal::events::time;
+use crate::dispatch::suppress::{Hold, Suppression};
+use crate::journal::events::{millis, time};
 use crate::journal::{JournalError, open_read_only};
-use crate::monitor::words;
 
 /// Why no route is used for it.
 const OF_AN_END: &str = "an end is told at once to whoever accepted the beginning";
@@ -28,8 +27,9 @@ const OF_AN_END: &str = "an end is told at once to whoever accepted the beginnin
 /// Arguments of `route`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What is known of the event, as routes match it: `severity=high,site=MIL,name=fw-1`
-    #[arg(long, value_name = "KEY=VALUE,…", value_delimiter = ',', value_parser = pair)]
+    /// What is known of the event, as routes match it: `severity=high,site=MIL,name=fw-1`; of an agent that is named,
+    /// the rest is known
+    #[arg(long, value_name = "KEY=VALUE,…", value_delimiter = ',', value_parser = event::pair)]
     labels: Vec<(String, String)>,
     /// What happened
     #[arg(long, default_value = "agent_silent", value_parser = PossibleValuesParser::new(EventKind::ALL.map(EventKind::name)))]
@@ -45,6 +45,7 @@ pub struct Args {
 #[derive(Debug, Serialize)]
 struct Shown {
     at: DateTime<Utc>,
+    severity: Severity,
     /// Why it is told later, if at all: no logs are expected at its time.
     not_expected: Option<String>,
     /// As they are used when it is told.
@@ -85,24 +86,18 @@ pub fn run(session: &Session<'_>, args: &Args) -> Exit {
         Ok(settings) => settings,
         Err(exit) => return exit,
     };
-    let event = match event(args, Utc::now()) {
-        Ok(event) => event,
+    let shown = match read(&settings, args, Utc::now()) {
+        Ok(shown) => shown,
         Err(problem) => {
             eprintln!("error: {problem}");
-            return Exit::Failed;
-        }
-    };
-    let shown = match read(&settings, &event) {
-        Ok(shown) => shown,
-        Err(error) => {
-            eprintln!("error: journal {}: {error}", settings.journal.display());
             return Exit::Failed;
         }
     };
     if args.json {
         return super::exit::print_json(&shown);
     }
-    say(format!("{} at {}\n", args.event, event.at.format("%a %Y-%m-%d %H:%M UTC")));
+    let at = shown.at.format("%a %Y-%m-%d %H:%M UTC");
+    say(format!("{} ({}) at {at}\n", args.event, shown.severity.name()));
     if let Some(why) = &shown.not_expected {
         say(format!("not told then: {why}. What is still silent at that time:\n"));
     }
@@ -117,70 +112,41 @@ pub fn run(session: &Session<'_>, args: &Args) -> Exit {
     Exit::Ok
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
-    Ok((key.trim().to_owned(), value.trim().to_owned()))
-}
-
-/// The event of the arguments, at `now` unless they say otherwise.
-fn event(args: &Args, now: DateTime<Utc>) -> Result<Event, String> {
-    let at = args.at.as_ref().map_or(Ok(now), |text| moment(text, now))?;
-    let kind = EventKind::from_name(&args.event).unwrap_or(EventKind::AgentSilent);
-    let mut event = words::about("", kind, Severity::default(), at.timestamp_millis());
-    event.entity = Some(Entity { id: String::new(), label: String::new() });
-    for (key, value) in &args.labels {
-        match key.as_str() {
-            "severity" => {
-                let known = Severity::ALL.map(Severity::name).join(", ");
-                event.severity = Severity::from_name(value)
-                    .ok_or_else(|| format!("unknown severity `{value}`; there is {known}"))?;
-            }
-            "cause" => event.cause.clone_from(value),
-            "watch" | "source" | "channel" => event.scope.clone_from(value),
-            "id" | "agent" => event.entity.iter_mut().for_each(|one| one.id.clone_from(value)),
-            "name" | "label" => event.entity.iter_mut().for_each(|one| one.label.clone_from(value)),
-            _ => drop(event.labels.insert(key.clone(), value.clone())),
-        }
-    }
-    Ok(event)
-}
-
-/// `Sun 03:00` is the next Sunday, today included.
-fn moment(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
-    let of_week = text.split_once(' ').and_then(|(day, time)| {
-        Some((day.parse::<Weekday>().ok()?, NaiveTime::parse_from_str(time.trim(), "%H:%M").ok()?))
-    });
-    let Some((day, time)) = of_week else { return moment_of(text) };
-    let ahead = now.weekday().days_since(Weekday::Mon) as i64;
-    let days = (i64::from(day.num_days_from_monday()) - ahead).rem_euclid(7);
-    let date = now.date_naive() + Days::new(days.unsigned_abs());
-    Ok(date.and_time(time).and_utc())
-}
-
-/// The silences of the journal, if there is one yet.
+/// The silences that the journal has of the time of the event, if there is one yet.
 fn suppression(settings: &Settings, event: &Event) -> Result<Suppression, JournalError> {
-    let db = match settings.journal.exists() {
-        true => open_read_only(&settings.journal)?,
-        false => return Ok(Suppression::none(event.at.timestamp_millis())),
-    };
-    Ok(Suppression::read(&db, event.at.timestamp_millis())?)
+    let at = millis(event.at);
+    if !settings.journal.exists() {
+        return Ok(Suppression::none(at));
+    }
+    Ok(Suppression::of_the_past(&open_read_only(&settings.journal)?, at)?)
 }
 
-/// What becomes of an event: of a silence that logs are not expected to break, when they are.
-fn read(settings: &Settings, event: &Event) -> Result<Shown, JournalError> {
-    let closed = closed::of(settings, event)?;
+/// What becomes of the event of the arguments: of a silence that logs are not expected to break, when they are.
+fn read(settings: &Settings, args: &Args, now: DateTime<Utc>) -> Result<Shown, String> {
+    let of_journal = |error: JournalError| format!("journal {}: {error}", settings.journal.display());
+    let mut event = event::of_args(args, now)?;
+    let about = event::about(settings, &event).map_err(of_journal)?;
+    if let Some(about) = &about {
+        event = event::filled(event, about, args)?;
+    }
+    let closed = about.and_then(|about| closed::of(&about, &event));
     let told = Event { at: closed.as_ref().map_or(event.at, |closed| closed.until), ..event.clone() };
-    let routes = routes(&settings.routes, &suppression(settings, &told)?, &told);
-    Ok(Shown { at: event.at, not_expected: closed.map(|closed| closed.why), routes })
+    let suppression = suppression(settings, &told).map_err(of_journal)?;
+    Ok(Shown {
+        at: event.at,
+        severity: event.severity,
+        not_expected: closed.map(|closed| closed.why),
+        routes: routes(&settings.routes, &suppression, &told),
+    })
 }
 
 fn routes(routes: &[Route], suppression: &Suppression, event: &Event) -> Vec<ShownRoute> {
     let ends = event.kind.closes();
     let route = |(route, fate): (&Route, Fate<'_>)| {
         let taken = fate == Fate::Taken && !ends;
-        let hold = suppression.of(event, route).filter(|_| taken);
+        let holds = if taken { suppression.each_of(event, route) } else { Vec::new() };
         // What was held back does not wait for others of its group besides.
-        let (first, wait) = match &hold {
+        let (first, wait) = match holds.last() {
             Some(hold) => (hold.until, Duration::ZERO),
             None => (event.at.timestamp_millis(), route.group.wait),
         };
@@ -188,11 +154,15 @@ fn routes(routes: &[Route], suppression: &Suppression, event: &Event) -> Vec<Sho
             name: route.name.clone(),
             used: taken,
             why: if ends { OF_AN_END.to_owned() } else { why(route, fate) },
-            held_back: hold.map(|hold| hold.held.reason),
+            held_back: (!holds.is_empty()).then(|| reasons(holds)),
             steps: if taken { steps(route, event.severity, first, wait) } else { Vec::new() },
         }
     };
     routes.iter().zip(router::fates(routes, event)).map(route).collect()
+}
+
+fn reasons(holds: Vec<Hold>) -> String {
+    holds.into_iter().map(|hold| hold.held.reason).collect::<Vec<_>>().join("; then ")
 }
 
 fn why(route: &Route, fate: Fate<'_>) -> String {

@@ -73,10 +73,16 @@ impl Suppression {
     /// What holds back the news of `event` on `route`.
     #[must_use]
     pub fn of(&self, event: &Event, route: &Route) -> Option<Hold> {
-        self.silence(event).or_else(|| {
-            let until = route.quiet.as_ref()?.until(event.severity, self.now)?;
-            Some(Hold::new(until, format!("quiet hours until {}", said(until)), None))
-        })
+        self.silence(event).or_else(|| quiet_hours(event, route, self.now))
+    }
+
+    /// What holds it back, one after the other: a silence may end in quiet hours.
+    #[must_use]
+    pub fn each_of(&self, event: &Event, route: &Route) -> Vec<Hold> {
+        let first = self.of(event, route);
+        let ended = first.as_ref().filter(|hold| hold.held.silence.is_some());
+        let then = ended.and_then(|silence| quiet_hours(event, route, silence.until));
+        first.into_iter().chain(then).collect()
     }
 
     /// The silence that holds `event` back the longest.
@@ -110,6 +116,11 @@ impl Suppression {
         let ack = ack.map(|ack| Hold::new(ack.until, taken_care_of(&ack), None));
         Ok(self.on(event, route).into_iter().chain(ack).max_by_key(|hold| hold.until))
     }
+}
+
+fn quiet_hours(event: &Event, route: &Route, at: i64) -> Option<Hold> {
+    let until = route.quiet.as_ref()?.until(event.severity, at)?;
+    Some(Hold::new(until, format!("quiet hours until {}", said(until)), None))
 }
 
 /// How an acknowledgement holds something back, for people.

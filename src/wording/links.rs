@@ -84,7 +84,9 @@ fn rfc3339(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-pub(super) const fn is_about_agent(kind: EventKind) -> bool {
+/// Whether what is told is about one agent.
+#[must_use]
+pub const fn is_about_agent(kind: EventKind) -> bool {
     use EventKind as E;
     matches!(kind, E::AgentSilent | E::AgentStillSilent | E::AgentRecovered | E::AgentUnwatched)
 }

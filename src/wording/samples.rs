@@ -102,13 +102,22 @@ fn agent(id: &str, label: &str) -> Entity {
     Entity { id: id.to_owned(), label: label.to_owned() }
 }
 
-const fn severity(kind: EventKind) -> Severity {
+/// How severe what tells this kind usually is; of an agent, where its class says nothing else.
+#[must_use]
+pub const fn severity(kind: EventKind) -> Severity {
     match kind {
         EventKind::SourceDown
         | EventKind::PipelineStalled
         | EventKind::SetupFailed
+        | EventKind::ChannelUnhealthy
         | EventKind::JournalFailed => Severity::High,
-        EventKind::SourceUp | EventKind::PipelineRecovered | EventKind::InventoryChanged => Severity::Info,
+        EventKind::MonitoringResumed => Severity::Low,
+        EventKind::SourceUp
+        | EventKind::PipelineRecovered
+        | EventKind::InventoryChanged
+        | EventKind::AgentUnwatched
+        | EventKind::ChannelRecovered
+        | EventKind::JournalRecovered => Severity::Info,
         _ => Severity::Medium,
     }
 }
@@ -165,5 +174,26 @@ const fn told(kind: EventKind) -> (&'static str, &'static str, &'static str) {
         EventKind::JournalRecovered => ("journal", "written", "The journal is written again."),
         // Kinds to come have a name at least.
         _ => ("log-monitor", "", "Something happened."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::monitor::source_health::Asked;
+    use crate::source::{SourceError, SourceReason};
+
+    #[test]
+    fn what_is_said_to_be_usual_is_what_the_monitor_makes() {
+        let error = SourceError::new(SourceReason::Network, "Cannot connect.");
+        let made = [
+            words::source_down("wazuh", &error, Asked::Documents, 4, 0),
+            words::source_up("wazuh", None, 0),
+            words::skewed("default", "001", 9_000_000, 0),
+            words::lacks_nothing("default", "wazuh", 0),
+        ];
+        for event in made {
+            assert_eq!(event.severity, severity(event.kind), "{}", event.kind);
+        }
     }
 }

@@ -3,10 +3,8 @@
 use chrono::{DateTime, Utc};
 use log_monitor_channels::{Event, EventKind};
 
+use super::event::About;
 use crate::cli::explain;
-use crate::cli::watched::watched;
-use crate::config::{Agent, ListedAs, Settings, Watch};
-use crate::journal::JournalError;
 use crate::journal::events::millis;
 
 /// No logs are expected.
@@ -19,51 +17,29 @@ pub struct Closed {
 }
 
 /// What keeps the silence of `event` from being told at its time.
-///
-/// # Errors
-/// When the journal, which knows whom a source listed, cannot be read.
-pub fn of(settings: &Settings, event: &Event) -> Result<Option<Closed>, JournalError> {
-    let only = event.scope.is_empty() && settings.watches.len() == 1;
-    let watch = settings.watches.iter().find(|watch| only || watch.name == event.scope);
-    Ok(watch.map(|watch| watched(settings, watch)).transpose()?.and_then(|watch| of_watch(&watch, event)))
-}
-
-fn of_watch(watch: &Watch, event: &Event) -> Option<Closed> {
+#[must_use]
+pub fn of(about: &About<'_>, event: &Event) -> Option<Closed> {
     if !matches!(event.kind, EventKind::AgentSilent | EventKind::AgentStillSilent) {
         return None;
     }
-    let entity = event.entity.as_ref()?;
-    let is_it = |agent: &&Agent| match entity.id.is_empty() {
-        true => !entity.label.is_empty() && agent.label == entity.label,
-        false => agent.id == entity.id,
-    };
-    let policy = match watch.agents.iter().find(is_it) {
-        Some(agent) => watch.policy(agent),
-        None => watch.policy(&somebody(event)),
-    };
+    let policy = about.watch.policy(&about.agent);
     let now = millis(event.at);
     (!policy.expects(now)).then(|| Closed {
-        why: explain::closed(watch, &policy, now),
+        why: explain::closed(&about.watch, &policy, now),
         // Perhaps never.
         until: DateTime::from_timestamp_millis(policy.due(now, 0)).unwrap_or(event.at),
     })
 }
 
-/// An agent of which no more is known than the event says.
-fn somebody(event: &Event) -> Agent {
-    let label = |key: &str| event.labels.get(key).cloned();
-    let groups = label("group").map(|all| all.split(',').map(str::to_owned).collect()).unwrap_or_default();
-    let listed = ListedAs { groups, node: label("node"), ..ListedAs::default() };
-    let (id, label) = event.entity.clone().map(|one| (one.id, one.label)).unwrap_or_default();
-    Agent { id, label, listed: Some(listed) }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use chrono::NaiveTime;
     use chrono_tz::Tz;
 
     use super::*;
+    use crate::config::Agent;
     use crate::config::calendar::{Pause, When, Window};
     use crate::config::matcher::Matcher;
     use crate::config::model::Maintenance;
@@ -82,13 +58,15 @@ mod tests {
         }];
         let why = "maintenance; logs are expected again from 2026-01-01 04:00:00 UTC";
         let until = "2026-01-01T04:00:00Z".parse().unwrap();
+        let of = |agent: Agent, kind| {
+            let event = Event { kind, ..agent_silent("", "") };
+            super::of(&About { watch: Cow::Borrowed(&watch), agent }, &event)
+        };
+        let web = || Agent { id: String::new(), label: "web-01".to_owned(), listed: None };
         let maintained = Some(Closed { why: why.to_owned(), until });
-        let of = |id: &str, label: &str| of_watch(&watch, &agent_silent(id, label));
-        assert_eq!(of("", "host-001"), maintained);
-        assert_eq!(of("001", ""), maintained, "its name is in the agent file");
-        assert_eq!(of("", "web-01"), maintained, "nobody knows it yet");
-        assert_eq!(of("002", ""), None);
-        let stall = Event { kind: EventKind::PipelineStalled, ..agent_silent("001", "") };
-        assert_eq!(of_watch(&watch, &stall), None, "the way is broken all the same");
+        assert_eq!(of(watch.agents[0].clone(), EventKind::AgentSilent), maintained);
+        assert_eq!(of(web(), EventKind::AgentStillSilent), maintained, "nobody knows it yet");
+        assert_eq!(of(watch.agents[1].clone(), EventKind::AgentSilent), None);
+        assert_eq!(of(web(), EventKind::AgentRecovered), None, "an end is told all the same");
     }
 }

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use chrono::NaiveTime;
+
+use super::event::moment;
 use super::*;
 use crate::config::Quiet;
 use crate::config::calendar::{Calendar, Window};
@@ -106,4 +109,47 @@ fn what_is_held_back_leaves_at_its_time_and_does_not_wait_for_others_of_its_grou
     };
     assert_eq!(after(0), [30, 90]);
     assert_eq!(after(2), [0, 60], "from the end of quiet hours");
+}
+
+#[tokio::test]
+async fn a_silence_that_ends_in_quiet_hours_is_followed_by_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let journal = Journal::open_inline(&path).unwrap();
+    let at = |minutes: i64| start().timestamp_millis() + minutes * 60_000;
+    let silence = Silence {
+        id: 0,
+        matchers: vec!["name=web-*".to_owned()],
+        author: "alice".to_owned(),
+        reason: "patching".to_owned(),
+        created: at(10),
+        until: at(90),
+    };
+    journal.write(move |db| silences::add(db, &silence).map(drop)).await.unwrap();
+    let held = |minutes| {
+        let suppression = Suppression::of_the_past(&open_read_only(&path).unwrap(), at(minutes)).unwrap();
+        let route = Route { quiet: Some(night()), ..route("catch_all", &[&["soc"]]) };
+        let event = agent_silent("001", "web-01");
+        let holds = suppression.each_of(&event, &route);
+        (holds.last().map(|hold| hold.until), holds.len())
+    };
+    assert_eq!(held(16), (Some(at(7 * 60)), 2), "01:30 is at night");
+    assert_eq!(held(5), (None, 0), "there was no silence yet");
+}
+
+#[test]
+fn an_event_is_as_severe_as_the_daemon_makes_it_and_has_a_name_only_where_it_is_about_an_agent() {
+    let event = |event: &str, labels: &[(&str, &str)]| {
+        let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        event::of_args(&Args { labels, event: event.to_owned(), at: None, json: false }, start())
+    };
+    for kind in ["source_down", "setup_failed", "channel_unhealthy", "journal_failed", "pipeline_stalled"] {
+        let event = event(kind, &[]).unwrap();
+        assert_eq!((event.severity, event.entity), (Severity::High, None), "{kind}");
+    }
+    assert_eq!(event("clock_skewed", &[("severity", "low")]).unwrap().severity, Severity::Low);
+    let problem = event("source_down", &[("name", "fw-1")]).unwrap_err();
+    assert_eq!(problem, "source_down is about no agent, so it has no `name`");
+    let stall = event("pipeline_stalled", &[("id", "node=node02")]).unwrap();
+    assert_eq!(stall.entity.unwrap().id, "node=node02");
 }

@@ -12,7 +12,7 @@ use crate::app::setup_failure::{self, SetupFailure};
 use crate::app::triggers::{Trigger, Triggers};
 use crate::app::{journal_health, lock};
 use crate::clock::SystemClock;
-use crate::config::{Diagnostics, Settings, Watch};
+use crate::config::{Diagnostics, Loaded, Settings, Watch};
 use crate::journal::{Journal, JournalError, spool_path};
 
 /// How long `--once` waits for its messages to be accepted by somebody.
@@ -34,7 +34,7 @@ pub async fn run(session: &Session<'_>, args: &Args) -> Exit {
         setup_failure::tell_refused(loaded).await;
         return Exit::Config;
     };
-    match start(session, settings, &loaded.diagnostics, args.once).await {
+    match start(session, settings, &loaded, args.once).await {
         Ok(exit) => exit,
         Err(error) => {
             tracing::error!("{error}");
@@ -46,7 +46,7 @@ pub async fn run(session: &Session<'_>, args: &Args) -> Exit {
 async fn start(
     session: &Session<'_>,
     settings: Settings,
-    warnings: &Diagnostics,
+    loaded: &Loaded,
     once: bool,
 ) -> Result<Exit, Box<dyn std::error::Error>> {
     if let Err(error) = session.log.configure(&settings.log) {
@@ -55,7 +55,7 @@ async fn start(
             settings.log.file.as_deref().unwrap_or(Path::new("")).display()
         );
     }
-    log_warnings(warnings);
+    log_warnings(&loaded.diagnostics);
     let parts = Parts::build(settings)?;
     let _lock = lock::take(&parts.journal)?;
     let journal = match Journal::open(&parts.journal) {
@@ -70,7 +70,7 @@ async fn start(
     setup_failure::forget(&parts.journal);
     match once {
         true => run_once(&parts, journal).await.map_err(Into::into),
-        false => run_daemon(session, &parts, journal).await,
+        false => run_daemon(session, &parts, journal, files(session, &loaded.files)).await,
     }
 }
 
@@ -114,9 +114,10 @@ async fn run_daemon(
     session: &Session<'_>,
     parts: &Parts,
     journal: Journal,
+    files: Vec<PathBuf>,
 ) -> Result<Exit, Box<dyn std::error::Error>> {
     // Signals first: one that comes while starting must not kill the process half-way.
-    let mut triggers = Triggers::new(files(session, parts))?;
+    let mut triggers = Triggers::new(files)?;
     let mut daemon =
         Daemon::start(parts, journal, Arc::new(SystemClock), Some(spool_path(&parts.journal))).await?;
     let agents: usize = parts.watches.iter().map(|watch| watch.agents.len()).sum();
@@ -129,11 +130,7 @@ async fn run_daemon(
         };
         match trigger {
             Trigger::Stop => break Exit::Ok,
-            Trigger::Reload(why) => {
-                if let Some(parts) = reload(session, &mut daemon, why, &mut refused).await? {
-                    triggers.watch(files(session, &parts));
-                }
-            }
+            Trigger::Reload(why) => triggers.watch(reload(session, &mut daemon, why, &mut refused).await?),
         }
     };
     tracing::info!("stopping");
@@ -141,14 +138,16 @@ async fn run_daemon(
     Ok(exit)
 }
 
-/// Reads everything again. A configuration that is refused changes nothing and is told once.
+/// Reads everything again, and says from which files. A configuration that is refused changes nothing and is told
+/// once.
 async fn reload(
     session: &Session<'_>,
     daemon: &mut Daemon,
     why: &str,
     refused: &mut String,
-) -> Result<Option<Parts>, JournalError> {
+) -> Result<Vec<PathBuf>, JournalError> {
     let loaded = session.load();
+    let files = files(session, &loaded.files);
     let problem = match loaded.settings {
         None => setup_failure::in_words(&loaded.diagnostics),
         Some(settings) => match prepare(settings) {
@@ -160,7 +159,7 @@ async fn reload(
                 daemon.reload(&parts).await?;
                 refused.clear();
                 tracing::info!("configuration read again ({why})");
-                return Ok(Some(parts));
+                return Ok(files);
             }
             Err(problem) => problem,
         },
@@ -171,7 +170,7 @@ async fn reload(
         daemon.tell_setup_failed("reload", &detail).await?;
         *refused = problem;
     }
-    Ok(None)
+    Ok(files)
 }
 
 /// A reload is all or nothing, and a list that is suddenly empty is a mistake, not an order.
@@ -183,13 +182,11 @@ fn prepare(settings: Settings) -> Result<Parts, String> {
     Parts::build(settings).map_err(|error| error.to_string())
 }
 
-/// The files whose change is a reason to read everything again: those of the configuration, and the
-/// agent lists.
-fn files(session: &Session<'_>, parts: &Parts) -> Vec<PathBuf> {
+/// The files whose change is a reason to read everything again: those of the configuration, and those that it names.
+fn files(session: &Session<'_>, named: &[PathBuf]) -> Vec<PathBuf> {
     let inputs = session.inputs();
-    let lists = parts.watches.iter().filter_map(|watch| watch.agent_file.clone());
     let own = inputs.env_files().into_iter().chain([inputs.file().to_owned()]);
-    let mut files: Vec<PathBuf> = lists.chain(own).collect();
+    let mut files: Vec<PathBuf> = named.iter().cloned().chain(own).collect();
     files.sort();
     files.dedup();
     files

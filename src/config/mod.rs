@@ -13,6 +13,7 @@ pub mod document;
 mod domains;
 mod dotenv;
 pub mod example;
+mod files;
 mod health;
 pub use log_monitor_channels::duration;
 mod hours;

@@ -2,6 +2,8 @@
 //! told in one run: first all unknown and missing keys, then every wrong value. A wrong value is
 //! taken out once it is recorded, and the rest is decoded again.
 
+use std::path::PathBuf;
+
 use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
@@ -10,6 +12,7 @@ use log_monitor_channels::Problem;
 
 use super::coerce::coerce;
 use super::diagnostics::{At, Diagnostic, Findings};
+use super::files;
 use super::original::Names;
 use super::resolved::{self, Resolved};
 use super::schema::Schema;
@@ -28,6 +31,8 @@ pub struct Reading<'m> {
     pub resolved: Vec<Resolved>,
     /// Which original key, in which file, sets a dotted path; for values that are missing there.
     pub original: Names,
+    /// The files that are named.
+    pub files: Vec<PathBuf>,
     /// Dotted paths of missing keys that have been told.
     pub told: Vec<String>,
 }
@@ -69,6 +74,7 @@ impl<'m> Reading<'m> {
         secrets::protect(self.map, &mut self.findings, schema, &table);
         self.check_keys(path, schema, taken, &mut table, &place);
         let value = self.decode(path, schema, &mut table, &place, decode);
+        files::named(schema, &table, &mut self.files);
         resolved::collect(self.map, &mut self.resolved, path, schema, &table);
         Read { value, table: Spanned::new(place, table) }
     }

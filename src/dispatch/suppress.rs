@@ -89,9 +89,7 @@ impl Suppression {
     #[must_use]
     pub fn silence(&self, event: &Event) -> Option<Hold> {
         let (silence, _) = self.silences.iter().find(|(_, matcher)| router::matches(matcher, event))?;
-        let (id, author) = (silence.id, &silence.author);
-        let reason = format!("silence {id} by {author} until {}: {}", said(silence.until), silence.reason);
-        Some(Hold::new(silence.until, reason, Some(id)))
+        Some(Hold::new(silence.until, silence.said(), Some(silence.id)))
     }
 
     /// What holds back the news of `event` on its route; where that is gone, a silence only.

@@ -1,8 +1,10 @@
 //! Silences: what is not to be told for a while, by whom and why.
 
-use rusqlite::{Connection, Row, params};
+use chrono::DateTime;
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::messages;
+use crate::clock::written;
 
 /// A silence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +21,15 @@ pub struct Silence {
     pub created: i64,
     /// It holds until then, in milliseconds.
     pub until: i64,
+}
+
+impl Silence {
+    /// How it holds something back, for people.
+    #[must_use]
+    pub fn said(&self) -> String {
+        let until = DateTime::from_timestamp_millis(self.until).map_or_else(|| "the end".to_owned(), written);
+        format!("silence {} by {} until {until}: {}", self.id, self.author, self.reason)
+    }
 }
 
 /// Adds a silence; its `id` is not used. Returns its number.
@@ -61,7 +72,7 @@ pub fn all(connection: &Connection) -> rusqlite::Result<Vec<Silence>> {
     connection.prepare("SELECT * FROM silence ORDER BY id DESC")?.query_map([], read)?.collect()
 }
 
-/// Ends a silence at `now`, and lets go what it holds back. Returns whether there was one in force.
+/// Ends a silence at `now`, and lets go what it holds back, which says so. Returns whether there was one in force.
 ///
 /// # Errors
 /// As the database.
@@ -69,6 +80,14 @@ pub fn expire(connection: &Connection, id: i64, now: i64) -> rusqlite::Result<bo
     let ended = connection
         .execute("UPDATE silence SET until = ?2 WHERE id = ?1 AND until > ?2", params![id, now])?
         > 0;
+    let silence =
+        connection.prepare("SELECT * FROM silence WHERE id = ?1")?.query_row([id], read).optional()?;
+    if let Some(silence) = silence.filter(|_| ended) {
+        connection.execute(
+            "UPDATE message SET held_by = ?3 WHERE silence = ?1 AND send_at > ?2",
+            params![id, now, silence.said()],
+        )?;
+    }
     connection
         .prepare("SELECT id FROM message WHERE silence = ?1 AND send_at > ?2")?
         .query_map([id, now], |row| row.get(0))?

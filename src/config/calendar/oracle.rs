@@ -150,6 +150,18 @@ fn calendar() -> impl Strategy<Value = (Calendar, i64)> {
     })
 }
 
+/// Windows of which some cover others.
+fn coarse() -> impl Strategy<Value = Vec<Window>> {
+    let week = [
+        [true; 7],
+        [true, true, true, true, true, false, false],
+        [false, false, false, false, false, true, true],
+    ];
+    let window = (prop::sample::select(week.to_vec()), 0_u32..4, 0_u32..4)
+        .prop_map(|(days, from, to)| Window { days, from: time(from * 6, 0), to: time(to * 6, 0) });
+    prop::collection::vec(window, 1..3)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
@@ -175,6 +187,20 @@ proptest! {
         match minutes(table[..place(now)].iter().rev().copied(), active) {
             Some(before) => prop_assert_eq!(calendar.before(now, active * MINUTE), now - before * MINUTE),
             None => prop_assert!(calendar.before(now, active * MINUTE) <= from),
+        }
+    }
+
+    #[test]
+    fn hours_that_cover_others_hold_whenever_those_do(
+        zone in zone(), noon in noon(), own in coarse(), other in coarse(),
+        asked in prop::collection::vec(-SIDE..SIDE, 50),
+    ) {
+        let [own, other] = [own, other].map(|windows| {
+            Calendar { zone, windows, holidays: BTreeSet::new(), pauses: Vec::new() }
+        });
+        for at in asked.into_iter().map(|minute| noon + minute * MINUTE) {
+            let holds = own.is_active(at) || !other.is_active(at);
+            prop_assert!(holds || !own.covers_week_of(&other), "{at}");
         }
     }
 }

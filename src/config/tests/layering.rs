@@ -205,3 +205,22 @@ fn ends_take_the_place_of_what_they_end_where_the_table_says_so() {
     let edits = settings.channels.iter().map(|channel| (channel.name.as_str(), channel.edit));
     assert_eq!(edits.collect::<Vec<_>>(), [("edits", true), ("replies", false)]);
 }
+
+#[test]
+fn the_files_that_are_read_with_a_configuration_are_known_and_none_that_is_written() {
+    let place = Place::new()
+        .with("title.txt", "{{ title }}")
+        .with("holidays.txt", "2026-12-25\n")
+        .with("hook", "https://hooks.slack.com/services/T0/B0/x")
+        .toml(&format!(
+            "{FULL}[[watches.all.classes]]\nmatch = {{ name = \"fw-*\" }}\ntime_zone = \"UTC\"\n\
+             windows = [{{ from = \"08:00\", to = \"18:00\" }}]\nholidays_file = \"@/holidays.txt\"\n\
+             [templates.mine]\ntitle_file = \"@/title.txt\"\n\
+             [channels.slack]\nkind = \"slack\"\nwebhook_url = {{ file = \"@/hook\" }}\n[log]\nfile = \"@/x.log\"\n"
+        ));
+    let loaded = place.load();
+    assert!(loaded.settings.is_some(), "{}", place.shown(&loaded));
+    let mut names: Vec<_> = loaded.files.iter().filter_map(|path| path.file_name()?.to_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["agents.csv", "holidays.txt", "hook", "title.txt"]);
+}

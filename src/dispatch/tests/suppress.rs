@@ -104,6 +104,8 @@ async fn a_silence_that_is_ended_early_lets_go_what_it_held_back() {
     assert!(!world.expire(id).await, "once");
     minutes(1).await;
     assert_eq!(world.titles("soc"), ["Silent: 001 host-001, no logs for 21 min"], "as it is by now");
+    let body = &world.got("soc")[0].body;
+    assert!(body.contains("Held back until now: silence 1 by alice until 2026-01-01 00:05:"), "{body}");
     // And its reminder comes an hour later, as if it had been told then.
     minutes(60).await;
     assert_eq!(world.titles("soc").len(), 2);

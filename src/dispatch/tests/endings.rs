@@ -117,6 +117,27 @@ async fn whoever_took_only_a_reminder_is_not_told_the_end_of_what_was_over_befor
     assert!(end.title.starts_with("Recovered: 002"), "{}", end.title);
 }
 
+#[tokio::test(start_paused = true)]
+async fn whoever_takes_a_reminder_while_a_round_finds_the_end_is_told_the_end() {
+    let mut world = World::new(two_steps(), &["slack", "email"]).await;
+    world.wrap("email", |vendor| Box::new(Slow(vendor))).await;
+    let incidents = world.silent(&["001"]).await;
+    world.fail("slack", Some(down()));
+    minutes(59).await;
+    let tried = "SELECT EXISTS (SELECT 1 FROM delivery WHERE channel = 'email' AND state = 'sending')";
+    let is_tried = || world.journal.write(move |db| db.query_row(tried, [], |row| row.get::<_, bool>(0)));
+    while !is_tried().await.unwrap() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let mut end = agent_silent("001", "host-001");
+    // What a round finds is dated with its beginning.
+    (end.kind, end.at) = (EventKind::AgentRecovered, world.clock.now() - TimeDelta::minutes(1));
+    world.recorder.record(vec![Change::event(IncidentChange::Close(incidents[0]), end)]).await.unwrap();
+    minutes(1).await;
+    assert!(world.titles("email")[0].starts_with("Still silent"), "{:?}", world.titles("email"));
+    assert!(world.titles("email")[1].starts_with("Recovered: 001"), "{:?}", world.titles("email"));
+}
+
 /// PagerDuty accepts the end of what it was never told, so that nobody would notice.
 #[tokio::test(start_paused = true)]
 async fn whoever_took_only_a_reminder_is_not_told_the_end_of_what_that_did_not_name() {

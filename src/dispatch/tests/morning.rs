@@ -89,3 +89,19 @@ async fn what_a_silence_covers_by_the_morning_and_is_over_is_not_told() {
     minutes(48 * 60).await;
     assert_eq!(world.got("soc").len(), tried, "by day what is over before it was told is no news");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_ends_while_the_morning_is_being_told_is_the_only_end_that_follows() {
+    let mut world = night().await;
+    world.wrap("soc", |vendor| Box::new(Slow(vendor))).await;
+    let incidents = world.silent(&["001", "002"]).await;
+    world.recovered(&[("001", incidents[0])]).await;
+    let seven = TimeDelta::hours(7) - (world.clock.now() - start());
+    tokio::time::sleep((seven + TimeDelta::seconds(5)).to_std().unwrap()).await;
+    world.recovered(&[("002", incidents[1])]).await;
+    minutes(10).await;
+    let told = world.got("soc");
+    let ended: Vec<&str> =
+        told[1].events.iter().filter_map(|event| Some(event.entity.as_ref()?.id.as_str())).collect();
+    assert_eq!((told.len(), ended), (2, vec!["002"]), "{:?}", world.titles("soc"));
+}

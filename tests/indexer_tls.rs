@@ -39,10 +39,10 @@ impl Authority {
     fn server(&self, name: &str, until: i32) -> ServerConfig {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_after = rcgen::date_time_ymd(until, 1, 1);
-        self.server_with(params)
+        self.server_with(&params)
     }
 
-    fn server_with(&self, params: CertificateParams) -> ServerConfig {
+    fn server_with(&self, params: &CertificateParams) -> ServerConfig {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
         showing(&certificate, &key)
@@ -158,7 +158,7 @@ async fn a_certificate_that_verifies_by_no_key_but_its_hash_says_so() {
     let mut of_clients = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
     of_clients.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     for (params, said) in [(nameless, "names no host"), (of_clients, "is not made for servers")] {
-        let url = format!("https://{}", terminate(ours.server_with(params), &indexer).await);
+        let url = format!("https://{}", terminate(ours.server_with(&params), &indexer).await);
         let error = probe(&url, &trusting(&ours.file())).await.unwrap_err();
         assert!(error.detail.contains(said), "{error}");
     }

@@ -4,13 +4,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::beside::in_time;
 use super::cause::Received;
 use super::fleet::{Entity, Fleet, threshold};
 use super::verdict::State;
-use crate::source::{Counted, Source};
+use crate::source::{Counted, Counters, Source, SourceError};
 
 /// The first look is at most so long before an agent is due, in milliseconds …
 const LEAD: i64 = 5 * 60_000;
@@ -21,9 +22,15 @@ const LAST_PART: i64 = 3;
 /// So many agents have their first look in one round.
 const FIRST_LOOKS: usize = 5;
 
-/// First looks, by the place of the source among those beside and the place of the entity.
+/// First looks.
 #[derive(Debug, Default)]
-pub struct Looks(HashMap<(usize, usize), Look>);
+pub struct Looks {
+    /// By the place of the source among those beside and the place of the entity.
+    known: HashMap<(usize, usize), Look>,
+    /// Those that are not answered yet, with the place of their source: no round waits for them. Dropped with
+    /// this.
+    asking: JoinSet<(usize, Vec<(usize, Look)>)>,
+}
 
 #[derive(Debug)]
 struct Look {
@@ -35,32 +42,34 @@ struct Look {
 }
 
 impl Looks {
-    /// Looks for the first time at those that are soon due. Which sources have counted.
-    pub async fn ahead<'b>(
-        &mut self,
-        beside: &'b [(String, Arc<dyn Source>)],
-        fleet: &Fleet,
-        until: Instant,
-        now: i64,
-    ) -> Vec<&'b str> {
-        self.0.retain(|(_, at), look| {
+    /// Begins to look for the first time at those that are soon due.
+    pub fn ahead(&mut self, beside: &[(String, Arc<dyn Source>)], fleet: &Fleet, now: i64) {
+        self.known.retain(|(_, at), look| {
             let entity = &fleet.entities()[*at];
             entity.last_seen == look.last_seen && !matches!(entity.state, State::Silent { .. })
         });
-        if beside.is_empty() {
-            return Vec::new();
+        if beside.is_empty() || !self.asking.is_empty() {
+            return;
         }
         let late = fleet.soon_due(now, now + LEAD).into_iter().filter(|at| is_late(fleet, *at, now));
-        let new = late.filter(|at| (0..beside.len()).all(|source| !self.0.contains_key(&(source, *at))));
+        let new = late.filter(|at| (0..beside.len()).all(|source| !self.known.contains_key(&(source, *at))));
         let new: Vec<usize> = new.take(FIRST_LOOKS).collect();
+        for (place, (_, source)) in beside.iter().enumerate().filter(|_| !new.is_empty()) {
+            let entity =
+                |at: &usize| (*at, fleet.entities()[*at].last_seen, fleet.entities()[*at].key.to_string());
+            let looking = look(source.clone(), new.iter().map(entity).collect(), now);
+            self.asking.spawn(async move { (place, looking.await) });
+        }
+    }
+
+    /// Takes in what was counted meanwhile. The places of the sources that did.
+    pub fn take_in(&mut self) -> Vec<usize> {
         let mut answered = Vec::new();
-        for (source, (name, asked)) in beside.iter().enumerate() {
-            let counted = counters(&**asked, fleet, &new, until).await;
-            answered.extend((!counted.is_empty()).then_some(name.as_str()));
-            for (at, counted) in counted {
-                let last_seen = fleet.entities()[at].last_seen;
-                self.0.insert((source, at), Look { at: now, last_seen, counted });
-            }
+        while let Some(looked) = self.asking.try_join_next() {
+            let (source, looks) =
+                looked.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+            answered.extend((!looks.is_empty()).then_some(source));
+            self.known.extend(looks.into_iter().map(|(at, look)| ((source, at), look)));
         }
         answered
     }
@@ -76,15 +85,37 @@ impl Looks {
         now: i64,
     ) -> Vec<(usize, Received)> {
         let first = |at: &usize| {
-            let look = self.0.get(&(place, *at))?;
-            (look.last_seen == fleet.entities()[*at].last_seen).then_some(look)
+            let look = self.known.get(&(place, *at))?;
+            (look.last_seen == fleet.entities()[*at].last_seen).then_some((*at, look))
         };
-        let known: Vec<usize> = entities.iter().copied().filter(|at| first(at).is_some()).collect();
-        let received = |(at, counted): (usize, Counted)| {
-            first(&at).map(|look| (at, Received::between(look.counted, counted, now - look.at)))
+        let known: Vec<(usize, &Look)> = entities.iter().filter_map(first).collect();
+        if known.is_empty() {
+            return Vec::new();
+        }
+        let keys: Vec<&str> = known.iter().map(|(at, _)| &*fleet.entities()[*at].key).collect();
+        let counted = counted(&keys, in_time(until, source.counters(&keys)).await);
+        let received = |((at, look), counted): ((usize, &Look), Option<Counted>)| {
+            Some((at, Received::between(look.counted, counted?, now - look.at)))
         };
-        counters(source, fleet, &known, until).await.into_iter().filter_map(received).collect()
+        known.into_iter().zip(counted).filter_map(received).collect()
     }
+}
+
+/// What is counted of these entities (their places, newest life signs and keys) at `now` or whenever the source
+/// answers.
+async fn look(
+    source: Arc<dyn Source>,
+    of: Vec<(usize, Option<i64>, String)>,
+    now: i64,
+) -> Vec<(usize, Look)> {
+    let began = Instant::now();
+    let keys: Vec<&str> = of.iter().map(|(.., key)| key.as_str()).collect();
+    let counted = counted(&keys, source.counters(&keys).await);
+    let at = now + i64::try_from(began.elapsed().as_millis()).unwrap_or_default();
+    let look = |((place, last_seen, _), counted): (&(usize, Option<i64>, String), Option<Counted>)| {
+        Some((*place, Look { at, last_seen: *last_seen, counted: counted? }))
+    };
+    of.iter().zip(counted).filter_map(look).collect()
 }
 
 fn is_late(fleet: &Fleet, at: usize, now: i64) -> bool {
@@ -92,24 +123,11 @@ fn is_late(fleet: &Fleet, at: usize, now: i64) -> bool {
     fleet.due(entity, now) - now <= threshold(fleet.policy(entity)) / LAST_PART
 }
 
-async fn counters(
-    source: &dyn Source,
-    fleet: &Fleet,
-    places: &[usize],
-    until: Instant,
-) -> Vec<(usize, Counted)> {
-    if places.is_empty() {
-        return Vec::new();
-    }
-    let keys: Vec<&str> = places.iter().map(|at| &*fleet.entities()[*at].key).collect();
-    match in_time(until, source.counters(&keys)).await {
-        Ok(known) => {
-            let counted = |key: &str| known.iter().find(|one| one.key == key).map(|one| one.counted);
-            places.iter().zip(&keys).filter_map(|(at, key)| Some((*at, counted(key)?))).collect()
-        }
-        Err(error) => {
-            tracing::warn!("cannot read what the manager counted: {error}");
-            Vec::new()
-        }
-    }
+/// What an answer says of each key.
+fn counted(keys: &[&str], answer: Result<Vec<Counters>, SourceError>) -> Vec<Option<Counted>> {
+    let known = answer.unwrap_or_else(|error| {
+        tracing::warn!("cannot read what the manager counted: {error}");
+        Vec::new()
+    });
+    keys.iter().map(|key| known.iter().find(|one| one.key == *key).map(|one| one.counted)).collect()
 }

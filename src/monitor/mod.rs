@@ -314,6 +314,7 @@ impl Monitor {
     /// nothing but what the fleet was seen doing, so it can be cut off before a reload or a stop.
     async fn ask(&mut self, patience: Duration) -> (DateTime<Utc>, Result<Gathered, SourceError>) {
         self.began = Instant::now();
+        self.beside.waited = Duration::ZERO;
         let wall = self.recorder.clock.now();
         let now = events::time(self.clock_guard.judging_time(events::millis(wall)));
         self.call_roll(now, patience).await;

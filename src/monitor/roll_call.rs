@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::Instant;
 
 use super::Monitor;
 use super::inventory::{Memory, Namesakes, Roll};
@@ -121,9 +122,10 @@ impl Monitor {
             self.roster.reading.spawn(read(source.clone(), query));
         }
         let wait = if begins { patience } else { Duration::ZERO };
-        let Ok(Some(read)) = tokio::time::timeout(wait, self.roster.reading.join_next()).await else {
-            return;
-        };
+        let began = Instant::now();
+        let read = tokio::time::timeout(wait, self.roster.reading.join_next()).await;
+        self.beside.waited += began.elapsed();
+        let Ok(Some(read)) = read else { return };
         let outcome = match read.unwrap_or_else(|_| Err(broken())) {
             Ok(listed) => self.take_roll(&rules, listed, source.lists_all(), suspects, now).await,
             Err(error) => Err(error),

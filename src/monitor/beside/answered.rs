@@ -33,6 +33,9 @@ impl Beside {
         answered: Result<(), SourceError>,
         now: DateTime<Utc>,
     ) {
+        if what == What::Why && answered.is_ok() {
+            self.slow.remove(&source);
+        }
         self.answered.insert((source, what), answered.map(|()| now));
     }
 
@@ -41,7 +44,7 @@ impl Beside {
         let asked = (source.to_owned(), What::Why);
         let failed = self.answered.get(&asked).and_then(|answered| answered.as_ref().err());
         if failed.is_none_or(|error| error.reason.may_pass()) {
-            self.answered.insert(asked, Ok(now));
+            self.note(asked.0, asked.1, Ok(()), now);
         }
     }
 

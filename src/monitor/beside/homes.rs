@@ -1,6 +1,7 @@
 //! Who sends through which node.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::{Instant, timeout_at};
@@ -57,7 +58,7 @@ impl Beside {
     ) {
         let mut until = Instant::now();
         if self.asking.is_empty() {
-            until += PATIENCE;
+            until += if self.slow.is_empty() { PATIENCE } else { Duration::ZERO };
             let is_known = fleet.knows_nodes() || fleet.entities().len() > ASKED_WHERE;
             let due = setup.beside.iter().filter(|(name, _)| self.is_due(name, now));
             let query = || (!is_known).then(|| gather::of_homes(fleet, now));

@@ -16,7 +16,7 @@ mod last_words;
 mod times;
 mod why;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -31,6 +31,7 @@ use super::finding::{Finding, Flapping};
 use super::fleet::{Fleet, threshold};
 use super::gather;
 use super::maintenance::Windows;
+use super::roll_call;
 use super::verdict::Transition;
 use crate::journal::events::millis;
 use crate::record::Recorder;
@@ -60,8 +61,12 @@ pub struct Beside {
     homes_told: bool,
     /// When the sources beside were asked last, by name.
     beside_asked: BTreeMap<String, DateTime<Utc>>,
-    /// Those of them that have not said it yet; dropped with this.
+    /// Those of them that have not answered yet; dropped with this.
     asking: JoinSet<Homes>,
+    /// Those that did not answer in time: until they do, no message waits for them.
+    slow: BTreeSet<String>,
+    /// How long this round has waited for a list.
+    pub waited: Duration,
     /// When the last good round was, in milliseconds.
     pub last_round: Option<i64>,
     /// What was counted of those that are soon due.
@@ -79,7 +84,10 @@ impl Beside {
         now: DateTime<Utc>,
     ) {
         self.look_up_homes(setup, fleet, now).await;
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + PATIENCE - self.waited.min(roll_call::PATIENCE);
+        for (name, _) in self.looks.take_in().into_iter().filter_map(|counted| setup.beside.get(counted)) {
+            self.note_counted(name, now);
+        }
         self.ask_beside_for_homes(setup, fleet, now).await;
         self.findings.clear();
         let (mut silent, mut back, mut left) = (Vec::new(), Vec::new(), Vec::new());
@@ -105,7 +113,7 @@ impl Beside {
         }
         let few = if silent.len() <= ASKED_WHY { silent.as_slice() } else { &[] };
         let unexplained = self.unexplained(few);
-        let asking = why::begin(setup, fleet, &unexplained, until, now);
+        let asking = self.begin_to_ask_why(setup, fleet, &unexplained, until, now);
         self.ask_for_last_words(setup, fleet, few, until, now).await;
         self.count_what_is_late(setup, fleet, until).await;
         self.look_ahead_of(setup, fleet, &silent, until, now).await;
@@ -113,9 +121,7 @@ impl Beside {
         self.recall_gateways(recorder, left).await;
         self.ask_for_gaps(setup, fleet, &back, until, now).await;
         self.learn_why(setup, fleet, &unexplained, asking, (until, now)).await;
-        for counted in self.looks.ahead(&setup.beside, fleet, until, millis(now)).await {
-            self.note_counted(counted, now);
-        }
+        self.looks.ahead(&setup.beside, fleet, millis(now));
     }
 
     /// Which maintenance ended before the silences that are told.

@@ -18,30 +18,32 @@ use crate::source::{Source, SourceError};
 /// What a source says, with its place among those beside; `None` = not in time.
 type Asked = (usize, Option<Result<HashMap<usize, Cause>, SourceError>>);
 
-/// Begins to ask all sources beside how the agents behind these entities are connected. None waits for another,
-/// and the source of documents is asked meanwhile.
-pub(super) fn begin(
-    setup: &Setup,
-    fleet: &Fleet,
-    silent: &[usize],
-    until: Instant,
-    now: DateTime<Utc>,
-) -> JoinSet<Asked> {
-    let agents = gather::agents(&*setup.source, fleet, silent);
-    // Nobody answers who is not asked.
-    let asked = setup.beside.iter().enumerate().filter(|_| !agents.is_empty());
-    let ask = |(place, (_, source)): (usize, &(String, Arc<dyn Source>))| {
-        let (source, agents) = (source.clone(), agents.clone());
-        async move { (place, timeout_at(until, gather::causes(&*source, &agents, now)).await.ok()) }
-    };
-    asked.map(ask).collect()
-}
-
 impl Beside {
     /// Those of them that do not say themselves why they are silent.
     pub(super) fn unexplained(&self, silent: &[usize]) -> Vec<usize> {
         let unknown = |at: &usize| self.findings.get(at).is_some_and(|known| known.cause == Cause::NotAsked);
         silent.iter().copied().filter(unknown).collect()
+    }
+
+    /// Begins to ask all sources beside how the agents behind these entities are connected. None waits for
+    /// another, and the source of documents is asked meanwhile.
+    pub(super) fn begin_to_ask_why(
+        &self,
+        setup: &Setup,
+        fleet: &Fleet,
+        silent: &[usize],
+        until: Instant,
+        now: DateTime<Utc>,
+    ) -> JoinSet<Asked> {
+        let agents = gather::agents(&*setup.source, fleet, silent);
+        let beside = setup.beside.iter().enumerate();
+        // Nobody answers who is not asked.
+        let asked = beside.filter(|(_, (name, _))| !agents.is_empty() && !self.slow.contains(name));
+        let ask = |(place, (_, source)): (usize, &(String, Arc<dyn Source>))| {
+            let (source, agents) = (source.clone(), agents.clone());
+            async move { (place, timeout_at(until, gather::causes(&*source, &agents, now)).await.ok()) }
+        };
+        asked.map(ask).collect()
     }
 
     /// Takes in what was asked of them, and asks what the manager received.
@@ -62,10 +64,11 @@ impl Beside {
             let (name, source) = &setup.beside[place];
             match answered {
                 Some(answered) => self.note_why(name, answered, now),
-                // Whoever is slow is not down: whether it is, the next round asks.
+                // Whoever is slow is not down: whether it is, it is asked from the next round on.
                 None => {
                     tracing::warn!("{name} does not say in time how silent agents are connected");
                     self.beside_asked.remove(name);
+                    self.slow.insert(name.clone());
                 }
             }
             self.count_again((place, &**source), fleet, silent, (until, now)).await;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::causes::Manager;
 use super::*;
 use crate::config::{Agent, Discover};
 use crate::dispatch::router;
@@ -441,6 +442,29 @@ async fn a_doubt_is_not_over_because_the_list_is_slow_after_a_restart_and_all_el
         world.monitor.conclude(now, answered).await.unwrap();
     }
     assert_eq!(world.story().await, ["source_down api", "agent_silent 010", "agent_silent 001"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_message_waits_for_a_list_it_does_not_wait_to_learn_why() {
+    let list = Arc::new(Lists::default());
+    list.set(&[("001", "web-01"), ("002", "web-02")]);
+    let mut world = world(&list).await;
+    let slow: Arc<dyn Source> = Arc::new(Manager::slow(Duration::from_secs(20)));
+    world.monitor.setup.beside.push(("manager".to_owned(), slow));
+    world.minutes(25, &["001", "002"]).await;
+    world.minutes(15, &["002"]).await;
+    *list.takes.lock().unwrap() = Duration::from_secs(600);
+    let mut longest = Duration::ZERO;
+    while world.story().await.is_empty() {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        world.index.log("002", world.now());
+        let began = tokio::time::Instant::now();
+        let (now, answered) = world.monitor.ask(roll_call::PATIENCE).await;
+        world.monitor.conclude(now, answered).await.unwrap();
+        longest = longest.max(began.elapsed());
+    }
+    assert_eq!(longest.as_secs(), 15, "5 of them for the list");
+    assert_eq!(world.story().await, ["agent_silent 001"]);
 }
 
 /// It may have logged since it left the list, shortly before log-monitor was stopped for more than a day.

@@ -98,9 +98,7 @@ async fn rounds_that_take_longer_than_an_agent_may_be_quiet_are_no_gap() {
     };
     let manager = Arc::new(Manager::slow(Duration::from_secs(20)));
     let world = causes::beside(short, &[&manager]).await;
-    for id in ["001", "002"] {
-        world.index.log(id, world.now());
-    }
+    world.index.log_many(&["001", "002"], world.now(), 1);
     let site = Running::begin(world);
     for second in 0..90 {
         tokio::time::sleep(Duration::from_secs(1)).await;

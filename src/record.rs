@@ -128,13 +128,13 @@ pub fn apply(
             Some(Whole::Incident(incident)) => Some(incident),
             Some(Whole::OpenedBy(at)) => written.get(at).and_then(|event| event.incident),
         };
-        written.push(write(connection, change)?);
+        written.push(write(connection, change, now)?);
     }
     plan::plan(connection, routes, &written, now)?;
     Ok(written)
 }
 
-fn write(connection: &Connection, change: Change) -> rusqlite::Result<Event> {
+fn write(connection: &Connection, change: Change, now: i64) -> rusqlite::Result<Event> {
     let Change { incident, mut event, entity, logging, .. } = change;
     event.incident = match incident {
         IncidentChange::None => event.incident,
@@ -143,7 +143,7 @@ fn write(connection: &Connection, change: Change) -> rusqlite::Result<Event> {
     };
     events::insert(connection, &mut event)?;
     match incident {
-        IncidentChange::Close(id) => incidents::close(connection, id, &event)?,
+        IncidentChange::Close(id) => incidents::close(connection, id, &event, now)?,
         IncidentChange::Worsen(id) => incidents::worsen(connection, id, &event)?,
         IncidentChange::None | IncidentChange::Open(_) => {}
     }

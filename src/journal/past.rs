@@ -211,7 +211,7 @@ mod tests {
             let kind = EventKind::AgentRecovered;
             let mut end = Event { kind, incident: Some(incident), back, arrived_late: Some(0.5), ..begun };
             events::insert(connection, &mut end)?;
-            incidents::close(connection, incident, &end)?;
+            incidents::close(connection, incident, &end, 0)?;
             ended_parts(connection, stall)
         });
         let parts = parts.await.unwrap();
@@ -241,7 +241,7 @@ mod tests {
                     ..agent_silent("001", "web")
                 };
                 events::insert(connection, &mut end)?;
-                incidents::close(connection, over, &end)?;
+                incidents::close(connection, over, &end, 0)?;
                 incidents::open(connection, Subject::Agent, &agent_silent("002", "db"))?;
                 let known = |from, to| silences(connection, from, to);
                 let [first, second] = &known(begin, begin + 1)?[..] else { panic!("two") };

@@ -119,7 +119,7 @@ mod tests {
         (event.kind, event.incident, event.at) =
             (EventKind::AgentRecovered, Some(incident), events::time(at));
         events::insert(connection, &mut event)?;
-        incidents::close(connection, incident, &event)?;
+        incidents::close(connection, incident, &event, 0)?;
         message(connection, event.id, Some(firing), at)
     }
 
@@ -164,7 +164,7 @@ mod tests {
                 prune(connection, later)?;
                 assert_eq!(count(), Ok(2), "the part is open");
                 part.at = start();
-                incidents::close(connection, part.incident.unwrap_or_default(), &part)?;
+                incidents::close(connection, part.incident.unwrap_or_default(), &part, 0)?;
                 // The part goes first, and what it was part of the next time.
                 prune(connection, later)?;
                 prune(connection, later)?;

@@ -101,7 +101,7 @@ mod tests {
     fn silence(connection: &Connection, key: &str, label: &str) -> rusqlite::Result<()> {
         let event = agent_silent(key, label);
         let id = incidents::open(connection, Subject::Agent, &event)?;
-        incidents::close(connection, id, &event)
+        incidents::close(connection, id, &event, millis(event.at))
     }
 
     #[tokio::test]

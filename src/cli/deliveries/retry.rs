@@ -70,7 +70,7 @@ mod tests {
     fn end(path: &Path, event: &Event) {
         let at = start() + TimeDelta::hours(1);
         let end = Event { kind: EventKind::AgentRecovered, at, ..event.clone() };
-        edit(path, |db| incidents::close(db, event.incident.unwrap_or_default(), &end)).unwrap();
+        edit(path, |db| incidents::close(db, event.incident.unwrap_or_default(), &end, 0)).unwrap();
     }
 
     fn state(path: &Path) -> deliveries::State {

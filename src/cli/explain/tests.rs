@@ -61,7 +61,7 @@ fn incident(
     events::insert(connection, &mut Event { incident: Some(id), ..event.clone() })?;
     if let Some(end) = end {
         let over = Event { kind: EventKind::AgentRecovered, at: start() + TimeDelta::minutes(end), ..event };
-        incidents::close(connection, id, &over)?;
+        incidents::close(connection, id, &over, 0)?;
     }
     Ok(id)
 }

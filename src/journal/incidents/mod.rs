@@ -106,13 +106,15 @@ pub fn set_logging(
     .map(drop)
 }
 
-/// Closes an incident with the event that ended it.
+/// Closes an incident with the event that ended it, which is written at `now`, in milliseconds.
 ///
 /// # Errors
 /// As the database.
-pub fn close(connection: &Connection, incident: i64, event: &Event) -> rusqlite::Result<()> {
+pub fn close(connection: &Connection, incident: i64, event: &Event, now: i64) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("UPDATE incident SET closed = ?2, outcome = ?3 WHERE id = ?1 AND closed IS NULL")?
-        .execute(params![incident, millis(event.at), event.kind.name()])
+        .prepare_cached(
+            "UPDATE incident SET closed = ?2, outcome = ?3, close_written = ?4 WHERE id = ?1 AND closed IS NULL",
+        )?
+        .execute(params![incident, millis(event.at), event.kind.name(), now])
         .map(drop)
 }

@@ -50,9 +50,6 @@ pub fn incidents(connection: &Connection, message: i64, open: bool) -> rusqlite:
         .collect()
 }
 
-/// How long a round may take, in milliseconds: what it finds is dated with its beginning.
-const ROUND: i64 = 5 * 60_000;
-
 /// The ends that `channel` has not been and will not be told, of the incidents that it was, or may have been,
 /// told by a firing or its reminders. (A reminder says nothing of what was over when it was sent; a firing that
 /// waited for the end of quiet hours has the ends of that itself.)
@@ -82,7 +79,7 @@ pub fn owed_endings(
              AND (message_event.message = ?1 OR EXISTS (
                  SELECT 1 FROM delivery JOIN attempt ON attempt.delivery = delivery.id
                  WHERE delivery.message = message_event.message AND delivery.channel = ?2
-                 AND attempt.started <= incident.closed + ?3))
+                 AND attempt.started <= COALESCE(incident.close_written, incident.closed)))
              AND NOT EXISTS (
                  SELECT 1 FROM message_event AS told
                  JOIN message ON message.id = told.message AND (message.kind = 'resolved' OR message.id = ?1)
@@ -90,7 +87,7 @@ pub fn owed_endings(
                  WHERE told.event = ending.id)
              ORDER BY ending.id",
         )?
-        .query_map(params![firing, channel, ROUND], |row| {
+        .query_map(params![firing, channel], |row| {
             let kind: String = row.get(1)?;
             Ok((row.get(0)?, EventKind::from_name(&kind).unwrap_or(EventKind::AgentRecovered)))
         })?

@@ -23,7 +23,7 @@ use scenario::Pace;
 
 /// Fleets of thousands over months, of hundreds over months, and of dozens that log all the time, without and
 /// with people who are told: so many seeds of each are the ordinary run.
-const ORDINARY: [(Pace, u64); 4] = [(Pace::Many, 1), (Pace::Slow, 14), (Pace::Fast, 8), (Pace::Told, 4)];
+const ORDINARY: [(Pace, u64); 4] = [(Pace::Many, 1), (Pace::Slow, 14), (Pace::Fast, 8), (Pace::Told, 3)];
 
 /// What the ordinary run must add up to.
 const AGENT_YEARS: f64 = 1000.0;

@@ -25,8 +25,10 @@ pub fn with_reminders(connection: &Connection, firing: i64) -> rusqlite::Result<
 pub fn waiting_reminders(connection: &Connection, route: &str, incident: i64) -> rusqlite::Result<Vec<i64>> {
     connection
         .prepare_cached(
-            "SELECT DISTINCT message.id FROM event JOIN message_event ON message_event.event = event.id
-             JOIN message ON message.id = message_event.message AND message.kind = 'reminder'
+            // From the incident on: a route has more messages than an incident.
+            "SELECT DISTINCT message.id FROM event
+             CROSS JOIN message_event ON message_event.event = event.id
+             CROSS JOIN message ON message.id = message_event.message AND message.kind = 'reminder'
                   AND escalation IS NULL AND route = ?2
              JOIN delivery ON delivery.message = message.id AND delivery.state IN ('pending', 'waiting')
              WHERE event.incident = ?1",

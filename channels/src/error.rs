@@ -67,7 +67,7 @@ impl DeliveryError {
     }
 
     /// The same with the wait that the text of the answer asks for, in seconds, where no header did;
-    /// capped at [`MAX_RETRY_AFTER`].
+    /// capped at [`MAX_RETRY_AFTER`](crate::http::MAX_RETRY_AFTER).
     #[must_use]
     pub fn waiting(mut self, seconds: Option<f64>) -> Self {
         if let Self::Transient { retry_after: wait @ None, .. } = &mut self {

@@ -138,10 +138,6 @@ fn is_told_in_the_morning(connection: &Connection, firing: &Message, ends: &[End
             messages::add_events(connection, firing.id, &[*end])?;
         }
     }
-    if messages::incidents(connection, firing.id, true)?.is_empty() {
-        messages::set_escalations(connection, firing.id, &[], None)?;
-        messages::set_reminder(connection, firing.id, None, firing.reminded)?;
-    }
     Ok(!events::of_message(connection, firing.id)?.is_empty())
 }
 

@@ -39,6 +39,7 @@ pub fn look_again(connection: &Connection, routes: &[Route], seen: Seen, now: i6
     let route = |message: &Message| routes.iter().find(|route| route.name == message.route);
     for message in waiting.iter().filter(|message| !message.steps.is_empty()) {
         sort_out(connection, &suppression, route(message), message, now)?;
+        is_news_only(connection, message.id, now)?;
     }
     for reminder in &reminders {
         take_out(connection, &suppression, route(reminder), reminder, now)?;
@@ -137,6 +138,18 @@ fn sort_out(
         }
     }
     if left { Ok(()) } else { is_told_with_others(connection, message) }
+}
+
+/// What goes out now and is over altogether needs neither a reminder nor an escalation. While it waits it may take
+/// in what does.
+fn is_news_only(connection: &Connection, message: i64, now: i64) -> rusqlite::Result<()> {
+    let message = messages::get(connection, message)?;
+    let goes_out = message.kind == MessageKind::Firing && message.send_at <= now;
+    if goes_out && messages::incidents(connection, message.id, true)?.is_empty() {
+        messages::set_escalations(connection, message.id, &[], None)?;
+        messages::set_reminder(connection, message.id, None, message.reminded)?;
+    }
+    Ok(())
 }
 
 /// What is over is told after quiet hours, but never after a silence.

@@ -12,7 +12,7 @@ use crate::config::{Need, Route};
 use crate::crash;
 use crate::journal::deliveries::{self, Claim, Delivery, State};
 use crate::journal::messages::{self, Message};
-use crate::journal::{channels, lost};
+use crate::journal::{channels, events, lost};
 use crate::record;
 
 /// A try that has ended.
@@ -98,10 +98,15 @@ pub fn finish(
     advance(connection, message, now, false, findings)
 }
 
-/// It ended while a try of it was under way: nobody needs to hear of its beginning any more.
+/// It ended while a try of it was under way: nobody needs to hear of its beginning any more. But a night's news is
+/// told all the same.
 fn is_over(connection: &Connection, message: &Message) -> rusqlite::Result<bool> {
     let begins = matches!(message.kind, MessageKind::Firing | MessageKind::Reminder);
-    Ok(begins && message.ended && messages::incidents(connection, message.id, true)?.is_empty())
+    if !(begins && message.ended && messages::incidents(connection, message.id, true)?.is_empty()) {
+        return Ok(false);
+    }
+    let told = events::of_message(connection, message.id)?;
+    Ok(!told.iter().any(|event| event.kind.closes()))
 }
 
 /// Brings a message to where it should be: settled, waiting, or at a later step.

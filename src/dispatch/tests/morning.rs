@@ -72,6 +72,34 @@ async fn what_was_told_at_night_since_it_got_worse_is_not_told_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_falls_silent_after_what_was_over_that_night_is_reminded_of() {
+    let world = night().await;
+    let first = world.silent(&["001"]).await;
+    minutes(30).await;
+    world.recovered(&[("001", first[0])]).await;
+    world.silent(&["002"]).await;
+    minutes(7 * 60).await;
+    let titles = world.titles("soc");
+    assert!(titles[0].starts_with("Silent: 002") && titles[1].starts_with("Still silent: 002"), "{titles:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_morning_at_which_the_channel_is_down_loses_nothing_of_the_night() {
+    let world = night().await;
+    let incidents = world.silent(&["001", "002"]).await;
+    world.recovered(&[("001", incidents[0])]).await;
+    world.fail("soc", Some(down()));
+    minutes(5 * 60 + 40).await;
+    world.recovered(&[("002", incidents[1])]).await;
+    world.fail("soc", None);
+    minutes(10).await;
+    let tried = world.titles("soc").len();
+    assert_eq!(world.titles("soc")[tried - 1], "Recovered: 2 agents of default log again");
+    minutes(60).await;
+    assert_eq!(world.got("soc").len(), tried, "once: {:?}", world.titles("soc"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_silence_covers_by_the_morning_and_is_over_is_not_told() {
     let world = night().await;
     let incident = world.silent(&["001"]).await[0];

@@ -128,7 +128,7 @@ pub fn open_since(
         .optional()
 }
 
-/// Whether the silence of another agent explains an incident, or did so last.
+/// Whether the silence of another agent explained an incident, and that one logs again.
 ///
 /// # Errors
 /// As the database.
@@ -136,7 +136,7 @@ pub fn is_part_of_agent(connection: &Connection, incident: i64) -> rusqlite::Res
     connection
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM incident JOIN incident AS whole ON whole.id = incident.part_of
-             WHERE incident.id = ?1 AND whole.subject = 'agent')",
+             WHERE incident.id = ?1 AND whole.subject = 'agent' AND whole.outcome = 'agent_recovered')",
         )?
         .query_row([incident], |row| row.get(0))
 }

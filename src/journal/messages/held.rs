@@ -142,11 +142,10 @@ pub fn remove_incident(connection: &Connection, message: i64, incident: i64) -> 
 /// As the database.
 pub fn waits_for_morning(connection: &Connection, message: i64) -> rusqlite::Result<bool> {
     connection
-        .prepare_cached(
+        .prepare_cached(&format!(
             "SELECT EXISTS (SELECT 1 FROM message
-             WHERE id = ?1 AND held_by IS NOT NULL AND silence IS NULL AND outcome IS NULL
-             AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = ?1 AND attempts > 0))",
-        )?
+             WHERE id = ?1 AND held_by IS NOT NULL AND silence IS NULL AND outcome IS NULL AND NOT {SEEN})"
+        ))?
         .query_row([message], |row| row.get(0))
 }
 

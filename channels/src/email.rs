@@ -111,9 +111,11 @@ fn tls_parameters(config: &EmailConfig) -> Result<TlsParameters, lettre::transpo
     builder.build()
 }
 
-/// User and password as AUTH PLAIN (RFC 4616 §2) and AUTH LOGIN send them.
-fn as_sent(user: &str, password: &str) -> [String; 3] {
-    [format!("\0{user}\0{password}"), user.to_owned(), password.to_owned()].map(|text| STANDARD.encode(text))
+/// User and password as AUTH PLAIN (RFC 4616 §2), XOAUTH2 and AUTH LOGIN send them.
+fn as_sent(user: &str, password: &str) -> [String; 4] {
+    let token = format!("user={user}\x01auth=Bearer {password}\x01\x01");
+    [format!("\0{user}\0{password}"), token, user.to_owned(), password.to_owned()]
+        .map(|text| STANDARD.encode(text))
 }
 
 fn redactor(config: &EmailConfig) -> Redactor {
@@ -167,18 +169,29 @@ impl Email {
         let (session, done) = timeout_at(deadline, attempt)
             .await
             .map_err(|_| failure::timeout())?
-            .map_err(|failure: Failure| failure.into_delivery_error(&self.redactor))?;
+            .map_err(|failure: Failure| failure.into_delivery_error(&self.redactor()))?;
         let _ = timeout_at(deadline.min(Instant::now() + LEAVE), session.close()).await;
         Ok(done)
+    }
+
+    /// It knows the token of today, too.
+    fn redactor(&self) -> Redactor {
+        let login = self.server.login.as_ref().filter(|login| login.way == Way::Xoauth2);
+        let renewed = login.map(|login| (&login.username, login.password.renewed()));
+        let sent = |(user, token): (&String, Secret)| {
+            as_sent(user, token.expose()).into_iter().chain([token.expose().to_owned()]).collect()
+        };
+        self.redactor.with(renewed.map_or_else(Vec::new, sent))
     }
 
     /// `to` are the places of those it was for.
     fn receipt(&self, notification: &Notification, to: &[usize], accepted: &Accepted) -> Receipt {
         let answer = accepted.answer.message().collect::<Vec<_>>().join(" ");
-        let mut line = format!("{} {}", accepted.answer.code(), self.redactor.redact(&answer));
+        let redactor = self.redactor();
+        let mut line = format!("{} {}", accepted.answer.code(), redactor.redact(&answer));
         let mut later = Vec::new();
         for (place, error) in &accepted.refused {
-            let (place, (said, again)) = (to[*place], failure::of_recipient(error, &self.redactor));
+            let (place, (said, again)) = (to[*place], failure::of_recipient(error, &redactor));
             let refused = format!("recipient {} of {} refused: {said}", place + 1, self.to.len());
             tracing::warn!("{}: {refused}", self.name);
             line += &format!("; {refused}");

@@ -140,7 +140,7 @@ fn breakdown(stage: Stage, error: &smtp::Error) -> DeliveryError {
         // XOAUTH2 refuses a token by one more question, with the reason in it.
         Stage::Auth if error.is_client() && cause.contains("challenge") => E::permanent_channel(
             Reason::Auth,
-            "the server refused the login, such as an access token that is too old",
+            "the server asks for more than the login, as for an access token that is too old",
         ),
         Stage::Auth if error.is_client() => {
             E::permanent_channel(Reason::Auth, "the server offers no such way to log in as `login` says")
@@ -192,6 +192,13 @@ impl Redactor {
         let secrets =
             secrets.into_iter().map(|secret| secret.to_lowercase()).filter(|secret| !secret.is_empty());
         Self { secrets: secrets.collect(), names: names.into_iter().map(str::to_lowercase).collect() }
+    }
+
+    /// The same with more secrets.
+    #[must_use]
+    pub fn with(&self, secrets: Vec<String>) -> Self {
+        let more = Self::new(secrets, []);
+        Self { secrets: [self.secrets.as_slice(), &more.secrets].concat(), names: self.names.clone() }
     }
 
     /// One line without them.

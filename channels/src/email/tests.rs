@@ -287,6 +287,13 @@ async fn an_access_token_is_read_anew_at_each_login_and_one_that_is_too_old_is_t
     let of_second = "XOAUTH2 dXNlcj1hQGIuZXhhbXBsZQFhdXRoPUJlYXJlciB5YTI5LnNlY29uZAEB";
     assert_eq!(server.logins(), [of_first, of_second]);
 
+    server.set_replies(SmtpReplies {
+        mail: says(550, &format!("no session {} of ya29.second", of_second.replace("XOAUTH2 ", ""))),
+        ..SmtpReplies::default()
+    });
+    let repeated = email.notify(&notification()).await.unwrap_err().to_string();
+    assert!(repeated.contains("no session **** of ****"), "{repeated}");
+
     let question = "eyJzdGF0dXMiOiI0MDEifQ==";
     server.set_replies(SmtpReplies { auth: says(334, question), ..SmtpReplies::default() });
     let refused = email.notify(&notification()).await.unwrap_err();

@@ -1,8 +1,9 @@
 //! The JSON Schema of values that are written as others are.
 
-/// A value that is read from a text (or whatever `$as` is), and has the schema of that.
+/// A value that is read from a text (or whatever `$as` is), and has the schema of that; with a `format`, such as
+/// "file" of the name of one that is read.
 macro_rules! written_as {
-    ($name:ident, $as:ty) => {
+    ($name:ident, $as:ty $(, $format:literal)?) => {
         impl schemars::JsonSchema for $name {
             fn inline_schema() -> bool {
                 true
@@ -13,7 +14,10 @@ macro_rules! written_as {
             }
 
             fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                generator.subschema_for::<$as>()
+                #[allow(unused_mut, reason = "most have no format")]
+                let mut schema = generator.subschema_for::<$as>();
+                $(schema.insert("format".into(), $format.into());)?
+                schema
             }
         }
     };

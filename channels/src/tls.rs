@@ -41,7 +41,7 @@ fn read_certificates(path: &str) -> Result<Vec<CertificateDer<'static>>, String>
     Ok(certificates)
 }
 
-crate::schema::written_as!(CaFile, String);
+crate::schema::written_as!(CaFile, String, "file");
 
 /// TLS as it is for everybody: the system's authorities, and those of `ca_file`; to a server that asks who we
 /// are, `identity`.

@@ -153,20 +153,13 @@ impl Calendar {
 }
 
 impl Window {
-    /// Whether both hold at some time of the week, by the clock.
+    /// Whether both begin on some day and hold at some time then, by the clock. (That one reaches past midnight
+    /// into another is how nights and weekends are written.)
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
-        let begins_within = |one: &Self, other: &Self| {
-            let mut pairs = one.begins().flat_map(|one| other.begins().map(move |other| one - other));
-            pairs.any(|later| later.rem_euclid(7 * DAY) < other.length())
-        };
-        begins_within(self, other) || begins_within(other, self)
-    }
-
-    /// In milliseconds from Monday, 00:00.
-    fn begins(&self) -> impl Iterator<Item = i64> {
-        let of_day = (self.from - NaiveTime::MIN).num_milliseconds();
-        (0..7).filter(|day| self.days[*day]).map(move |day| day as i64 * DAY + of_day)
+        let share = (0..7).any(|day| self.days[day] && other.days[day]);
+        let later = (self.from - other.from).num_milliseconds();
+        share && -self.length() < later && later < other.length()
     }
 
     fn length(&self) -> i64 {

@@ -6,7 +6,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::schema::Schema;
 
-/// Adds the files that a table names: by keys that end in `_file`, and where a secret is kept in one.
+/// Adds the files that a table names: by keys that end in `_file` or whose schema says so, and where a secret is kept
+/// in one.
 pub fn named(schema: Schema<'_>, table: &DeTable<'_>, out: &mut Vec<PathBuf>) {
     for (key, value) in table {
         if let Some(schema) = schema.key(key.get_ref()) {
@@ -25,7 +26,9 @@ fn of_value(schema: Schema<'_>, key: &str, value: &DeValue<'_>, out: &mut Vec<Pa
             let schema = schema.items().unwrap_or(schema);
             items.iter().for_each(|item| of_value(schema, key, item.get_ref(), out));
         }
-        DeValue::String(path) if key.ends_with("_file") => out.push(PathBuf::from(&**path)),
+        DeValue::String(path) if key.ends_with("_file") || schema.is_file() => {
+            out.push(PathBuf::from(&**path));
+        }
         _ => {}
     }
 }

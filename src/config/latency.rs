@@ -114,7 +114,8 @@ pub fn silence(watch: &Watch, agent: &Agent, policy: &Policy, at: i64) -> Event 
 pub fn soonest<'r>(routes: &[&'r Route], channels: &[ChannelTable], event: &Event) -> Option<Sure<'r>> {
     let sure = routes.iter().flat_map(|route| Sure::of(route));
     let told = sure.filter(|sure| !people(sure.step(), channels).is_empty());
-    told.min_by_key(|sure| total(&at_step(*sure, event)))
+    let budget = |sure| over_budget(sure, channels).map_or(Duration::ZERO, |part| part.time);
+    told.min_by_key(|sure| total(&at_step(*sure, event)) + budget(*sure))
 }
 
 /// What a message waits for where each person's channel of the step is over its budget: until the longest time of

@@ -87,6 +87,12 @@ impl<'s> Schema<'s> {
         self.secret
     }
 
+    /// Whether its values are names of files that are read.
+    #[must_use]
+    pub fn is_file(self) -> bool {
+        self.means["format"] == "file"
+    }
+
     /// Whether it takes values of a JSON type, such as `integer`.
     #[must_use]
     pub fn takes(self, kind: &str) -> bool {

@@ -20,6 +20,13 @@ pub fn nearest<'a>(wrong: &str, right: impl IntoIterator<Item = &'a str>) -> Opt
         .map(|(_, word)| word)
 }
 
+/// The word that was probably meant where any other could be meant as well: it is a letter off, a long one two.
+#[must_use]
+pub fn misspelt<'a>(wrong: &str, right: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let far = |word: &&str| strsim::osa_distance(wrong, word);
+    right.into_iter().filter(|word| far(word) <= 1 + usize::from(word.len() > 6)).min_by_key(far)
+}
+
 /// Swapped and missing letters count little; so does a word that is only begun.
 fn likeness(wrong: &str, word: &str) -> f64 {
     let edits = strsim::normalized_damerau_levenshtein(wrong, word);

@@ -23,7 +23,7 @@ impl<'de> Deserialize<'de> for PemFile {
     }
 }
 
-crate::schema::written_as!(PemFile, String);
+crate::schema::written_as!(PemFile, String, "file");
 
 /// A certificate with its key.
 #[derive(Debug, Clone)]

@@ -99,8 +99,9 @@ pub fn misspelt(reading: &mut Reading<'_>, routes: &[Placed], watches: &[Watch])
     for (route, place) in routes {
         let keys: Vec<&str> = route.matcher.keys().chain(route.group.by.iter().map(String::as_str)).collect();
         for key in keys.into_iter().filter(|key| !known.contains(key)) {
-            if let (Some(meant), Some(place)) = (suggest::nearest(key, known.iter().copied()), place) {
-                let message = format!("nothing gives `{}` to an event", shown_name(key));
+            if let (Some(meant), Some(place)) = (suggest::misspelt(key, known.iter().copied()), place) {
+                let message =
+                    format!("no class and nothing else here gives `{}` to an event", shown_name(key));
                 let help = format!("did you mean `{meant}`?");
                 reading.findings.warning(At::Place(place.clone()), message).help(help);
             }

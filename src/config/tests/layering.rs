@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use log_monitor_channels::{Registry, discord};
+use log_monitor_channels::{Registry, default_channels, discord};
 
 use super::{Flag, Place, kinds, resolved};
 use crate::config::Level;
@@ -166,7 +166,7 @@ fn a_route_for_what_cannot_be_is_a_warning_and_a_key_that_nothing_gives_is_anoth
     assert_eq!(alone("event = \"source_down\", name = { not = \"x\" }"), "");
     for (wrong, right) in [("sevrity", "severity"), ("nmae", "name"), ("sites", "site")] {
         let misspelt = alone(&format!("{wrong} = \"high\""));
-        assert!(misspelt.contains(&format!("nothing gives `{wrong}` to an event")), "{misspelt}");
+        assert!(misspelt.contains(&format!("nothing else here gives `{wrong}` to an event")), "{misspelt}");
         assert!(misspelt.contains(&format!("did you mean `{right}`?")), "{misspelt}");
     }
     assert_eq!(alone("site = \"MIL\", rack = \"7\""), "", "a source of one's own may give any label");
@@ -212,15 +212,18 @@ fn the_files_that_are_read_with_a_configuration_are_known_and_none_that_is_writt
         .with("title.txt", "{{ title }}")
         .with("holidays.txt", "2026-12-25\n")
         .with("hook", "https://hooks.slack.com/services/T0/B0/x")
+        .with_identity("our.pem", "our.key")
         .toml(&format!(
             "{FULL}[[watches.all.classes]]\nmatch = {{ name = \"fw-*\" }}\ntime_zone = \"UTC\"\n\
              windows = [{{ from = \"08:00\", to = \"18:00\" }}]\nholidays_file = \"@/holidays.txt\"\n\
              [templates.mine]\ntitle_file = \"@/title.txt\"\n\
-             [channels.slack]\nkind = \"slack\"\nwebhook_url = {{ file = \"@/hook\" }}\n[log]\nfile = \"@/x.log\"\n"
+             [channels.slack]\nkind = \"slack\"\nwebhook_url = {{ file = \"@/hook\" }}\n\
+             [channels.own]\nkind = \"webhook\"\nurl = \"https://desk.example/\"\n\
+             client_certificate = \"@/our.pem\"\nclient_key = \"@/our.key\"\n[log]\nfile = \"@/x.log\"\n"
         ));
-    let loaded = place.load();
+    let loaded = place.load_with(&default_channels(), &kinds::sources());
     assert!(loaded.settings.is_some(), "{}", place.shown(&loaded));
     let mut names: Vec<_> = loaded.files.iter().filter_map(|path| path.file_name()?.to_str()).collect();
     names.sort_unstable();
-    assert_eq!(names, ["agents.csv", "holidays.txt", "hook", "title.txt"]);
+    assert_eq!(names, ["agents.csv", "holidays.txt", "hook", "our.key", "our.pem", "title.txt"]);
 }

@@ -99,6 +99,16 @@ fn a_promise_that_cannot_be_kept_is_refused_with_the_sum() {
 }
 
 #[test]
+fn a_promise_counts_on_whoever_is_told_first_although_a_budget_may_be_used_up() {
+    let routes = "[channels.boss]\nkind = \"webhook\"\nurl = \"https://boss.example/\"\nbudget = [\"2 per 1h\"]\n\
+                  [[routes]]\nname = \"a\"\nsteps = [{ to = [\"log\"] }, { to = [\"boss\"], after = \"2m\" }]\n\
+                  [[routes]]\nname = \"b\"\nsteps = [{ to = [\"desk\"] }]\ngroup = { interval = \"10m\" }\n\
+                  [catch_all]\nsteps = [{ to = [\"desk\"] }]\n";
+    let told = sources(&promise("20m", &format!("{DESK}{routes}")));
+    assert!(told.is_ok(), "desk has no budget: {told:?}");
+}
+
+#[test]
 fn a_promise_is_about_the_soonest_route_that_tells_a_person_first() {
     let route = |name: &str, steps: &str, rest: &str| {
         format!("[[routes]]\nname = {name:?}\nsteps = [{steps}]\n{rest}\n")
@@ -272,7 +282,7 @@ fn overlapping_windows_are_a_warning_with_their_line() {
             "m.toml:16:26: this window overlaps another one",
         ),
         (
-            "{ days = [\"sat\"], from = \"20:00\", to = \"08:01\" }",
+            "{ days = [\"sat\"], from = \"07:00\", to = \"08:01\" }",
             "m.toml:16:26: this window overlaps another one",
         ),
         (
@@ -285,6 +295,8 @@ fn overlapping_windows_are_a_warning_with_their_line() {
     }
     let beside = told("{ from = \"12:00\", to = \"24:00\" }, { from = \"24:00\", to = \"08:00\" }");
     assert!(!beside.contains("this window") && !beside.contains("twice"), "{beside}");
+    let night = told("{ days = [\"mon-fri\"], from = \"18:00\", to = \"09:00\" }");
+    assert!(!night.contains("this window"), "a night may reach into another day's window: {night}");
 }
 
 #[test]

@@ -241,7 +241,7 @@ async fn an_agent_that_was_silent_before_the_first_start_is_reported_with_its_la
     assert_eq!(told[0].since, Some(start() - TimeDelta::days(2)));
     assert_eq!(told[1].since, None);
     world.minute(&["001", "003"]).await;
-    assert_eq!(world.events().await.pop().unwrap().detail, "It logs for the first time.");
+    assert_eq!(world.events().await.pop().unwrap().detail, "It logs. No log of it was found before.");
 }
 
 #[tokio::test(start_paused = true)]

@@ -123,7 +123,7 @@ fn recovered(watch: &str, policy: &Policy, since: Option<i64>, finding: &Finding
     let (cause, again) = match finding.logging {
         Logging::TooFew => (TOO_FEW, "It logs as much as it should again."),
         Logging::Late => (LATE, "Its logs arrive in time again."),
-        Logging::No if since.is_none() => ("documents", "It logs for the first time."),
+        Logging::No if since.is_none() => ("documents", "It logs. No log of it was found before."),
         Logging::No => ("documents", "It logs again."),
     };
     let blind = finding.blind.as_ref().map(|blind| match finding.logging {

@@ -1,5 +1,6 @@
 //! What is said of an event's way.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::NaiveTime;
@@ -61,21 +62,31 @@ fn told_at(minutes: i64, event: Event, suppression: &Suppression) -> String {
     if shown[0].used { told(&shown[0], &route, &[]) } else { shown[0].why.clone() }
 }
 
-#[tokio::test]
-async fn what_holds_a_message_back_is_said_and_an_end_is_held_back_by_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("journal.db");
-    let journal = Journal::open_inline(&path).unwrap();
-    let at = |minutes: i64| start().timestamp_millis() + minutes * 60_000;
+/// So many minutes after [`start`], in milliseconds.
+fn at(minutes: i64) -> i64 {
+    start().timestamp_millis() + minutes * 60_000
+}
+
+/// A journal of one silence of `web-*`, between these minutes.
+async fn silenced_by_alice(folder: &Path, from: i64, until: i64) -> PathBuf {
+    let path = folder.join("journal.db");
     let silence = Silence {
         id: 0,
         matchers: vec!["name=web-*".to_owned()],
         author: "alice".to_owned(),
         reason: "patching".to_owned(),
-        created: at(0),
-        until: at(50),
+        created: at(from),
+        until: at(until),
     };
+    let journal = Journal::open_inline(&path).unwrap();
     journal.write(move |db| silences::add(db, &silence).map(drop)).await.unwrap();
+    path
+}
+
+#[tokio::test]
+async fn what_holds_a_message_back_is_said_and_an_end_is_held_back_by_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = silenced_by_alice(folder.path(), 0, 50).await;
     let silenced = |minutes| Suppression::read(&open_read_only(&path).unwrap(), at(minutes)).unwrap();
     let by_alice =
         "\n  held back: silence 1 by alice until 2026-01-01 00:50:00 UTC: patching; then\n  at once: soc\n";
@@ -114,18 +125,7 @@ fn what_is_held_back_leaves_at_its_time_and_does_not_wait_for_others_of_its_grou
 #[tokio::test]
 async fn a_silence_that_ends_in_quiet_hours_is_followed_by_them() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("journal.db");
-    let journal = Journal::open_inline(&path).unwrap();
-    let at = |minutes: i64| start().timestamp_millis() + minutes * 60_000;
-    let silence = Silence {
-        id: 0,
-        matchers: vec!["name=web-*".to_owned()],
-        author: "alice".to_owned(),
-        reason: "patching".to_owned(),
-        created: at(10),
-        until: at(90),
-    };
-    journal.write(move |db| silences::add(db, &silence).map(drop)).await.unwrap();
+    let path = silenced_by_alice(folder.path(), 10, 90).await;
     let held = |minutes| {
         let suppression = Suppression::of_the_past(&open_read_only(&path).unwrap(), at(minutes)).unwrap();
         let route = Route { quiet: Some(night()), ..route("catch_all", &[&["soc"]]) };

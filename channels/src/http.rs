@@ -76,8 +76,9 @@ pub async fn send(request: RequestBuilder, timeout: Duration) -> Result<Answer, 
     })
 }
 
-/// What its header says after the scheme.
-fn login_of(request: &Request) -> Option<Secret> {
+/// The login of a request, as its header says it after the scheme: base64 of user and password in Basic (RFC 7617).
+#[must_use]
+pub fn login_of(request: &Request) -> Option<Secret> {
     let header = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
     Some(Secret::new(header.split_once(' ').map_or(header, |(_, login)| login)))
 }

@@ -102,7 +102,7 @@ fn matcher(text: &str) -> Result<String, String> {
 fn doubt(matcher: &str, settings: &Settings) -> Option<String> {
     let key = matcher.parse::<Condition>().ok()?.key;
     let known = suggest::keys_of_events(&settings.watches);
-    let meant = suggest::misspelt(&key, known.iter().copied()).filter(|_| !known.contains(&*key))?;
+    let meant = suggest::misspelt(&key, known.iter().copied())?;
     let key = one_line(&key, 80);
     Some(format!(
         "warning: no class and nothing else here gives `{key}` to an event; did you mean `{meant}`?"

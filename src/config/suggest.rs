@@ -20,11 +20,13 @@ pub fn nearest<'a>(wrong: &str, right: impl IntoIterator<Item = &'a str>) -> Opt
         .map(|(_, word)| word)
 }
 
-/// The word that was probably meant where any other could be meant as well: it is a letter off, a long one two.
+/// The word that was probably meant where any other could be meant as well: it is a letter off, a long one two. None
+/// where it is right.
 #[must_use]
 pub fn misspelt<'a>(wrong: &str, right: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let far = |word: &&str| strsim::osa_distance(wrong, word);
-    right.into_iter().filter(|word| far(word) <= 1 + usize::from(word.len() > 6)).min_by_key(far)
+    let near = right.into_iter().filter(|word| far(word) <= 1 + usize::from(word.len() > 6)).min_by_key(far);
+    near.filter(|word| *word != wrong)
 }
 
 /// Swapped and missing letters count little; so does a word that is only begun.

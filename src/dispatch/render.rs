@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use log_monitor_channels::text::one_line;
-use log_monitor_channels::{Entity, Event, EventKind, MessageKind};
+use log_monitor_channels::{Entity, Event, MessageKind};
 
 use super::{causes, titles};
 use crate::clock::written;
@@ -172,15 +172,10 @@ pub fn who(event: &Event) -> String {
 /// The same in a language: what stalled agents share is counted in it.
 #[must_use]
 pub fn who_in(event: &Event, say: &Sentences) -> String {
-    match event.entity.as_ref().filter(|_| !is_about_agent(event)) {
+    match event.entity.as_ref().filter(|_| !event.kind.is_about_agent()) {
         Some(Entity { id, label }) => one_line(&format!("{id} {}", say.written(label)), 120),
         None => who(event),
     }
-}
-
-/// Whether its entity is an agent, and not what agents share.
-const fn is_about_agent(event: &Event) -> bool {
-    !matches!(event.kind, EventKind::PipelineStalled | EventKind::PipelineRecovered)
 }
 
 /// How long what it tells had lasted at its end, else when it was noticed or may be told.
@@ -202,7 +197,7 @@ fn one(body: &mut String, event: &Event, kind: MessageKind, say: &Sentences) {
         line(beginning + "\n");
     }
     let time = |time: Option<DateTime<Utc>>| time.map_or_else(|| say.body.never.with([]), written);
-    if let Some(entity) = event.entity.as_ref().filter(|_| is_about_agent(event)) {
+    if let Some(entity) = event.entity.as_ref().filter(|_| event.kind.is_about_agent()) {
         line(say.body.agent.with([("who", &name(entity))]));
         line(say.body.last_log.with([("time", &time(event.since))]));
     } else if event.since.is_some() {
@@ -230,7 +225,7 @@ fn list(body: &mut String, events: &[Event], max_items: usize, say: &Sentences) 
             |since| say.body.listed_last.with([("time", &written(since))]),
         );
         match event.entity {
-            Some(_) if is_about_agent(event) && event.cause != FLAPPING => {
+            Some(_) if event.kind.is_about_agent() && event.cause != FLAPPING => {
                 let _ = writeln!(body, "- {who}, {last}{}", causes::of_one(event, say));
             }
             _ => {
@@ -278,6 +273,8 @@ fn below(facts: &Facts<'_>, say: &Sentences) -> String {
 
 #[cfg(test)]
 mod tests {
+    use log_monitor_channels::EventKind;
+
     use super::*;
     use crate::dispatch::fixtures::agent_silent;
 

@@ -98,7 +98,7 @@ pub fn misspelt(reading: &mut Reading<'_>, routes: &[Placed], watches: &[Watch])
     let known = suggest::keys_of_events(watches);
     for (route, place) in routes {
         let keys: Vec<&str> = route.matcher.keys().chain(route.group.by.iter().map(String::as_str)).collect();
-        for key in keys.into_iter().filter(|key| !known.contains(key)) {
+        for key in keys {
             if let (Some(meant), Some(place)) = (suggest::misspelt(key, known.iter().copied()), place) {
                 let message =
                     format!("no class and nothing else here gives `{}` to an event", shown_name(key));

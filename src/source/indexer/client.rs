@@ -1,7 +1,8 @@
 //! The way to an indexer: its addresses and its login.
 
+use log_monitor_channels::http::login_of;
 use log_monitor_channels::{BuildError, Secret};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder, Url};
 use serde_json::Value;
 
@@ -32,11 +33,8 @@ impl Server {
     /// What the requests hold that nobody should see.
     fn find_secrets(&self) -> Vec<Secret> {
         let request = self.request(Method::GET, self.wire.base.clone(), None).build();
-        let header = request.ok().and_then(|request| {
-            let login = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
-            Some(Secret::new(login.trim_start_matches("Basic ")))
-        });
-        header.into_iter().chain(self.config.password.clone()).collect()
+        let login = request.ok().as_ref().and_then(login_of);
+        login.into_iter().chain(self.config.password.clone()).collect()
     }
 
     /// `BASE/INDEX/VERB?PARAMETERS`.

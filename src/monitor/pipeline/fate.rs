@@ -19,9 +19,8 @@ impl Groups<'_> {
         let entity = &self.fleet.entities()[changed.at];
         let (new, due) = match changed.transition {
             Transition::Recovered { .. } => return Fate::Told,
-            Transition::FoundSilent => (true, i64::MIN),
             // Who was never seen is due whenever anything is expected of it: that it has been for so long is enough.
-            Transition::FellSilent | Transition::Stopped { .. } => {
+            Transition::FellSilent | Transition::FoundSilent | Transition::Stopped { .. } => {
                 (true, self.fleet.due(entity, self.now - LONGEST_WAIT))
             }
             Transition::StillSilent { .. } => (false, self.fleet.free_until(entity)),

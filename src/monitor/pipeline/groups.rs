@@ -90,8 +90,10 @@ impl<'a> Groups<'a> {
     fn standing(&self, entity: &Entity) -> Standing {
         match entity.state {
             // Nobody expects anything of it now.
-            State::Fresh if !self.expects(entity) => Standing::Aside,
+            State::Fresh | State::New if !self.expects(entity) => Standing::Aside,
             State::Fresh => Standing::Logging,
+            // At the first look nobody was judged yet, but it logged until now.
+            State::New if entity.last_seen.is_some() && !self.is_due(entity) => Standing::Logging,
             State::New => Standing::Aside,
             // It is back, or would be if it did not flap.
             State::Silent { .. } if self.fleet.verdict(entity, self.now) == Verdict::Fresh => {

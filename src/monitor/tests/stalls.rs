@@ -403,6 +403,30 @@ async fn what_stopped_before_the_first_look_is_one_stall_and_who_was_silent_befo
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_is_found_silent_waits_for_the_others_of_its_group_that_stopped_with_it() {
+    let world = World::new(&[MILAN, ROME].concat()).await;
+    let log =
+        |ids: &[&str], ago| ids.iter().for_each(|id| world.index.log(id, start() - TimeDelta::minutes(ago)));
+    log(&MILAN[..3], 16);
+    log(&MILAN[3..], 10);
+    log(&ROME, 6);
+    let mut cluster = Cluster { world, minute: 0 };
+    cluster.minutes(9, &[]).await;
+    assert_eq!(cluster.told().await, [""; 0], "it is not clear yet whether it is them or the way");
+    cluster.minutes(3, &[]).await;
+    assert_eq!(cluster.told().await, ["pipeline_stalled default"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_found_silent_waits_no_longer_than_its_threshold() {
+    let mut world = World::new(&[MILAN, ROME].concat()).await;
+    world.index.log("001", start() - TimeDelta::minutes(26));
+    [&MILAN[1..], &ROME].concat().iter().for_each(|id| world.index.log(id, start() - TimeDelta::minutes(3)));
+    world.minutes(7, &[]).await;
+    assert_eq!(world.story().await, ["agent_silent 001"], "it is due since 17 min, and 16 are allowed");
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_stopped_before_the_first_look_while_the_others_log_is_told_by_itself() {
     let mut world = World::new(&[MILAN, ROME].concat()).await;
     MILAN.iter().for_each(|id| world.index.log(id, start() - TimeDelta::minutes(20)));

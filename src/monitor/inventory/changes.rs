@@ -65,8 +65,7 @@ impl Roll<'_> {
         changes.appeared = self.newcomers(known, &mut listed, &changes.renamed);
         memory.note_twins(names::twins(&changes.appeared, &listed), self.now);
         listed.extend(stay.into_iter().map(|agent| (agent.id.clone(), agent)));
-        let is_listed = |id: &str| listed.contains_key(id);
-        let twins = memory.sure_twins(is_listed, |id| (self.last_seen)(id).flatten()).into_iter();
+        let twins = memory.sure_twins(&listed, |id| (self.last_seen)(id).flatten()).into_iter();
         changes.twins = twins.map(|(new, other)| (listed[&new].clone(), other)).collect();
         changes.agents = listed.into_values().collect();
         changes

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Doubt, Namesakes};
+use super::{Doubt, Namesakes, names};
 use crate::config::Agent;
 
 /// A list that lacks at least so many known agents …
@@ -31,9 +31,9 @@ pub struct Memory {
     missing: BTreeMap<String, i64>,
     /// Who was replaced by another of its name, with its last log, as long as it is listed because of it.
     replaced: BTreeMap<String, i64>,
-    /// Newcomers with the name of another one, that one, and since when. As long as the other does not log, the
-    /// newcomer may be it, enrolled anew before its old id was removed.
-    twins: BTreeMap<String, (String, i64)>,
+    /// Newcomers with the name of others who came before them, and since when. As long as none of these logs, the
+    /// newcomer may be one of them, enrolled anew before its old id was removed.
+    namesakes: BTreeMap<String, i64>,
     /// There are too many, and that is told.
     full: bool,
 }
@@ -71,23 +71,20 @@ impl Memory {
     }
 
     /// These newcomers have the name of another one in a list of `now`.
-    pub fn note_twins(&mut self, twins: Vec<(String, String)>, now: i64) {
-        self.twins.extend(twins.into_iter().map(|(new, other)| (new, (other, now))));
+    pub fn note_twins(&mut self, twins: Vec<String>, now: i64) {
+        self.namesakes.extend(twins.into_iter().map(|new| (new, now)));
     }
 
-    /// Those of them of whom it is sure, since the other one has logged after they came; of these no more is
-    /// remembered, nor of those of whom one is not listed any more.
+    /// Those of them of whom it is sure, each with another of its name: that one has logged after they came. Of these
+    /// no more is remembered, nor of who is not listed any more.
     pub fn sure_twins(
         &mut self,
-        is_listed: impl Fn(&str) -> bool,
+        listed: &BTreeMap<String, Agent>,
         last_seen: impl Fn(&str) -> Option<i64>,
-    ) -> Vec<(String, String)> {
-        let twins = std::mem::take(&mut self.twins).into_iter();
-        let listed = twins.filter(|(new, (other, _))| is_listed(new) && is_listed(other));
-        let (sure, open): (BTreeMap<_, _>, _) =
-            listed.partition(|(_, (other, since))| still_logs(last_seen(other), *since));
-        self.twins = open;
-        sure.into_iter().map(|(new, (other, _))| (new, other)).collect()
+    ) -> BTreeMap<String, String> {
+        let sure = names::sure_twins(&self.namesakes, listed, last_seen);
+        self.namesakes.retain(|new, _| listed.contains_key(new) && !sure.contains_key(new));
+        sure
     }
 
     /// Whether an agent has been missing for so long that it is believed.

@@ -1,7 +1,8 @@
 //! Agents of one name: enrolled anew, or twice. Pure.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::doubt::still_logs;
 use super::{Memory, Roll};
 use crate::config::Agent;
 
@@ -31,30 +32,54 @@ impl Roll<'_> {
 pub fn heirs(absent: &[&Agent], listed: &BTreeMap<String, Agent>) -> HashMap<String, String> {
     let bearers = by_name(listed.values().chain(absent.iter().copied()));
     let heir = |old: &&Agent| match bearers.get(old.label.as_str())?.as_slice() {
-        [new, other] if *other == old.id => Some((old.id.clone(), (*new).to_owned())),
+        [new, other] if other.id == old.id => Some((old.id.clone(), new.id.clone())),
         _ => None,
     };
     absent.iter().filter_map(heir).collect()
 }
 
-/// Those of the newcomers whose name another agent has, with that one; of newcomers of one name all but
-/// the first. Ids.
+/// Those of the newcomers whose name somebody has who came before them. Ids.
 #[must_use]
-pub fn twins(appeared: &[Agent], listed: &BTreeMap<String, Agent>) -> Vec<(String, String)> {
-    let bearers = by_name(listed.values());
-    let new: std::collections::HashSet<&str> = appeared.iter().map(|agent| agent.id.as_str()).collect();
-    let other = |agent: &Agent| {
-        let ids = bearers.get(agent.label.as_str())?;
-        let before = |id: &&&str| !new.contains(**id) || **id < agent.id.as_str();
-        ids.iter().find(before).map(|id| (agent.id.clone(), (*id).to_owned()))
-    };
-    appeared.iter().filter_map(other).collect()
+pub fn twins(appeared: &[Agent], listed: &BTreeMap<String, Agent>) -> Vec<String> {
+    let new: HashSet<&str> = appeared.iter().map(|agent| agent.id.as_str()).collect();
+    let later = by_age(listed).into_iter().flat_map(|bearers| bearers.into_iter().skip(1));
+    later.filter(|agent| new.contains(agent.id.as_str())).map(|agent| agent.id.clone()).collect()
 }
 
-fn by_name<'a>(agents: impl Iterator<Item = &'a Agent>) -> HashMap<&'a str, Vec<&'a str>> {
-    let mut ids: HashMap<&str, Vec<&str>> = HashMap::new();
-    for agent in agents.filter(|agent| !agent.label.is_empty()) {
-        ids.entry(&agent.label).or_default().push(&agent.id);
+/// Those of the `newcomers`, each with its time in milliseconds, whose name somebody has who came before them and has
+/// logged since; with the one of these who logged last. Ids.
+#[must_use]
+pub fn sure_twins(
+    newcomers: &BTreeMap<String, i64>,
+    listed: &BTreeMap<String, Agent>,
+    last_seen: impl Fn(&str) -> Option<i64>,
+) -> BTreeMap<String, String> {
+    let mut sure = BTreeMap::new();
+    for bearers in by_age(listed) {
+        let mut last: Option<(i64, &str)> = None;
+        for Agent { id, .. } in bearers {
+            let since = newcomers.get(id);
+            let other = last.filter(|(seen, _)| since.is_some_and(|since| still_logs(Some(*seen), *since)));
+            sure.extend(other.map(|(_, other)| (id.clone(), other.to_owned())));
+            let seen = last_seen(id).filter(|seen| last.is_none_or(|(newest, _)| *seen > newest));
+            last = seen.map(|seen| (seen, id.as_str())).or(last);
+        }
     }
-    ids
+    sure
+}
+
+/// The bearers of each name, whoever came first before the others.
+fn by_age(listed: &BTreeMap<String, Agent>) -> Vec<Vec<&Agent>> {
+    let mut names: Vec<Vec<&Agent>> = by_name(listed.values()).into_values().collect();
+    let from = |agent: &Agent| agent.listed.as_ref().and_then(|listed| listed.watched_from);
+    names.iter_mut().for_each(|bearers| bearers.sort_by_key(|agent| from(agent)));
+    names
+}
+
+fn by_name<'a>(agents: impl Iterator<Item = &'a Agent>) -> HashMap<&'a str, Vec<&'a Agent>> {
+    let mut bearers: HashMap<&str, Vec<&Agent>> = HashMap::new();
+    for agent in agents.filter(|agent| !agent.label.is_empty()) {
+        bearers.entry(&agent.label).or_default().push(agent);
+    }
+    bearers
 }

@@ -275,6 +275,21 @@ fn names_that_two_have_are_told_once_also_of_the_first_list() {
 }
 
 #[test]
+fn a_third_of_a_name_is_told_with_whichever_of_the_others_logs() {
+    let both = [listed("001", "a"), listed("002", "a")];
+    let third = [&both[..], &[listed("003", "a")]].concat();
+    // The first of them is dead.
+    let seen = |id: &str| Some((id != "001").then_some(2 * HOUR));
+    let mut memory = Memory::default();
+    let known = call(&[], &both, &mut memory, 0).agents;
+    let known = call(&known, &third, &mut memory, HOUR).agents;
+    let told = call_seeing(&seen, &known, &third, &mut memory, 2 * HOUR);
+    assert_eq!(told_twins(&told), [("003", "002")]);
+    let later = call_seeing(&seen, &told.agents, &third, &mut memory, 3 * HOUR);
+    assert_eq!(told_twins(&later), [], "and 002 not with 003, which came after it");
+}
+
+#[test]
 fn logs_with_invented_names_do_not_fill_the_memory_and_are_told_once() {
     let (rules, mut memory) = (rules(), Memory::default());
     let mut who_logs = |count: usize, known: &[Agent]| {

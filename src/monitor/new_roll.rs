@@ -11,10 +11,8 @@ use crate::record::{Change, EntityChange, IncidentChange};
 use crate::source::{Listed, SourceError, SourceReason};
 
 impl Monitor {
-    /// A list, and whether it is `whole`: what it changes is in force and written down.
-    ///
-    /// # Errors
-    /// When it is not believed in whom it lacks; all else of it is in force.
+    /// A list, and whether it is `whole`: what it changes is in force and written down. Whether the fleet is another
+    /// one because of it; and an error when the list is not believed in whom it lacks: all else of it is in force.
     pub(super) async fn take_roll(
         &mut self,
         rules: &Discover,
@@ -22,7 +20,7 @@ impl Monitor {
         whole: bool,
         suspects: &[usize],
         at: DateTime<Utc>,
-    ) -> Result<(), SourceError> {
+    ) -> (bool, Result<(), SourceError>) {
         let (now, known_until) = (events::millis(at), self.known_until(events::millis(at)));
         let (fleet, in_file) = (&self.fleet, &self.setup.watch.agents);
         let (last_seen, namesakes) = (|id: &str| fleet.last_seen_of(id), Namesakes::default());
@@ -37,14 +35,15 @@ impl Monitor {
         let doubt = changes.doubt;
         let news = changes.left_out > 0 || !changes.twins.is_empty();
         let written = match news || changes.agents != roster.listed {
-            true => self.put_in_force(changes, now).await,
-            false if roster.memory != before => self.keep_in_mind().await,
-            false => Ok(()),
+            true => self.put_in_force(changes, now).await.map(|()| true),
+            false if roster.memory != before => self.keep_in_mind().await.map(|()| false),
+            false => Ok(false),
         };
-        if let Err(error) = written {
+        let in_force = written.unwrap_or_else(|error| {
             tracing::error!("list of agents of watch {}: {error}", self.setup.watch.name);
-        }
-        doubt.map_or(Ok(()), |doubt| Err(doubtful(doubt)))
+            false
+        });
+        (in_force, doubt.map_or(Ok(()), |doubt| Err(doubtful(doubt))))
     }
 
     /// Of the two silences of an agent that was enrolled anew, that of the old id goes on.

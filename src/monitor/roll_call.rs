@@ -79,7 +79,7 @@ impl Monitor {
     }
 
     /// Reads the list once more if it may say that one of the suspects, who would be called silent, was
-    /// removed or is somebody else now. Whether who is watched, and so who stands where, is another now.
+    /// removed or is somebody else now. Whether the fleet is another one now, of which nobody was asked for yet.
     pub(super) async fn call_roll_of(
         &mut self,
         suspects: &[usize],
@@ -94,9 +94,7 @@ impl Monitor {
         {
             return false;
         }
-        let before = self.roster.listed.clone();
-        self.read_roll(suspects, now, patience).await;
-        self.roster.listed != before
+        self.read_roll(suspects, now, patience).await
     }
 
     /// Whether one of the suspects, whom the list has, would be called silent now, or worse.
@@ -108,11 +106,12 @@ impl Monitor {
         })
     }
 
-    async fn read_roll(&mut self, suspects: &[usize], now: DateTime<Utc>, patience: Duration) {
+    /// Whether the fleet is another one now.
+    async fn read_roll(&mut self, suspects: &[usize], now: DateTime<Utc>, patience: Duration) -> bool {
         let (Some(rules), Some((name, source))) =
             (self.setup.watch.discover.clone(), self.setup.lister.clone())
         else {
-            return;
+            return false;
         };
         let begins = self.roster.reading.is_empty();
         if begins {
@@ -125,13 +124,14 @@ impl Monitor {
         let began = Instant::now();
         let read = tokio::time::timeout(wait, self.roster.reading.join_next()).await;
         self.beside.waited += began.elapsed();
-        let Ok(Some(read)) = read else { return };
-        let outcome = match read.unwrap_or_else(|_| Err(broken())) {
+        let Ok(Some(read)) = read else { return false };
+        let (in_force, outcome) = match read.unwrap_or_else(|_| Err(broken())) {
             Ok(listed) => self.take_roll(&rules, listed, source.lists_all(), suspects, now).await,
-            Err(error) => Err(error),
+            Err(error) => (false, Err(error)),
         };
         self.roster.failed = outcome.is_err();
         self.beside.note_list(name, outcome, now);
+        in_force
     }
 
     /// Whoever logged so long before is on a list of who logs.

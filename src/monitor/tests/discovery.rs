@@ -220,6 +220,28 @@ async fn who_is_removed_is_not_silent_however_rarely_the_list_is_read() {
     assert!(world.events().await[1].detail.contains("not watched any more, are 002 web-02"));
 }
 
+/// Whoever a list puts in the place of the fleet was not looked for yet.
+#[tokio::test(start_paused = true)]
+async fn after_a_list_that_only_tells_a_name_of_two_the_round_looks_anew_before_it_judges() {
+    let list = Arc::new(Lists::default());
+    list.set(&[("001", "web-01"), ("002", "web-02"), ("003", "web-03")]);
+    let mut world = world(&list).await;
+    let rarely = |rules: &mut Discover| rules.every = Duration::from_secs(12 * 3600);
+    world.monitor.replace(with_rules(&setup(&world, &list), rarely)).await.unwrap();
+    world.minutes(30, &["001", "002", "003"]).await;
+    list.set(&[("001", "web-01"), ("002", "web-02"), ("003", "web-03"), ("004", "web-01")]);
+    world.minutes(20, &["001", "003", "004"]).await;
+    assert_eq!(world.story().await, ["agent_silent 002"]);
+    while world.story().await.len() < 3 {
+        world.index.asked.lock().unwrap().clear();
+        world.minute(&["001", "004"]).await;
+    }
+    assert_eq!(world.story().await[1..], ["inventory_changed default", "agent_silent 003"]);
+    let asked = world.index.asked.lock().unwrap().clone();
+    let anew = (world.now() - TimeDelta::minutes(16), Some(4));
+    assert!(asked.iter().any(|(from, named)| *from <= anew.0 && *named == anew.1), "{asked:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_list_that_cannot_be_read_changes_nothing_and_a_restart_remembers_it() {
     let list = Arc::new(Lists::default());

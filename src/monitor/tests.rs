@@ -45,6 +45,8 @@ struct Index {
     nodes: Mutex<BTreeMap<String, &'static str>>,
     /// Whether the next question for nodes is not answered.
     nodes_broken: Mutex<bool>,
+    /// How long it takes to answer that.
+    nodes_take: Mutex<Duration>,
     broken: Mutex<Option<SourceReason>>,
     asked: Mutex<Vec<(DateTime<Utc>, Option<usize>)>>,
     /// Who keeps it; `None` = an indexer.
@@ -138,6 +140,8 @@ impl Source for Index {
     }
 
     async fn nodes(&self, query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {
+        let takes = *self.nodes_take.lock().unwrap();
+        tokio::time::sleep(takes).await;
         if std::mem::take(&mut *self.nodes_broken.lock().unwrap()) {
             return Err(SourceError::new(SourceReason::Timeout, "broken on purpose."));
         }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::{Instant, timeout_at};
 
-use super::Beside;
 use super::answered::What;
+use super::{Beside, in_time};
+use crate::journal::events::millis;
 use crate::monitor::fleet::Fleet;
 use crate::monitor::roll_call::PATIENCE;
 use crate::monitor::{Setup, gather};
@@ -23,6 +24,9 @@ const ASK_AGAIN: TimeDelta = TimeDelta::minutes(5);
 /// comes within that.
 const ASK_BESIDE_AGAIN: TimeDelta = TimeDelta::seconds(30);
 
+/// What no message waits for may take so long.
+const QUIETLY: Duration = Duration::from_secs(60);
+
 /// A larger fleet is not read page by page to learn its nodes.
 const ASKED_WHERE: usize = 10_000;
 
@@ -30,19 +34,29 @@ const ASKED_WHERE: usize = 10_000;
 pub(super) type Homes = (String, Result<Vec<Membership>, SourceError>);
 
 impl Beside {
-    /// Asks for it from time to time, and on that occasion for documents from the future.
-    pub(super) async fn look_up_homes(&mut self, setup: &Setup, fleet: &mut Fleet, now: DateTime<Utc>) {
+    /// Asks for it from time to time, and on that occasion for documents from the future: not after `until` where
+    /// one of the suspects is to be told.
+    pub(super) async fn look_up_homes(
+        &mut self,
+        setup: &Setup,
+        fleet: &mut Fleet,
+        suspects: &[usize],
+        until: Instant,
+        now: DateTime<Utc>,
+    ) {
         let every = if self.homes_told { HOMES } else { ASK_AGAIN };
         if is_recent(self.homes_asked, every, now) {
             return;
         }
         self.homes_asked = Some(now);
-        let homes = gather::homes(&*setup.source, fleet, now).await;
+        let is_quiet = fleet.judge(suspects, millis(now)).is_empty();
+        let until = if is_quiet { Instant::now() + QUIETLY } else { until };
+        let homes = in_time(until, gather::homes(&*setup.source, fleet, now)).await;
         self.homes_told = homes.is_ok();
         if let Err(error) = homes {
             tracing::warn!("cannot look up which nodes the agents send through: {error}");
         }
-        match gather::ahead(&*setup.source, fleet, now).await {
+        match in_time(until, gather::ahead(&*setup.source, fleet, now)).await {
             Ok(ahead) => self.ahead = ahead,
             Err(error) => tracing::warn!("cannot look for documents from the future: {error}"),
         }

@@ -83,8 +83,8 @@ impl Beside {
         suspects: &[usize],
         now: DateTime<Utc>,
     ) {
-        self.look_up_homes(setup, fleet, now).await;
         let until = Instant::now() + PATIENCE - self.waited.min(roll_call::PATIENCE);
+        self.look_up_homes(setup, fleet, suspects, until, now).await;
         for (name, _) in self.looks.take_in().into_iter().filter_map(|counted| setup.beside.get(counted)) {
             self.note_counted(name, now);
         }

@@ -226,6 +226,19 @@ async fn a_slow_api_is_not_down_and_all_that_it_is_asked_holds_a_message_up_for_
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_sends_through_which_node_is_learned_slowly_and_holds_a_message_up_for_15_s() {
+    let ids = ["001", "002", "003"];
+    let (mut world, _) = world(&ids).await;
+    world.index.nodes.lock().unwrap().extend([("001".to_owned(), "node01")]);
+    *world.index.nodes_take.lock().unwrap() = Duration::from_secs(40);
+    assert_eq!(longest_round(&mut world, 45, &ids).await.as_secs(), 40, "nobody waits for it");
+    // It is asked for again when one of them is told.
+    let longest = longest_round(&mut world, 17, &["002", "003"]).await;
+    let told = world.events().await.remove(0);
+    assert_eq!((longest.as_secs(), &*told.labels["node"]), (15, "node01"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_api_that_answers_nothing_any_more_is_told_and_holds_up_one_message_only() {
     let (mut world, manager) = world(&["001", "002", "003"]).await;
     world.minutes(5, &["001", "002", "003"]).await;

@@ -206,8 +206,7 @@ impl Monitor {
             })
             .await?;
         self.behind.open = self.take_open(&mut stalls);
-        // How long this round has waited stays.
-        self.beside.waited = std::mem::take(&mut self.beside).waited;
+        self.beside.begin_anew(&self.setup);
         let in_file = self.setup.watch.agents.clone();
         let agents = inventory::together(in_file, self.roster.listed.clone());
         let watch = self.setup.watch.with_agents(agents);

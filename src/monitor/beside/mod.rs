@@ -74,6 +74,14 @@ pub struct Beside {
 }
 
 impl Beside {
+    /// Forgets what it knew of a fleet that is another one now: not how long this round has waited, nor which of the
+    /// sources beside are slow.
+    pub fn begin_anew(&mut self, setup: &Setup) {
+        let mut slow = std::mem::take(&mut self.slow);
+        slow.retain(|slow| setup.beside.iter().any(|(name, _)| name == slow));
+        *self = Self { waited: self.waited, slow, ..Self::default() };
+    }
+
     /// Asks what is worth knowing of this round's suspects.
     pub async fn look(
         &mut self,

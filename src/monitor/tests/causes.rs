@@ -226,6 +226,18 @@ async fn a_slow_api_is_not_down_and_all_that_it_is_asked_holds_a_message_up_for_
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_api_that_hangs_holds_up_one_message_only_also_when_the_configuration_is_read_again() {
+    let (mut world, manager) = world(&["001", "002", "003"]).await;
+    world.minutes(5, &["001", "002", "003"]).await;
+    *manager.slow.lock().unwrap() = Duration::from_secs(86_400);
+    assert_eq!(longest_round(&mut world, 17, &["002", "003"]).await.as_secs(), 15);
+    let setup = world.monitor.setup.clone();
+    world.monitor.replace(setup).await.unwrap();
+    assert_eq!(longest_round(&mut world, 17, &["003"]).await.as_secs(), 0);
+    assert_eq!(world.story().await, ["agent_silent 001", "agent_silent 002"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_sends_through_which_node_is_learned_slowly_and_holds_a_message_up_for_15_s() {
     let ids = ["001", "002", "003"];
     let (mut world, _) = world(&ids).await;

@@ -122,5 +122,5 @@ fn doubtful(Doubt { missing, of, log }: Doubt) -> SourceError {
         "the list of agents lacks {missing} of {of} that were on it{log}: did its user lose rights? Nobody is taken \
          for removed before it has been so for a day"
     );
-    SourceError::new(SourceReason::Rights, detail)
+    SourceError::new(SourceReason::Doubted, detail)
 }

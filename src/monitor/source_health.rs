@@ -12,7 +12,7 @@ use super::words;
 use crate::journal::incidents::{self, Subject};
 use crate::journal::{JournalError, events};
 use crate::record::{Change, IncidentChange, Recorder};
-use crate::source::{SourceError, SourceReason};
+use crate::source::SourceError;
 
 /// The end of an outage that comes too often is believed after so long without another, in milliseconds,
 /// and after twice as long each time more.
@@ -50,14 +50,14 @@ struct Known {
 }
 
 /// The open incident.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Told {
     incident: i64,
     /// When it was opened, in milliseconds.
     since: i64,
     severity: Severity,
-    /// It answered, and showed less than it should.
-    lacked: bool,
+    /// What the trouble is.
+    cause: String,
 }
 
 impl SourceHealth {
@@ -101,7 +101,7 @@ impl SourceHealth {
         let severity = event.severity;
         known.awaited.remove(&(watch.to_owned(), asked));
         known.failing.insert((watch.to_owned(), asked), severity);
-        let change = match known.told {
+        let change = match &known.told {
             Some(told) if told.severity >= severity => return Ok(()),
             Some(told) => IncidentChange::Worsen(told.incident),
             None => {
@@ -109,13 +109,14 @@ impl SourceHealth {
                 IncidentChange::Open(Subject::Source)
             }
         };
+        let cause = event.cause.clone();
         let written = recorder.record(vec![Change::event(change, event)]).await?;
         if known.told.is_none() {
             known.flaps.fell(SELF, now, QUIET);
         }
-        let (since, lacked) = (known.told.map_or(now, |told| told.since), lacks(error.reason.name()));
-        known.told =
-            written.first().copied().flatten().map(|incident| Told { incident, since, severity, lacked });
+        let since = known.told.as_ref().map_or(now, |told| told.since);
+        let incident = written.first().copied().flatten();
+        known.told = incident.map(|incident| Told { incident, since, severity, cause });
         Ok(())
     }
 
@@ -134,13 +135,13 @@ impl SourceHealth {
         let known = known(&mut sources, recorder, source).await?;
         known.awaited.remove(&(watch.to_owned(), asked));
         known.failing.remove(&(watch.to_owned(), asked));
-        let Some(told) = known.told else { return Ok(()) };
+        let Some(told) = known.told.clone() else { return Ok(()) };
         let now = events::millis(recorder.clock.now());
         let fails = known.failing.values().any(|severity| *severity >= told.severity);
         if fails || !known.awaited.is_empty() || known.is_doubted(now) {
             return Ok(());
         }
-        let event = words::source_up(source, Some(told.since), told.lacked, now);
+        let event = words::source_up(source, Some(told.since), &told.cause, now);
         recorder.record(vec![Change::event(IncidentChange::Close(told.incident), event)]).await?;
         known.flaps.recovered(SELF);
         known.told = None;
@@ -177,11 +178,6 @@ impl Known {
     }
 }
 
-/// Whether an incident of this cause says that a source shows less than it should.
-fn lacks(cause: &str) -> bool {
-    cause == SourceReason::Rights.name()
-}
-
 /// A source's state; the journal says what an earlier run left.
 async fn known<'a>(
     sources: &'a mut HashMap<String, Known>,
@@ -196,8 +192,8 @@ async fn known<'a>(
             known.flaps.fell(SELF, row.opened, QUIET);
             let severity = Severity::from_name(&row.severity).unwrap_or_default();
             let open = row.closed.is_none();
-            let (incident, since, lacked) = (row.id, row.opened, lacks(&row.cause));
-            known.told = open.then_some(Told { incident, since, severity, lacked });
+            let (incident, since, cause) = (row.id, row.opened, row.cause);
+            known.told = open.then_some(Told { incident, since, severity, cause });
         }
         sources.insert(source.to_owned(), known);
     }

@@ -25,6 +25,8 @@ pub enum SourceReason {
     Auth,
     /// The user may not read this.
     Rights,
+    /// It answers, and what it shows is not believed to be all.
+    Doubted,
     /// No index matches, or none that the user may see.
     NoIndex,
     /// The field cannot be aggregated, or the query is refused as such.
@@ -47,6 +49,7 @@ impl SourceReason {
             Self::Tls => "tls",
             Self::Auth => "auth",
             Self::Rights => "rights",
+            Self::Doubted => "doubted",
             Self::NoIndex => "no_index",
             Self::Mapping => "mapping",
             Self::Incomplete => "incomplete",

@@ -188,7 +188,7 @@ mod tests {
         let error = SourceError::new(SourceReason::Network, "Cannot connect.");
         let made = [
             words::source_down("wazuh", &error, Asked::Documents, 4, 0),
-            words::source_up("wazuh", None, false, 0),
+            words::source_up("wazuh", None, "network", 0),
             words::skewed("default", "001", 9_000_000, &INDEXED, 0),
             words::lacks_nothing("default", "wazuh", 0),
         ];

@@ -263,7 +263,7 @@ async fn a_list_that_cannot_be_read_changes_nothing_and_a_restart_remembers_it()
     let told = ["source_down api", "agent_silent 001", "source_up api", "source_down api"];
     assert_eq!(again.story().await, told);
     let last = again.events().await.pop().unwrap();
-    assert!(last.cause == "rights" && last.detail.contains("lacks 5 of 10"), "{last:?}");
+    assert!(last.cause == "doubted" && last.detail.contains("lacks 5 of 10"), "{last:?}");
 }
 
 fn with_rules(setup: &Setup, change: impl Fn(&mut Discover)) -> Setup {

@@ -85,6 +85,28 @@ async fn what_is_open_at_a_restart_is_not_over_before_everybody_has_asked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_end_of_a_sources_trouble_says_what_is_over_also_after_a_restart() {
+    let ends = [
+        (SourceReason::Network, "It answers again. What"),
+        (SourceReason::Timeout, "It answers in time again. What"),
+        (SourceReason::Rights, "It may be read again. What"),
+        (SourceReason::Doubted, "What it shows is taken for whole again. What"),
+    ];
+    for (reason, said) in ends {
+        let world = World::new(&[]).await;
+        let (recorder, asker) = (&world.recorder, ("one", Asked::Beside));
+        for again in [false, true] {
+            let before = SourceHealth::default();
+            before.failed(recorder, "api", asker, &SourceError::new(reason, "fails."), 3).await.unwrap();
+            let health = if again { SourceHealth::default() } else { before };
+            health.good(recorder, "api", asker).await.unwrap();
+            let end = world.events().await.pop().unwrap();
+            assert!(end.kind == EventKind::SourceUp && end.detail.starts_with(said), "{}", end.detail);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_source_that_flaps_is_told_a_few_times_and_its_end_when_it_lasts() {
     let mut world = World::new(&["001"]).await;
     for minute in 0..240 {

@@ -16,7 +16,7 @@ use super::source_health::Asked;
 use crate::config::Agent;
 use crate::config::duration::human;
 use crate::journal::events::time;
-use crate::source::SourceError;
+use crate::source::{SourceError, SourceReason};
 use way::Way;
 
 pub use agent::{changed, enrolled_anew, unwatched};
@@ -148,11 +148,17 @@ pub fn source_down(source: &str, error: &SourceError, asked: Asked, agents: usiz
     }
 }
 
-/// The event of a source that can be read again, or, if it answered and `lacked` something, is believed again: it
-/// lacks nothing any more, or has done so for long enough.
+/// The event of a source that is as it should be again, after trouble of this `cause`. One that was doubted lacks
+/// nothing any more, or has done so for long enough.
 #[must_use]
-pub fn source_up(source: &str, down_since: Option<i64>, lacked: bool, now: i64) -> Event {
-    let again = if lacked { "What it shows is taken for whole again." } else { "It answers again." };
+pub fn source_up(source: &str, down_since: Option<i64>, cause: &str, now: i64) -> Event {
+    let was = |reason: SourceReason| cause == reason.name();
+    let again = match () {
+        () if was(SourceReason::Doubted) => "What it shows is taken for whole again.",
+        () if was(SourceReason::Rights) => "It may be read again.",
+        () if was(SourceReason::Timeout) => "It answers in time again.",
+        () => "It answers again.",
+    };
     Event {
         since: down_since.map(time),
         cause: "answers".to_owned(),

@@ -178,6 +178,7 @@ fn every_word_for_why_something_does_not_work_is_translated() {
         "unexpected_answer",
         "local",
         "rights",
+        "doubted",
         "no_index",
         "mapping",
         "incomplete",

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use log_monitor_channels::registry::Kind;
 use serde_json::{Value, json};
 
-use super::named::max_in_flight;
+use super::model::max_in_flight;
 use super::schema::Schema;
 use super::tables;
 

@@ -7,9 +7,9 @@ use toml::de::ValueDeserializer;
 use log_monitor_channels::EventKind;
 
 use super::diagnostics::At;
+use super::family::table_of;
 use super::matcher::{Condition, Matcher, Pattern};
 use super::model::{Group, Need, Reminders, Route, Step};
-use super::named::table_of;
 use super::reading::Reading;
 use super::routes::channel_names;
 use super::tables;

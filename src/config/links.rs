@@ -5,8 +5,8 @@ use toml::Spanned;
 use toml::de::ValueDeserializer;
 
 use super::diagnostics::At;
+use super::family::table_of;
 use super::inside::inside;
-use super::named::table_of;
 use super::reading::Reading;
 use super::tables;
 use super::tree::Node;

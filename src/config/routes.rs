@@ -13,10 +13,10 @@ use wildmatch::WildMatch;
 use log_monitor_channels::{EventKind, Severity};
 
 use super::diagnostics::At;
+use super::family::{article, table_of};
 use super::hours;
 use super::matcher::Matcher;
 use super::model::{Escalation, Group, Need, Quiet, Reminders, Route, Step};
-use super::named::{article, table_of};
 use super::reading::{Reading, shown_name};
 use super::source_map::Place;
 use super::suggest;

@@ -11,11 +11,12 @@ use log_monitor_channels::{ChannelKind, Registry, log};
 
 use super::diagnostics::{At, Diagnostics, Findings};
 use super::domains;
+use super::family::{Family, table_of};
 use super::health;
 use super::layers::{self, Inputs, Merged, Texts};
 use super::links;
-use super::model::{ChannelTable, Level, LogSettings, Route, Settings};
-use super::named::{self, Family};
+use super::model::{ChannelTable, Level, LogSettings, Route, Settings, SourceTable, Watch};
+use super::named;
 use super::original;
 use super::promises;
 use super::reading::Reading;
@@ -131,36 +132,21 @@ impl Assembly<'_, '_> {
         let templates = templates::templates(&mut self.reading, take("templates"));
         let mut channels =
             named::channels(&mut self.reading, take("channels"), self.channels, &installation, &templates);
-        if nothing && !self.unreadable {
-            self.nothing_to_watch();
-        } else if watches.names.is_empty() && !self.unreadable {
-            let message = "there is no `[watches.NAME]`, so nothing is watched";
-            self.reading.findings.error(At::Nowhere, message).help("add one with an agent_file");
-        }
+        self.watched(nothing, &watches);
         if channels.names.is_empty() {
             self.log_only(&mut channels);
         }
         let placed =
             routes::routes(&mut self.reading, take("routes"), take(routes::CATCH_ALL), &channels.names);
-        let names = [&sources.names, &watches.names, &channels.names].into_iter().flatten();
-        let there_are: Vec<&str> = names.map(String::as_str).collect();
-        routes::for_nobody(&mut self.reading, &placed, &there_are);
-        routes::misspelt(&mut self.reading, &placed, &watches.items);
-        domains::warn(&mut self.reading, &placed, &channels.items, &watches.items);
+        self.look_over(&placed, &sources, &watches, &channels);
         let mut routes: Vec<Route> = placed.into_iter().map(|(route, _)| route).collect();
         let health = health::route(&mut self.reading, take("health"), &routes, &channels.names);
         routes.splice(0..0, health);
         for watch in &watches.items {
             promises::keep(&mut self.reading, watch, &routes, &channels.items);
         }
-        let voice = |table: &ChannelTable| {
-            (table.voice != Voice::default()).then(|| (table.name.clone(), table.voice.clone()))
-        };
-        let wording = Wording {
-            links: links::links(&mut self.reading, take("links")),
-            templates: templates.templates,
-            voices: channels.items.iter().filter_map(voice).collect(),
-        };
+        let links = links::links(&mut self.reading, take("links"));
+        let wording = Wording { links, templates: templates.templates, voices: voices(&channels.items) };
         let settings = Settings {
             installation: installation.clone(),
             sources: sources.items,
@@ -172,6 +158,34 @@ impl Assembly<'_, '_> {
             log: self.log(take("log")),
         };
         (settings, installation)
+    }
+
+    /// Tells when nothing is watched; `nothing`: neither a source nor a watch was begun.
+    fn watched(&mut self, nothing: bool, watches: &Family<Watch>) {
+        if self.unreadable {
+            return;
+        }
+        if nothing {
+            self.nothing_to_watch();
+        } else if watches.names.is_empty() {
+            let message = "there is no `[watches.NAME]`, so nothing is watched";
+            self.reading.findings.error(At::Nowhere, message).help("add one with an agent_file");
+        }
+    }
+
+    /// Warns of routes that are in order by themselves, but not with what there is around them.
+    fn look_over(
+        &mut self,
+        placed: &[routes::Placed],
+        sources: &Family<SourceTable>,
+        watches: &Family<Watch>,
+        channels: &Family<ChannelTable>,
+    ) {
+        let names = [&sources.names, &watches.names, &channels.names].into_iter().flatten();
+        let there_are: Vec<&str> = names.map(String::as_str).collect();
+        routes::for_nobody(&mut self.reading, placed, &there_are);
+        routes::misspelt(&mut self.reading, placed, &watches.items);
+        domains::warn(&mut self.reading, placed, &channels.items, &watches.items);
     }
 
     /// The tree by section; what is no section goes to the keys at the top, under the empty name.
@@ -197,7 +211,7 @@ impl Assembly<'_, '_> {
 
     /// The name of the installation, if it is given.
     fn top(&mut self, top: Node<'_>) -> Option<String> {
-        let table = named::table_of(&mut self.reading, "", Some(top))?;
+        let table = table_of(&mut self.reading, "", Some(top))?;
         let schema = tables::schema_of::<tables::Top>();
         let read = self
             .reading
@@ -245,7 +259,7 @@ impl Assembly<'_, '_> {
 
     fn table_or_empty<'t>(&mut self, path: &str, node: Option<Node<'t>>) -> Table<'t> {
         let empty = || Spanned::new(0..0, DeTable::new());
-        named::table_of(&mut self.reading, path, node).unwrap_or_else(empty)
+        table_of(&mut self.reading, path, node).unwrap_or_else(empty)
     }
 
     fn nothing_to_watch(&mut self) {
@@ -262,30 +276,14 @@ impl Assembly<'_, '_> {
 
     /// Without any channel the messages go to the log.
     fn log_only(&mut self, channels: &mut Family<ChannelTable>) {
-        let kind = log::Log::KIND;
         let empty = Spanned::new(0..0, DeValue::Table(DeTable::new()));
-        let known = self.channels.get(kind);
-        let reaches_people = known.is_some_and(|kind| kind.capabilities().reaches_people);
-        let decoded = known.and_then(|kind| kind.decode(empty).ok());
-        let Some(decoded) = decoded else {
+        let kind = self.channels.get(log::Log::KIND);
+        let Some((kind, decoded)) = kind.and_then(|kind| Some((kind, kind.decode(empty).ok()?))) else {
             self.reading.findings.error(At::Nowhere, "no channel is configured");
             return;
         };
-        channels.names.push(kind.to_owned());
-        let name = kind.to_owned();
-        channels.items.push(ChannelTable {
-            name,
-            kind,
-            reaches_people,
-            resolve: false,
-            edit: false,
-            max_body: None,
-            max_in_flight: 1,
-            budgets: Vec::new(),
-            keep_alive: None,
-            voice: Voice::default(),
-            decoded,
-        });
+        channels.names.push(kind.name().to_owned());
+        channels.items.push(ChannelTable::of(kind.name(), kind, decoded));
         if self.unreadable {
             return;
         }
@@ -294,4 +292,10 @@ impl Assembly<'_, '_> {
             .warning(At::Nowhere, "no channel is configured: messages go to the log only")
             .help("add a [channels.NAME] table, or fill in env-files/slack.env or env-files/smtp.env");
     }
+}
+
+/// How the channels that want more than the usual want their messages.
+fn voices(channels: &[ChannelTable]) -> BTreeMap<String, Voice> {
+    let voices = channels.iter().filter(|table| table.voice != Voice::default());
+    voices.map(|table| (table.name.clone(), table.voice.clone())).collect()
 }

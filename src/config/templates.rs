@@ -11,8 +11,8 @@ use toml::Spanned;
 use toml::de::ValueDeserializer;
 
 use super::diagnostics::At;
+use super::family::family;
 use super::inside::inside;
-use super::named::family;
 use super::reading::{Reading, joined, shown_name};
 use super::source_map::Place;
 use super::suggest;

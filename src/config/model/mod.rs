@@ -2,18 +2,18 @@
 //! to exist, every number is in range.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::budget::Budget;
-use crate::wording::{Voice, Wording};
+use crate::wording::Wording;
 
 mod agent;
+mod channel;
 mod route;
 mod watch;
 
 pub use agent::*;
+pub use channel::*;
 pub use route::*;
 pub use watch::*;
 
@@ -47,32 +47,6 @@ pub struct SourceTable {
     pub sees: crate::source::Sees,
     /// Ready to build.
     pub decoded: Box<dyn crate::source::registry::Decoded>,
-}
-
-/// A `[channels.NAME]` table that has been read.
-pub struct ChannelTable {
-    /// Its name.
-    pub name: String,
-    /// Its kind.
-    pub kind: &'static str,
-    /// Whether somebody reads what it takes.
-    pub reaches_people: bool,
-    /// Whether the vendor keeps a state of its own, which a resolution closes.
-    pub resolve: bool,
-    /// Whether a resolution takes the place of its firing.
-    pub edit: bool,
-    /// The most characters of a body that it takes.
-    pub max_body: Option<usize>,
-    /// How many tries may be under way at once.
-    pub max_in_flight: usize,
-    /// How many tries there may be within a time.
-    pub budgets: Vec<Budget>,
-    /// How often it must hear that something goes on, if at all.
-    pub keep_alive: Option<Duration>,
-    /// How it wants its messages.
-    pub voice: Voice,
-    /// Ready to build.
-    pub decoded: Box<dyn log_monitor_channels::registry::Decoded>,
 }
 
 /// Where log-monitor's own log goes.

@@ -10,8 +10,8 @@ use toml::de::ValueDeserializer;
 
 use super::agents;
 use super::diagnostics::At;
-use super::model::{Agent, SourceTable, Watch};
-use super::named::{Family, family};
+use super::family::{Family, family};
+use super::model::{Agent, Dependency, SourceTable, Watch};
 use super::reading::{Reading, joined};
 use super::source_map::Place;
 use super::tables;
@@ -49,30 +49,18 @@ fn watch(
     table: tables::Watch,
     sources: &Family<SourceTable>,
 ) -> Option<Watch> {
-    let known = sources;
-    let sources = sources_of(reading, name, place, table.source.as_ref(), sources);
-    let agents = table.agent_file.as_ref().map(|file| agents_of(reading, file)).unwrap_or_default();
+    let found = sources_of(reading, name, place, table.source.as_ref(), sources);
+    let agents = listed(reading, &table);
     let discovers = table.discover.is_some();
-    if !agents.is_empty() && !discovers {
-        strangers(reading, &table.intervals, &agents);
-    }
-    if table.agent_file.is_none()
-        && !discovers
-        && let Some(told) = reading.missing_key(&joined("watches", name), "agent_file", place)
-    {
-        told.help("or add `discover = {}`, to watch whoever a source lists");
+    if table.agent_file.is_none() && !discovers {
+        nobody(reading, name, place);
     }
     let classes = table.classes.iter().map(|class| self::class(reading, class, discovers)).collect();
     let maintenance = table.maintenance.iter().map(|table| maintenance(reading, table, discovers)).collect();
-    let dependencies = table.dependencies.iter();
-    let dependencies =
-        dependencies.filter_map(|table| dependency(reading, table, &agents, discovers)).collect::<Vec<_>>();
-    if dependencies.len() == table.dependencies.len() {
-        refuse_circles(reading, &table.dependencies, &dependencies, &agents);
-    }
-    let Sources { source, also, beside } = sources?;
+    let dependencies = dependencies(reading, &table.dependencies, &agents, discovers);
+    let Sources { source, also, beside } = found?;
     let discover = match &table.discover {
-        Some(table) => Some(discover(reading, table.get_ref(), (&source, &beside), known)?),
+        Some(table) => Some(discover(reading, table.get_ref(), (&source, &beside), sources)?),
         None => None,
     };
     let mut watch = Watch {
@@ -97,6 +85,37 @@ fn watch(
     watch.poll = table.poll.map_or_else(|| default_poll(&watch), |poll| poll.0);
     let agents = watch.agents.clone();
     Some(watch.with_agents(agents))
+}
+
+/// The agents of its list. Who has an interval of their own is on it, unless others are discovered.
+fn listed(reading: &mut Reading<'_>, table: &tables::Watch) -> Vec<Agent> {
+    let agents = table.agent_file.as_ref().map(|file| agents_of(reading, file)).unwrap_or_default();
+    if !agents.is_empty() && table.discover.is_none() {
+        strangers(reading, &table.intervals, &agents);
+    }
+    agents
+}
+
+/// Without a list and without discovery there is nobody to watch.
+fn nobody(reading: &mut Reading<'_>, name: &str, place: &Place) {
+    if let Some(told) = reading.missing_key(&joined("watches", name), "agent_file", place) {
+        told.help("or add `discover = {}`, to watch whoever a source lists");
+    }
+}
+
+/// Those that could be read. Circles are looked for only in what is whole.
+fn dependencies(
+    reading: &mut Reading<'_>,
+    tables: &[tables::Dependency],
+    agents: &[Agent],
+    discovers: bool,
+) -> Vec<Dependency> {
+    let read = tables.iter().filter_map(|table| dependency(reading, table, agents, discovers));
+    let dependencies: Vec<Dependency> = read.collect();
+    if dependencies.len() == tables.len() {
+        refuse_circles(reading, tables, &dependencies, agents);
+    }
+    dependencies
 }
 
 /// A third of the shortest interval.

@@ -4,8 +4,8 @@ use toml::Spanned;
 
 use super::parts::matcher;
 use crate::config::diagnostics::At;
+use crate::config::family::Family;
 use crate::config::model::{Discover, SourceTable};
-use crate::config::named::Family;
 use crate::config::reading::{Reading, joined};
 use crate::config::source_map::Place;
 use crate::config::suggest;

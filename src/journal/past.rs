@@ -27,6 +27,9 @@ pub struct Silence {
     pub late: Option<f64>,
 }
 
+/// Why the silence of the second id of an agent is closed: it goes on as that of the first.
+const GOES_ON: &str = "enrolled_anew";
+
 /// The silences that reach into `from..to` (milliseconds), the oldest first.
 ///
 /// # Errors
@@ -40,7 +43,7 @@ pub fn silences(connection: &Connection, from: i64, to: i64) -> rusqlite::Result
         .query_map([from, to], incident)?
         .collect::<rusqlite::Result<_>>()?;
     let mut silences = Vec::with_capacity(incidents.len());
-    for Incident { id, silence, stopped } in incidents {
+    for Incident { id, silence, stopped, .. } in incidents.into_iter().filter(|one| !one.goes_on) {
         let each = apart(silence, &spells::of(connection, id)?);
         silences.extend(each.into_iter().flat_map(|one| until_it_stopped(one, stopped)));
     }
@@ -66,17 +69,20 @@ pub fn ended_parts(connection: &Connection, whole: i64) -> rusqlite::Result<Vec<
 struct Incident {
     id: i64,
     silence: Silence,
+    /// As another one, which began before.
+    goes_on: bool,
     /// When whoever had logged too little stopped altogether, in milliseconds.
     stopped: Option<i64>,
 }
 
 /// The columns of an [`Incident`].
 const SILENCE: &str = "SELECT scope, key, label, logging, COALESCE(since, opened), closed,
-        (SELECT body FROM event WHERE event.incident = incident.id AND kind = 'agent_recovered'), id, stopped
+        (SELECT body FROM event WHERE event.incident = incident.id AND kind = outcome), id, stopped
     FROM incident";
 
 fn incident(row: &Row<'_>) -> rusqlite::Result<Incident> {
     let end = row.get::<_, Option<String>>(6)?.and_then(|body| event(&body));
+    let goes_on = end.as_ref().is_some_and(|end| end.cause == GOES_ON);
     let (back, late) = end.map_or((None, None), |end| (end.back.map(millis), end.arrived_late));
     let silence = Silence {
         watch: row.get(0)?,
@@ -87,7 +93,7 @@ fn incident(row: &Row<'_>) -> rusqlite::Result<Incident> {
         to: back.or(row.get(5)?),
         late,
     };
-    Ok(Incident { id: row.get(7)?, silence, stopped: row.get(8)? })
+    Ok(Incident { id: row.get(7)?, silence, goes_on, stopped: row.get(8)? })
 }
 
 /// An incident without the times in which its agent logged.

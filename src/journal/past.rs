@@ -121,12 +121,27 @@ fn event(body: &str) -> Option<Event> {
     serde_json::from_str(body).ok()
 }
 
-/// When a source failed within `from..to` (milliseconds), as far as that was at least as bad as `severity`: less is no
-/// more than a list, or a question about a reason.
+/// When nobody saw what came from these sources within `from..to` (milliseconds): log-monitor did not run, or one of
+/// them failed as badly as `severity` says.
 ///
 /// # Errors
 /// As the database.
-pub fn unreadable(
+pub fn unseen<'s>(
+    connection: &Connection,
+    sources: impl IntoIterator<Item = &'s str>,
+    severity: Severity,
+    (from, to): (i64, i64),
+) -> rusqlite::Result<Vec<(i64, i64)>> {
+    let mut unseen = absences(connection, from, to)?;
+    for source in sources {
+        unseen.extend(unreadable(connection, source, severity, (from, to))?);
+    }
+    Ok(unseen)
+}
+
+/// When a source failed within `from..to` (milliseconds), as far as that was at least as bad as `severity`: less is no
+/// more than a list, or a question about a reason.
+fn unreadable(
     connection: &Connection,
     source: &str,
     severity: Severity,
@@ -167,7 +182,9 @@ fn as_bad_as(connection: &Connection, incident: i64, severity: Severity) -> rusq
 /// As the database.
 pub fn absences(connection: &Connection, from: i64, to: i64) -> rusqlite::Result<Vec<(i64, i64)>> {
     let events: Vec<(i64, String)> = connection
-        .prepare("SELECT at, body FROM event WHERE kind = 'monitoring_resumed' AND at > ?1")?
+        .prepare(
+            "SELECT at, body FROM event WHERE incident IS NULL AND kind = 'monitoring_resumed' AND at > ?1",
+        )?
         .query_map([from], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
     let absence =

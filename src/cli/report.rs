@@ -116,14 +116,9 @@ fn read(settings: &Settings, month: Month, now: i64) -> Result<Result<Report, St
     let watches =
         settings.watches.iter().map(|watch| watched(settings, watch)).collect::<Result<Vec<_>, _>>()?;
     let silences = past::silences(&connection, window.0, window.1)?;
-    let absences = past::absences(&connection, window.0, window.1)?;
     let past = |watch| -> Result<Past<'_>, JournalError> {
         let watch: &Watch = watch;
-        let mut blind = Vec::new();
-        for source in watch.documents() {
-            blind.extend(past::unreadable(&connection, source, UNREADABLE, window)?);
-        }
-        blind.extend(&absences);
+        let blind = past::unseen(&connection, watch.documents(), UNREADABLE, window)?;
         let own = |silence: &&Silence| silence.watch == watch.name;
         Ok(Past { watch, silences: silences.iter().filter(own).collect(), blind })
     };

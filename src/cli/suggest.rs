@@ -2,6 +2,7 @@
 //! itself.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -10,11 +11,13 @@ use super::Session;
 use super::exit::Exit;
 use super::learning::{Looked, subjects, unreadable, window};
 use super::table::say;
-use crate::config::calendar::{Calendar, Window};
+use crate::config::calendar::{Calendar, Window, merged};
 use crate::config::{Agent, Policy, Watch};
-use crate::history::advice::{Advice, Habit, advise};
+use crate::history::advice::{Advice, Habit, advise, often};
 use crate::history::gaps::{Gaps, Listener};
+use crate::history::quantiles::outages;
 use crate::history::read::read;
+use crate::history::waits::{Wait, Waits};
 use crate::history::{Span, total, week};
 use crate::monitor::Setup;
 use crate::source::SourceError;
@@ -79,7 +82,7 @@ impl Lesson<'_> {
 
     /// What to paste for it.
     #[must_use]
-    pub fn suggested(&self) -> Option<std::time::Duration> {
+    pub fn suggested(&self) -> Option<Duration> {
         let within = self.hours.as_ref().filter(|_| self.has_own_hours());
         within.map_or(&self.advice, |(_, advice)| advice).suggested
     }
@@ -111,14 +114,14 @@ async fn learn<'a>(setup: &'a Setup, args: &Args, now: DateTime<Utc>) -> Result<
     let (span, step) = window(watch, args.days, now);
     let keys: Vec<&str> = watch.agents.iter().map(|agent| agent.id.as_str()).collect();
     let mut listener = Listener::new(step);
+    for agent in &watch.agents {
+        watch.policy(agent).min_events.into_iter().for_each(|least| listener.expect(&agent.id, least));
+    }
     read(&*setup.source, &keys, span, step, |heard, _| listener.hear(heard)).await?;
     let all_quiet = listener.all_quiet(watch.pipeline.count);
     let pauses = Pauses { all_quiet, span, shortest: listener.shortest() };
-    let lesson = |agent| {
-        let (policy, gaps) = (watch.policy(agent), listener.of(&agent.id));
-        lesson(agent, policy, &gaps, &pauses, args.time_zone)
-    };
-    let lessons = watch.agents.iter().map(lesson).collect();
+    let lessons = watch.agents.iter().map(|agent| lesson(watch, agent, &listener, &pauses, args.time_zone));
+    let lessons = lessons.collect();
     Ok(Learnt { watch, span, step, zone: args.time_zone, all_quiet: total(all_quiet), lessons })
 }
 
@@ -129,26 +132,65 @@ struct Pauses<'a> {
     shortest: i64,
 }
 
-fn lesson<'a>(agent: &'a Agent, policy: Policy, gaps: &Gaps, pauses: &Pauses<'_>, zone: Tz) -> Lesson<'a> {
-    let advice = advice(&policy, gaps, pauses);
-    let hours = within_hours(&policy, gaps, pauses, zone).filter(|(_, within)| {
-        within.suggested.is_some_and(|shorter| advice.suggested.is_none_or(|always| shorter < always))
-    });
-    Lesson { agent, policy, first: gaps.first, advice, hours }
+/// What was heard of an agent.
+struct Habits {
+    gaps: Gaps,
+    /// Where more than one log is expected in each interval.
+    waits: Option<Waits>,
 }
 
-fn advice(policy: &Policy, gaps: &Gaps, pauses: &Pauses<'_>) -> Advice {
-    let long = gaps.lengths(policy, pauses.all_quiet);
+fn lesson<'a>(
+    watch: &Watch,
+    agent: &'a Agent,
+    listener: &Listener,
+    pauses: &Pauses<'_>,
+    zone: Tz,
+) -> Lesson<'a> {
+    let policy = watch.policy(agent);
+    let habits = Habits { gaps: listener.of(&agent.id), waits: listener.waits_of(&agent.id).cloned() };
+    let advice = advice(&policy, &habits, pauses);
+    let hours = within_hours(&policy, &habits, pauses, zone).filter(|(_, within)| {
+        within.suggested.is_some_and(|shorter| advice.suggested.is_none_or(|always| shorter < always))
+    });
+    Lesson { agent, policy, first: habits.gaps.first, advice, hours }
+}
+
+fn advice(policy: &Policy, Habits { gaps, waits }: &Habits, pauses: &Pauses<'_>) -> Advice {
     let span = gaps.first.map_or(0, |first| pauses.span.1 - first);
+    let lengths = gaps.lengths(policy, pauses.all_quiet);
+    if let Some(waits) = waits {
+        return of_many(policy, waits, (&lengths, gaps.short), span, pauses);
+    }
+    let long: Vec<Wait> = lengths.iter().map(|(length, _)| Wait::for_one(*length)).collect();
     let habit = Habit { long: &long, short: gaps.short, shortest: pauses.shortest, span };
-    let advice = advise(habit, policy.interval, policy.grace);
-    if policy.min_events.is_some() { advice.not_below(policy.interval) } else { advice }
+    advise(habit, policy.interval, policy.grace)
+}
+
+/// Where more than one log is expected in an interval. What is counted there is complete, since it ends a grace
+/// before now.
+fn of_many(
+    policy: &Policy,
+    waits: &Waits,
+    (gaps, short): (&[(i64, Span)], usize),
+    span: i64,
+    pauses: &Pauses<'_>,
+) -> Advice {
+    // Many waits go over an outage, which is one gap.
+    let lengths: Vec<i64> = gaps.iter().map(|(length, _)| *length).collect();
+    let left = gaps.len() - outages(&lengths, short, pauses.shortest, often(span));
+    let quiet = pauses.all_quiet.iter().chain(gaps[left..].iter().map(|(_, span)| span)).copied();
+    let long = waits.lengths(policy, &merged(quiet.collect()));
+    let habit = Habit { long: &long, short: waits.short, shortest: pauses.shortest, span };
+    let mut advice = advise(habit, policy.interval, Duration::ZERO);
+    advice.left_out.extend(&lengths[left..]);
+    advice.left_out.sort_unstable();
+    advice
 }
 
 /// What would suit within the hours in which it logs. Hours that are configured are left alone.
 fn within_hours(
     policy: &Policy,
-    gaps: &Gaps,
+    habits: &Habits,
     pauses: &Pauses<'_>,
     zone: Tz,
 ) -> Option<(Vec<Window>, Advice)> {
@@ -156,10 +198,10 @@ fn within_hours(
     if !calendar.windows.is_empty() {
         return None;
     }
-    let windows = week::windows(&gaps.hours, gaps.known(pauses.span), zone)?;
+    let windows = week::windows(&habits.gaps.hours, habits.gaps.known(pauses.span), zone)?;
     let calendar = Arc::new(Calendar { zone, windows: windows.clone(), ..calendar });
     let policy = Policy { calendar: Some(calendar), ..policy.clone() };
-    Some((windows, advice(&policy, gaps, pauses)))
+    Some((windows, advice(&policy, habits, pauses)))
 }
 
 #[cfg(test)]
@@ -184,13 +226,14 @@ mod tests {
         look: impl Fn(&Lesson<'_>) -> R,
     ) -> R {
         let mut listener = Listener::new(MINUTE);
+        let agent = &watch.agents[0];
+        watch.policy(agent).min_events.into_iter().for_each(|least| listener.expect(&agent.id, least));
         for minute in (0..days * 1440).filter(|minute| logs(*minute)) {
-            listener.hear(&[Heard { key: "001".into(), newest: MONDAY + minute * MINUTE, count: 1 }]);
+            listener.hear(&[Heard { key: "001".into(), newest: MONDAY + minute * MINUTE, count: 5 }]);
         }
         let span = (MONDAY, MONDAY + days * 1440 * MINUTE);
         let pauses = Pauses { all_quiet: &[], span, shortest: listener.shortest() };
-        let agent = &watch.agents[0];
-        look(&lesson(agent, watch.policy(agent), &listener.of("001"), &pauses, Tz::UTC))
+        look(&lesson(watch, agent, &listener, &pauses, Tz::UTC))
     }
 
     fn office(minute: i64) -> bool {
@@ -203,28 +246,31 @@ mod tests {
             let (windows, within) = lesson.hours.as_ref().unwrap();
             (windows.len(), lesson.advice.suggested, within.suggested, lesson.suggested())
         });
-        let minutes = |minutes: u64| Some(std::time::Duration::from_secs(minutes * 60));
+        let minutes = |minutes: u64| Some(Duration::from_secs(minutes * 60));
         assert_eq!(told, (1, minutes(1440), minutes(10), minutes(10)));
         assert!(learnt(13, office, |lesson| lesson.hours.is_none()), "two weeks are needed");
         assert!(learnt(14, |minute| minute % 7 == 0, |lesson| lesson.hours.is_none()), "it never pauses");
     }
 
     #[test]
-    fn of_whom_so_many_logs_are_expected_in_an_interval_none_that_is_shorter_is_suggested() {
+    fn of_whom_so_many_logs_are_expected_an_interval_is_suggested_in_which_they_come() {
         let mut watch = watch(&["001"]);
         watch.min_events = Some(20);
-        let told = |lesson: &Lesson<'_>| {
-            let within = lesson.hours.as_ref().map(|(_, within)| (within.suggested, within.too_short));
-            (lesson.suggested(), lesson.advice.too_short, within)
-        };
-        let minutes = |minutes: u64| Some(std::time::Duration::from_secs(minutes * 60));
+        let minutes = |minutes: u64| Some(Duration::from_secs(minutes * 60));
+        let told = |lesson: &Lesson<'_>| (lesson.advice.choices[0].per_week, lesson.suggested());
         let always = learnt_in(&watch, 14, |_| true, told);
-        assert_eq!(always, (minutes(15), minutes(5), None));
-        let hours = learnt_in(&watch, 14, office, told);
-        assert_eq!(hours, (minutes(15), None, Some((minutes(15), minutes(10)))));
-        watch.interval = std::time::Duration::from_secs(120);
-        let longer = learnt_in(&watch, 14, |minute| minute % 7 == 0, told);
-        assert_eq!(longer, (minutes(10), None, None), "in a longer one there are more");
+        assert_eq!(always, (0.0, minutes(5)), "they come in four minutes");
+        let seldom = learnt_in(&watch, 14, |minute| minute % 7 == 0, told);
+        assert_eq!(seldom, (0.5, minutes(30)), "in 28; never in a quarter of an hour, which is one alarm");
+        // Fewer for half an hour each day.
+        let thin = |minute: i64| minute % 1440 >= 30 || minute % 5 == 0;
+        assert_eq!(learnt_in(&watch, 14, thin, told), (7.0, minutes(30)));
+        // An outage of a day teaches nothing.
+        let outage = |minute: i64| !(3000..4440).contains(&minute);
+        let left_out = |lesson: &Lesson<'_>| (lesson.suggested(), lesson.advice.left_out.clone());
+        assert_eq!(learnt_in(&watch, 14, outage, left_out), (minutes(5), vec![1441 * MINUTE]));
+        let hours = learnt_in(&watch, 14, office, |lesson| (lesson.hours.is_some(), lesson.suggested()));
+        assert_eq!(hours, (true, minutes(30)), "as long as it takes in its hours");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::quantiles::{outages, quantile, sensible};
+use super::waits::Wait;
 
 const DAY: f64 = 86_400_000.0;
 
@@ -15,8 +16,8 @@ pub const QUIET: f64 = 0.25;
 /// How an agent logged.
 #[derive(Debug, Clone, Copy)]
 pub struct Habit<'a> {
-    /// Its longer gaps in milliseconds, the shortest first.
-    pub long: &'a [i64],
+    /// Its longer gaps, the shortest first.
+    pub long: &'a [Wait],
     /// How many were shorter.
     pub short: usize,
     /// How long those were at most, in milliseconds.
@@ -49,20 +50,6 @@ pub struct Advice {
     pub choices: Vec<Choice>,
     /// The shortest quiet one.
     pub suggested: Option<Duration>,
-    /// One that is shorter than today's and quiet, too, but in which `min_events` logs may never come.
-    pub too_short: Option<Duration>,
-}
-
-impl Advice {
-    /// For whoever is to log so often in each interval, which is `now` today: in a shorter one that many
-    /// may never come. Where a shorter one is quiet, so is today's.
-    #[must_use]
-    pub fn not_below(self, now: Duration) -> Self {
-        match self.suggested.filter(|suggested| *suggested < now) {
-            Some(_) => Self { too_short: self.suggested, suggested: Some(now), ..self },
-            None => self,
-        }
-    }
 }
 
 /// Weighs intervals for an agent that has `now` and `grace` today.
@@ -70,12 +57,13 @@ impl Advice {
 pub fn advise(habit: Habit<'_>, now: Duration, grace: Duration) -> Advice {
     let Habit { long, short, shortest, span } = habit;
     let weeks = span as f64 / DAY / 7.0;
-    let left = long.len() - outages(long, short, shortest, often(weeks));
-    let (kept, left_out) = long.split_at(left);
+    let lengths: Vec<i64> = long.iter().map(|wait| wait.long).collect();
+    let left = long.len() - outages(&lengths, short, shortest, often(span));
+    let (kept, left_out) = lengths.split_at(left);
     let longest = kept.last().copied().unwrap_or_default();
     let choice = |from, interval: Option<Duration>| {
         let threshold = interval.map_or(i64::MAX, |interval| millis(interval.saturating_add(grace)));
-        let alarms = kept.len() - kept.partition_point(|gap| *gap < threshold);
+        let alarms = long[..left].iter().filter(|wait| wait.alarms(threshold)).count();
         Choice { from, interval, per_week: if alarms == 0 { 0.0 } else { alarms as f64 / weeks } }
     };
     let learnt = [
@@ -87,12 +75,13 @@ pub fn advise(habit: Habit<'_>, now: Duration, grace: Duration) -> Advice {
     let quiet = learnt.iter().filter(|choice| gaps >= ENOUGH && choice.per_week <= QUIET);
     let suggested = quiet.filter_map(|choice| choice.interval).min();
     let choices = std::iter::once(choice("now", Some(now))).chain(learnt).collect();
-    Advice { gaps, longest, left_out: left_out.to_vec(), choices, suggested, too_short: None }
+    Advice { gaps, longest, left_out: left_out.to_vec(), choices, suggested }
 }
 
-/// What came no more than so many times may be an outage: less than once a week, or once.
-fn often(weeks: f64) -> usize {
-    (weeks as usize).saturating_sub(1).max(1)
+/// What came no more than so many times in `span` milliseconds may be an outage: less than once a week, or once.
+#[must_use]
+pub fn often(span: i64) -> usize {
+    ((span as f64 / DAY / 7.0) as usize).saturating_sub(1).max(1)
 }
 
 fn millis(duration: Duration) -> i64 {
@@ -112,6 +101,7 @@ mod tests {
     fn advised(long: &[(i64, usize)], short: usize) -> Advice {
         let mut gaps: Vec<i64> = long.iter().flat_map(|(minutes, count)| vec![minutes * M; *count]).collect();
         gaps.sort_unstable();
+        let gaps: Vec<Wait> = gaps.into_iter().map(Wait::for_one).collect();
         let habit = Habit { long: &gaps, short, shortest: 2 * M, span: 14 * DAY as i64 };
         advise(habit, Duration::from_secs(900), Duration::from_secs(60))
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use compact_str::CompactString;
 
+use super::waits::Waits;
 use super::{Span, total};
 use crate::config::Policy;
 use crate::config::calendar::without;
@@ -54,15 +55,20 @@ impl Gaps {
         (first.unwrap_or(asked.0), last.unwrap_or(asked.1))
     }
 
-    /// How long each of the longer gaps was, in milliseconds, in time in which logs were expected and
+    /// The longer gaps, each with how long it was, in milliseconds, in time in which logs were expected and
     /// somebody of the watch logged; the shortest first.
     #[must_use]
-    pub fn lengths(&self, policy: &Policy, all_quiet: &[Span]) -> Vec<i64> {
-        let length = |(from, to): &Span| total(&without(policy.expected(*from, *to), all_quiet));
-        let mut lengths: Vec<i64> = self.long.iter().map(length).filter(|length| *length > 0).collect();
+    pub fn lengths(&self, policy: &Policy, all_quiet: &[Span]) -> Vec<(i64, Span)> {
+        let length = |span: &Span| (length(*span, policy, all_quiet), *span);
+        let mut lengths: Vec<_> = self.long.iter().map(length).filter(|(length, _)| *length > 0).collect();
         lengths.sort_unstable();
         lengths
     }
+}
+
+/// How much of it logs were expected in and is not `quiet`, in milliseconds.
+pub(super) fn length((from, to): Span, policy: &Policy, quiet: &[Span]) -> i64 {
+    total(&without(policy.expected(from, to), quiet))
 }
 
 /// The gaps of a watch.
@@ -70,6 +76,8 @@ impl Gaps {
 pub struct Listener {
     shortest: i64,
     entities: HashMap<CompactString, Gaps>,
+    /// Of whom more than one log is expected in each interval.
+    waits: HashMap<CompactString, Waits>,
     all: Gaps,
 }
 
@@ -77,7 +85,12 @@ impl Listener {
     /// Nobody has logged yet. Gaps of up to two steps (in milliseconds) are not told apart.
     #[must_use]
     pub fn new(step: i64) -> Self {
-        Self { shortest: 2 * step, entities: HashMap::new(), all: Gaps::default() }
+        Self { shortest: 2 * step, entities: HashMap::new(), waits: HashMap::new(), all: Gaps::default() }
+    }
+
+    /// Of this one so many logs are expected in each interval.
+    pub fn expect(&mut self, key: &str, least: u64) {
+        self.waits.insert(key.into(), Waits::new(least));
     }
 
     /// What is not told apart, in milliseconds.
@@ -88,7 +101,10 @@ impl Listener {
 
     /// Takes in what was logged next, in order of time.
     pub fn hear(&mut self, heard: &[Heard]) {
-        for Heard { key, newest, .. } in heard {
+        for Heard { key, newest, count } in heard {
+            if let Some(waits) = self.waits.get_mut(key) {
+                waits.hear(*newest, *count, self.shortest);
+            }
             self.entities.entry(key.clone()).or_default().hear(*newest, self.shortest);
             self.all.hear(*newest, self.shortest.max(ALL_QUIET));
         }
@@ -98,6 +114,12 @@ impl Listener {
     #[must_use]
     pub fn all_quiet(&self, enough: usize) -> &[Span] {
         if self.entities.len() >= enough { &self.all.long } else { &[] }
+    }
+
+    /// How long it took those of whom more than one log is expected.
+    #[must_use]
+    pub fn waits_of(&self, key: &str) -> Option<&Waits> {
+        self.waits.get(key)
     }
 
     /// The gaps of an entity; none if it never logged.
@@ -131,7 +153,7 @@ mod tests {
         let gaps = listener.of("001");
         assert_eq!((gaps.short, gaps.long.len(), gaps.hours), (0, 17, vec![0, 1, 2, 3]));
         let longest =
-            |enough| *listener.of("001").lengths(&policy, listener.all_quiet(enough)).last().unwrap();
+            |enough| listener.of("001").lengths(&policy, listener.all_quiet(enough)).last().unwrap().0;
         assert_eq!((longest(2), longest(3)), (10 * MINUTE, 40 * MINUTE));
         // Up to 40 minutes of silence are nothing new.
         let known = |from, to| listener.of("001").known((from * MINUTE, to * MINUTE));

@@ -11,6 +11,7 @@ pub mod read;
 pub mod replay;
 pub mod report;
 pub mod unknown;
+pub mod waits;
 pub mod week;
 
 /// A stretch of time from its first up to before its last instant, in milliseconds since 1970, UTC.

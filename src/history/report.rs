@@ -71,11 +71,16 @@ pub fn rows(past: &Past<'_>, window: Span) -> Vec<Row> {
     let name = &past.watch.name;
     let mut groups: BTreeMap<(Kind, String), Coverage> = BTreeMap::new();
     let mut silences: HashMap<&str, Vec<&Silence>> = HashMap::new();
-    for silence in &past.silences {
+    let later = later(past.watch, window);
+    // Who was watched before, and is watched anew, has a past.
+    let is_past = |silence: &&&Silence| {
+        later.get(&*silence.key).is_none_or(|since| silence.to.is_some_and(|to| to <= *since))
+    };
+    for silence in past.silences.iter().filter(is_past) {
         silences.entry(&silence.key).or_default().push(silence);
     }
     let mut agents = Vec::with_capacity(past.watch.agents.len());
-    for agent in &past.watch.agents {
+    for agent in past.watch.agents.iter().filter(|agent| !later.contains_key(&*agent.id)) {
         let policy = past.watch.policy(agent);
         let own = lacks(silences.remove(agent.id.as_str()).as_deref().unwrap_or_default(), window);
         let expected = watched(agent, window).map_or_else(Vec::new, |(from, to)| policy.expected(from, to));
@@ -106,8 +111,13 @@ fn lacks(silences: &[&Silence], window: Span) -> Vec<Lack> {
 
 /// The part of `window` in which an agent was watched, as far as that is known.
 fn watched(agent: &Agent, window: Span) -> Option<Span> {
-    let from = agent.listed.as_ref().and_then(|listed| listed.watched_from);
-    cut((from.unwrap_or(window.0), window.1), window)
+    cut((agent.known_since().unwrap_or(window.0), window.1), window)
+}
+
+/// Who is watched only since after `window`, by id, and since when.
+fn later(watch: &Watch, window: Span) -> HashMap<&str, i64> {
+    let since = watch.agents.iter().filter_map(|agent| Some((&*agent.id, agent.known_since()?)));
+    since.filter(|(_, since)| *since >= window.1).collect()
 }
 
 /// An agent that is no longer in the watch: its silences are known, how long it was watched is not.
@@ -184,5 +194,23 @@ mod tests {
             line("former agent", "gone", 0, 10),
         ];
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn who_is_known_only_since_later_is_in_no_report_of_before_but_with_what_it_was_then() {
+        let mut watch = watch(&["001", "002"]);
+        watch.agents[1].listed = Some(ListedAs { listed_since: Some(150), ..ListedAs::default() });
+        // Of its earlier time, and one that it had when it was enrolled.
+        let known = [silence("002", 20, Some(60)), silence("002", 90, Some(160))];
+        let shown = |known: &[Silence], window| {
+            let past = Past { watch: &watch, silences: known.iter().collect(), blind: Vec::new() };
+            let rows = rows(&past, window).into_iter();
+            let agents = rows.filter(|row| row.kind != Kind::Watch);
+            agents.map(|row| (row.kind.name(), row.name, row.coverage.silent)).collect::<Vec<_>>()
+        };
+        let line = |kind, name: &str, silent| (kind, name.to_owned(), silent);
+        assert_eq!(shown(&known[1..], (0, 100)), [line("agent", "001", 0)]);
+        assert_eq!(shown(&known, (0, 100)), [line("agent", "001", 0), line("former agent", "002", 40)]);
+        assert_eq!(shown(&known[1..], (100, 200)), [line("agent", "001", 0), line("agent", "002", 10)]);
     }
 }

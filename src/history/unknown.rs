@@ -3,6 +3,7 @@
 use super::report::{Kind, Past, Row};
 use super::{Span, cut, total};
 use crate::clock::written;
+use crate::config::Agent;
 use crate::config::calendar::merged;
 use crate::config::duration::human;
 use crate::journal::events::time;
@@ -81,8 +82,8 @@ fn silences(pasts: &[Past<'_>]) -> Vec<String> {
 
 fn newcomers(pasts: &[Past<'_>], window: Span) -> Option<String> {
     let agents = pasts.iter().flat_map(|past| &past.watch.agents);
-    let since = agents.filter_map(|agent| agent.listed.as_ref()?.watched_from);
-    match since.filter(|since| *since > window.0).count() {
+    let since = agents.filter_map(Agent::known_since);
+    match since.filter(|since| (window.0 + 1..window.1).contains(since)).count() {
         0 => None,
         1 => Some("1 agent is watched only since later, and counts from then.".to_owned()),
         count => Some(format!("{count} agents are watched only since later, and count from then.")),

@@ -27,6 +27,9 @@ pub struct Silence {
     pub late: Option<f64>,
 }
 
+/// Why the silence of the second id of an agent is closed: it goes on as that of the first.
+const GOES_ON: &str = "enrolled_anew";
+
 /// The silences that reach into `from..to` (milliseconds), the oldest first.
 ///
 /// # Errors
@@ -40,7 +43,7 @@ pub fn silences(connection: &Connection, from: i64, to: i64) -> rusqlite::Result
         .query_map([from, to], incident)?
         .collect::<rusqlite::Result<_>>()?;
     let mut silences = Vec::with_capacity(incidents.len());
-    for Incident { id, silence, stopped } in incidents {
+    for Incident { id, silence, stopped, .. } in incidents.into_iter().filter(|one| !one.goes_on) {
         let each = apart(silence, &spells::of(connection, id)?);
         silences.extend(each.into_iter().flat_map(|one| until_it_stopped(one, stopped)));
     }
@@ -66,17 +69,20 @@ pub fn ended_parts(connection: &Connection, whole: i64) -> rusqlite::Result<Vec<
 struct Incident {
     id: i64,
     silence: Silence,
+    /// As another one, which began before.
+    goes_on: bool,
     /// When whoever had logged too little stopped altogether, in milliseconds.
     stopped: Option<i64>,
 }
 
 /// The columns of an [`Incident`].
 const SILENCE: &str = "SELECT scope, key, label, logging, COALESCE(since, opened), closed,
-        (SELECT body FROM event WHERE event.incident = incident.id AND kind = 'agent_recovered'), id, stopped
+        (SELECT body FROM event WHERE event.incident = incident.id AND kind = outcome), id, stopped
     FROM incident";
 
 fn incident(row: &Row<'_>) -> rusqlite::Result<Incident> {
     let end = row.get::<_, Option<String>>(6)?.and_then(|body| event(&body));
+    let goes_on = end.as_ref().is_some_and(|end| end.cause == GOES_ON);
     let (back, late) = end.map_or((None, None), |end| (end.back.map(millis), end.arrived_late));
     let silence = Silence {
         watch: row.get(0)?,
@@ -87,7 +93,7 @@ fn incident(row: &Row<'_>) -> rusqlite::Result<Incident> {
         to: back.or(row.get(5)?),
         late,
     };
-    Ok(Incident { id: row.get(7)?, silence, stopped: row.get(8)? })
+    Ok(Incident { id: row.get(7)?, silence, goes_on, stopped: row.get(8)? })
 }
 
 /// An incident without the times in which its agent logged.
@@ -115,12 +121,27 @@ fn event(body: &str) -> Option<Event> {
     serde_json::from_str(body).ok()
 }
 
-/// When a source failed within `from..to` (milliseconds), as far as that was at least as bad as `severity`: less is no
-/// more than a list, or a question about a reason.
+/// When nobody saw what came from these sources within `from..to` (milliseconds): log-monitor did not run, or one of
+/// them failed as badly as `severity` says.
 ///
 /// # Errors
 /// As the database.
-pub fn unreadable(
+pub fn unseen<'s>(
+    connection: &Connection,
+    sources: impl IntoIterator<Item = &'s str>,
+    severity: Severity,
+    (from, to): (i64, i64),
+) -> rusqlite::Result<Vec<(i64, i64)>> {
+    let mut unseen = absences(connection, from, to)?;
+    for source in sources {
+        unseen.extend(unreadable(connection, source, severity, (from, to))?);
+    }
+    Ok(unseen)
+}
+
+/// When a source failed within `from..to` (milliseconds), as far as that was at least as bad as `severity`: less is no
+/// more than a list, or a question about a reason.
+fn unreadable(
     connection: &Connection,
     source: &str,
     severity: Severity,
@@ -161,7 +182,9 @@ fn as_bad_as(connection: &Connection, incident: i64, severity: Severity) -> rusq
 /// As the database.
 pub fn absences(connection: &Connection, from: i64, to: i64) -> rusqlite::Result<Vec<(i64, i64)>> {
     let events: Vec<(i64, String)> = connection
-        .prepare("SELECT at, body FROM event WHERE kind = 'monitoring_resumed' AND at > ?1")?
+        .prepare(
+            "SELECT at, body FROM event WHERE incident IS NULL AND kind = 'monitoring_resumed' AND at > ?1",
+        )?
         .query_map([from], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
     let absence =

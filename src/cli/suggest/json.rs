@@ -27,14 +27,14 @@ struct ShownAgent<'a> {
     id: &'a str,
     label: &'a str,
     first_log: Option<DateTime<Utc>>,
+    /// Where there are some, gaps are the times in which so many logs came.
+    min_events: Option<u64>,
     gaps: usize,
     longest_gap_seconds: i64,
     /// Gaps that were taken for outages.
     left_out_seconds: Vec<i64>,
     choices: Vec<ShownChoice>,
     suggested_seconds: Option<u64>,
-    /// What would suit, too, if there were no `min_events`, which counts in each interval.
-    too_short_for_min_events_seconds: Option<u64>,
     /// Where a shorter interval suits within them.
     hours: Option<ShownHours>,
 }
@@ -45,7 +45,6 @@ struct ShownHours {
     windows: Vec<ShownWindow>,
     choices: Vec<ShownChoice>,
     suggested_seconds: Option<u64>,
-    too_short_for_min_events_seconds: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -81,18 +80,17 @@ fn agent<'a>(learnt: &Learnt<'_>, lesson: &'a Lesson<'_>) -> ShownAgent<'a> {
         id: &lesson.agent.id,
         label: &lesson.agent.label,
         first_log: lesson.first.map(time),
+        min_events: lesson.policy.min_events,
         gaps: advice.gaps,
         longest_gap_seconds: advice.longest / 1000,
         left_out_seconds: advice.left_out.iter().map(|gap| gap / 1000).collect(),
         choices: advice.choices.iter().map(choice).collect(),
         suggested_seconds: seconds(advice.suggested),
-        too_short_for_min_events_seconds: seconds(advice.too_short),
         hours: lesson.hours.as_ref().map(|(windows, within)| ShownHours {
             time_zone: learnt.zone.name(),
             windows: windows.iter().map(window).collect(),
             choices: within.choices.iter().map(choice).collect(),
             suggested_seconds: seconds(within.suggested),
-            too_short_for_min_events_seconds: seconds(within.too_short),
         }),
     }
 }

@@ -15,10 +15,11 @@ use crate::history::advice::{Advice, Choice, ENOUGH};
 use crate::journal::events::time;
 
 /// How to read it, and what is not learnt.
-const NOTES: [&str; 17] = [
+const NOTES: [&str; 18] = [
     "Each column: an interval, and how many false alarms a week it would have given (with the grace of",
     "today). p99 and p99.9 are the gap that so many of all gaps do not exceed, rounded up. SUGGESTED is the",
-    "shortest of them with at most one false alarm in four weeks; with `min_events` none below today's.",
+    "shortest of them with at most one false alarm in four weeks. With `min_events` a gap is the time that so",
+    "many logs took, and an alarm is a time with fewer of them in an interval, however long it goes on.",
     "",
     "Outages are not learnt as normal. Left out are: gaps of over an hour that are more than four times as",
     "long as 99 % of the agent's gaps and came less than once a week (or once), if at least half as long",
@@ -72,21 +73,20 @@ fn head(out: &mut String, learnt: &Learnt<'_>) {
     let header = ["agent", "gaps", "longest", "now", "p99", "p99.9", "max x 1.5", "suggested", ""];
     let mut rows = table::table(&header);
     for lesson in &learnt.lessons {
-        rows.add_row(row(name(lesson.agent), &lesson.advice, &remarks(lesson, learnt)));
+        let logs = lesson.first.is_some();
+        rows.add_row(row(name(lesson.agent), &lesson.advice, logs, &remarks(lesson, learnt)));
         if let Some((in_week, within)) = &lesson.hours {
-            let in_week = std::iter::once(windows::sentence(in_week)).chain(too_short(within));
-            let remarks = in_week.collect::<Vec<_>>().join("; ");
-            rows.add_row(row("  in its hours".to_owned(), within, &remarks));
+            rows.add_row(row("  in its hours".to_owned(), within, true, &windows::sentence(in_week)));
         }
     }
     table::lines(rows).iter().for_each(|line| comment(out, &format!("  {line}")));
     comment(out, "");
 }
 
-fn row(who: String, advice: &Advice, remarks: &str) -> Vec<String> {
+fn row(who: String, advice: &Advice, logs: bool, remarks: &str) -> Vec<String> {
     let suggested = match (advice.suggested, advice.gaps) {
         (Some(interval), _) => written(interval),
-        (None, 0) => "no logs".to_owned(),
+        (None, _) if !logs => "no logs".to_owned(),
         (None, ..ENOUGH) => "too few logs".to_owned(),
         (None, _) => "none is quiet".to_owned(),
     };
@@ -109,14 +109,8 @@ fn remarks(lesson: &Lesson<'_>, learnt: &Learnt<'_>) -> String {
             Some(format!("left out: {}, up to {}", lesson.advice.left_out.len(), human(millis(*longest))))
         }
     };
-    let too_short = too_short(&lesson.advice);
-    short.into_iter().chain(left_out).chain(too_short).collect::<Vec<_>>().join("; ")
-}
-
-/// Why a shorter interval is not suggested.
-fn too_short(advice: &Advice) -> Option<String> {
-    let shorter = written(advice.too_short?);
-    Some(format!("not {shorter}: `min_events` counts in each interval"))
+    let counted = lesson.policy.min_events.map(|least| format!("for {least} logs (`min_events`)"));
+    short.into_iter().chain(left_out).chain(counted).collect::<Vec<_>>().join("; ")
 }
 
 /// Id and label on one line.
@@ -165,13 +159,14 @@ mod tests {
     use super::*;
     use crate::config::{Inputs, Settings, Watch, load};
     use crate::history::advice::{Habit, advise};
+    use crate::history::waits::Wait;
     use crate::monitor::fixtures::watch;
 
     const MINUTE: i64 = 60_000;
     const SPAN: (i64, i64) = (0, 14 * 1440 * MINUTE);
 
     fn advice(minutes: i64) -> Advice {
-        let long = vec![minutes * MINUTE; 500];
+        let long = vec![Wait::for_one(minutes * MINUTE); 500];
         let habit = Habit { long: &long, short: 100, shortest: 2 * MINUTE, span: SPAN.1 };
         advise(habit, Duration::from_secs(900), Duration::from_secs(60))
     }
@@ -250,15 +245,15 @@ mod tests {
     }
 
     #[test]
-    fn why_a_shorter_interval_is_not_suggested_is_said_once_for_each() {
-        let watch = watch(&["001", "002"]);
-        let kept = |advice: Advice| advice.not_below(Duration::from_secs(900));
-        let counted = Lesson { advice: kept(advice(9)), ..lesson(&watch, 0, 9) };
-        let hours = Some((Vec::new(), kept(advice(9))));
-        let text = printed(&watch, vec![counted, Lesson { hours, ..lesson(&watch, 1, 100) }]);
-        let why = "not 10m: `min_events` counts in each interval";
-        assert_eq!(text.lines().filter(|line| line.ends_with(why)).count(), 2, "{text}");
-        assert!(!text.contains("001 = "), "{text}");
+    fn whose_logs_are_counted_is_said() {
+        let mut watch = watch(&["001", "002"]);
+        watch.classes = loaded("x", "classes = [{ match = { id = \"001\" }, min_events = 9 }]\n")
+            .watches
+            .remove(0)
+            .classes;
+        let text = printed(&watch, vec![lesson(&watch, 0, 9), lesson(&watch, 1, 9)]);
+        let counted = |line: &&str| line.ends_with("for 9 logs (`min_events`)");
+        assert_eq!(text.lines().filter(counted).count(), 1, "{text}");
     }
 
     #[test]

@@ -27,9 +27,12 @@ pub struct ListedAs {
     pub node: Option<String>,
     /// The version of its agent, such as `v4.14.5`.
     pub version: Option<String>,
-    /// It was and is not silent before this time, in milliseconds: it had only just appeared. `None` = it was there
-    /// from the start.
+    /// It was and is not silent before this time, in milliseconds: it had only just appeared. `None` = it was
+    /// there from the start, or on the first list.
     pub watched_from: Option<i64>,
+    /// When a list had it first, in milliseconds. `None` = it is in the agent file, or an earlier version wrote it down.
+    #[serde(default)]
+    pub listed_since: Option<i64>,
     /// It is not silent before this time either, in milliseconds: it may have been removed.
     #[serde(default)]
     pub spared_until: Option<i64>,
@@ -43,6 +46,14 @@ impl Agent {
     #[must_use]
     pub fn in_file(id: &str, label: &str) -> Self {
         Self { id: id.to_owned(), label: label.to_owned(), listed: None }
+    }
+
+    /// Since when it is known whether it logs, in milliseconds: from its first list on, without its probation. `None` =
+    /// from the start.
+    #[must_use]
+    pub fn known_since(&self) -> Option<i64> {
+        let listed = self.listed.as_ref()?;
+        listed.watched_from.max(listed.listed_since)
     }
 
     /// Its id, and those by which the agent file names it.

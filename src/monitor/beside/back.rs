@@ -9,10 +9,11 @@ use tokio::time::Instant;
 use super::{Beside, in_time};
 use crate::journal::entities::Logging;
 use crate::journal::events::time;
-use crate::journal::{incidents, spells};
+use crate::journal::{incidents, past, spells};
 use crate::monitor::Setup;
 use crate::monitor::finding::Blind;
 use crate::monitor::fleet::Fleet;
+use crate::monitor::words::UNREADABLE;
 use crate::record::Recorder;
 use crate::source::{Entities, Heard, Query};
 
@@ -34,26 +35,38 @@ struct Gap {
 }
 
 impl Beside {
-    /// How those that are back logged all the same (who logged too little had no time without logs), and when
-    /// those that flap have logged in between.
-    pub(super) async fn recall(&mut self, recorder: &Recorder, back: &[(usize, i64, Option<i64>)]) {
+    /// How those that are back logged all the same (who logged too little had no time without logs), when those
+    /// that flap have logged in between, and when nobody looked meanwhile.
+    pub(super) async fn recall(
+        &mut self,
+        setup: &Setup,
+        recorder: &Recorder,
+        back: &[(usize, i64, Option<i64>)],
+        now: i64,
+    ) {
+        self.unseen.clear();
         let told: Vec<i64> = back.iter().map(|(_, incident, _)| *incident).collect();
         if told.is_empty() {
             return;
         }
+        let from = back.iter().filter_map(|(.., since)| *since).min().unwrap_or(now);
+        let sources: Vec<String> = setup.watch.documents().map(str::to_owned).collect();
         let read = move |connection: &_| {
             let known = |incident: &i64| {
                 Ok((incidents::by_id(connection, *incident)?, spells::of(connection, *incident)?))
             };
-            told.iter().map(known).collect::<rusqlite::Result<Vec<_>>>()
+            let sources = sources.iter().map(String::as_str);
+            let unseen = past::unseen(connection, sources, UNREADABLE, (from, now))?;
+            Ok((told.iter().map(known).collect::<rusqlite::Result<Vec<_>>>()?, unseen))
         };
         match recorder.journal.write(read).await {
-            Ok(rows) => {
+            Ok((rows, unseen)) => {
                 for ((at, ..), (row, logged)) in back.iter().zip(rows) {
                     let finding = self.findings.entry(*at).or_default();
                     finding.logging = row.map(|row| row.logging).unwrap_or_default();
                     finding.logged = logged;
                 }
+                self.unseen = unseen;
             }
             Err(error) => tracing::error!("cannot read why agents were told to be silent: {error}"),
         }
@@ -80,8 +93,8 @@ impl Beside {
         }
     }
 
-    /// How long the silences that are over lasted, and how much of each is filled by now: one question for
-    /// all of about the same length.
+    /// How long the silences that are over lasted, and how much of each is filled by now with what was not written
+    /// while nobody looked: one question for all of about the same length.
     pub(super) async fn ask_for_gaps(
         &mut self,
         setup: &Setup,
@@ -105,7 +118,8 @@ impl Beside {
             let poll = setup.watch.poll.as_millis() as i64;
             for (gap, key) in gaps.iter().zip(&keys) {
                 let heard = heard.get(*key).map_or(&[][..], Vec::as_slice);
-                self.fill(gap, heard, step, poll, fleet.flaps().back_since(gap.at));
+                let to = self.first_log(gap, heard, poll, fleet.flaps().back_since(gap.at));
+                self.fill(gap, to, heard, step);
             }
         }
     }
@@ -124,22 +138,22 @@ impl Beside {
         gaps
     }
 
-    /// What was heard of it from its last log on.
-    fn fill(
-        &mut self,
-        Gap { at, since, to }: &Gap,
-        heard: &[Heard],
-        step: i64,
-        poll: i64,
-        back: Option<i64>,
-    ) {
+    /// When its silence was over, by what was heard of it from its last log on.
+    fn first_log(&self, Gap { since, to, .. }: &Gap, heard: &[Heard], poll: i64, back: Option<i64>) -> i64 {
         // What came since the round before is no late arrival, but the end.
         let end = (to - 2 * poll).min(self.last_round.map_or(*to, |last| last - poll));
         let first = heard.iter().map(|heard| heard.newest).filter(|newest| *newest > end.max(*since));
-        let to = first.chain(back).min().unwrap_or(*to);
-        let finding = self.findings.entry(*at).or_default();
-        let filled = Blind::filled(*since, to, &finding.logged, heard, step);
-        finding.blind = Some(Blind::of(*since, to, &finding.logged, Some(filled)));
+        first.chain(back).min().unwrap_or(*to)
+    }
+
+    /// What was heard until it was over.
+    fn fill(&mut self, gap: &Gap, to: i64, heard: &[Heard], step: i64) {
+        // What was written while nobody looked may have been there at once.
+        let is_seen = |at: i64| !self.unseen.iter().any(|(from, to)| (*from..=*to).contains(&at));
+        let seen: Vec<Heard> = heard.iter().filter(|heard| is_seen(heard.newest)).cloned().collect();
+        let finding = self.findings.entry(gap.at).or_default();
+        let filled = Blind::filled(gap.since, to, &finding.logged, &seen, step);
+        finding.blind = Some(Blind::of(gap.since, to, &finding.logged, Some(filled)));
     }
 }
 

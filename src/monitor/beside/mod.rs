@@ -69,6 +69,8 @@ pub struct Beside {
     pub waited: Duration,
     /// When the last good round was, in milliseconds.
     pub last_round: Option<i64>,
+    /// When nobody looked since the first of those began that are back, in milliseconds.
+    unseen: Vec<(i64, i64)>,
     /// What was counted of those that are soon due.
     looks: Looks,
 }
@@ -125,7 +127,7 @@ impl Beside {
         self.ask_for_last_words(setup, fleet, few, until, now).await;
         self.count_what_is_late(setup, fleet, until).await;
         self.look_ahead_of(setup, fleet, &silent, until, now).await;
-        self.recall(recorder, &back).await;
+        self.recall(setup, recorder, &back, millis(now)).await;
         self.recall_gateways(recorder, left).await;
         self.ask_for_gaps(setup, fleet, &back, until, now).await;
         self.learn_why(setup, fleet, &unexplained, asking, (until, now)).await;

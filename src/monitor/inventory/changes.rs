@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::doubt::STILL_LOGS;
 use super::{Doubt, Fate, Memory, Roll, millis, names};
-use crate::config::Agent;
+use crate::config::{Agent, ListedAs};
 
 /// What a list changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -97,7 +97,8 @@ impl Roll<'_> {
         let from = (!known.is_empty()).then(|| self.now.saturating_add(millis(self.rules.probation)));
         let new = listed.values_mut().filter(|agent| !old.contains(agent.id.as_str()));
         new.map(|agent| {
-            agent.listed.get_or_insert_default().watched_from = from;
+            let listed = agent.listed.get_or_insert_default();
+            (listed.watched_from, listed.listed_since) = (from, Some(self.now));
             agent.clone()
         })
         .collect()
@@ -109,8 +110,7 @@ fn hand_on_beginnings(known: &[&Agent], renamed: &[(String, String)], listed: &m
     let heirs: HashMap<&str, &str> = renamed.iter().map(|(old, new)| (old.as_str(), new.as_str())).collect();
     for agent in known {
         if let Some(heir) = heirs.get(agent.id.as_str()).and_then(|new| listed.get_mut(*new)) {
-            let from = agent.listed.as_ref().and_then(|listed| listed.watched_from);
-            heir.listed.get_or_insert_default().watched_from = from;
+            hand_on(agent, heir);
         }
     }
 }
@@ -118,9 +118,15 @@ fn hand_on_beginnings(known: &[&Agent], renamed: &[(String, String)], listed: &m
 /// Since when each is watched stays as it is.
 pub(super) fn keep_beginnings(known: &[&Agent], listed: &mut BTreeMap<String, Agent>) {
     for agent in known {
-        let from = agent.listed.as_ref().and_then(|listed| listed.watched_from);
         if let Some(now) = listed.get_mut(&agent.id) {
-            now.listed.get_or_insert_default().watched_from = from;
+            hand_on(agent, now);
         }
     }
+}
+
+fn hand_on(from: &Agent, to: &mut Agent) {
+    let begins = |listed: &ListedAs| (listed.watched_from, listed.listed_since);
+    let begins = from.listed.as_ref().map(begins).unwrap_or_default();
+    let to = to.listed.get_or_insert_default();
+    (to.watched_from, to.listed_since) = begins;
 }

@@ -79,8 +79,9 @@ pub fn together(in_file: Vec<Agent>, listed: Vec<Agent>) -> Vec<Agent> {
             agent.id.clone_from(heir);
         }
         if let Some(known) = listed.remove(&agent.id) {
-            agent.listed =
-                known.listed.map(|listed| ListedAs { watched_from: None, spared_until: None, ..listed });
+            let from_the_start =
+                |listed| ListedAs { watched_from: None, listed_since: None, spared_until: None, ..listed };
+            agent.listed = known.listed.map(from_the_start);
             if agent.label.is_empty() {
                 agent.label = known.label;
             }

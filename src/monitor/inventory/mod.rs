@@ -209,6 +209,7 @@ fn agent(listed: &Listed) -> Agent {
             node: listed.node.as_ref().map(text),
             version: listed.version.as_ref().map(text),
             watched_from: None,
+            listed_since: None,
             spared_until: None,
             was: Vec::new(),
         }),

@@ -66,6 +66,7 @@ fn the_first_list_is_watched_at_once_without_the_manager_and_what_is_excluded() 
     let changes = call(&[], &list, &mut Memory::default(), 0);
     assert_eq!(ids(&changes.agents), ["001", "002"]);
     assert!(changes.appeared.iter().all(|agent| agent.listed.as_ref().unwrap().watched_from.is_none()));
+    assert!(changes.appeared.iter().all(|agent| agent.known_since() == Some(0)), "a report counts from then");
 }
 
 #[test]
@@ -124,6 +125,7 @@ fn a_probation_outlasts_a_list_that_lacks_the_newcomer_and_it_is_known_when_it_e
     assert_eq!(from(&known), Some(2 * HOUR));
     let later = call(&known, &list, &mut memory, 50 * HOUR).agents;
     assert_eq!(from(&later), Some(2 * HOUR), "a report of the month counts from then");
+    assert_eq!(later[0].known_since(), Some(0), "and who was on the first list from that one");
     let later = call(&later, &anew, &mut memory, 51 * HOUR);
     assert_eq!((later.renamed.len(), from(&later.agents)), (1, Some(2 * HOUR)), "and it goes on");
 }

@@ -384,6 +384,10 @@ async fn an_agent_that_is_silent_under_its_old_id_and_its_new_one_is_one_silence
     world.minutes(2, &["001", "009"]).await;
     let (first, back) = (world.events().await.remove(0), world.events().await.pop().unwrap());
     assert_eq!((back.kind, back.incident), (EventKind::AgentRecovered, first.incident), "the first goes on");
+    let silences = |connection: &_| crate::journal::past::silences(connection, 0, i64::MAX);
+    let silences = world.recorder.journal.write(silences).await.unwrap();
+    let known: Vec<_> = silences.iter().map(|one| (one.key.as_str(), one.from)).collect();
+    assert_eq!(known, [("009", first.since.unwrap().timestamp_millis())], "a report counts it once");
     let open =
         world.recorder.journal.write(|connection| crate::journal::incidents::list(connection, false, 9));
     assert_eq!(open.await.unwrap(), []);

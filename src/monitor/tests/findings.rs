@@ -1,6 +1,7 @@
 //! What messages say beside the bare fact, and how often they are said.
 
 use super::*;
+use crate::app::downtime;
 use crate::journal::past;
 use crate::source::Word;
 
@@ -237,6 +238,35 @@ async fn what_came_while_nobody_looked_did_not_arrive_late() {
     let end = world.events().await.pop().unwrap();
     assert_eq!(end.back, Some(begin + TimeDelta::minutes(21)));
     assert_eq!(end.arrived_late, Some(0.0), "{}", end.detail);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_written_before_another_silence_while_nobody_looked_is_not_known_to_be_late() {
+    for is_stopped in [true, false] {
+        let mut world = World::new(&["001", "002"]).await;
+        world.minutes(20, &["001", "002"]).await;
+        world.minutes(20, &["002"]).await;
+        downtime::sign(&world.recorder).await.unwrap();
+        world.index.break_with((!is_stopped).then_some(SourceReason::NoIndex));
+        for minute in 0..60 {
+            let logging: &[&str] = if minute < 30 { &["001", "002"] } else { &["002"] };
+            if !is_stopped {
+                world.minute(logging).await;
+                continue;
+            }
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            logging.iter().for_each(|id| world.index.log(id, world.now()));
+        }
+        if is_stopped {
+            downtime::tell(&world.recorder, Duration::from_secs(900)).await.unwrap();
+            world = world.restarted(&["001", "002"]).await;
+        }
+        world.index.break_with(None);
+        world.minutes(20, &["002"]).await;
+        world.minute(&["001", "002"]).await;
+        let end = world.events().await.pop().unwrap();
+        assert_eq!((end.kind, end.arrived_late), (EventKind::AgentRecovered, Some(0.0)), "{}", end.detail);
+    }
 }
 
 #[tokio::test(start_paused = true)]

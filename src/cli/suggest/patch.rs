@@ -15,10 +15,12 @@ use crate::history::advice::{Advice, Choice, ENOUGH};
 use crate::journal::events::time;
 
 /// How to read it, and what is not learnt.
-const NOTES: [&str; 17] = [
+const NOTES: [&str; 19] = [
     "Each column: an interval, and how many false alarms a week it would have given (with the grace of",
     "today). p99 and p99.9 are the gap that so many of all gaps do not exceed, rounded up. SUGGESTED is the",
     "shortest of them with at most one false alarm in four weeks; with `min_events` none below today's.",
+    "Here every gap that is longer counts as false; `backtest`, which knows flapping and stalls, calls only",
+    "that false of which the agent logs again within one more interval.",
     "",
     "Outages are not learnt as normal. Left out are: gaps of over an hour that are more than four times as",
     "long as 99 % of the agent's gaps and came less than once a week (or once), if at least half as long",

@@ -21,6 +21,7 @@ async fn an_original_directory_starts_with_run_and_nothing_else() {
     let asked = world.slack.received()[0].path.clone();
     assert_eq!(asked, HOOK);
     assert_eq!(daemon.stop().await, 0);
+    assert!(!world.path("state/log-monitor.db-wal").exists(), "the journal is closed, and its file whole");
     let log = world.read("log-files/log_monitoring.log");
     let line = log.lines().find(|line| line.contains("agent_silent 002")).unwrap_or_else(|| panic!("{log}"));
     assert!(chrono::NaiveDateTime::parse_from_str(&line[..19], "%Y/%m/%d %H:%M:%S").is_ok(), "{line}");

@@ -225,7 +225,7 @@ impl Daemon {
         self.monitors.insert(name, Running { setup, stop, task });
     }
 
-    /// Stops the monitors, lets tries under way finish, and closes the journal.
+    /// Stops the monitors and lets tries under way finish. Closing the journal is for whoever opened it.
     pub async fn stop(self) {
         for running in self.monitors.into_values() {
             running.stop().await;

@@ -68,10 +68,13 @@ async fn start(
         }
     };
     setup_failure::forget(&parts.journal);
-    match once {
-        true => run_once(&parts, journal).await.map_err(Into::into),
-        false => run_daemon(session, &parts, journal, files(session, &loaded.files)).await,
-    }
+    let ended = match once {
+        true => run_once(&parts, journal.clone()).await.map_err(Into::into),
+        false => run_daemon(session, &parts, journal.clone(), files(session, &loaded.files)).await,
+    };
+    // Before the lock is given back: nobody else may work with it until then.
+    journal.close().await;
+    ended
 }
 
 /// The channels in the order in which the catch-all falls back.
@@ -89,7 +92,7 @@ fn log_warnings(warnings: &Diagnostics) {
 async fn run_once(parts: &Parts, journal: Journal) -> Result<Exit, JournalError> {
     let spool = spool_path(&parts.journal);
     let mut base = Base::new(parts, journal, Arc::new(SystemClock), Some(spool)).await?;
-    // What is only in memory is forgotten at the end, so the next run may tell it again.
+    // What is only in memory is forgotten, if it cannot be written at the end either: the next run may tell it again.
     let in_memory = journal_health::tell(&base.recorder).await?;
     let health = Arc::default();
     let mut failed = false;

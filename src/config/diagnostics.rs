@@ -114,7 +114,11 @@ impl Findings {
             At::Nowhere => usize::MAX,
         });
         self.items.dedup();
-        Diagnostics { items: self.items, masks: self.masks, map }
+        // A line shows texts as they are written, with their escapes.
+        let written = |mask| map.written(mask).filter(|written| written.contains('\\'));
+        let escaped = self.masks.iter().filter_map(written).map(|text| text.trim_matches(['"', '\'']));
+        self.secrets.extend(escaped.map(Secret::new));
+        Diagnostics { items: self.items, masks: self.masks, secrets: self.secrets, map }
     }
 }
 
@@ -127,6 +131,7 @@ fn redacted(secrets: &[Secret], text: &str) -> String {
 pub struct Diagnostics {
     items: Vec<Diagnostic>,
     masks: Vec<Place>,
+    secrets: Vec<Secret>,
     map: SourceMap,
 }
 
@@ -151,6 +156,12 @@ impl Diagnostics {
     #[must_use]
     pub fn warnings(&self) -> usize {
         self.items.len() - self.errors()
+    }
+
+    /// A text of the configuration without the secrets that are known by their places.
+    #[must_use]
+    pub fn hidden(&self, text: &str) -> String {
+        redacted(&self.secrets, text)
     }
 
     /// Where it is, as people read it; `None` when it is nowhere in particular.
@@ -230,7 +241,7 @@ impl Diagnostics {
         let name = origin.as_ref().map(|origin| origin.name.clone()).unwrap_or_default();
         match (&item.at, self.source_line(item)) {
             (At::Place(place), Some(line)) => {
-                let (text, span) = masked(&line, place, &self.masks);
+                let (text, span) = masked(&line, place, (&self.masks, &self.secrets));
                 let snippet = Snippet::source(text).line_start(line.number).path(name);
                 group = group.element(snippet.annotation(AnnotationKind::Primary.span(span)));
             }
@@ -270,14 +281,16 @@ fn comment_in(line: &str) -> Option<usize> {
     start.filter(|start| !line[*start..].trim().is_empty())
 }
 
-/// The line with every masked part shown as `****`, and where `place` then is in it.
-fn masked(line: &Line<'_>, place: &Place, masks: &[Place]) -> (String, Place) {
+/// The line with every masked part, and every secret of another place that is repeated here, shown as `****`, and
+/// where `place` then is in it.
+fn masked(line: &Line<'_>, place: &Place, (masks, secrets): (&[Place], &[Secret])) -> (String, Place) {
     let end = line.start + line.text.len();
     let mut hidden: Vec<Place> = masks
         .iter()
         .filter(|mask| mask.start < end && mask.end > line.start)
         .map(|mask| mask.start.max(line.start) - line.start..mask.end.min(end) - line.start)
         .collect();
+    hidden.extend(secrets.iter().flat_map(|secret| secret.places_in(line.text)));
     hidden.extend(comment_in(line.text).map(|start| start..line.text.len()));
     hidden.sort_by_key(|mask| (mask.start, mask.end));
     let (mut text, mut done) = (String::new(), 0);
@@ -344,5 +357,37 @@ mod tests {
              --> env-files/slack.env:1:1\n\n\
              1 error, 1 warning\n"
         );
+    }
+
+    #[test]
+    fn a_secret_that_is_repeated_where_none_belongs_is_hidden_there_too() {
+        let mut map = SourceMap::default();
+        let text = r#"
+token = "xoxb-\"12345"
+soc = { command = "echo xoxb-\"12345 xoxb-\"12345", exec = 1 }
+"#;
+        let id = map.add("m.toml", Form::Toml, text);
+        let place = |needle: &str| {
+            let start = map.base(id) + text.find(needle).unwrap();
+            start..start + needle.len()
+        };
+        let (secret, command, key) =
+            (place(r#""xoxb-\"12345""#), place(r#""echo xoxb-\"12345 xoxb-\"12345""#), place("exec"));
+        let mut findings = Findings::default();
+        findings.mask(secret, "xoxb-\"12345");
+        findings.error(At::Place(command), "no list: echo xoxb-\"12345");
+        findings.error(At::Place(key), "unknown key `exec`");
+        let shown = findings.finish(map).render(false);
+        let lines: Vec<&str> = shown.lines().map(str::trim_end).collect();
+        assert_eq!(lines[0], "error: no list: echo ****");
+        assert_eq!(
+            lines[3..5],
+            [
+                r#"3 | soc = { command = "echo **** ****", exec = 1 }"#,
+                r"  |                   ^^^^^^^^^^^^^^^^",
+            ]
+        );
+        assert_eq!(lines[10], r"  |                                     ^^^^");
+        assert!(!shown.contains("12345"), "{shown}");
     }
 }

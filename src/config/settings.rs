@@ -105,6 +105,8 @@ fn load_with(
         if broken { (findings.hiding_what(found), Vec::new()) } else { (found, resolved) };
     let failed = findings.errors() > 0;
     let diagnostics = findings.finish(map);
+    let hidden = |value: Resolved| Resolved { value: diagnostics.hidden(&value.value), ..value };
+    let resolved = resolved.into_iter().map(hidden).collect();
     let journal = parts.journal.clone();
     let (settings, usable_channels) = if failed { (None, parts.channels) } else { (Some(parts), Vec::new()) };
     Loaded { settings, diagnostics, resolved, files, usable_channels, installation, journal }

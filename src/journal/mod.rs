@@ -10,6 +10,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{Semaphore, oneshot, watch};
@@ -19,6 +20,7 @@ pub mod channels;
 pub mod deliveries;
 pub mod entities;
 pub mod events;
+mod health;
 pub mod incidents;
 pub mod listed;
 pub mod lost;
@@ -39,6 +41,7 @@ pub mod timers;
 pub mod waiting;
 mod writer;
 
+pub use health::{Failure, Health, Missing};
 use writer::{Job, Writer};
 
 /// A handle to the journal; clones share it.
@@ -50,19 +53,11 @@ pub struct Journal {
 
 #[derive(Clone)]
 enum Access {
-    /// The real thing: a queue, and the room in it, for which one waits without holding a thread.
-    Thread(std::sync::mpsc::Sender<Job>, Arc<Semaphore>),
+    /// The real thing: a queue (until the journal is closed), and the room in it, for which one waits without
+    /// holding a thread.
+    Thread(Arc<Mutex<Option<std::sync::mpsc::Sender<Job>>>>, Arc<Semaphore>),
     /// Jobs run on the caller's thread: under a paused clock nothing may wait for another thread.
     Inline(Arc<Mutex<Writer>>),
-}
-
-/// Whether what is committed is on disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Health {
-    /// It is.
-    OnDisk,
-    /// It is in memory only, because of this.
-    InMemory(String),
 }
 
 /// Why a job was not done.
@@ -98,6 +93,9 @@ pub enum JournalError {
 /// The most jobs that wait; more make their senders wait.
 const QUEUE: usize = 1024;
 
+/// How long the end of the program waits for the file to be closed.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+
 impl Journal {
     /// Opens or creates the journal at `path` and starts its thread. Where the file cannot be
     /// written it works from memory, with what could be read of it, and [`health`](Self::health)
@@ -113,6 +111,7 @@ impl Journal {
             .name("journal".to_owned())
             .spawn(move || writer.run(&queue))
             .expect("the system can start a thread");
+        let jobs = Arc::new(Mutex::new(Some(jobs)));
         Ok(Self { access: Access::Thread(jobs, Arc::new(Semaphore::new(QUEUE))), health })
     }
 
@@ -154,10 +153,29 @@ impl Journal {
             }
             Access::Thread(jobs, room) => {
                 let place = room.clone().acquire_owned().await.map_err(|_| JournalError::Closed)?;
+                let jobs = jobs.lock().unwrap_or_else(PoisonError::into_inner);
+                let jobs = jobs.as_ref().ok_or(JournalError::Closed)?;
                 jobs.send(job.holding(place)).map_err(|_| JournalError::Closed)?;
             }
         }
         answer.await.map_err(|_| JournalError::Closed)?
+    }
+
+    /// Closes the file when all that waits is committed, so that it is whole without its WAL. Every handle
+    /// then answers [`JournalError::Closed`]. Returns within five seconds: what is committed is safe anyway.
+    pub async fn close(&self) {
+        match &self.access {
+            Access::Inline(writer) => writer.lock().unwrap_or_else(PoisonError::into_inner).return_to_file(),
+            Access::Thread(jobs, _) => {
+                drop(jobs.lock().unwrap_or_else(PoisonError::into_inner).take());
+                // The thread's end of it is gone when the file is closed.
+                let mut health = self.health();
+                let closed = async { while health.changed().await.is_ok() {} };
+                if tokio::time::timeout(CLOSE_LIMIT, closed).await.is_err() {
+                    tracing::error!("the journal is not closed after {} s", CLOSE_LIMIT.as_secs());
+                }
+            }
+        }
     }
 
     /// Whether commits reach the disk, now and as it changes.
@@ -173,7 +191,7 @@ impl Journal {
 /// When there is no such file, it is no journal, or one of another version.
 pub fn open_read_only(path: &Path) -> Result<Connection, JournalError> {
     let connection = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.busy_timeout(Duration::from_secs(5))?;
     schema::check(&connection)?;
     Ok(connection)
 }

@@ -15,25 +15,28 @@ pub fn is_sound(connection: &Connection) -> rusqlite::Result<bool> {
     Ok(verdict == "ok")
 }
 
-/// A new journal in memory with every row that can be read from either end of its table.
+/// A new journal in memory with every row that can be read from either end of its table, and the tables of which
+/// that is not all.
 ///
 /// # Errors
 /// When there is no memory for it.
-pub fn salvaged(from: &Connection) -> Result<Connection, super::JournalError> {
+pub fn salvaged(from: &Connection) -> Result<(Connection, Vec<String>), super::JournalError> {
     let to = Connection::open_in_memory()?;
     schema::prepare(&to)?;
     // What a row refers to may be lost.
     to.pragma_update(None, "foreign_keys", false)?;
     let transaction = to.unchecked_transaction()?;
+    let mut in_part = Vec::new();
     for table in tables(&to)? {
         if let Err(error) = rows(from, &to, &table) {
             tracing::error!("journal: what cannot be read of `{table}` is left out ({error})");
+            in_part.push(table);
         }
     }
     sequences(from, &to)?;
     transaction.commit()?;
     to.pragma_update(None, "foreign_keys", true)?;
-    Ok(to)
+    Ok((to, in_part))
 }
 
 fn tables(connection: &Connection) -> rusqlite::Result<Vec<String>> {

@@ -32,7 +32,10 @@ async fn a_full_disk_moves_the_journal_to_memory_and_nothing_is_lost() {
         assert_eq!(journal.write(remember).await.unwrap(), expected);
     }
     let health = journal.health().borrow().clone();
-    assert!(matches!(&health, Health::InMemory(reason) if reason.contains("journal.db")), "{health:?}");
+    assert!(
+        matches!(&health, Health::InMemory(failure) if failure.reason.contains("journal.db")),
+        "{health:?}"
+    );
     assert_eq!(count(&journal).await, before + 500);
 }
 
@@ -133,10 +136,38 @@ fn a_file_that_could_not_be_read_is_kept_when_the_journal_returns() {
     assert!(matches!(*seen.borrow(), Health::InMemory(_)));
     std::fs::remove_dir(&path).unwrap();
     Connection::open(&path).unwrap().execute_batch("CREATE TABLE before (x)").unwrap();
+    // A return that fails, as SQLite has no place for its rollback journal, spoils nothing.
+    let rollback = folder.path().join("journal.db-journal");
+    std::fs::create_dir(&rollback).unwrap();
+    writer.return_to_file();
+    assert!(matches!(*seen.borrow(), Health::InMemory(_)));
+    std::fs::remove_dir(rollback).unwrap();
     writer.return_to_file();
     assert_eq!(*seen.borrow(), Health::OnDisk);
     let kept = Connection::open(folder.path().join("journal.unread")).unwrap();
     kept.query_row("SELECT COUNT(*) FROM before", [], |row| row.get::<_, i64>(0)).unwrap();
+}
+
+#[tokio::test]
+async fn a_closed_journal_is_whole_in_its_file_alone_also_when_its_disk_was_full_until_then() {
+    for full in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        let journal = Journal::open(&path).unwrap();
+        if full {
+            journal.write(|connection| connection.pragma_update(None, "query_only", true)).await.unwrap();
+        }
+        let still_there = journal.clone();
+        journal.write(remember).await.unwrap();
+        assert_eq!(*journal.health().borrow() != Health::OnDisk, full);
+        journal.close().await;
+        let copy = folder.path().join("copy.db");
+        std::fs::copy(&path, &copy).unwrap();
+        assert_eq!(events::newest(&open_read_only(&copy).unwrap()).unwrap(), 1, "full: {full}");
+        let files = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(files.filter(|name| name.to_string_lossy().starts_with("journal.db-")).count(), 0);
+        assert!(still_there.write(remember).await.is_err());
+    }
 }
 
 #[tokio::test]
@@ -202,7 +233,7 @@ fn of_a_file_with_a_broken_page_all_the_rest_is_kept_and_goes_on() {
         let mut writer = super::writer::Writer::open(path.clone(), health).unwrap();
         // Whoever comes upon it moves the journal to memory.
         writer.commit_now(|db| db.query_row("SELECT MAX(LENGTH(body)) FROM event", [], |_| Ok(())));
-        assert!(matches!(&*seen.borrow(), Health::InMemory(reason) if reason.contains("malformed")));
+        assert!(matches!(&*seen.borrow(), Health::InMemory(failure) if failure.reason.contains("malformed")));
         writer.commit_now(|connection| remember(connection).map(drop));
         writer.return_to_file();
         assert_eq!(*seen.borrow(), Health::OnDisk);

@@ -132,11 +132,17 @@ impl Source for Index {
         Ok(words)
     }
 
-    async fn history(&self, query: &Query<'_>, _: i64) -> Result<Vec<Heard>, SourceError> {
+    async fn history(&self, query: &Query<'_>, step: i64) -> Result<Vec<Heard>, SourceError> {
         *self.histories.lock().unwrap() += 1;
-        let heard = |key: &str, newest| Heard { key: key.into(), newest, count: 1 };
-        let all = self.within(query).into_iter();
-        Ok(all.flat_map(|(key, times)| times.into_iter().map(move |at| heard(&key, at))).collect())
+        let mut steps: BTreeMap<(i64, String), Heard> = BTreeMap::new();
+        for (key, times) in self.within(query) {
+            for at in times {
+                let new = Heard { key: (&*key).into(), newest: at, count: 0 };
+                let heard = steps.entry((at.div_euclid(step), key.clone())).or_insert(new);
+                (heard.newest, heard.count) = (heard.newest.max(at), heard.count + 1);
+            }
+        }
+        Ok(steps.into_values().collect())
     }
 
     async fn nodes(&self, query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {

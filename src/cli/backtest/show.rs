@@ -100,7 +100,7 @@ fn summary(shown: &Shown) -> String {
     let count = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
     let step = human(Duration::from_secs(u64::try_from(shown.step_seconds).unwrap_or_default()));
     let mut text = format!(
-        "Watch {}: {} from {} to {}, in steps of {step}\n  {}, {:.1} a day\n",
+        "Watch {}: {} from {} to {}, in steps of {step}\n  {} of silences (their ends and reminders not counted), {:.1} a day\n",
         one_line(&shown.watch, 80),
         count(shown.agents, "agent"),
         written(shown.from),

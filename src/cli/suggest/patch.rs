@@ -15,11 +15,13 @@ use crate::history::advice::{Advice, Choice, ENOUGH};
 use crate::journal::events::time;
 
 /// How to read it, and what is not learnt.
-const NOTES: [&str; 18] = [
+const NOTES: [&str; 20] = [
     "Each column: an interval, and how many false alarms a week it would have given (with the grace of",
     "today). p99 and p99.9 are the gap that so many of all gaps do not exceed, rounded up. SUGGESTED is the",
     "shortest of them with at most one false alarm in four weeks. With `min_events` a gap is the time that so",
     "many logs took, and an alarm is a time with fewer of them in an interval, however long it goes on.",
+    "Here every gap that is longer counts as false; `backtest`, which knows flapping and stalls, calls only",
+    "that false of which the agent logs again within one more interval.",
     "",
     "Outages are not learnt as normal. Left out are: gaps of over an hour that are more than four times as",
     "long as 99 % of the agent's gaps and came less than once a week (or once), if at least half as long",

@@ -38,6 +38,10 @@ fn secrets_in_toml_are_hidden_even_by_the_mistakes_around_them() {
         "[channels]\ne = { kind = \"email\", host = 5, from = \"a\", to = [\"a@b\"], headers = { x = \"S\" } }\n",
         "[chanels]\ns = { kind = \"slack\", token = \"S\" }\n",
         "[channels]\ns = \"S\"\n",
+        // Repeated where none belongs.
+        "[channels]\ns = { kind = \"slack\", token = \"S\" }\nt = { kind = \"slack\", tokn = 1, channel = \"#S\" }\n",
+        "[channels]\ns = { kind = \"webhook\", url = \"https://h\", bearer = \"S\" }\nt = { kind = \"webhook\", url = \"https://h\", method = \"S\" }\n",
+        "[channels]\ns = { kind = \"slack\", token = \"S\" }\nt = { kind = \"exec\", command = \"echo S\" }\n",
         // Text that cannot be parsed.
         "[channels.s]\nkind = \"slack\"\ntoken = \"S\n",
         "[channels.s]\nkind = \"slack\"\ntoken = S\n",

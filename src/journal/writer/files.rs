@@ -6,7 +6,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::ffi::SQLITE_BUSY;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::journal::{JournalError, salvage, schema};
+use crate::journal::{JournalError, Missing, salvage, schema};
 
 pub fn open_file(path: &Path) -> Result<Connection, JournalError> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -20,17 +20,17 @@ pub fn open_file(path: &Path) -> Result<Connection, JournalError> {
     Ok(connection)
 }
 
-/// What the file holds, in memory; else nothing, and `true`.
-pub fn in_memory_from(path: &Path) -> Result<(Connection, bool), JournalError> {
+/// What can be read of the file, in memory, and what of it is missing there.
+pub fn in_memory_from(path: &Path) -> Result<(Connection, Missing), JournalError> {
     let ways: [fn(&Path) -> rusqlite::Result<Connection>; 2] = [open_read_only, open_unchanging];
     for way in ways {
-        if let Ok(memory) = way(path).map_err(JournalError::from).and_then(|file| copy_to_memory(&file)) {
-            return Ok((memory, false));
+        if let Ok(read) = way(path).map_err(JournalError::from).and_then(|file| copy_to_memory(&file)) {
+            return Ok(read);
         }
     }
     let empty = Connection::open_in_memory()?;
     schema::prepare(&empty)?;
-    Ok((empty, path.exists()))
+    Ok((empty, Missing::All))
 }
 
 fn open_read_only(path: &Path) -> rusqlite::Result<Connection> {
@@ -44,14 +44,15 @@ fn open_unchanging(path: &Path) -> rusqlite::Result<Connection> {
     Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags)
 }
 
-pub fn copy_to_memory(from: &Connection) -> Result<Connection, JournalError> {
+pub fn copy_to_memory(from: &Connection) -> Result<(Connection, Missing), JournalError> {
     let mut memory = Connection::open_in_memory()?;
     copy(from, &mut memory)?;
-    if !salvage::is_sound(&memory)? {
-        return salvage::salvaged(&memory);
+    if salvage::is_sound(&memory)? {
+        schema::prepare(&memory)?;
+        return Ok((memory, Missing::Nothing));
     }
-    schema::prepare(&memory)?;
-    Ok(memory)
+    let (memory, in_part) = salvage::salvaged(&memory)?;
+    Ok((memory, if in_part.is_empty() { Missing::Nothing } else { Missing::PartOf(in_part) }))
 }
 
 pub fn restore(memory: &Connection, path: &Path) -> Result<Connection, JournalError> {
@@ -66,16 +67,23 @@ pub fn restore(memory: &Connection, path: &Path) -> Result<Connection, JournalEr
 pub fn set_aside_if_corrupt(path: &Path) {
     let corrupt = match open_read_only(path).and_then(|file| salvage::is_sound(&file)) {
         Ok(sound) => !sound,
-        Err(error) => {
-            matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
-        }
+        Err(error) => says_broken(&error),
     };
     if corrupt {
         set_aside(path, "corrupt");
     }
 }
 
+/// Whether an error says that what is in the file is no journal, or not a whole one.
+pub fn says_broken(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
+}
+
 pub fn set_aside(path: &Path, why: &str) {
+    // A return that failed left an empty one, which must not take the place of what was kept.
+    if std::fs::metadata(path).is_ok_and(|file| file.len() == 0) {
+        return;
+    }
     let aside = path.with_extension(why);
     match std::fs::rename(path, &aside) {
         Ok(()) => {

@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-use super::{Health, JournalError, schema};
+use super::{Failure, Health, JournalError, Missing, schema};
 
 mod files;
 mod jobs;
 
-use files::{copy_to_memory, in_memory_from, open_file, restore, set_aside, set_aside_if_corrupt};
+use files::{
+    copy_to_memory, in_memory_from, open_file, restore, says_broken, set_aside, set_aside_if_corrupt,
+};
 use jobs::transact;
 
 pub use jobs::Job;
@@ -31,29 +33,28 @@ pub struct Writer {
     path: Option<PathBuf>,
     health: watch::Sender<Health>,
     tried_return: Instant,
-    /// What is in memory began without what the file holds, because that could not be read.
-    without_file: bool,
 }
 
 impl Writer {
     /// Opens the file, or a copy of it in memory where it cannot be written.
     pub fn open(path: PathBuf, health: watch::Sender<Health>) -> Result<Self, JournalError> {
-        let (connection, without_file) = match open_file(&path) {
-            Ok(connection) => (connection, false),
+        let connection = match open_file(&path) {
+            Ok(connection) => connection,
             Err(JournalError::Database(error)) => {
-                health.send_replace(Health::InMemory(describe(&path, &error)));
-                in_memory_from(&path)?
+                let (memory, missing) = in_memory_from(&path)?;
+                health.send_replace(Health::InMemory(failure(&path, &error, missing)));
+                memory
             }
             Err(other) => return Err(other),
         };
-        Ok(Self { connection, path: Some(path), health, tried_return: Instant::now(), without_file })
+        Ok(Self { connection, path: Some(path), health, tried_return: Instant::now() })
     }
 
     /// A journal without a file.
     pub fn in_memory(health: watch::Sender<Health>) -> Result<Self, JournalError> {
         let connection = Connection::open_in_memory()?;
         schema::prepare(&connection)?;
-        Ok(Self { connection, path: None, health, tried_return: Instant::now(), without_file: false })
+        Ok(Self { connection, path: None, health, tried_return: Instant::now() })
     }
 
     /// Takes jobs until every sender is gone.
@@ -90,15 +91,12 @@ impl Writer {
 
     fn move_to_memory(&mut self, error: &rusqlite::Error) {
         let Some(path) = &self.path else { return };
-        let reason = describe(path, error);
-        tracing::error!("journal cannot be written, going on from memory: {reason}");
-        let copy = copy_to_memory(&self.connection).map(|memory| (memory, false));
-        match copy.or_else(|_| in_memory_from(path)) {
-            Ok((memory, without_file)) => {
+        tracing::error!("journal cannot be written, going on from memory: {}: {error}", path.display());
+        match copy_to_memory(&self.connection).or_else(|_| in_memory_from(path)) {
+            Ok((memory, missing)) => {
                 self.connection = memory;
-                self.without_file = without_file;
                 self.tried_return = Instant::now();
-                self.health.send_replace(Health::InMemory(reason));
+                self.health.send_replace(Health::InMemory(failure(path, error, missing)));
             }
             Err(error) => tracing::error!("journal cannot be copied to memory: {error}"),
         }
@@ -108,18 +106,15 @@ impl Writer {
     pub(super) fn return_to_file(&mut self) {
         self.tried_return = Instant::now();
         let Some(path) = &self.path else { return };
-        if *self.health.borrow() == Health::OnDisk {
-            return;
-        }
+        let Health::InMemory(failure) = self.health.borrow().clone() else { return };
         set_aside_if_corrupt(path);
-        if self.without_file {
+        if failure.missing == Missing::All {
             // It was never read, so what it holds is nowhere else.
             set_aside(path, "unread");
         }
         match restore(&self.connection, path) {
             Ok(file) => {
                 self.connection = file;
-                self.without_file = false;
                 self.health.send_replace(Health::OnDisk);
                 tracing::info!("journal is on disk again: {}", path.display());
             }
@@ -139,13 +134,15 @@ impl Writer {
         self.commit(vec![Job::new(job, reply)]);
     }
 
-    fn close(self) {
+    /// Brings what is in memory only to the file, if that works by now, and what is in the WAL.
+    fn close(mut self) {
+        self.return_to_file();
         if let Err((_, error)) = self.connection.close() {
             tracing::error!("journal did not close cleanly: {error}");
         }
     }
 }
 
-fn describe(path: &Path, error: &rusqlite::Error) -> String {
-    format!("{}: {error}", path.display())
+fn failure(path: &Path, error: &rusqlite::Error, missing: Missing) -> Failure {
+    Failure { reason: format!("{}: {error}", path.display()), broken: says_broken(error), missing }
 }

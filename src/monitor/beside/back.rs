@@ -1,21 +1,21 @@
 //! What is worth knowing of whoever is back.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use compact_str::CompactString;
 use tokio::time::Instant;
 
-use super::{Beside, in_time};
+use super::Beside;
+use super::first_logs::{Back, ask, first_logs};
 use crate::journal::entities::Logging;
-use crate::journal::events::time;
+use crate::journal::events::millis;
 use crate::journal::{incidents, past, spells};
 use crate::monitor::Setup;
 use crate::monitor::finding::Blind;
 use crate::monitor::fleet::Fleet;
 use crate::monitor::words::UNREADABLE;
 use crate::record::Recorder;
-use crate::source::{Entities, Heard, Query};
+use crate::source::Heard;
 
 /// A gap is looked at in so many steps, of at least a minute; …
 const STEPS: i64 = 200;
@@ -32,6 +32,8 @@ struct Gap {
     since: i64,
     /// The newest log.
     to: i64,
+    /// What came after this, since the round before, is no late arrival, but the end.
+    end: i64,
 }
 
 impl Beside {
@@ -103,29 +105,25 @@ impl Beside {
         until: Instant,
         now: DateTime<Utc>,
     ) {
-        for (step, gaps) in by_step(self.gaps(fleet, back)) {
+        for (step, gaps) in by_step(self.gaps(setup, fleet, back)) {
             let keys: Vec<&str> = gaps.iter().map(|gap| &*fleet.entities()[gap.at].key).collect();
             let from = gaps.iter().map(|gap| gap.since).min().unwrap_or_default();
-            let query = Query { from: time(from), to: now, entities: Entities::Only(&keys) };
-            let mut heard: HashMap<CompactString, Vec<Heard>> = HashMap::new();
-            let all = match in_time(until, setup.source.history(&query, step)).await {
-                Ok(all) => all,
+            let heard = match ask((setup, until), (&keys, from, millis(now)), step).await {
+                Ok(heard) => heard,
                 Err(error) => return tracing::debug!("cannot look up what arrived late: {error}"),
             };
-            for one in all {
-                heard.entry(one.key.clone()).or_default().push(one);
-            }
-            let poll = setup.watch.poll.as_millis() as i64;
-            for (gap, key) in gaps.iter().zip(&keys) {
-                let heard = heard.get(*key).map_or(&[][..], Vec::as_slice);
-                let to = self.first_log(gap, heard, poll, fleet.flaps().back_since(gap.at));
-                self.fill(gap, to, heard, step);
+            let ends: Vec<Back<'_>> = keys.iter().copied().zip(gaps.iter().map(|gap| gap.end)).collect();
+            let firsts = first_logs((setup, until), &ends, &heard, step).await;
+            for ((gap, key), first) in gaps.iter().zip(keys).zip(firsts) {
+                let back = first.into_iter().chain(fleet.flaps().back_since(gap.at)).min();
+                self.fill(gap, heard.get(key).map_or(&[], Vec::as_slice), step, back);
             }
         }
     }
 
     /// The silences that are over, each with its length in its finding, even if the source knows no more.
-    fn gaps(&mut self, fleet: &Fleet, back: &[(usize, i64, Option<i64>)]) -> Vec<Gap> {
+    fn gaps(&mut self, setup: &Setup, fleet: &Fleet, back: &[(usize, i64, Option<i64>)]) -> Vec<Gap> {
+        let poll = setup.watch.poll.as_millis() as i64;
         let mut gaps = Vec::with_capacity(back.len());
         for (at, _, since) in back {
             let finding = self.findings.entry(*at).or_default();
@@ -133,34 +131,27 @@ impl Beside {
             let Some((since, to)) = ends.filter(|_| finding.logging != Logging::TooFew) else { continue };
             let back = fleet.flaps().back_since(*at).unwrap_or(to).min(to);
             finding.blind = Some(Blind::of(since, back, &finding.logged, None));
-            gaps.push(Gap { at: *at, since, to });
+            let end = (to - 2 * poll).min(self.last_round.map_or(to, |last| last - poll));
+            gaps.push(Gap { at: *at, since, to, end: end.max(since) });
         }
         gaps
     }
 
-    /// When its silence was over, by what was heard of it from its last log on.
-    fn first_log(&self, Gap { since, to, .. }: &Gap, heard: &[Heard], poll: i64, back: Option<i64>) -> i64 {
-        // What came since the round before is no late arrival, but the end.
-        let end = (to - 2 * poll).min(self.last_round.map_or(*to, |last| last - poll));
-        let first = heard.iter().map(|heard| heard.newest).filter(|newest| *newest > end.max(*since));
-        first.chain(back).min().unwrap_or(*to)
-    }
-
-    /// What was heard until it was over.
-    fn fill(&mut self, gap: &Gap, to: i64, heard: &[Heard], step: i64) {
+    /// What was heard of it from its last log on, and when it was back, if that is before its newest log.
+    fn fill(&mut self, Gap { at, since, to, .. }: &Gap, heard: &[Heard], step: i64, back: Option<i64>) {
         // What was written while nobody looked may have been there at once.
         let is_seen = |at: i64| !self.unseen.iter().any(|(from, to)| (*from..=*to).contains(&at));
         let seen: Vec<Heard> = heard.iter().filter(|heard| is_seen(heard.newest)).cloned().collect();
-        let finding = self.findings.entry(gap.at).or_default();
-        let filled = Blind::filled(gap.since, to, &finding.logged, &seen, step);
-        finding.blind = Some(Blind::of(gap.since, to, &finding.logged, Some(filled)));
+        let to = back.unwrap_or(*to);
+        let finding = self.findings.entry(*at).or_default();
+        let filled = Blind::filled(*since, to, &finding.logged, &seen, step);
+        finding.blind = Some(Blind::of(*since, to, &finding.logged, Some(filled)));
     }
 }
 
 /// The gaps by the step in which they are looked at: a minute, or as often doubled as they are long.
 fn by_step(gaps: Vec<Gap>) -> BTreeMap<i64, Vec<Gap>> {
-    let most = i64::try_from(gaps.len().max(1)).map_or(FEWEST_STEPS, |gaps| STEPS_IN_ALL / gaps);
-    let steps = most.clamp(FEWEST_STEPS, STEPS);
+    let steps = steps_of_each(gaps.len());
     let mut by_step: BTreeMap<i64, Vec<Gap>> = BTreeMap::new();
     for gap in gaps {
         let mut step = 60_000;
@@ -170,4 +161,10 @@ fn by_step(gaps: Vec<Gap>) -> BTreeMap<i64, Vec<Gap>> {
         by_step.entry(step).or_default().push(gap);
     }
     by_step
+}
+
+/// In how many steps each of so many is looked at.
+pub(super) fn steps_of_each(count: usize) -> i64 {
+    let most = i64::try_from(count.max(1)).map_or(FEWEST_STEPS, |count| STEPS_IN_ALL / count);
+    most.clamp(FEWEST_STEPS, STEPS)
 }

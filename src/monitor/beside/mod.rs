@@ -7,10 +7,12 @@
 //! * `why`: how silent agents are connected, and what their manager received;
 //! * `last_words`: what they logged last;
 //! * `times`: what came late, or is from the future;
-//! * `back`: how long it was silent, of whoever is back.
+//! * `back`: how long it was silent, of whoever is back;
+//! * `first_logs`: when that logged first again.
 
 mod answered;
 mod back;
+mod first_logs;
 mod homes;
 mod last_words;
 mod times;

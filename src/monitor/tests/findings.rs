@@ -219,7 +219,11 @@ async fn what_came_since_the_round_before_is_the_end_and_did_not_arrive_late() {
     [50, 30, 5].iter().for_each(|before| world.index.log("001", world.now() - TimeDelta::seconds(*before)));
     world.monitor.round().await.unwrap();
     let end = world.events().await.pop().unwrap();
-    assert_eq!(end.back, Some(begin + TimeDelta::seconds(40 * 60 - 50)), "its first log");
+    assert_eq!(
+        end.back,
+        Some(begin + TimeDelta::seconds(40 * 60 - 50)),
+        "its first log, not the last of a step"
+    );
     assert_eq!(end.arrived_late, Some(0.0), "{}", end.detail);
 }
 

@@ -79,7 +79,7 @@ pub fn delivery(
             message.grouped.clear();
         }
     }
-    if message.kind == MessageKind::Reminder || (message.kind == MessageKind::Firing && first.is_some()) {
+    if matches!(message.kind, MessageKind::Firing | MessageKind::Reminder) {
         only_open(connection, &mut events);
     }
     let parts = posts::parts(connection, limits, claim, message.kind, events)?;
@@ -109,10 +109,14 @@ fn events_of(connection: &Connection, messages: &[i64]) -> rusqlite::Result<Vec<
     Ok(each.collect::<rusqlite::Result<Vec<_>>>()?.concat())
 }
 
-/// What a message is of may have ended since it was written.
+/// What a message is of may have ended since it was written. What it has the end of itself it tells: a night's news.
 fn only_open(connection: &Connection, events: &mut Vec<Event>) {
+    let ended: HashSet<i64> =
+        events.iter().filter(|event| event.kind.closes()).filter_map(|event| event.incident).collect();
     let open = |event: &Event| {
-        event.incident.is_none_or(|incident| incidents::is_open(connection, incident).unwrap_or(true))
+        event.incident.is_none_or(|incident| {
+            ended.contains(&incident) || incidents::is_open(connection, incident).unwrap_or(true)
+        })
     };
     if events.iter().any(open) {
         events.retain(open);

@@ -38,6 +38,20 @@ pub enum SourceReason {
 }
 
 impl SourceReason {
+    /// Every reason.
+    pub const ALL: [Self; 10] = [
+        Self::Network,
+        Self::Timeout,
+        Self::Tls,
+        Self::Auth,
+        Self::Rights,
+        Self::NoIndex,
+        Self::Mapping,
+        Self::Incomplete,
+        Self::Overloaded,
+        Self::Malformed,
+    ];
+
     /// The contract name, such as `no_index`.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -116,6 +116,7 @@ pub fn misspelt(key: &str, known: &BTreeSet<&str>) -> Option<Slip> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wording::samples;
 
     #[test]
     fn a_word_of_a_closed_set_is_known_whole_or_by_a_glob_and_any_other_key_takes_any() {
@@ -132,8 +133,12 @@ mod tests {
     }
 
     #[test]
-    fn every_cause_that_has_a_word_of_its_own_is_one() {
+    fn every_cause_that_has_a_word_of_its_own_or_is_shown_in_a_sample_is_one() {
         let all: BTreeSet<&str> = causes().collect();
+        for kind in EventKind::ALL {
+            let cause = samples::event(kind, chrono::Utc::now()).cause;
+            assert!(all.contains(cause.as_str()), "{cause}");
+        }
         let named = crate::wording::language::Language::En.sentences().cause.keys().map(String::as_str);
         assert_eq!(named.filter(|cause| !all.contains(cause)).collect::<Vec<_>>(), [""; 0]);
     }

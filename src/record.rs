@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::bus::Bus;
 use crate::clock::SharedClock;
-use crate::config::Route;
+use crate::config::{Route, vocabulary};
 use crate::crash;
 use crate::dispatch::plan;
 use crate::journal::entities::{self, EntityRow, Logging, Part, Silence};
@@ -136,6 +136,8 @@ pub fn apply(
 
 fn write(connection: &Connection, change: Change, now: i64) -> rusqlite::Result<Event> {
     let Change { incident, mut event, entity, logging, .. } = change;
+    // Or no route could be for it.
+    debug_assert!(vocabulary::causes().any(|cause| cause == event.cause), "no such cause: {}", event.cause);
     event.incident = match incident {
         IncidentChange::None => event.incident,
         IncidentChange::Open(subject) => Some(incidents::open(connection, subject, &event)?),

@@ -36,6 +36,9 @@ async fn a_silence_holds_back_what_matches_is_listed_and_lets_it_go_when_it_is_e
     assert!(again.code == 1 && again.stderr.contains("no silence of that number is in force"), "{again:?}");
     let misspelt = world.run(&["silence", "add", "nmae=db-*", "--for", "2h", "--reason", "x"]).await;
     assert!(misspelt.code == 0 && misspelt.stderr.contains("did you mean `name`?"), "{misspelt:?}");
+    let never = world.run(&["silence", "add", "cause!=disconected", "--for", "2h", "--reason", "x"]).await;
+    let meant = "unknown cause `disconected`; did you mean `disconnected`?";
+    assert!(never.code == 2 && never.stderr.contains(meant), "{never:?}");
     let nonsense = world.run(&["silence", "add", "db-*", "--for", "2h", "--reason", "x"]).await;
     assert!(nonsense.code == 2 && nonsense.stderr.contains("write KEY=GLOB"), "{nonsense:?}");
 }
@@ -93,6 +96,8 @@ async fn route_knows_of_an_agent_what_its_class_says_and_of_a_source_that_it_is_
     assert!(said.starts_with("source_down (high) at Sun 2026-11-29 03:00 UTC\n"), "{said}");
     let refused = world.run(&["route", "--event", "source_down", "--labels", "name=x"]).await;
     assert!(refused.code == 1 && refused.stderr.contains("is about no agent"), "{refused:?}");
+    let unknown = world.run(&["route", "--labels", "id=001,cause=disconected"]).await;
+    assert!(unknown.code == 1 && unknown.stderr.contains("did you mean `disconnected`?"), "{unknown:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

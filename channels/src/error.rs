@@ -128,6 +128,22 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 12] = [
+        Self::Network,
+        Self::Broken,
+        Self::Timeout,
+        Self::Tls,
+        Self::RateLimited,
+        Self::Auth,
+        Self::Gone,
+        Self::TooLarge,
+        Self::Rejected,
+        Self::Server,
+        Self::UnexpectedAnswer,
+        Self::Local,
+    ];
+
     /// Whether the vendor may have taken the message all the same, so that the next try may be a
     /// duplicate.
     #[must_use]

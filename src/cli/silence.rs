@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use log_monitor_channels::text::one_line;
 use serde::Serialize;
 
 use super::Session;
@@ -12,7 +11,8 @@ use super::exit::Exit;
 use super::table::{print, say, table};
 use super::who::{author, span};
 use crate::clock::written;
-use crate::config::matcher::Condition;
+use crate::config::matcher::{Condition, Pattern};
+use crate::config::vocabulary::{self, Slip};
 use crate::config::{Settings, suggest};
 use crate::journal::events::{millis, time};
 use crate::journal::silences::{self, Silence};
@@ -76,7 +76,10 @@ pub fn run(session: &Session<'_>, command: Command) -> Exit {
     let now = Utc::now();
     let done = match command {
         Command::Add { matchers, span, reason, author } => {
-            matchers.iter().filter_map(|text| doubt(text, &settings)).for_each(|doubt| eprintln!("{doubt}"));
+            matchers
+                .iter()
+                .filter_map(|text| doubt(text, &settings))
+                .for_each(|slip| eprintln!("warning: {slip}"));
             return add(journal, matchers, now + span, reason, author, now);
         }
         Command::List { all, json } => return list(journal, all, json, now),
@@ -95,18 +98,19 @@ pub fn run(session: &Session<'_>, command: Command) -> Exit {
 
 /// The text itself, if it can be understood.
 fn matcher(text: &str) -> Result<String, String> {
-    text.parse::<Condition>().map(|_| text.to_owned())
+    let condition = text.parse::<Condition>()?;
+    let mut globs =
+        condition.any.iter().chain(&condition.none).filter(|one| !matches!(one, Pattern::Regex(_)));
+    match globs.find_map(|glob| vocabulary::unknown(&condition.key, &glob.to_string())) {
+        Some(slip) => Err(slip.to_string()),
+        None => Ok(text.to_owned()),
+    }
 }
 
 /// A matcher with a key that is nearly one of those there are holds nothing back, most probably.
-fn doubt(matcher: &str, settings: &Settings) -> Option<String> {
+fn doubt(matcher: &str, settings: &Settings) -> Option<Slip> {
     let key = matcher.parse::<Condition>().ok()?.key;
-    let known = suggest::keys_of_events(&settings.watches);
-    let meant = suggest::misspelt(&key, known.iter().copied())?;
-    let key = one_line(&key, 80);
-    Some(format!(
-        "warning: no class and nothing else here gives `{key}` to an event; did you mean `{meant}`?"
-    ))
+    vocabulary::misspelt(&key, &suggest::keys_of_events(&settings.watches))
 }
 
 fn add(

@@ -44,6 +44,7 @@ pub mod tables;
 mod templates;
 pub mod toml_text;
 mod tree;
+pub mod vocabulary;
 mod watches;
 pub mod windows;
 

@@ -2,15 +2,12 @@
 
 mod unused;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::de::Deserialize;
 use toml::Spanned;
 use toml::de::{DeValue, ValueDeserializer};
-use wildmatch::WildMatch;
-
-use log_monitor_channels::{EventKind, Severity};
 
 use super::diagnostics::At;
 use super::family::{article, table_of};
@@ -22,8 +19,9 @@ use super::source_map::Place;
 use super::suggest;
 use super::tables;
 use super::tree::{Node, Table};
+use super::vocabulary::{self, Slip};
 
-pub use unused::{for_nobody, misspelt};
+pub use unused::for_nobody;
 
 /// The name of the last route, and of its table.
 pub const CATCH_ALL: &str = "catch_all";
@@ -31,12 +29,14 @@ pub const CATCH_ALL: &str = "catch_all";
 /// A route, and where it stands; `None` = nowhere, since there is no TOML with one.
 pub type Placed = (Route, Option<Place>);
 
-/// Reads the routes and the catch-all. `channels` are the names there are, in their order.
+/// Reads the routes and the catch-all. `channels` are the names there are, in their order, and `keys` what events can
+/// be matched by.
 pub fn routes(
     reading: &mut Reading<'_>,
     routes: Option<Node<'_>>,
     catch_all: Option<Node<'_>>,
     channels: &[String],
+    keys: &BTreeSet<&str>,
 ) -> Vec<Placed> {
     let mut placed: Vec<(Route, Place)> = Vec::new();
     let mut first = None;
@@ -44,7 +44,7 @@ pub fn routes(
     for (at, table) in list_of(reading, routes).into_iter().enumerate() {
         first.get_or_insert_with(|| table.span());
         let place = table.span();
-        let route = route(reading, at + 1, table, channels, &mut names);
+        let route = route(reading, at + 1, table, (channels, keys), &mut names);
         placed.extend(route.map(|route| (route, place)));
     }
     unused::never_used(reading, &placed);
@@ -53,7 +53,7 @@ pub fn routes(
     match (table, first) {
         (Some(table), _) => {
             let place = table.span();
-            out.extend(self::catch_all(reading, table, channels).map(|route| (route, Some(place))));
+            out.extend(self::catch_all(reading, table, (channels, keys)).map(|route| (route, Some(place))));
         }
         (None, None) => out.push((default_route(channels), None)),
         (None, Some(place)) => {
@@ -85,7 +85,7 @@ fn route(
     reading: &mut Reading<'_>,
     number: usize,
     table: Table<'_>,
-    channels: &[String],
+    (channels, keys): (&[String], &BTreeSet<&str>),
     names: &mut Vec<String>,
 ) -> Option<Route> {
     let path = format!("routes[{number}]");
@@ -97,11 +97,18 @@ fn route(
         own_name(reading, name, names);
     }
     known_words(reading, &table.r#match);
+    let by = table.group.by.iter().map(|key| (key.get_ref().0.as_str(), key.span()));
+    let matched = table.r#match.keys().map(|key| (key.get_ref().as_str(), key.span()));
+    known_keys(reading, matched.chain(by), keys);
     let steps = steps(reading, table.steps.as_ref(), channels);
     let active = hours::weekly(reading, &table.active, table.time_zone.as_ref());
     Some(Route {
         name: table.name?.into_inner(),
-        matcher: table.r#match.iter().map(|(key, patterns)| patterns.get_ref().condition(key)).collect(),
+        matcher: table
+            .r#match
+            .iter()
+            .map(|(key, patterns)| patterns.get_ref().condition(key.get_ref()))
+            .collect(),
         active: active.map(Arc::new),
         steps: steps?,
         reminders: Reminders::from(&table.reminders),
@@ -111,12 +118,17 @@ fn route(
     })
 }
 
-fn catch_all(reading: &mut Reading<'_>, table: Table<'_>, channels: &[String]) -> Option<Route> {
+fn catch_all(
+    reading: &mut Reading<'_>,
+    table: Table<'_>,
+    (channels, keys): (&[String], &BTreeSet<&str>),
+) -> Option<Route> {
     let schema = tables::schema_of::<tables::CatchAll>();
     let read = reading.table(CATCH_ALL, &schema, table, |value| {
         tables::CatchAll::deserialize(ValueDeserializer::from(value))
     });
     let table = read.value?;
+    known_keys(reading, table.group.by.iter().map(|key| (key.get_ref().0.as_str(), key.span())), keys);
     let steps = steps(reading, table.steps.as_ref(), channels)?;
     Some(Route {
         name: CATCH_ALL.to_owned(),
@@ -173,19 +185,27 @@ fn own_name(reading: &mut Reading<'_>, name: &Spanned<String>, names: &mut Vec<S
     names.push(text.clone());
 }
 
-/// Event names and severities are closed sets; a glob must match one of them.
-fn known_words(reading: &mut Reading<'_>, conditions: &BTreeMap<String, Spanned<tables::Patterns>>) {
-    let events: Vec<&str> = EventKind::ALL.into_iter().map(EventKind::name).collect();
-    let severities: Vec<&str> = Severity::ALL.into_iter().map(Severity::name).collect();
-    for (key, known) in [("event", events), ("severity", severities)] {
-        let Some(patterns) = conditions.get(key) else { continue };
+/// A glob of a closed set must match one of its words.
+fn known_words(reading: &mut Reading<'_>, conditions: &tables::Match) {
+    for (key, patterns) in conditions {
         for (glob, place) in patterns.get_ref().globs(&patterns.span()) {
-            let pattern = WildMatch::new(glob);
-            if !known.iter().any(|word| pattern.matches(word)) {
-                let message = format!("unknown {key} `{}`", shown_name(glob));
-                let help = suggest::help(glob, known.iter().copied());
+            if let Some(Slip { message, help }) = vocabulary::unknown(key.get_ref(), glob) {
                 reading.findings.error(At::Place(place), message).maybe_help(help);
             }
+        }
+    }
+}
+
+/// Any label may be asked for, and only whoever gives labels knows them all; but one that is nearly a key that there is
+/// is probably that.
+fn known_keys<'k>(
+    reading: &mut Reading<'_>,
+    keys: impl Iterator<Item = (&'k str, Place)>,
+    known: &BTreeSet<&str>,
+) {
+    for (key, place) in keys {
+        if let Some(Slip { message, help }) = vocabulary::misspelt(key, known) {
+            reading.findings.warning(At::Place(place), message).maybe_help(help);
         }
     }
 }

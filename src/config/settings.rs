@@ -138,8 +138,9 @@ impl Assembly<'_, '_> {
         if channels.names.is_empty() {
             self.log_only(&mut channels);
         }
-        let placed =
-            routes::routes(&mut self.reading, take("routes"), take(routes::CATCH_ALL), &channels.names);
+        let keys = suggest::keys_of_events(&watches.items);
+        let (listed, last) = (take("routes"), take(routes::CATCH_ALL));
+        let placed = routes::routes(&mut self.reading, listed, last, &channels.names, &keys);
         self.look_over(&placed, &sources, &watches, &channels);
         let mut routes: Vec<Route> = placed.into_iter().map(|(route, _)| route).collect();
         let health = health::route(&mut self.reading, take("health"), &routes, &channels.names);
@@ -186,7 +187,6 @@ impl Assembly<'_, '_> {
         let names = [&sources.names, &watches.names, &channels.names].into_iter().flatten();
         let there_are: Vec<&str> = names.map(String::as_str).collect();
         routes::for_nobody(&mut self.reading, placed, &there_are);
-        routes::misspelt(&mut self.reading, placed, &watches.items);
         domains::warn(&mut self.reading, placed, &channels.items, &watches.items);
     }
 

@@ -56,6 +56,9 @@ pub struct Channel {
     pub language: Option<Language>,
 }
 
+/// What each of these keys must be.
+pub type Match = BTreeMap<Spanned<String>, Spanned<Patterns>>;
+
 /// A `[[routes]]` table.
 #[derive(Debug, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -67,7 +70,7 @@ pub struct Route {
     /// or any label. Absent = all of them.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Patterns>")]
-    pub r#match: BTreeMap<String, Spanned<Patterns>>,
+    pub r#match: Match,
     /// Only in these times; always, if there is none.
     #[serde(default)]
     pub active: Vec<Window>,
@@ -171,7 +174,7 @@ pub struct Reminders {
 pub struct Group {
     /// What is alike in all of these, keys as in `match`, is a group of its own. None: all of the route is one.
     #[schemars(with = "Vec<String>")]
-    pub by: Vec<GroupKey>,
+    pub by: Vec<Spanned<GroupKey>>,
     /// A message waits this long for others of its group.
     pub wait: Span,
     /// At most this many messages of a group …
@@ -255,7 +258,7 @@ impl Default for Reminders {
 impl From<&Group> for model::Group {
     fn from(table: &Group) -> Self {
         Self {
-            by: table.by.iter().map(|key| key.0.clone()).collect(),
+            by: table.by.iter().map(|key| key.get_ref().0.clone()).collect(),
             wait: table.wait.0,
             burst: table.burst.get(),
             interval: table.interval.0,

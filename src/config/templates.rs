@@ -118,7 +118,12 @@ fn template(
         for wrong in wrongs {
             let at = text.at(reading, &wrong.part);
             let Wrong { message, help, .. } = wrong;
-            reading.findings.error(at, format!("`{}`: {message}", part.name())).maybe_help(help);
+            let of = match text.from {
+                From::Value(_) => String::new(),
+                // The place of it names none.
+                From::File(_) => format!(" of template `{}`", shown_name(name)),
+            };
+            reading.findings.error(at, format!("`{}`{of}: {message}", part.name())).maybe_help(help);
         }
     }
     Some(())

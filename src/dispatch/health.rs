@@ -160,6 +160,8 @@ fn find(
     now: i64,
 ) -> Finding {
     match (result, failing_since) {
+        // What needed no telling says nothing of what is told.
+        (Ok(Receipt { untold: true, .. }), _) => Finding::None,
         (Ok(_), None) if !known_unhealthy => Finding::None,
         (Ok(_), _) => Finding::Recovered,
         (Err(DeliveryError::PermanentMessage { .. }), _) => Finding::None,
@@ -243,5 +245,6 @@ mod tests {
         assert_eq!(find(&accepted(), None, false, 0), Finding::None);
         assert_eq!(find(&accepted(), Some(0), false, 0), Finding::Recovered);
         assert_eq!(find(&accepted(), None, true, 0), Finding::Recovered);
+        assert_eq!(find(&Ok(Receipt::untold("nothing to resolve")), Some(0), true, 0), Finding::None);
     }
 }

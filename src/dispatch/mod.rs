@@ -313,13 +313,14 @@ impl Dispatcher {
         let finish = self.finish.clone();
         tokio::spawn(async move {
             crash::point("calling");
-            let mut result = Ok(Receipt::line(String::new()));
+            let (mut result, mut told) = (Ok(Receipt::untold("nothing is left of it")), false);
             for notification in &notifications {
                 result = channel.try_once(notification).await;
                 log_result(&claim, &result, notification);
-                if result.is_err() {
-                    break;
-                }
+                let Ok(receipt) = &mut result else { break };
+                told |= !receipt.untold;
+                // Of several posts one may have needed no telling.
+                receipt.untold = !told;
             }
             crash::point("answered");
             // The receiver is gone only when nobody needs the result any more.
@@ -356,7 +357,8 @@ impl Dispatcher {
 fn log_result(claim: &Claim, result: &Result<Receipt, DeliveryError>, notification: &Notification) {
     let (channel, title) = (&claim.channel, &notification.title);
     match result {
-        Ok(receipt) => tracing::info!("delivered by {channel} ({}): {title}", receipt.line),
+        Ok(Receipt { line, untold: true, .. }) => tracing::info!("nothing for {channel} ({line}): {title}"),
+        Ok(Receipt { line, .. }) => tracing::info!("delivered by {channel} ({line}): {title}"),
         Err(error) => tracing::warn!("{channel} failed: {error}: {title}"),
     }
 }

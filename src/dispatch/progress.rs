@@ -78,7 +78,7 @@ pub fn finish(
     if let Some(hold) = hold {
         channels::hold(connection, &claim.channel, now + hold.as_millis() as i64)?;
     }
-    if result.is_ok() {
+    if result.as_ref().is_ok_and(|receipt| !receipt.untold) {
         lost::said(connection, claim.delivery)?;
     }
     if !ending.state.is_live() {

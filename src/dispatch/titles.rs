@@ -8,62 +8,89 @@ use super::render::{
     CRASHED, ENROLLED_ANEW, FLAPPING, Facts, LATE, MANY_AT_ONCE, NO_LONGER_CONFIGURED, TOO_FEW, lasted,
     who_in,
 };
-use crate::wording::language::Sentences;
+use crate::wording::language::{Phrase, Sentences, Title};
 
 /// Of a message about one event.
 #[must_use]
 pub fn of_one(event: &Event, facts: &Facts<'_>, say: &Sentences) -> String {
-    use EventKind as E;
-    let t = &say.title;
-    let nothing_comes = event.kind != E::PipelineStalled || event.cause != MANY_AT_ONCE;
+    let nothing_comes = event.kind != EventKind::PipelineStalled || event.cause != MANY_AT_ONCE;
     let long = lasted(event, facts).filter(|_| nothing_comes).map(|lasted| say.span(lasted));
     let again = facts.kind == MessageKind::Reminder;
-    let cause = event.cause.as_str();
-    let phrase = match (event.kind, long.is_some()) {
-        _ if cause == NO_LONGER_CONFIGURED => &t.no_longer_configured,
-        (E::AgentSilent, _) if cause == TOO_FEW => &t.too_few,
-        (E::AgentStillSilent, _) if cause == TOO_FEW => &t.still_too_few,
-        (E::AgentStillSilent, _) if cause == FLAPPING => &t.flapping,
-        (E::AgentSilent, true) if cause == LATE => &t.late,
-        (E::AgentStillSilent, _) if cause == LATE => &t.still_late,
-        (E::AgentSilent, true) => &t.silent,
-        (E::AgentSilent, false) => &t.never_seen,
-        (E::AgentStillSilent, true) => &t.still_silent,
-        (E::AgentStillSilent, false) => &t.still_never_seen,
-        (E::AgentRecovered, _) if cause == TOO_FEW => &t.enough_again,
-        (E::AgentRecovered, _) if cause == LATE => &t.in_time_again,
-        (E::AgentRecovered, true) => &t.recovered,
-        (E::AgentRecovered, false) => &t.recovered_first,
-        (E::AgentUnwatched, _) if cause == ENROLLED_ANEW => &t.enrolled_anew,
+    let Some(phrase) = phrase(event, long.is_some(), again, &say.title) else {
+        return format!("{}: {}", event.kind, who_in(event, say));
+    };
+    let (long, number) = (long.unwrap_or_default(), facts.reminder.to_string());
+    let (who, cause) = (who_in(event, say), say.cause(&event.cause));
+    let title = phrase.with([("who", &who), ("long", &long), ("number", &number), ("cause", &cause)]);
+    if again { still(event.kind, title, facts, say) } else { title }
+}
+
+/// The words for an event of which it is known, or not, how `long` it has lasted, and which is told `again`, or not.
+fn phrase<'s>(event: &Event, long: bool, again: bool, t: &'s Title) -> Option<&'s Phrase> {
+    if event.cause == NO_LONGER_CONFIGURED {
+        return Some(&t.no_longer_configured);
+    }
+    let of_agent = of_agent(event, long, t);
+    of_agent.or_else(|| of_way(event, long, again, t)).or_else(|| of_ourselves(event, long, t))
+}
+
+fn of_agent<'s>(event: &Event, long: bool, t: &'s Title) -> Option<&'s Phrase> {
+    use EventKind as E;
+    Some(match (event.kind, event.cause.as_str()) {
+        (E::AgentSilent, TOO_FEW) => &t.too_few,
+        (E::AgentSilent, LATE) if long => &t.late,
+        (E::AgentSilent, _) if long => &t.silent,
+        (E::AgentSilent, _) => &t.never_seen,
+        (E::AgentStillSilent, TOO_FEW) => &t.still_too_few,
+        (E::AgentStillSilent, FLAPPING) => &t.flapping,
+        (E::AgentStillSilent, LATE) => &t.still_late,
+        (E::AgentStillSilent, _) if long => &t.still_silent,
+        (E::AgentStillSilent, _) => &t.still_never_seen,
+        (E::AgentRecovered, TOO_FEW) => &t.enough_again,
+        (E::AgentRecovered, LATE) => &t.in_time_again,
+        (E::AgentRecovered, _) if long => &t.recovered,
+        (E::AgentRecovered, _) => &t.recovered_first,
+        (E::AgentUnwatched, ENROLLED_ANEW) => &t.enrolled_anew,
         (E::AgentUnwatched, _) => &t.unwatched,
+        _ => return None,
+    })
+}
+
+/// Of what logs come through, and are read from.
+fn of_way<'s>(event: &Event, long: bool, again: bool, t: &'s Title) -> Option<&'s Phrase> {
+    use EventKind as E;
+    Some(match (event.kind, event.cause.as_str()) {
         (E::SourceDown, _) if again => &t.source_still_down,
         (E::SourceDown, _) => &t.source_down,
-        (E::SourceUp, true) => &t.source_up_after,
-        (E::SourceUp, false) => &t.source_up,
-        (E::PipelineStalled, _) if cause == FLAPPING => &t.flapping,
-        (E::PipelineStalled, true) if again => &t.still_stalled_since,
-        (E::PipelineStalled, false) if again => &t.still_stalled,
-        (E::PipelineStalled, true) => &t.stalled_since,
-        (E::PipelineStalled, false) => &t.stalled,
-        (E::PipelineRecovered, _) if cause == TOO_FEW => &t.pipeline_enough_again,
-        (E::PipelineRecovered, true) => &t.pipeline_recovered_after,
-        (E::PipelineRecovered, false) => &t.pipeline_recovered,
+        (E::SourceUp, _) if long => &t.source_up_after,
+        (E::SourceUp, _) => &t.source_up,
+        (E::PipelineStalled, FLAPPING) => &t.flapping,
+        (E::PipelineStalled, _) if again && long => &t.still_stalled_since,
+        (E::PipelineStalled, _) if again => &t.still_stalled,
+        (E::PipelineStalled, _) if long => &t.stalled_since,
+        (E::PipelineStalled, _) => &t.stalled,
+        (E::PipelineRecovered, TOO_FEW) => &t.pipeline_enough_again,
+        (E::PipelineRecovered, _) if long => &t.pipeline_recovered_after,
+        (E::PipelineRecovered, _) => &t.pipeline_recovered,
+        _ => return None,
+    })
+}
+
+fn of_ourselves<'s>(event: &Event, long: bool, t: &'s Title) -> Option<&'s Phrase> {
+    use EventKind as E;
+    Some(match (event.kind, event.cause.as_str()) {
         (E::InventoryChanged, _) => &t.inventory_changed,
         (E::ClockSkewed, _) => &t.clock_skewed,
-        (E::MonitoringResumed, true) => &t.resumed,
-        (E::MonitoringResumed, false) => &t.resumed_some,
-        (E::SetupFailed, _) if cause == CRASHED => &t.crashed,
+        (E::MonitoringResumed, _) if long => &t.resumed,
+        (E::MonitoringResumed, _) => &t.resumed_some,
+        (E::SetupFailed, CRASHED) => &t.crashed,
         (E::SetupFailed, _) => &t.setup_failed,
         (E::ChannelUnhealthy, _) => &t.channel_unhealthy,
         (E::ChannelRecovered, _) => &t.channel_recovered,
         (E::JournalFailed, _) => &t.journal_failed,
         (E::JournalRecovered, _) => &t.journal_recovered,
-        (other, _) => return format!("{other}: {}", who_in(event, say)),
-    };
-    let (long, number) = (long.unwrap_or_default(), facts.reminder.to_string());
-    let (who, cause) = (who_in(event, say), say.cause(cause));
-    let title = phrase.with([("who", &who), ("long", &long), ("number", &number), ("cause", &cause)]);
-    if again { still(event.kind, title, facts, say) } else { title }
+        _ => return None,
+    })
 }
 
 /// A reminder does not read as if it were new, also of what has no words of its own for that.

@@ -40,6 +40,21 @@ pub enum SourceReason {
 }
 
 impl SourceReason {
+    /// Every reason.
+    pub const ALL: [Self; 11] = [
+        Self::Network,
+        Self::Timeout,
+        Self::Tls,
+        Self::Auth,
+        Self::Rights,
+        Self::Doubted,
+        Self::NoIndex,
+        Self::Mapping,
+        Self::Incomplete,
+        Self::Overloaded,
+        Self::Malformed,
+    ];
+
     /// The contract name, such as `no_index`.
     #[must_use]
     pub const fn name(self) -> &'static str {

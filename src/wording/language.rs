@@ -11,7 +11,7 @@ use crate::config::duration::human;
 
 mod sentences;
 
-pub use sentences::{Many, Phrase, Sentences};
+pub use sentences::{Many, Phrase, Sentences, Title};
 
 /// A language that messages can be in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]

@@ -87,8 +87,10 @@ impl Wording {
     #[must_use]
     pub fn in_voice(&self, voice: &Voice, subject: &Subject<'_>) -> (String, String) {
         self.in_its_words(voice, subject).unwrap_or_else(|problem| {
-            tracing::error!("{problem}; the built-in words are sent instead");
-            render::words(subject.events, subject.facts, voice.language).joined()
+            let (title, body) = render::words(subject.events, subject.facts, voice.language).joined();
+            let kind = subject.facts.kind.name();
+            tracing::error!("{problem}; the built-in words are sent instead of this {kind}: {title}");
+            (title, body)
         })
     }
 
@@ -122,7 +124,10 @@ impl Wording {
     ) -> Option<Written> {
         let written = self.payload_in(self.voices.get(channel?)?, subject, title, body);
         written.unwrap_or_else(|problem| {
-            tracing::error!("{problem}; what its kind of channel makes of the message is sent instead");
+            let kind = subject.facts.kind.name();
+            tracing::error!(
+                "{problem}; what its kind of channel makes of this {kind} is sent instead: {title}"
+            );
             None
         })
     }

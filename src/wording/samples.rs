@@ -165,11 +165,11 @@ const fn told(kind: EventKind) -> (&'static str, &'static str, &'static str) {
             "The newest of them is 2 h ahead of the clock of log-monitor. Check first: the time of the Wazuh manager, \
              and of this machine.",
         ),
-        EventKind::MonitoringResumed => ("log-monitor", "away", "Nothing was noticed meanwhile."),
-        EventKind::SetupFailed => ("configuration", "reload", "The configuration was not taken over."),
+        EventKind::MonitoringResumed => ("log-monitor", "downtime", "Nothing was noticed meanwhile."),
+        EventKind::SetupFailed => ("reload", "setup", "The configuration was not taken over."),
         EventKind::ChannelUnhealthy => ("oncall", "auth", "It refuses for good: the token is not valid."),
         EventKind::ChannelRecovered => ("oncall", "accepted", "It accepts messages again."),
-        EventKind::JournalFailed => ("journal", "disk_full", "The journal cannot be written."),
+        EventKind::JournalFailed => ("journal", "storage", "The journal cannot be written."),
         EventKind::JournalRecovered => ("journal", "written", "The journal is written again."),
         // Kinds to come have a name at least.
         _ => ("log-monitor", "", "Something happened."),

@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use log_monitor_channels::EventKind;
 use log_monitor_channels::text::one_line;
+use log_monitor_channels::{EventKind, MessageKind};
 use minijinja::value::Object;
 use minijinja::{Error, ErrorKind, Value};
 
@@ -25,8 +25,8 @@ const MOST: usize = 20;
 /// What stands in for an expression that failed: it can be printed, asked and walked through.
 const NOTHING: &str = "[]";
 
-/// The variables of messages of every kind.
-pub struct Trial(Vec<(EventKind, Value)>);
+/// Messages of every kind: what they tell, as what, and their variables.
+pub struct Trial(Vec<(EventKind, MessageKind, Value)>);
 
 /// Has every name: which of them a channel's kind adds is looked at where a channel names the template.
 #[derive(Debug)]
@@ -38,12 +38,12 @@ impl Object for AnyName {
     }
 }
 
-/// An error, and the kinds of event whose messages have it.
+/// An error, and which of the messages have it, by their places in the trial; none = whatever the message.
 struct Failure {
     part: Range<usize>,
     message: String,
     kind: ErrorKind,
-    kinds: Vec<EventKind>,
+    of: Vec<usize>,
 }
 
 impl Trial {
@@ -61,7 +61,7 @@ impl Trial {
             EventKind::ALL
                 .into_iter()
                 .flat_map(of_kind)
-                .map(|(kind, sample)| (kind, variables(&sample)))
+                .map(|(kind, sample)| (kind, sample.kind, variables(&sample)))
                 .collect(),
         )
     }
@@ -92,20 +92,19 @@ impl Trial {
         }
         let Ok(template) = environment.get_template("text") else { return Vec::new() };
         let mut failures: Vec<Failure> = Vec::new();
-        for (kind, variables) in &self.0 {
+        for (at, (.., variables)) in self.0.iter().enumerate() {
             let new = match template.render(variables.clone()) {
-                Err(error) => failure(text, &error, Some(*kind)),
+                Err(error) => failure(text, &error, Some(at)),
                 Ok(shown) if shown.trim().is_empty() => {
-                    of_all(text, "this comes out empty".to_owned(), ErrorKind::InvalidOperation, *kind)
+                    of_all(text, "this comes out empty".to_owned(), ErrorKind::InvalidOperation, at)
                 }
                 Ok(shown) => match form.problem(&shown) {
-                    Some(problem) => of_all(text, problem, ErrorKind::BadSerialization, *kind),
+                    Some(problem) => of_all(text, problem, ErrorKind::BadSerialization, at),
                     None => continue,
                 },
             };
             match failures.iter_mut().find(|known| known.part == new.part && known.message == new.message) {
-                Some(known) if !known.kinds.contains(kind) => known.kinds.push(*kind),
-                Some(_) => {}
+                Some(known) => known.of.push(at),
                 None => failures.push(new),
             }
         }
@@ -113,13 +112,8 @@ impl Trial {
     }
 
     fn wrong(&self, text: &str, failure: Failure) -> Wrong {
-        let Failure { part, message, kind, kinds } = failure;
-        let about = match kinds.as_slice() {
-            [] => String::new(),
-            kinds if kinds.len() == EventKind::ALL.len() => String::new(),
-            [one] => format!(", in messages of {one}"),
-            [one, others @ ..] => format!(", in messages of {one} and {} more kinds of event", others.len()),
-        };
+        let Failure { part, message, kind, of } = failure;
+        let about = self.of_which(&of);
         let help = match kind {
             ErrorKind::UndefinedError => Some(nearest(&text[part.clone()])),
             ErrorKind::BadSerialization => {
@@ -129,6 +123,37 @@ impl Trial {
         };
         Wrong { part, message: format!("{message}{about}"), help }
     }
+
+    /// Which messages have a failure, where it is not all of them: those of some kinds, or about some.
+    fn of_which(&self, of: &[usize]) -> String {
+        let messages = distinct(of.iter().map(|at| self.0[*at].1));
+        let events = distinct(of.iter().map(|at| self.0[*at].0));
+        let such = self.0.iter().filter(|(_, kind, _)| messages.contains(kind)).count();
+        match events.as_slice() {
+            _ if of.is_empty() || of.len() == self.0.len() => String::new(),
+            _ if of.len() == such => {
+                format!(
+                    ", in messages of kind {}",
+                    suggest::list(messages.into_iter().map(MessageKind::name))
+                )
+            }
+            events if events.len() == EventKind::ALL.len() => ", in some messages of every kind".to_owned(),
+            [] => String::new(),
+            [one] => format!(", in messages of {one}"),
+            [one, others @ ..] => format!(", in messages of {one} and {} more kinds of event", others.len()),
+        }
+    }
+}
+
+/// Each once, in order.
+fn distinct<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
+    let mut distinct = Vec::new();
+    all.for_each(|one| {
+        if !distinct.contains(&one) {
+            distinct.push(one);
+        }
+    });
+    distinct
 }
 
 fn nearest(wrong: &str) -> String {
@@ -138,7 +163,7 @@ fn nearest(wrong: &str) -> String {
     }
 }
 
-fn failure(text: &str, error: &Error, about: Option<EventKind>) -> Failure {
+fn failure(text: &str, error: &Error, at: Option<usize>) -> Failure {
     let mut part = error.range().filter(|part| text.get(part.clone()).is_some()).unwrap_or(0..text.len());
     let mut message = said(error);
     if let Some(name) = undefined(error) {
@@ -148,7 +173,7 @@ fn failure(text: &str, error: &Error, about: Option<EventKind>) -> Failure {
         }
         message = format!("`{}` is not defined", one_line(name, 60));
     }
-    Failure { part, message, kind: error.kind(), kinds: about.into_iter().collect() }
+    Failure { part, message, kind: error.kind(), of: at.into_iter().collect() }
 }
 
 /// The expression that is not defined.
@@ -158,8 +183,8 @@ fn undefined(error: &Error) -> Option<&str> {
 }
 
 /// What is wrong with all that comes out.
-fn of_all(text: &str, message: String, kind: ErrorKind, about: EventKind) -> Failure {
-    Failure { part: 0..text.len(), message, kind, kinds: vec![about] }
+fn of_all(text: &str, message: String, kind: ErrorKind, at: usize) -> Failure {
+    Failure { part: 0..text.len(), message, kind, of: vec![at] }
 }
 
 fn overlap(one: &Range<usize>, other: &Range<usize>) -> bool {
@@ -225,6 +250,11 @@ mod tests {
         );
         let text = "{% if event.kind != 'clock_skewed' %}x{% endif %}";
         assert_eq!(mistakes(text), pairs(&[(text, "this comes out empty, in messages of clock_skewed")]));
+        let text = "{% if kind in ['firing', 'resolved'] %}x{% endif %}";
+        let of_kinds = "this comes out empty, in messages of kind `reminder` and `notice`";
+        assert_eq!(mistakes(text), pairs(&[(text, of_kinds)]));
+        let text = "{% if severity == 'high' %}x{% endif %}";
+        assert_eq!(mistakes(text), pairs(&[(text, "this comes out empty, in some messages of every kind")]));
     }
 
     #[test]
@@ -239,7 +269,7 @@ mod tests {
             wrong.map(str::to_owned)
         );
         let nowhere = mistakes("{{ links[0].url }}").remove(0);
-        assert_eq!(nowhere.1, "`links[0]` is not defined", "there may be none");
+        assert_eq!(nowhere.1, "`links[0]` is not defined, in some messages of every kind");
     }
 
     #[test]
@@ -274,7 +304,7 @@ mod tests {
             if wrongs.is_empty() {
                 let mut templates = Templates::default();
                 prop_assert!(templates.add("mine", Part::Body, &text).is_ok());
-                for (_, variables) in &trial.0 {
+                for (.., variables) in &trial.0 {
                     prop_assert!(templates.render("mine", Part::Body, variables).is_ok());
                 }
             }

@@ -78,7 +78,7 @@ impl Notifier for Desk {
             _ => self.raise(notification, deadline).await?,
         };
         let receipt = match line {
-            Taken::Later(request) => Receipt::line(self.what_became_of(&request, answers, deadline).await?),
+            Taken::Later(request) => self.what_became_of(&request, answers, deadline).await?,
             Taken::Now(line) => Receipt::line(line),
             Taken::Gone => Receipt::untold("it is closed there already"),
         };
@@ -173,7 +173,7 @@ impl Desk {
         request: &str,
         answers: bool,
         deadline: Instant,
-    ) -> Result<String, DeliveryError> {
+    ) -> Result<Receipt, DeliveryError> {
         let accepted = format!("accepted for processing as {}", self.shown(request, 80));
         for pause in LOOKS {
             if deadline.saturating_duration_since(Instant::now()) <= pause {
@@ -189,16 +189,19 @@ impl Desk {
                 _ => break,
             }
         }
-        Ok(accepted)
+        Ok(Receipt::line(accepted))
     }
 
-    fn outcome(&self, done: bool, status: &str, answers: bool) -> Result<String, DeliveryError> {
+    fn outcome(&self, done: bool, status: &str, answers: bool) -> Result<Receipt, DeliveryError> {
         let told = self.shown(status, 200);
         // What there is no alert of needs no end.
         let gone =
             answers && ["not exist", "not found", "already"].iter().any(|words| status.contains(words));
-        if done || gone {
-            return Ok(told);
+        if done {
+            return Ok(Receipt::line(told));
+        }
+        if gone {
+            return Ok(Receipt::untold(told));
         }
         let detail = format!("accepted, but not processed: {told}");
         Err(DeliveryError::permanent_message(Reason::Rejected, detail))

@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 use crate::conformance::{self, HttpSuite, hostile, oversize, sample};
 use crate::error::{DeliveryError, Reason};
-use crate::notification::{MessageKind, Notification};
+use crate::notification::{MessageKind, Notification, Receipt};
 use crate::testing::{HttpServer, Reply, Request};
 
 const KEY: &str = "g3nie-api-key";
@@ -62,7 +62,7 @@ async fn what_follows_a_firing_has_its_alias_and_only_the_end_of_all_closes() {
 }
 
 /// What a message comes to when the request is processed so.
-async fn processed(answers: bool, how: Vec<Reply>) -> (Result<String, DeliveryError>, usize) {
+async fn processed(answers: bool, how: Vec<Reply>) -> (Result<Receipt, DeliveryError>, usize) {
     let how = std::sync::Mutex::new(how.into_iter());
     let server = HttpServer::start(move |request| match request.method.as_str() {
         "GET" => how.lock().unwrap().next().unwrap_or_else(|| Reply::new(404, "")),
@@ -76,7 +76,7 @@ async fn processed(answers: bool, how: Vec<Reply>) -> (Result<String, DeliveryEr
     let result = conformance::build::<Opsgenie>(&config(&server.url(""))).notify(&notification).await;
     let looks =
         server.received().into_iter().filter(|request| request.path == "/v2/alerts/requests/43a29c5c");
-    (result.map(|receipt| receipt.line), looks.count())
+    (result, looks.count())
 }
 
 #[tokio::test]
@@ -86,18 +86,19 @@ async fn what_was_accepted_and_then_refused_was_not_told() {
     };
     let waits = || Reply::new(404, "{}");
     let (created, looks) = processed(false, vec![waits(), status(true, "Created alert")]).await;
-    assert_eq!((created.unwrap().as_str(), looks), ("Created alert", 2));
+    assert_eq!((created.unwrap().line.as_str(), looks), ("Created alert", 2));
     let (refused, _) = processed(false, vec![status(false, "Integration is turned off")]).await;
     assert!(
         matches!(refused, Err(DeliveryError::PermanentMessage { detail, .. }) if detail.contains("turned off"))
     );
     let (gone, _) = processed(true, vec![status(false, "Alert does not exist")]).await;
-    assert_eq!(gone.unwrap(), "Alert does not exist");
+    let gone = gone.unwrap();
+    assert_eq!((gone.line.as_str(), gone.untold), ("Alert does not exist", true));
     let unknown = "accepted for processing as 43a29c5c";
     let (late, looks) = processed(false, Vec::new()).await;
-    assert_eq!((late.unwrap().as_str(), looks), (unknown, 2));
+    assert_eq!((late.unwrap().line.as_str(), looks), (unknown, 2));
     let (secret, looks) = processed(false, vec![Reply::new(403, "")]).await;
-    assert_eq!((secret.unwrap().as_str(), looks), (unknown, 1));
+    assert_eq!((secret.unwrap().line.as_str(), looks), (unknown, 1));
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use log_monitor_channels::{Entity, Event, EventKind, Severity};
 use super::Args;
 use crate::cli::explain::moment_of;
 use crate::cli::watched::watched;
+use crate::config::vocabulary;
 use crate::config::{Agent, ListedAs, Settings, Watch, latency};
 use crate::journal::JournalError;
 use crate::journal::events::millis;
@@ -47,12 +48,11 @@ const fn nobody() -> Entity {
 }
 
 fn take(event: &mut Event, key: &str, value: &str) -> Result<(), String> {
+    if let Some(slip) = vocabulary::unheard_of(key, value) {
+        return Err(slip.to_string());
+    }
     match key {
-        "severity" => {
-            let known = Severity::ALL.map(Severity::name).join(", ");
-            event.severity = Severity::from_name(value)
-                .ok_or_else(|| format!("unknown severity `{value}`; there is {known}"))?;
-        }
+        "severity" => event.severity = Severity::from_name(value).unwrap_or(event.severity),
         "cause" => value.clone_into(&mut event.cause),
         "watch" | "source" | "channel" => value.clone_into(&mut event.scope),
         "id" | "agent" => value.clone_into(&mut entity_of(event, key)?.id),

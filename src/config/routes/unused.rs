@@ -6,7 +6,7 @@ use super::Placed;
 use crate::config::calendar::Calendar;
 use crate::config::diagnostics::At;
 use crate::config::matcher::Matcher;
-use crate::config::model::{Route, Watch};
+use crate::config::model::Route;
 use crate::config::reading::{Reading, shown_name};
 use crate::config::source_map::Place;
 use crate::config::suggest;
@@ -88,23 +88,6 @@ pub fn for_nobody(reading: &mut Reading<'_>, routes: &[Placed], there_are: &[&st
                 .findings
                 .warning(At::Place(place.clone()), format!("never used: there is no {key} of that name"))
                 .help(format!("there are {}", suggest::list(there_are.iter().copied())));
-        }
-    }
-}
-
-/// A key that is nearly one of those there are is probably that: any label may be asked for, and only whoever gives
-/// labels knows them all.
-pub fn misspelt(reading: &mut Reading<'_>, routes: &[Placed], watches: &[Watch]) {
-    let known = suggest::keys_of_events(watches);
-    for (route, place) in routes {
-        let keys: Vec<&str> = route.matcher.keys().chain(route.group.by.iter().map(String::as_str)).collect();
-        for key in keys {
-            if let (Some(meant), Some(place)) = (suggest::misspelt(key, known.iter().copied()), place) {
-                let message =
-                    format!("no class and nothing else here gives `{}` to an event", shown_name(key));
-                let help = format!("did you mean `{meant}`?");
-                reading.findings.warning(At::Place(place.clone()), message).help(help);
-            }
         }
     }
 }

@@ -104,6 +104,12 @@ fn each_mistake_is_told_at_its_own_place_with_the_right_word() {
             "\"critcal*\"",
             "unknown severity `critcal*` (did you mean `critical`?)",
         ),
+        (
+            "\"crit*\"] }",
+            "\"crit*\"], cause = \"disconected\" }",
+            "\"disconected\"",
+            "unknown cause `disconected` (did you mean `disconnected`?)",
+        ),
         ("y = \"high\"", "y = \"hgih\"", "\"hgih\"", "unknown severity `hgih` (did you mean `high`?)"),
         ("{ name = \"web-*\"", "{ nmae = \"web-*\"", "nmae", "unknown key `nmae` (did you mean `name`?)"),
         ("\"15m\"\nclass", "\"15 mm\"\nclass", "\"15 mm\"", "`interval`: `15 mm` is not a duration"),
@@ -324,6 +330,23 @@ fn all_syntax_errors_are_told_at_once_and_a_channel_that_works_is_kept() {
     assert_eq!(lines.len(), 2, "{lines:#?}");
     assert!(lines[0].starts_with("error: m.toml:4:5") && lines[1].starts_with("error: m.toml:6:1"));
     assert_eq!(loaded.usable_channels.len(), 1);
+}
+
+#[test]
+fn a_misspelt_key_of_a_route_is_told_at_its_own_place() {
+    let text = GOOD.replace(
+        "severity = [\"high\", \"crit*\"] }",
+        "sevrity = \"high\" }\ngroup = { by = [\"site\", \"nod\"] }",
+    );
+    let place = place(&text);
+    let lines = place.lines(&place.load());
+    for (marker, key, meant) in [("sevrity", "sevrity", "severity"), ("\"nod\"", "nod", "node")] {
+        let at = position(&text, marker);
+        let wanted = format!(
+            "warning: m.toml:{at}: no class and nothing else here gives `{key}` to an event (did you mean `{meant}`?)"
+        );
+        assert!(lines.contains(&wanted), "{wanted}\n{lines:#?}");
+    }
 }
 
 #[test]

@@ -33,8 +33,8 @@ fn every_mistake_is_told_at_its_line_and_column_in_the_toml_and_in_files() {
             "error: m.toml:12:14: `title_file` beside `title`: which one is it?",
             "error: m.toml:13:13: cannot read the template absent.j2: No such file or directory (os error 2)",
             "error: m.toml:24:12: unknown template `shorts` (did you mean `short`?)",
-            "error: body.j2:2:6: `body`: `event.whoo` is not defined (did you mean `event.who`?)",
-            "error: body.j2:3:11: `body`: filter uper is unknown",
+            "error: body.j2:2:6: `body` of template `short`: `event.whoo` is not defined (did you mean `event.who`?)",
+            "error: body.j2:3:11: `body` of template `short`: filter uper is unknown",
         ]
     );
 }
@@ -79,9 +79,9 @@ fn a_payload_is_tried_as_what_it_is_to_be_and_is_for_kinds_that_take_one() {
          {HOOK}template = \"csv\"\n{WATCH}template = \"csv\"\n"
     ));
     let lines = place.lines(&place.load_with(&default_channels(), &default_sources()));
-    let of_json = lines
-        .iter()
-        .find(|line| line.starts_with("error: own.j2:1:1: `payload`: no JSON comes out (expected "));
+    let of_json = lines.iter().find(|line| {
+        line.starts_with("error: own.j2:1:1: `payload` of template `file`: no JSON comes out (expected ")
+    });
     assert!(of_json.is_some_and(|line| line.contains("a value brings its own quotes")), "{lines:#?}");
     for wanted in [
         "error: m.toml:4:23: `payload`: `evnts` is not defined (did you mean `events`?)",

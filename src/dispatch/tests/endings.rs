@@ -1,5 +1,7 @@
 //! Whoever has the beginning is told the end, and nobody else.
 
+use log_monitor_channels::Severity;
+
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -55,6 +57,58 @@ async fn a_firing_that_is_accepted_after_its_end_is_followed_by_the_end() {
             world.got("slow").iter().map(|notification| notification.kind).collect();
         assert_eq!(kinds, [MessageKind::Firing, MessageKind::Resolved]);
     }
+}
+
+/// Takes its time with a firing that is not severe.
+struct SlowWithLittle(Vendor);
+
+#[log_monitor_channels::async_trait]
+impl log_monitor_channels::Notifier for SlowWithLittle {
+    async fn notify(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
+        if notification.kind == MessageKind::Firing && notification.severity < Severity::High {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+        }
+        self.0.notify(notification).await
+    }
+}
+
+/// PagerDuty has an alert of each firing: the one that it took last would stay open.
+#[tokio::test(start_paused = true)]
+async fn a_firing_that_is_accepted_after_the_end_of_its_worse_one_is_followed_by_the_end_too() {
+    // Also where that is not known.
+    for answer in [None, Some(Err(DeliveryError::transient(Reason::Timeout, "lost")))] {
+        let mut world = World::new(vec![route("catch_all", &[&["pager"]])], &["pager"]).await;
+        world.limits.insert("pager".to_owned(), Limits { resolve: true, ..Limits::default() });
+        world.wrap("pager", |vendor| Box::new(SlowWithLittle(vendor))).await;
+        let incident = world.silent(&["001"]).await[0];
+        world.worsen("001", incident, Severity::High).await;
+        world.recovered(&[("001", incident)]).await;
+        assert_eq!(world.got("pager").len(), 2, "what got worse, and its end");
+        world.vendors["pager"].script(answer);
+        minutes(1).await;
+        let later = world.got("pager").split_off(2);
+        assert_eq!(later[0].kind, MessageKind::Firing);
+        let closed = |end: &Notification| {
+            end.kind == MessageKind::Resolved && end.answers.as_ref() == Some(&later[0].idempotency_key)
+        };
+        assert_eq!(later[1..].iter().filter(|end| closed(end)).count(), 1, "{later:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_over_is_not_told_to_whoever_takes_it_later_than_the_rest_of_its_step() {
+    let world = World::new(vec![route("catch_all", &[&["slack", "email"]])], &["slack", "email"]).await;
+    world.fail("email", Some(down()));
+    let incidents = world.silent(&["001", "002"]).await;
+    world.recovered(&[("001", incidents[0])]).await;
+    world.fail("email", None);
+    let tried = world.got("email").len();
+    minutes(5).await;
+    let ended = |channel: &str| world.titles(channel).last().unwrap().clone();
+    assert_eq!(world.titles("email")[tried..], ["Silent: 002 host-002, no logs for 16 min"]);
+    assert!(ended("slack").starts_with("Recovered: 001"), "{}", ended("slack"));
+    world.recovered(&[("002", incidents[1])]).await;
+    assert!(ended("email").starts_with("Recovered: 002"), "{}", ended("email"));
 }
 
 #[tokio::test(start_paused = true)]

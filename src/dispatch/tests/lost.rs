@@ -56,3 +56,12 @@ async fn many_are_counted_and_what_was_not_accepted_has_not_said_it() {
     assert!(told[1].body.contains("5 earlier messages reached nobody: Silent: 001"), "{}", told[1].body);
     assert!(told[1].body.contains("Silent: 003 host-003, no logs for 16 min; +2 more."), "{}", told[1].body);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_needed_no_telling_has_not_said_it() {
+    let world = after_losing(&["001"]).await;
+    world.vendors["slack"].script([Ok(Receipt::untold("nothing to resolve"))]);
+    world.silent(&["002"]).await;
+    world.silent(&["003"]).await;
+    assert!(speaks_of_loss(world.got("slack").last().unwrap()));
+}

@@ -134,6 +134,19 @@ fn told_of_slack(world: &World) -> Vec<String> {
 
 const PAIR: [&str; 2] = ["Channel unhealthy: slack (auth)", "Channel recovered: slack"];
 
+/// PagerDuty is not called for the end of what it was never told.
+#[tokio::test(start_paused = true)]
+async fn what_needed_no_telling_brings_nothing_back() {
+    let world = World::new(two_steps(), &["slack", "email"]).await;
+    let incidents = world.silent(&["001"]).await;
+    world.fail("slack", Some(revoked()));
+    world.silent(&["002"]).await;
+    world.vendors["slack"].script([Ok(Receipt::untold("nothing to resolve"))]);
+    world.recovered(&[("001", incidents[0])]).await;
+    world.silent(&["003"]).await;
+    assert_eq!((silences(&world, "slack").len(), told_of_slack(&world)), (2, vec![PAIR[0].to_owned()]));
+}
+
 #[tokio::test(start_paused = true)]
 async fn whose_channel_works_now_and_then_is_told_once_a_day() {
     let world = refused().await;

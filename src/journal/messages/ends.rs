@@ -50,9 +50,10 @@ pub fn incidents(connection: &Connection, message: i64, open: bool) -> rusqlite:
         .collect()
 }
 
-/// The ends that `channel` has not been and will not be told, of the incidents that it was, or may have been,
-/// told by a firing or its reminders. (A reminder says nothing of what was over when it was sent; a firing that
-/// waited for the end of quiet hours has the ends of that itself.)
+/// The ends that `channel` has not been and will not be told since it was, or may have been, told of those incidents
+/// by a firing or its reminders. (A try says nothing of what was over when it began; what a resolution closes or
+/// answers was known when that was tried. A firing that waited for the end of quiet hours has the ends of that
+/// itself.)
 ///
 /// # Errors
 /// As the database.
@@ -63,28 +64,30 @@ pub fn owed_endings(
 ) -> rusqlite::Result<Vec<(i64, EventKind)>> {
     connection
         .prepare_cached(
-            "SELECT DISTINCT ending.id, ending.kind FROM message_event
-             JOIN event ON event.id = message_event.event
-             JOIN incident ON incident.id = event.incident AND incident.closed IS NOT NULL
+            "WITH told AS (
+                 SELECT event.incident, MAX(attempt.ended) AS at FROM delivery
+                 JOIN attempt ON attempt.delivery = delivery.id
+                 JOIN message_event ON message_event.message = delivery.message
+                 JOIN event ON event.id = message_event.event
+                 JOIN incident ON incident.id = event.incident
+                      AND attempt.started <= COALESCE(incident.close_written, incident.closed)
+                 WHERE delivery.channel = ?2
+                 AND delivery.message IN (SELECT ?1 UNION SELECT message FROM reminder_of WHERE firing = ?1)
+                 AND (attempt.outcome = 'accepted'
+                      OR delivery.uncertain AND delivery.state IN ('accepted', 'dropped', 'failed'))
+                 GROUP BY event.incident)
+             SELECT ending.id, ending.kind FROM told
+             JOIN incident ON incident.id = told.incident
              JOIN event AS ending ON ending.incident = incident.id AND ending.kind = incident.outcome
-             WHERE message_event.message IN (
-                 SELECT message.id FROM message
-                 JOIN delivery ON delivery.message = message.id AND delivery.channel = ?2
-                      AND (delivery.state = 'accepted'
-                           OR delivery.uncertain AND delivery.state IN ('dropped', 'failed'))
-                 WHERE message.id = ?1 OR message.id IN (SELECT message FROM reminder_of WHERE firing = ?1))
-             AND incident.id IN (
+             WHERE incident.id IN (
                  SELECT event.incident FROM message_event JOIN event ON event.id = message_event.event
                  WHERE message_event.message = ?1)
-             AND (message_event.message = ?1 OR EXISTS (
-                 SELECT 1 FROM delivery JOIN attempt ON attempt.delivery = delivery.id
-                 WHERE delivery.message = message_event.message AND delivery.channel = ?2
-                 AND attempt.started <= COALESCE(incident.close_written, incident.closed)))
              AND NOT EXISTS (
-                 SELECT 1 FROM message_event AS told
-                 JOIN message ON message.id = told.message AND (message.kind = 'resolved' OR message.id = ?1)
+                 SELECT 1 FROM message_event AS said
+                 JOIN message ON message.id = said.message AND (message.kind = 'resolved' OR message.id = ?1)
                  JOIN delivery ON delivery.message = message.id AND delivery.channel = ?2
-                 WHERE told.event = ending.id)
+                 WHERE said.event = ending.id
+                 AND (message.id = ?1 OR delivery.state IN ('pending', 'waiting') OR delivery.tried > told.at))
              ORDER BY ending.id",
         )?
         .query_map(params![firing, channel], |row| {

@@ -111,6 +111,15 @@ pub trait Source: Send + Sync + 'static {
         None
     }
 
+    /// The newest life sign of each of those that entities are [parts of](Self::whole), by their names, whoever asks
+    /// about the parts that have it. One without any is absent.
+    ///
+    /// # Errors
+    /// As [`newest`](Self::newest).
+    async fn wholes(&self, _query: &Query<'_>) -> Result<Vec<Observation>, SourceError> {
+        Ok(Vec::new())
+    }
+
     /// Who keeps its documents. Messages say by it what to check.
     fn keeper(&self) -> Keeper {
         Keeper::Other

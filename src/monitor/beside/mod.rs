@@ -6,6 +6,7 @@
 //! * `homes`: who sends through which node;
 //! * `why`: how silent agents are connected, and what their manager received;
 //! * `last_words`: what they logged last;
+//! * `parts`: whether the rest of an agent logs;
 //! * `times`: what came late, or is from the future;
 //! * `back`: how long it was silent, of whoever is back.
 
@@ -13,6 +14,7 @@ mod answered;
 mod back;
 mod homes;
 mod last_words;
+mod parts;
 mod times;
 mod why;
 
@@ -112,6 +114,7 @@ impl Beside {
             }
         }
         let few = if silent.len() <= ASKED_WHY { silent.as_slice() } else { &[] };
+        self.ask_for_the_rest(setup, fleet, few, until, now).await;
         let unexplained = self.unexplained(few);
         let asking = self.begin_to_ask_why(setup, fleet, &unexplained, until, now);
         self.ask_for_last_words(setup, fleet, few, until, now).await;

@@ -264,6 +264,22 @@ async fn one_log_of_an_agent_that_stops_is_told_as_such_and_the_whole_agent_is_n
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_log_that_stops_is_told_as_such_although_nobody_watches_the_others_of_its_agent() {
+    let ids = ["001|/var/log/syslog", "002|/var/log/syslog"];
+    let others = ["001|/var/log/auth.log", "002|/var/log/auth.log"];
+    let (mut world, manager) = world(&ids).await;
+    let later = (world.now() + TimeDelta::minutes(36)).timestamp_millis();
+    let connected = |id: &str| (id.to_owned(), (Link::Connected, Some(later)));
+    manager.links.lock().unwrap().extend(["001", "002"].map(connected));
+    world.minutes(20, &[ids, others].concat()).await;
+    world.minutes(17, &others[..1]).await;
+    let events = world.events().await;
+    assert_eq!(ids.map(|id| of(&events, id).cause.as_str()), ["part_silent", "connected_but_silent"]);
+    let said = "the rest of 001 flows, its newest log came 0 s ago";
+    assert!(of(&events, ids[0]).detail.contains(said), "{}", of(&events, ids[0]).detail);
+}
+
+#[tokio::test(start_paused = true)]
 async fn whose_logs_came_late_until_it_stopped_is_not_late_but_what_its_manager_says() {
     let (mut world, manager) = world(&["001", "002"]).await;
     world.minutes(20, &["001", "002"]).await;

@@ -39,8 +39,12 @@ use crate::journal::events::millis;
 use crate::record::Recorder;
 use crate::source::SourceError;
 
-/// For more silent entities than this nobody is asked why: something else has broken.
-const ASKED_WHY: usize = 100;
+/// So many silent entities are asked about at once, the first of the fleet: their connections cost a request
+/// for a hundred …
+const ASKED_WHY: usize = 1000;
+
+/// … and what they logged last one for each.
+const ASKED_FOR_WORDS: usize = 100;
 
 /// Counters and late documents cost a request for each entity.
 const ASKED_ONE_BY_ONE: usize = 10;
@@ -113,10 +117,12 @@ impl Beside {
                 }
             }
         }
-        let few = if silent.len() <= ASKED_WHY { silent.as_slice() } else { &[] };
-        self.ask_for_the_rest(setup, fleet, few, until, now).await;
-        let unexplained = self.unexplained(few);
+        silent.sort_unstable();
+        let asked = &silent[..silent.len().min(ASKED_WHY)];
+        self.ask_for_the_rest(setup, fleet, asked, until, now).await;
+        let unexplained = self.unexplained(asked);
         let asking = self.begin_to_ask_why(setup, fleet, &unexplained, until, now);
+        let few = &asked[..asked.len().min(ASKED_FOR_WORDS)];
         self.ask_for_last_words(setup, fleet, few, until, now).await;
         self.count_what_is_late(setup, fleet, until).await;
         self.look_ahead_of(setup, fleet, &silent, until, now).await;

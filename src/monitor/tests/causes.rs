@@ -174,6 +174,21 @@ async fn of_two_servers_the_one_counts_that_says_more() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_many_that_fall_silent_at_once_and_are_no_stall_each_has_its_cause() {
+    let ids: Vec<String> = (1..=400).map(|number| format!("{number:03}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let (mut world, manager) = world(&ids).await;
+    world.minutes(5, &ids).await;
+    let gone = Some(world.now().timestamp_millis());
+    let lost = ids[..120].iter().map(|id| ((*id).to_owned(), (Link::Lost, gone)));
+    manager.links.lock().unwrap().extend(lost);
+    world.minutes(17, &ids[120..]).await;
+    let events = world.events().await;
+    let causes: Vec<&str> = events.iter().map(|event| event.cause.as_str()).collect();
+    assert_eq!(causes, ["disconnected"; 120]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_the_api_silence_is_told_all_the_same_and_its_outage_once() {
     let (mut world, manager) = world(&["001", "002"]).await;
     world.minutes(5, &["001", "002"]).await;

@@ -130,7 +130,7 @@ impl Beside {
         self.recall_gateways(recorder, left).await;
         self.ask_for_gaps(setup, fleet, &back, until, now).await;
         self.learn_why(setup, fleet, &unexplained, asking, (until, now)).await;
-        self.looks.ahead(&setup.beside, fleet, millis(now));
+        self.looks.ahead(setup, fleet, millis(now));
     }
 
     /// Which maintenance ended before the silences that are told.

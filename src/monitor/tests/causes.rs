@@ -39,7 +39,8 @@ impl Source for Manager {
         *self.looks.lock().unwrap() += keys.len();
         let mut counted = self.counted.lock().unwrap();
         let now = (!counted.is_empty()).then(|| counted.remove(0));
-        Ok(keys.iter().filter_map(|key| Some(Counters { key: (*key).into(), counted: now? })).collect())
+        let agents = keys.iter().filter(|key| is_agent_id(key));
+        Ok(agents.filter_map(|key| Some(Counters { key: (*key).into(), counted: now? })).collect())
     }
 
     async fn nodes(&self, _: &Query<'_>) -> Result<Vec<Membership>, SourceError> {
@@ -117,20 +118,22 @@ async fn the_message_says_whether_the_agent_is_connected() {
 
 #[tokio::test(start_paused = true)]
 async fn the_managers_counters_tell_whether_the_agent_or_the_way_behind_it_broke() {
-    let (mut world, manager) = world(&["001", "002"]).await;
-    let counted = |received, logs| Counted { received, logs: Some(logs) };
-    *manager.counted.lock().unwrap() = vec![counted(500, 20), counted(590, 60)];
-    world.minutes(5, &["001", "002"]).await;
-    let later = world.now() + TimeDelta::minutes(16);
-    let connected = ("001".to_owned(), (Link::Connected, Some(later.timestamp_millis())));
-    manager.links.lock().unwrap().extend([connected]);
-    world.minutes(17, &["002"]).await;
-    let events = world.events().await;
-    let silent = of(&events, "001");
-    assert_eq!(silent.cause, "connected_but_silent");
-    let said = "its manager received 90 events of the last 5 min, but the indexer has none of them";
-    assert!(silent.detail.contains(said), "{}", silent.detail);
-    assert_eq!(*manager.looks.lock().unwrap(), 2, "asked on suspicion, and not about others");
+    for id in ["001", "001|/var/log/syslog"] {
+        let (mut world, manager) = world(&[id, "002"]).await;
+        let counted = |received, logs| Counted { received, logs: Some(logs) };
+        *manager.counted.lock().unwrap() = vec![counted(500, 20), counted(590, 60)];
+        world.minutes(5, &[id, "002"]).await;
+        let later = world.now() + TimeDelta::minutes(16);
+        let connected = ("001".to_owned(), (Link::Connected, Some(later.timestamp_millis())));
+        manager.links.lock().unwrap().extend([connected]);
+        world.minutes(17, &["002"]).await;
+        let events = world.events().await;
+        let silent = of(&events, id);
+        assert_eq!(silent.cause, "connected_but_silent");
+        let said = "its manager received 90 events of the last 5 min, but the indexer has none of them";
+        assert!(silent.detail.contains(said), "{}", silent.detail);
+        assert_eq!(*manager.looks.lock().unwrap(), 2, "asked on suspicion, and not about others");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -50,6 +50,8 @@ pub enum Keeper {
     Manager,
     /// An indexer, behind the manager and its Filebeat.
     Indexer,
+    /// An indexer to which the manager writes itself (Wazuh 5).
+    IndexerOfFive,
     /// Somebody else: of the way there nothing is known.
     #[default]
     Other,

@@ -108,7 +108,12 @@ impl Source for Several {
     /// An indexer stands behind the manager: it is the longer way.
     fn keeper(&self) -> Keeper {
         let has = |keeper| self.sources.iter().any(|(_, source)| source.keeper() == keeper);
-        [Keeper::Other, Keeper::Indexer].into_iter().find(|keeper| has(*keeper)).unwrap_or(Keeper::Manager)
+        let longer = [Keeper::Other, Keeper::Indexer, Keeper::IndexerOfFive];
+        longer.into_iter().find(|keeper| has(*keeper)).unwrap_or(Keeper::Manager)
+    }
+
+    fn has_alerts_only(&self) -> bool {
+        self.sources.iter().all(|(_, source)| source.has_alerts_only())
     }
 
     async fn nodes(&self, query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {

@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::client::Server;
 use super::config::IndexerConfig;
 use super::failure::Subject;
+use super::format::Format;
 use super::query::Fields;
 use super::question::Question;
 use super::search::Search;
@@ -169,7 +170,10 @@ impl Source for Indexer {
     }
 
     fn keeper(&self) -> Keeper {
-        Keeper::Indexer
+        match self.server.config.format {
+            Format::Wazuh4 => Keeper::Indexer,
+            Format::Wazuh5 => Keeper::IndexerOfFive,
+        }
     }
 
     async fn nodes(&self, query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {

@@ -51,6 +51,21 @@ async fn documents_are_counted_by_agent_and_by_file() {
 }
 
 #[tokio::test]
+async fn the_newest_of_a_whole_agent_is_that_of_any_of_its_files_and_never_what_the_manager_says() {
+    let indexer = fleet().await;
+    indexer.log("0|3%", ago(7));
+    let newest = async |keys: &str| {
+        let names = ["001", "0%7C3%25", "004"];
+        let wholes = source(&indexer, keys).wholes(&until(Entities::Only(&names), now())).await.unwrap();
+        wholes.iter().map(|seen| format!("{} {}", seen.key, seen.last_seen)).collect::<Vec<_>>()
+    };
+    let [first, second] = [9, 7].map(|minutes| ago(minutes).timestamp_millis());
+    let expected = [format!("001 {first}"), format!("0%7C3%25 {second}")];
+    assert_eq!(newest("entity_field = ['agent.id', 'location']").await, expected);
+    assert_eq!(newest("").await, [""; 0], "whose entities are parts of nothing");
+}
+
+#[tokio::test]
 async fn a_history_is_in_order_of_time() {
     let indexer = fleet().await;
     let query = Query { from: ago(60), ..until(Entities::All(2), now()) };

@@ -156,6 +156,7 @@ async fn ask_all(source: &dyn Source) {
         let query = Query { from, to: now, entities };
         tells_none(source.newest(&query).await);
         tells_none(source.nodes(&query).await);
+        tells_none(source.wholes(&query).await);
         tells_none(source.volumes(&query).await);
         tells_none(source.history(&query, 600_000).await);
         tells_none(source.inventory(&query).await);

@@ -1,12 +1,13 @@
 //! What the manager counts of agents that are about to be silent. By itself a number says nothing: it is
 //! read when an agent has used up most of its time, and again when that is over.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::Setup;
 use super::beside::in_time;
 use super::cause::Received;
 use super::fleet::{Entity, Fleet, threshold};
@@ -43,7 +44,8 @@ struct Look {
 
 impl Looks {
     /// Begins to look for the first time at those that are soon due.
-    pub fn ahead(&mut self, beside: &[(String, Arc<dyn Source>)], fleet: &Fleet, now: i64) {
+    pub fn ahead(&mut self, setup: &Setup, fleet: &Fleet, now: i64) {
+        let beside = &setup.beside;
         self.known.retain(|(_, at), look| {
             let entity = &fleet.entities()[*at];
             entity.last_seen == look.last_seen && !matches!(entity.state, State::Silent { .. })
@@ -53,11 +55,13 @@ impl Looks {
         }
         let late = fleet.soon_due(now, now + LEAD).into_iter().filter(|at| is_late(fleet, *at, now));
         let new = late.filter(|at| (0..beside.len()).all(|source| !self.known.contains_key(&(source, *at))));
-        let new: Vec<usize> = new.take(FIRST_LOOKS).collect();
+        let of_agent = |at: usize| {
+            let entity = &fleet.entities()[at];
+            Some((at, entity.last_seen, setup.source.agent_of(&entity.key)?.to_owned()))
+        };
+        let new: Vec<_> = new.filter_map(of_agent).take(FIRST_LOOKS).collect();
         for (place, (_, source)) in beside.iter().enumerate().filter(|_| !new.is_empty()) {
-            let entity =
-                |at: &usize| (*at, fleet.entities()[*at].last_seen, fleet.entities()[*at].key.to_string());
-            let looking = look(source.clone(), new.iter().map(entity).collect(), now);
+            let looking = look(source.clone(), new.clone(), now);
             self.asking.spawn(async move { (place, looking.await) });
         }
     }
@@ -74,34 +78,35 @@ impl Looks {
         answered
     }
 
-    /// What a source's manager received of these entities since the first look; nothing of those that
-    /// were not looked at, or have logged since.
+    /// What a source's manager received of the agents behind these entities since the first look; nothing of
+    /// those that were not looked at, or have logged since.
     pub async fn since(
         &self,
         (place, source): (usize, &dyn Source),
-        fleet: &Fleet,
+        (documents, fleet): (&dyn Source, &Fleet),
         entities: &[usize],
         until: Instant,
         now: i64,
     ) -> Vec<(usize, Received)> {
         let first = |at: &usize| {
-            let look = self.known.get(&(place, *at))?;
-            (look.last_seen == fleet.entities()[*at].last_seen).then_some((*at, look))
+            let (look, entity) = (self.known.get(&(place, *at))?, &fleet.entities()[*at]);
+            let agent = documents.agent_of(&entity.key)?;
+            (look.last_seen == entity.last_seen).then_some((*at, look, agent))
         };
-        let known: Vec<(usize, &Look)> = entities.iter().filter_map(first).collect();
+        let known: Vec<(usize, &Look, &str)> = entities.iter().filter_map(first).collect();
         if known.is_empty() {
             return Vec::new();
         }
-        let keys: Vec<&str> = known.iter().map(|(at, _)| &*fleet.entities()[*at].key).collect();
-        let counted = counted(&keys, in_time(until, source.counters(&keys)).await);
-        let received = |((at, look), counted): ((usize, &Look), Option<Counted>)| {
+        let agents: Vec<&str> = known.iter().map(|(.., agent)| *agent).collect();
+        let counted = counted(&agents, in_time(until, source.counters(&each_once(&agents))).await);
+        let received = |((at, look, _), counted): ((usize, &Look, &str), Option<Counted>)| {
             Some((at, Received::between(look.counted, counted?, now - look.at)))
         };
         known.into_iter().zip(counted).filter_map(received).collect()
     }
 }
 
-/// What is counted of these entities (their places, newest life signs and keys) at `now` or whenever the source
+/// What is counted of these entities (their places, newest life signs and agents) at `now` or whenever the source
 /// answers.
 async fn look(
     source: Arc<dyn Source>,
@@ -109,8 +114,8 @@ async fn look(
     now: i64,
 ) -> Vec<(usize, Look)> {
     let began = Instant::now();
-    let keys: Vec<&str> = of.iter().map(|(.., key)| key.as_str()).collect();
-    let counted = counted(&keys, source.counters(&keys).await);
+    let agents: Vec<&str> = of.iter().map(|(.., agent)| agent.as_str()).collect();
+    let counted = counted(&agents, source.counters(&each_once(&agents)).await);
     let at = now + i64::try_from(began.elapsed().as_millis()).unwrap_or_default();
     let look = |((place, last_seen, _), counted): (&(usize, Option<i64>, String), Option<Counted>)| {
         Some((*place, Look { at, last_seen: *last_seen, counted: counted? }))
@@ -123,11 +128,16 @@ fn is_late(fleet: &Fleet, at: usize, now: i64) -> bool {
     fleet.due(entity, now) - now <= threshold(fleet.policy(entity)) / LAST_PART
 }
 
-/// What an answer says of each key.
-fn counted(keys: &[&str], answer: Result<Vec<Counters>, SourceError>) -> Vec<Option<Counted>> {
+/// Each costs a request, and several entities may be parts of one agent.
+fn each_once<'a>(agents: &[&'a str]) -> Vec<&'a str> {
+    Vec::from_iter(BTreeSet::from_iter(agents.iter().copied()))
+}
+
+/// What an answer says of each agent.
+fn counted(agents: &[&str], answer: Result<Vec<Counters>, SourceError>) -> Vec<Option<Counted>> {
     let known = answer.unwrap_or_else(|error| {
         tracing::warn!("cannot read what the manager counted: {error}");
         Vec::new()
     });
-    keys.iter().map(|key| known.iter().find(|one| one.key == *key).map(|one| one.counted)).collect()
+    agents.iter().map(|id| known.iter().find(|one| one.key == *id).map(|one| one.counted)).collect()
 }

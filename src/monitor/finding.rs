@@ -130,10 +130,11 @@ impl Suspicion {
         let one = |word: &Word| {
             let description = one_line(&word.description, 120);
             format!(
-                "{} rule {} (level {}): {description}",
+                "{} rule {} (level {}): {}",
                 written(time(word.at)),
                 one_line(&word.rule, 16),
-                word.level
+                word.level,
+                description.trim_end_matches('.')
             )
         };
         let named: Vec<String> = self.words.iter().take(NAMED).map(one).collect();
@@ -224,7 +225,7 @@ mod tests {
 
     fn word(before: i64, rule: &str, level: u8, group: &str) -> Word {
         let (rule, groups) = (rule.to_owned(), vec![group.to_owned()]);
-        Word { at: NOW - before, rule, level, groups, description: format!("what {group} says\nand more") }
+        Word { at: NOW - before, rule, level, groups, description: format!("what {group} says\nand more.") }
     }
 
     #[test]
@@ -240,7 +241,8 @@ mod tests {
         let rules: Vec<&str> = found.words.iter().map(|word| word.rule.as_str()).collect();
         assert_eq!((found.severity, rules), (Severity::High, vec!["506", "63103", "100100"]));
         let said = found.sentence();
-        assert!(said.contains("rule 63103 (level 5): what log_clearing_auditlog says and more"), "{said}");
+        assert!(said.contains("rule 63103 (level 5): what log_clearing_auditlog says and more; "), "{said}");
+        assert!(said.ends_with("says and more."), "{said}");
         assert_eq!(Suspicion::of(vec![words[2].clone()], Some(NOW), &Rules::default()), None);
         assert_eq!(Suspicion::of(words, None, &Rules::default()), None);
     }

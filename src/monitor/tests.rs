@@ -164,6 +164,20 @@ impl Source for Index {
         key.split_once('|').map(|(whole, _)| whole)
     }
 
+    async fn wholes(&self, query: &Query<'_>) -> Result<Vec<Observation>, SourceError> {
+        let Entities::Only(names) = query.entities else { return Ok(Vec::new()) };
+        let mut wholes: BTreeMap<&str, i64> = BTreeMap::new();
+        let all = self.within(&Query { entities: Entities::All(0), ..*query });
+        for (key, times) in &all {
+            let name = self.whole(key).filter(|name| names.contains(name));
+            for (name, at) in name.into_iter().flat_map(|name| times.iter().map(move |at| (name, *at))) {
+                let newest = wholes.entry(name).or_insert(at);
+                *newest = at.max(*newest);
+            }
+        }
+        Ok(wholes.into_iter().map(|(name, at)| Observation { key: name.into(), last_seen: at }).collect())
+    }
+
     async fn probe(&self) -> Result<(), SourceError> {
         Ok(())
     }

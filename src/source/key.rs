@@ -21,7 +21,9 @@ pub fn join(values: &[Cow<'_, str>]) -> String {
     key
 }
 
-fn escaped(value: &str) -> String {
+/// How a value stands in a key, if it is not the last one there.
+#[must_use]
+pub fn escaped(value: &str) -> String {
     value.replace('%', "%25").replace(SEPARATOR, "%7C")
 }
 
@@ -34,9 +36,15 @@ pub fn split(key: &str, fields: usize) -> Option<Vec<Cow<'_, str>>> {
     }
     let before = values.len().saturating_sub(1);
     for value in values.iter_mut().take(before).filter(|value| value.contains('%')) {
-        *value = Cow::Owned(value.replace("%7C", "|").replace("%25", "%"));
+        *value = Cow::Owned(unescaped(value));
     }
     Some(values)
+}
+
+/// The value that stands so in a key, if it is not the last one there.
+#[must_use]
+pub fn unescaped(value: &str) -> String {
+    value.replace("%7C", "|").replace("%25", "%")
 }
 
 /// The name of an entity whose first value has this name. With several fields others share it: what

@@ -50,6 +50,8 @@ pub enum Keeper {
     Manager,
     /// An indexer, behind the manager and its Filebeat.
     Indexer,
+    /// An indexer to which the manager writes itself (Wazuh 5).
+    IndexerOfFive,
     /// Somebody else: of the way there nothing is known.
     #[default]
     Other,
@@ -109,6 +111,15 @@ pub trait Source: Send + Sync + 'static {
     /// are no parts of anything.
     fn whole<'k>(&self, _key: &'k str) -> Option<&'k str> {
         None
+    }
+
+    /// The newest life sign of each of those that entities are [parts of](Self::whole), by their names, whoever asks
+    /// about the parts that have it. One without any is absent.
+    ///
+    /// # Errors
+    /// As [`newest`](Self::newest).
+    async fn wholes(&self, _query: &Query<'_>) -> Result<Vec<Observation>, SourceError> {
+        Ok(Vec::new())
     }
 
     /// Who keeps its documents. Messages say by it what to check.

@@ -100,10 +100,20 @@ impl Source for Several {
         self.sources.iter().find_map(|(_, source)| source.whole(key))
     }
 
+    async fn wholes(&self, query: &Query<'_>) -> Result<Vec<Observation>, SourceError> {
+        let answers = self.each(|source| source.wholes(query)).await?.into_iter();
+        Ok(newest_of_all(answers.map(|newest| Answer { newest, ..Answer::default() }).collect()))
+    }
+
     /// An indexer stands behind the manager: it is the longer way.
     fn keeper(&self) -> Keeper {
         let has = |keeper| self.sources.iter().any(|(_, source)| source.keeper() == keeper);
-        [Keeper::Other, Keeper::Indexer].into_iter().find(|keeper| has(*keeper)).unwrap_or(Keeper::Manager)
+        let longer = [Keeper::Other, Keeper::Indexer, Keeper::IndexerOfFive];
+        longer.into_iter().find(|keeper| has(*keeper)).unwrap_or(Keeper::Manager)
+    }
+
+    fn has_alerts_only(&self) -> bool {
+        self.sources.iter().all(|(_, source)| source.has_alerts_only())
     }
 
     async fn nodes(&self, query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {

@@ -6,6 +6,7 @@
 //! * `homes`: who sends through which node;
 //! * `why`: how silent agents are connected, and what their manager received;
 //! * `last_words`: what they logged last;
+//! * `parts`: whether the rest of an agent logs;
 //! * `times`: what came late, or is from the future;
 //! * `back`: how long it was silent, of whoever is back;
 //! * `first_logs`: when that logged first again.
@@ -15,6 +16,7 @@ mod back;
 mod first_logs;
 mod homes;
 mod last_words;
+mod parts;
 mod times;
 mod why;
 
@@ -39,8 +41,12 @@ use crate::journal::events::millis;
 use crate::record::Recorder;
 use crate::source::SourceError;
 
-/// For more silent entities than this nobody is asked why: something else has broken.
-const ASKED_WHY: usize = 100;
+/// So many silent entities are asked about at once, the first of the fleet: their connections cost a request
+/// for a hundred …
+const ASKED_WHY: usize = 1000;
+
+/// … and what they logged last one for each.
+const ASKED_FOR_WORDS: usize = 100;
 
 /// Counters and late documents cost a request for each entity.
 const ASKED_ONE_BY_ONE: usize = 10;
@@ -123,9 +129,12 @@ impl Beside {
                 }
             }
         }
-        let few = if silent.len() <= ASKED_WHY { silent.as_slice() } else { &[] };
-        let unexplained = self.unexplained(few);
+        silent.sort_unstable();
+        let asked = &silent[..silent.len().min(ASKED_WHY)];
+        self.ask_for_the_rest(setup, fleet, asked, until, now).await;
+        let unexplained = self.unexplained(asked);
         let asking = self.begin_to_ask_why(setup, fleet, &unexplained, until, now);
+        let few = &asked[..asked.len().min(ASKED_FOR_WORDS)];
         self.ask_for_last_words(setup, fleet, few, until, now).await;
         self.count_what_is_late(setup, fleet, until).await;
         self.look_ahead_of(setup, fleet, &silent, until, now).await;
@@ -133,7 +142,7 @@ impl Beside {
         self.recall_gateways(recorder, left).await;
         self.ask_for_gaps(setup, fleet, &back, until, now).await;
         self.learn_why(setup, fleet, &unexplained, asking, (until, now)).await;
-        self.looks.ahead(&setup.beside, fleet, millis(now));
+        self.looks.ahead(setup, fleet, millis(now));
     }
 
     /// Which maintenance ended before the silences that are told.

@@ -71,7 +71,7 @@ impl Beside {
                     self.slow.insert(name.clone());
                 }
             }
-            self.count_again((place, &**source), fleet, silent, (until, now)).await;
+            self.count_again((place, &**source), (&*setup.source, fleet), silent, (until, now)).await;
         }
     }
 
@@ -93,7 +93,7 @@ impl Beside {
     async fn count_again(
         &mut self,
         source: (usize, &dyn Source),
-        fleet: &Fleet,
+        of: (&dyn Source, &Fleet),
         silent: &[usize],
         (until, now): (Instant, DateTime<Utc>),
     ) {
@@ -102,7 +102,7 @@ impl Beside {
             matches!(cause, Some(Cause::ConnectedButSilent(_, Received::Unknown)))
         };
         let places: Vec<usize> = silent.iter().filter(connected).copied().take(ASKED_ONE_BY_ONE).collect();
-        for (at, received) in self.looks.since(source, fleet, &places, until, millis(now)).await {
+        for (at, received) in self.looks.since(source, of, &places, until, millis(now)).await {
             if let Some(Cause::ConnectedButSilent(_, known)) =
                 self.findings.get_mut(&at).map(|finding| &mut finding.cause)
             {

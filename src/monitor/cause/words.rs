@@ -75,10 +75,7 @@ impl Cause {
 fn connected(keepalive: &str, received: Received, way: &Way) -> (String, &'static str) {
     let and = |what: String| format!("Its Wazuh agent is connected ({keepalive}), {what}");
     match received {
-        Received::Unknown => (
-            and("but no logs arrive".to_owned()),
-            "does the host still write them, can the agent read them (its ossec.log), and do they raise alerts at all",
-        ),
+        Received::Unknown => (and("but no logs arrive".to_owned()), way.unheard),
         Received::Nothing(within) => (
             and(format!("but its manager has received nothing but keepalives for {}", span(within))),
             "does the host still write logs, and can the agent read them (its ossec.log)",

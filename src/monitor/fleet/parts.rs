@@ -36,7 +36,13 @@ impl Fleet {
     pub(super) fn rest_of(&self, at: usize, now: i64) -> Option<Whole> {
         let (name, parts) = &self.parts.wholes[*self.parts.of.get(&at)?];
         let newest = parts.iter().filter_map(|part| self.entities[*part].last_seen).max()?;
+        self.part_of(at, Whole { name: name.clone(), newest }, now)
+    }
+
+    /// The same of a whole of which others than its watched parts may have the newest log.
+    #[must_use]
+    pub fn part_of(&self, at: usize, whole: Whole, now: i64) -> Option<Whole> {
         let policy = self.policy(&self.entities[at]);
-        (policy.due(newest, threshold(policy)) > now).then(|| Whole { name: name.clone(), newest })
+        (policy.due(whole.newest, threshold(policy)) > now).then_some(whole)
     }
 }

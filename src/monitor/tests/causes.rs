@@ -39,7 +39,8 @@ impl Source for Manager {
         *self.looks.lock().unwrap() += keys.len();
         let mut counted = self.counted.lock().unwrap();
         let now = (!counted.is_empty()).then(|| counted.remove(0));
-        Ok(keys.iter().filter_map(|key| Some(Counters { key: (*key).into(), counted: now? })).collect())
+        let agents = keys.iter().filter(|key| is_agent_id(key));
+        Ok(agents.filter_map(|key| Some(Counters { key: (*key).into(), counted: now? })).collect())
     }
 
     async fn nodes(&self, _: &Query<'_>) -> Result<Vec<Membership>, SourceError> {
@@ -117,20 +118,22 @@ async fn the_message_says_whether_the_agent_is_connected() {
 
 #[tokio::test(start_paused = true)]
 async fn the_managers_counters_tell_whether_the_agent_or_the_way_behind_it_broke() {
-    let (mut world, manager) = world(&["001", "002"]).await;
-    let counted = |received, logs| Counted { received, logs: Some(logs) };
-    *manager.counted.lock().unwrap() = vec![counted(500, 20), counted(590, 60)];
-    world.minutes(5, &["001", "002"]).await;
-    let later = world.now() + TimeDelta::minutes(16);
-    let connected = ("001".to_owned(), (Link::Connected, Some(later.timestamp_millis())));
-    manager.links.lock().unwrap().extend([connected]);
-    world.minutes(17, &["002"]).await;
-    let events = world.events().await;
-    let silent = of(&events, "001");
-    assert_eq!(silent.cause, "connected_but_silent");
-    let said = "its manager received 90 events of the last 5 min, but the indexer has none of them";
-    assert!(silent.detail.contains(said), "{}", silent.detail);
-    assert_eq!(*manager.looks.lock().unwrap(), 2, "asked on suspicion, and not about others");
+    for id in ["001", "001|/var/log/syslog"] {
+        let (mut world, manager) = world(&[id, "002"]).await;
+        let counted = |received, logs| Counted { received, logs: Some(logs) };
+        *manager.counted.lock().unwrap() = vec![counted(500, 20), counted(590, 60)];
+        world.minutes(5, &[id, "002"]).await;
+        let later = world.now() + TimeDelta::minutes(16);
+        let connected = ("001".to_owned(), (Link::Connected, Some(later.timestamp_millis())));
+        manager.links.lock().unwrap().extend([connected]);
+        world.minutes(17, &["002"]).await;
+        let events = world.events().await;
+        let silent = of(&events, id);
+        assert_eq!(silent.cause, "connected_but_silent");
+        let said = "its manager received 90 events of the last 5 min, but the indexer has none of them";
+        assert!(silent.detail.contains(said), "{}", silent.detail);
+        assert_eq!(*manager.looks.lock().unwrap(), 2, "asked on suspicion, and not about others");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -171,6 +174,21 @@ async fn of_two_servers_the_one_counts_that_says_more() {
         world.minutes(17, &["003"]).await;
         assert_eq!(of(&world.events().await, "002").cause, "disconnected", "the other does not answer");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_that_fall_silent_at_once_and_are_no_stall_each_has_its_cause() {
+    let ids: Vec<String> = (1..=400).map(|number| format!("{number:03}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let (mut world, manager) = world(&ids).await;
+    world.minutes(5, &ids).await;
+    let gone = Some(world.now().timestamp_millis());
+    let lost = ids[..120].iter().map(|id| ((*id).to_owned(), (Link::Lost, gone)));
+    manager.links.lock().unwrap().extend(lost);
+    world.minutes(17, &ids[120..]).await;
+    let events = world.events().await;
+    let causes: Vec<&str> = events.iter().map(|event| event.cause.as_str()).collect();
+    assert_eq!(causes, ["disconnected"; 120]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -286,6 +304,22 @@ async fn one_log_of_an_agent_that_stops_is_told_as_such_and_the_whole_agent_is_n
     let said = "Only this log has stopped: the rest of 001 flows, its newest log came 0 s ago";
     assert!(part.detail.contains(said), "{}", part.detail);
     assert_eq!([ids[2], ids[3]].map(|id| of(&events, id).cause.as_str()), ["no_documents"; 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_log_that_stops_is_told_as_such_although_nobody_watches_the_others_of_its_agent() {
+    let ids = ["001|/var/log/syslog", "002|/var/log/syslog"];
+    let others = ["001|/var/log/auth.log", "002|/var/log/auth.log"];
+    let (mut world, manager) = world(&ids).await;
+    let later = (world.now() + TimeDelta::minutes(36)).timestamp_millis();
+    let connected = |id: &str| (id.to_owned(), (Link::Connected, Some(later)));
+    manager.links.lock().unwrap().extend(["001", "002"].map(connected));
+    world.minutes(20, &[ids, others].concat()).await;
+    world.minutes(17, &others[..1]).await;
+    let events = world.events().await;
+    assert_eq!(ids.map(|id| of(&events, id).cause.as_str()), ["part_silent", "connected_but_silent"]);
+    let said = "the rest of 001 flows, its newest log came 0 s ago";
+    assert!(of(&events, ids[0]).detail.contains(said), "{}", of(&events, ids[0]).detail);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! What the ledger answers. Pure.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use compact_str::CompactString;
 
@@ -45,10 +45,14 @@ impl Wanted {
         self.from
     }
 
+    /// Whether this one is wanted.
+    fn has(&self, key: &str) -> bool {
+        self.keys.as_ref().is_none_or(|keys| keys.contains(key))
+    }
+
     /// Those wanted.
     fn of<'l>(&self, ledger: &'l Ledger) -> impl Iterator<Item = (&'l CompactString, &'l Entity)> {
-        let wanted = |key: &CompactString| self.keys.as_ref().is_none_or(|keys| keys.contains(key));
-        ledger.iter().filter(move |(key, _)| wanted(key))
+        ledger.iter().filter(move |(key, _)| self.has(key))
     }
 
     /// Those wanted who logged within the window, and when last.
@@ -63,6 +67,19 @@ pub fn newest(ledger: &Ledger, wanted: &Wanted) -> Answer {
     let observation =
         |(key, _, last_seen): (&CompactString, &Entity, i64)| Observation { key: key.clone(), last_seen };
     Answer { newest: wanted.seen(ledger).map(observation).collect(), ..Answer::default() }
+}
+
+/// See [`Source::wholes`](crate::source::Source::wholes). So many fields tell entities apart.
+pub fn wholes(ledger: &Ledger, wanted: &Wanted, fields: usize) -> Vec<Observation> {
+    let mut newest: HashMap<&str, i64> = HashMap::new();
+    for (key, entity) in ledger.iter() {
+        let whole = key::whole(key, fields).filter(|name| wanted.has(name));
+        if let Some((name, seen)) = whole.zip(entity.newest(wanted.from, wanted.to)) {
+            let known = newest.entry(name).or_insert(seen);
+            *known = seen.max(*known);
+        }
+    }
+    newest.into_iter().map(|(name, last_seen)| Observation { key: name.into(), last_seen }).collect()
 }
 
 /// See [`Source::nodes`](crate::source::Source::nodes).

@@ -44,8 +44,8 @@ use self::line::Reader;
 use self::plan::Plan;
 use self::work::{Followed, Work};
 use super::{
-    Answer, Heard, Keeper, Keys, Listed, Membership, Query, Source, SourceContext, SourceError, SourceKind,
-    SourceReason, Volume, Word, is_agent_id, key,
+    Answer, Heard, Keeper, Keys, Listed, Membership, Observation, Query, Source, SourceContext, SourceError,
+    SourceKind, SourceReason, Volume, Word, is_agent_id, key,
 };
 
 /// A log file of Wazuh's manager.
@@ -97,6 +97,12 @@ impl Source for LogFile {
 
     fn whole<'k>(&self, key: &'k str) -> Option<&'k str> {
         key::whole(key, self.config.entity_fields().len())
+    }
+
+    async fn wholes(&self, query: &Query<'_>) -> Result<Vec<Observation>, SourceError> {
+        let (from, wanted) = (millis(query.from), answers::Wanted::by(query));
+        let fields = self.config.entity_fields().len();
+        self.ask(move |work| Ok(answers::wholes(work.followed(from)?, &wanted, fields))).await
     }
 
     async fn nodes(&self, query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {

@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::client::Server;
 use super::config::IndexerConfig;
 use super::failure::Subject;
+use super::format::Format;
 use super::query::Fields;
 use super::question::Question;
 use super::search::Search;
@@ -150,13 +151,29 @@ impl Source for Indexer {
         Ok(Answer { newest: self.proven(newest).await?, ..Answer::default() })
     }
 
+    /// The newest document of all that share the first field.
+    async fn wholes(&self, query: &Query<'_>) -> Result<Vec<Observation>, SourceError> {
+        let ([first, _, ..], Entities::Only(names @ [_, ..])) = (&*self.fields.entity, query.entities) else {
+            return Ok(Vec::new());
+        };
+        let values: Vec<String> = names.iter().map(|name| key::unescaped(name)).collect();
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        let by_first = Fields { entity: vec![first.clone()], ..self.fields.clone() };
+        let query = Query { entities: Entities::Only(&values), ..*query };
+        let named = |seen: Observation| Observation { key: key::escaped(&seen.key).into(), ..seen };
+        Ok(self.ask_newest(&by_first, &query).await?.into_iter().map(named).collect())
+    }
+
     fn agent_of<'k>(&self, key: &'k str) -> Option<&'k str> {
         let first = key::first(key, self.fields.entity.len());
         (self.server.config.is_of_agents() && is_agent_id(first)).then_some(first)
     }
 
     fn keeper(&self) -> Keeper {
-        Keeper::Indexer
+        match self.server.config.format {
+            Format::Wazuh4 => Keeper::Indexer,
+            Format::Wazuh5 => Keeper::IndexerOfFive,
+        }
     }
 
     async fn nodes(&self, query: &Query<'_>) -> Result<Vec<Membership>, SourceError> {

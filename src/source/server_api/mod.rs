@@ -22,9 +22,11 @@ mod session;
 mod shared;
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use log_monitor_channels::{BuildError, Problem};
+use tokio::time::Instant;
 
 use self::agents::{Agent, Page};
 use self::config::ServerApiConfig;
@@ -37,6 +39,9 @@ use crate::source::{
 
 /// How many agents are asked for by id at once: the ids go into the address.
 const BY_ID: usize = 100;
+
+/// Who asks about more of them waits 15 s at most: after this nobody else is asked about, and those who were are told.
+const ENOUGH: Duration = Duration::from_secs(5);
 
 /// How often a list is read anew because it changed while it was read.
 const PASSES: usize = 3;
@@ -68,8 +73,12 @@ impl Source for ServerApi {
     async fn connections(&self, keys: &[&str]) -> Result<Vec<Connection>, SourceError> {
         // Anything but a number is refused as a whole (400).
         let ids: Vec<&str> = keys.iter().copied().filter(|key| is_agent_id(key)).collect();
-        let mut known = Vec::new();
-        for ids in ids.chunks(BY_ID) {
+        let (mut known, began) = (Vec::new(), Instant::now());
+        for (number, ids) in ids.chunks(BY_ID).enumerate() {
+            if number > 0 && (began.elapsed() >= ENOUGH || !self.session.has_room()) {
+                tracing::debug!("how further agents are connected is not asked for: it has taken enough");
+                break;
+            }
             let body = self.list(&[("agents_list", &ids.join(",")), ("limit", &BY_ID.to_string())]).await?;
             known.extend(agents::connections(&body).map_err(|error| self.session.told(&error))?);
         }

@@ -72,6 +72,16 @@ async fn it_tells_how_agents_are_connected_and_whom_the_server_does_not_know() {
     assert_eq!(server.state().logins, 1, "one login serves all questions");
 }
 
+#[tokio::test]
+async fn it_tells_of_as_many_as_leaves_room_for_other_questions_and_of_a_few_always() {
+    let server = server(2000).await;
+    let source = source(&server, PASSWORD);
+    let ids: Vec<String> = (0..2000).map(|number| format!("{number:03}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    assert_eq!(source.connections(&ids).await.unwrap().len(), 1400, "after the login");
+    assert_eq!(source.connections(&ids[..100]).await.unwrap().len(), 100);
+}
+
 /// How often the list was asked for.
 fn pages(server: &SimulatedServerApi) -> usize {
     server.asked().iter().filter(|path| path.starts_with("/agents?")).count()

@@ -14,7 +14,9 @@ use crate::dispatch::suppress::Suppression;
 use crate::journal::channels::Known;
 use crate::journal::deliveries::{Delivery, State};
 use crate::monitor::cause::{Cause, Received, Whole};
-use crate::monitor::words::way::{ELSEWHERE, IN_FILE, INDEXED};
+use crate::monitor::words::way::{
+    ARCHIVED, ELSEWHERE, FOUND_BY_FIVE, IN_ARCHIVE, IN_FILE, INDEXED, INDEXED_BY_FIVE,
+};
 use crate::wording::samples;
 
 /// Every key with its placeholders.
@@ -215,7 +217,7 @@ fn every_question_about_a_cause_is_translated() {
         Cause::PartOnly(whole),
     ];
     causes.extend(received.map(|received| Cause::ConnectedButSilent(None, received)));
-    let ways = [&INDEXED, &IN_FILE, &ELSEWHERE];
+    let ways = [&INDEXED, &ARCHIVED, &FOUND_BY_FIVE, &INDEXED_BY_FIVE, &IN_FILE, &IN_ARCHIVE, &ELSEWHERE];
     for (cause, way) in causes.iter().flat_map(|cause| ways.map(|way| (cause, way))) {
         let said = cause.sentence(way, 0).unwrap();
         let question = said.split("Check first: ").nth(1).unwrap();

@@ -81,6 +81,14 @@ fn several_fields_together_tell_entities_apart() {
     assert_eq!(place.newest(), expected);
     assert_eq!(place.count("001|C:\\logs\\001"), 2);
     assert_eq!(place.last_words((NOW - HOUR, NOW), 9).len(), 3, "of all logs of 001");
+    let at = |millis| DateTime::from_timestamp_millis(millis).unwrap();
+    let entities = Entities::Only(&["001", "0%7C1%25", "002"]);
+    let only = Wanted::by(&Query { from: at(NOW - HOUR), to: at(NOW), entities });
+    let wholes = place.ask(NOW, |work| Ok(answers::wholes(work.followed(NOW - HOUR)?, &only, 2))).unwrap();
+    let mut wholes: Vec<_> =
+        wholes.iter().map(|seen| (seen.key.as_str(), (NOW - seen.last_seen) / 1000)).collect();
+    wholes.sort_unstable();
+    assert_eq!(wholes, [("0%7C1%25", 20), ("001", 30)]);
     let window = wanted(NOW - HOUR, NOW);
     let names = place.ask(NOW, |work| Ok(answers::inventory(work.followed(NOW - HOUR)?, &window, Some(2))));
     assert!(names.unwrap().iter().any(|listed| listed.name == "host-001 a|b%"));

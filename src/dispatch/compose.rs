@@ -232,7 +232,6 @@ fn notification(
     if message.escalation.is_some() {
         // It tells others what they have not heard of, as it is by then.
         kind = MessageKind::Firing;
-        events.iter_mut().for_each(|event| event.at = time(message.created));
     }
     only_newest(&mut events);
     let over = over_already(&mut kind, &mut events);
@@ -253,7 +252,7 @@ fn notification(
         silent_again: silent_again(connection, message, &events)?,
         possible_duplicate: uncertain,
         held_by: message.held_by.as_deref(),
-        held_until: message.held_by.as_ref().map(|_| time(message.send_at)),
+        told_at: (message.held_by.is_some() || message.escalation.is_some()).then(|| time(message.send_at)),
         lost,
         max_items: composer.max_items(&message.route),
     };

@@ -53,6 +53,9 @@ async fn what_nobody_acknowledges_is_told_further_although_it_was_accepted_and_s
         "{}",
         told.body
     );
+    let noticed = "As it was noticed at 2026-01-01 00:00:00 UTC: It stopped.";
+    assert!(told.body.starts_with(noticed) && !told.body.contains("Noticed: "), "{}", told.body);
+    assert_eq!(told.events[0].at, start(), "as programs and links are told it");
     let before = world.titles("soc").len();
     minutes(60 * 24).await;
     assert_eq!(world.got("boss").len(), 1, "once");

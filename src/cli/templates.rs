@@ -220,6 +220,6 @@ mod tests {
         let problem = said(Some("mine")).unwrap_err();
         assert!(problem.starts_with("template mine: its body, line 2: "), "{problem}");
         assert!(problem.ends_with(", in a message of agent_silent"), "{problem}");
-        assert_eq!(said(None).unwrap().title, "Silent: 001 web-01, no logs for 16 min");
+        assert_eq!(said(None).unwrap().title, "Silent: 001 web-01, no logs for 16 min (disconnected)");
     }
 }

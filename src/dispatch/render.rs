@@ -1,4 +1,4 @@
-//! Messages in words. Pure. The first line alone says who, what and since when; the body says what
+//! Messages in words. Pure. The first line alone says who, what, since when and why; the body says what
 //! is known, why this message came this way, and what to check.
 
 use std::fmt::Write as _;
@@ -371,6 +371,23 @@ mod tests {
 
     #[test]
     fn an_end_that_was_believed_late_says_how_long_nothing_was_logged() {
+    #[test]
+    fn the_first_line_says_why_where_that_is_known_in_each_language() {
+        let title = |kind, since, cause: &str, language| {
+            let event = Event { kind, since, cause: cause.to_owned(), ..agent_silent("001", "web-01") };
+            words(&[event], &Facts::of(MessageKind::Firing), language).title
+        };
+        let (new, still) = (EventKind::AgentSilent, EventKind::AgentStillSilent);
+        let (since, gone) = (agent_silent("", "").since, "disconnected");
+        let silent = "Silent: 001 web-01, no logs for 16 min (disconnected)";
+        assert_eq!(title(new, since, gone, Language::En), silent);
+        let silent = "Ancora silenzioso: 001 web-01, nessun log da 16 min (disconnesso) (promemoria 0)";
+        assert_eq!(title(still, since, gone, Language::It), silent);
+        let never = "Silent: 001 web-01 has never been seen logging";
+        assert_eq!(title(new, None, "never_seen", Language::En), never);
+        assert_eq!(title(new, None, "not_enrolled", Language::En), format!("{never} (not enrolled)"));
+    }
+
         let silent = agent_silent("001", "web-01");
         let back = silent.since.map(|since| since + chrono::TimeDelta::minutes(10));
         let event = Event { kind: EventKind::AgentRecovered, back, ..silent };

@@ -106,7 +106,7 @@ pub struct Notification {
     /// The vendor refused the full message as such: send the plain short form of it.
     pub short: bool,
     /// What is to be sent as it is, for a kind that has [`Capabilities::payload`](crate::Capabilities::payload):
-    /// a template of the configuration wrote it of this message.
+    /// a template of the configuration wrote it of this message. None in the short form.
     pub payload: Option<Written>,
 }
 

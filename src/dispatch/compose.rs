@@ -89,11 +89,22 @@ pub fn delivery(
         let on = Way::on(&claim.channel, claim.step);
         let way = Way { uncertain: claim.uncertain, lost: lost.take(), now: claim.tried, ..on };
         let about = notification(connection, composer, &message, (events, posts), &siblings, way)?;
+        // What a template wrote may be what was refused.
+        let payload = about.payload.clone().filter(|_| !claim.short);
         let in_reply_to = posts.first().and_then(|post| post.receipt.clone());
         let answers = posts.first().map(|post| composer.key(post.delivery));
         let rest_of = deliveries::receipt(connection, claim.message, &claim.channel)?;
         let (attempt, short) = (claim.n, claim.short);
-        Ok(Notification { idempotency_key: key, attempt, short, in_reply_to, answers, rest_of, ..about })
+        Ok(Notification {
+            idempotency_key: key,
+            attempt,
+            short,
+            in_reply_to,
+            answers,
+            rest_of,
+            payload,
+            ..about
+        })
     };
     let one = parts.len() < 2 && claim.posted.is_empty();
     let key_of = |posts: &[Post]| match posts {

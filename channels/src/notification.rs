@@ -77,6 +77,8 @@ pub struct Notification {
     /// The rest, plain text with `\n` line ends, without the links. Never empty. Take it from
     /// [`text`](Self::text), which shortens it and adds them.
     pub body: String,
+    /// The end of `body` that is kept where that is cut, such as why it came this way. Empty where there is none.
+    pub below: String,
     /// Where people see more, the most useful first.
     pub links: Vec<Link>,
     /// The name of this installation of log-monitor.

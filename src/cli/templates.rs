@@ -172,7 +172,7 @@ fn message(
     let links = &wording.links(&sample.events, installation);
     let subject = Subject { events: &sample.events, facts: &sample.facts(), links, installation };
     let failed = |problem| format!("{problem}, in a message of {}", kind.name());
-    let (title, mut body) = wording.in_its_words(voice, &subject).map_err(failed)?;
+    let (title, mut body) = wording.in_its_words(voice, &subject).map_err(failed)?.joined();
     let payload = wording.payload_in(voice, &subject, &title, &body).map_err(failed)?;
     for link in links {
         body += &format!("\n{}: {}", link.title, link.url);

@@ -270,7 +270,9 @@ fn notification(
     let links = composer.wording.links(&events, &composer.installation);
     let installation = &*composer.installation;
     let subject = Subject { events: &events, facts: &facts, links: &links, installation };
-    let (title, body) = composer.wording.message(channel, &subject);
+    let words = composer.wording.message(channel, &subject);
+    let below = words.below.clone();
+    let (title, body) = words.joined();
     let payload = composer.wording.payload(channel, &subject, &title, &body);
     Ok(Notification {
         idempotency_key: format!("{}-m{}", composer.installation_id, message.id),
@@ -279,6 +281,7 @@ fn notification(
         severity: events.iter().map(|event| event.severity).max().unwrap_or_default(),
         title,
         body,
+        below,
         installation: composer.installation.to_string(),
         created_at: time(message.created),
         events,

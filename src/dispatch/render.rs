@@ -119,7 +119,7 @@ pub struct Words {
     pub title: String,
     /// What its events tell.
     pub body: String,
-    /// What stands below that, whoever wrote it: who is still silent, and why it came this way.
+    /// What stands below that, whoever wrote it: why it came this way, and who is still silent.
     pub below: String,
 }
 
@@ -260,9 +260,9 @@ fn list(body: &mut String, events: &[Event], max_items: usize, say: &Sentences) 
     }
 }
 
-/// What stands below the events: who is still silent, and why the message came this way.
+/// What stands below the events: why the message came this way, and last, where a text is cut, who is still silent.
 fn below(facts: &Facts<'_>, say: &Sentences) -> String {
-    let mut below = String::new();
+    let mut below = notes(facts, say);
     let silences = facts.still_open.iter().all(causes::is_silence);
     let open = if silences { &say.below.still_silent } else { &say.below.still_open };
     let lists = [
@@ -276,6 +276,11 @@ fn below(facts: &Facts<'_>, say: &Sentences) -> String {
             list(&mut below, events, facts.max_items, say);
         }
     }
+    below
+}
+
+/// Why a message came this way, each reason below an empty line.
+fn notes(facts: &Facts<'_>, say: &Sentences) -> String {
     let told = facts.told_already.join(", ");
     let every = facts.merging.map(|interval| say.span(interval));
     let notes = [
@@ -287,10 +292,7 @@ fn below(facts: &Facts<'_>, say: &Sentences) -> String {
         facts.possible_duplicate.then(|| say.below.duplicate.with([])),
         facts.lost.as_ref().map(|lost| lost.said(say)),
     ];
-    for note in notes.into_iter().flatten() {
-        let _ = writeln!(below, "\n{note}");
-    }
-    below
+    notes.into_iter().flatten().map(|note| format!("\n{note}\n")).collect()
 }
 
 #[cfg(test)]
@@ -370,8 +372,6 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_was_believed_late_says_how_long_nothing_was_logged() {
-    #[test]
     fn the_first_line_says_why_where_that_is_known_in_each_language() {
         let title = |kind, since, cause: &str, language| {
             let event = Event { kind, since, cause: cause.to_owned(), ..agent_silent("001", "web-01") };
@@ -388,6 +388,8 @@ mod tests {
         assert_eq!(title(new, None, "not_enrolled", Language::En), format!("{never} (not enrolled)"));
     }
 
+    #[test]
+    fn an_end_that_was_believed_late_says_how_long_nothing_was_logged() {
         let silent = agent_silent("001", "web-01");
         let back = silent.since.map(|since| since + chrono::TimeDelta::minutes(10));
         let event = Event { kind: EventKind::AgentRecovered, back, ..silent };

@@ -77,6 +77,8 @@ pub struct Notification {
     /// The rest, plain text with `\n` line ends, without the links. Never empty. Take it from
     /// [`text`](Self::text), which shortens it and adds them.
     pub body: String,
+    /// The end of `body` that is kept where that is cut, such as why it came this way. Empty where there is none.
+    pub below: String,
     /// Where people see more, the most useful first.
     pub links: Vec<Link>,
     /// The name of this installation of log-monitor.
@@ -106,7 +108,7 @@ pub struct Notification {
     /// The vendor refused the full message as such: send the plain short form of it.
     pub short: bool,
     /// What is to be sent as it is, for a kind that has [`Capabilities::payload`](crate::Capabilities::payload):
-    /// a template of the configuration wrote it of this message.
+    /// a template of the configuration wrote it of this message. None in the short form.
     pub payload: Option<Written>,
 }
 

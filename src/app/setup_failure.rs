@@ -12,6 +12,7 @@ use crate::config::{Diagnostics, Loaded};
 use crate::dispatch::channel::{Channels, build_all};
 use crate::dispatch::render::{self, Facts};
 use crate::monitor::words;
+use crate::wording::language::Language;
 
 /// What log-monitor could not start for.
 pub struct SetupFailure<'a> {
@@ -112,7 +113,9 @@ fn notification(what: &str, problem: &str, fallback_reason: Option<&str>) -> Not
         ..words::about(what, EventKind::SetupFailed, Severity::High, now.timestamp_millis())
     };
     let facts = Facts { fallback_reason, ..Facts::of(MessageKind::Notice) };
-    let (title, body) = render::message(std::slice::from_ref(&event), &facts);
+    let words = render::words(std::slice::from_ref(&event), &facts, Language::default());
+    let below = words.below.clone();
+    let (title, body) = words.joined();
     Notification {
         idempotency_key: format!("setup-{:016x}", fastrand::u64(..)),
         kind: MessageKind::Notice,
@@ -120,6 +123,7 @@ fn notification(what: &str, problem: &str, fallback_reason: Option<&str>) -> Not
         severity: event.severity,
         title,
         body,
+        below,
         installation: installation(),
         created_at: now,
         events: vec![event],

@@ -284,7 +284,9 @@ fn sample(kind: EventKind, channel: &str, parts: &Parts) -> Notification {
     let installation = &*parts.installation;
     let links = parts.wording.links(&sample.events, installation);
     let subject = Subject { events: &sample.events, facts: &sample.facts(), links: &links, installation };
-    let (title, body) = parts.wording.message(Some(channel), &subject);
+    let words = parts.wording.message(Some(channel), &subject);
+    let below = words.below.clone();
+    let (title, body) = words.joined();
     let title = format!("[TEST] {title}");
     let payload = parts.wording.payload(Some(channel), &subject, &title, &body);
     Notification {
@@ -294,6 +296,7 @@ fn sample(kind: EventKind, channel: &str, parts: &Parts) -> Notification {
         severity: sample.events[0].severity,
         title,
         body,
+        below,
         installation: installation.to_owned(),
         created_at: now,
         events: sample.events,

@@ -172,7 +172,7 @@ fn message(
     let links = &wording.links(&sample.events, installation);
     let subject = Subject { events: &sample.events, facts: &sample.facts(), links, installation };
     let failed = |problem| format!("{problem}, in a message of {}", kind.name());
-    let (title, mut body) = wording.in_its_words(voice, &subject).map_err(failed)?;
+    let (title, mut body) = wording.in_its_words(voice, &subject).map_err(failed)?.joined();
     let payload = wording.payload_in(voice, &subject, &title, &body).map_err(failed)?;
     for link in links {
         body += &format!("\n{}: {}", link.title, link.url);
@@ -220,6 +220,6 @@ mod tests {
         let problem = said(Some("mine")).unwrap_err();
         assert!(problem.starts_with("template mine: its body, line 2: "), "{problem}");
         assert!(problem.ends_with(", in a message of agent_silent"), "{problem}");
-        assert_eq!(said(None).unwrap().title, "Silent: 001 web-01, no logs for 16 min");
+        assert_eq!(said(None).unwrap().title, "Silent: 001 web-01, no logs for 16 min (disconnected)");
     }
 }

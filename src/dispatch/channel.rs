@@ -6,7 +6,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use log_monitor_channels::text::shorten;
 use log_monitor_channels::{Context, DeliveryError, Notification, Notifier, Reason, Receipt};
 
 use super::budget::Limits;
@@ -89,12 +88,12 @@ impl Channel {
     }
 }
 
-/// With a body of at most `max` characters. What says most is kept: title and links stand apart from it, and its
-/// beginning comes first.
+/// With a body of at most `max` characters. What says most is kept: title and links stand apart from it, and why it
+/// came this way is cut last.
 fn within(notification: &Notification, max: Option<usize>) -> Cow<'_, Notification> {
-    match max.map(|max| shorten(&notification.body, max)) {
-        Some(body) if body != notification.body => Cow::Owned(Notification { body, ..notification.clone() }),
-        _ => Cow::Borrowed(notification),
+    match max.filter(|max| notification.body.chars().nth(*max).is_some()) {
+        Some(max) => Cow::Owned(notification.with_body_within(max)),
+        None => Cow::Borrowed(notification),
     }
 }
 

@@ -74,11 +74,22 @@ pub fn delivery(
         let on = Way::on(&claim.channel, claim.step);
         let way = Way { uncertain: claim.uncertain, lost: lost.take(), now: claim.tried, ..on };
         let about = notification(connection, composer, &message, (events, posts), &siblings, way)?;
+        // What a template wrote may be what was refused.
+        let payload = about.payload.clone().filter(|_| !claim.short);
         let in_reply_to = posts.first().and_then(|post| post.receipt.clone());
         let answers = posts.first().map(|post| composer.key(post.delivery));
         let rest_of = deliveries::receipt(connection, claim.message, &claim.channel)?;
         let (attempt, short) = (claim.n, claim.short);
-        Ok(Notification { idempotency_key: key, attempt, short, in_reply_to, answers, rest_of, ..about })
+        Ok(Notification {
+            idempotency_key: key,
+            attempt,
+            short,
+            in_reply_to,
+            answers,
+            rest_of,
+            payload,
+            ..about
+        })
     };
     let one = parts.len() < 2 && claim.posted.is_empty();
     let key_of = |posts: &[Post]| match posts {
@@ -180,7 +191,9 @@ fn in_words(
     let links = composer.wording.links(&events, &composer.installation);
     let installation = &*composer.installation;
     let subject = Subject { events: &events, facts, links: &links, installation };
-    let (title, body) = composer.wording.message(channel, &subject);
+    let words = composer.wording.message(channel, &subject);
+    let below = words.below.clone();
+    let (title, body) = words.joined();
     let payload = composer.wording.payload(channel, &subject, &title, &body);
     Notification {
         idempotency_key: format!("{}-m{}", composer.installation_id, message.id),
@@ -189,6 +202,7 @@ fn in_words(
         severity: events.iter().map(|event| event.severity).max().unwrap_or_default(),
         title,
         body,
+        below,
         installation: installation.to_owned(),
         created_at: time(message.created),
         events,

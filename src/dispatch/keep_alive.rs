@@ -125,6 +125,8 @@ fn as_it_is(
     notification.links = composer.wording.links(events, installation);
     let (facts, links) = (&Facts::of(MessageKind::Firing), &notification.links);
     let subject = Subject { events, facts, links, installation };
-    (notification.title, notification.body) = composer.wording.message(Some(channel), &subject);
+    let words = composer.wording.message(Some(channel), &subject);
+    notification.below.clone_from(&words.below);
+    (notification.title, notification.body) = words.joined();
     Ok(Some(notification))
 }

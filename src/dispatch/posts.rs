@@ -1,6 +1,8 @@
 //! Which of a channel's posts a message goes on with: what the channel accepted, or may have, of the beginning
 //! of its incidents. One post may have been of several messages, and one message may be about several posts.
 
+use std::collections::HashSet;
+
 use log_monitor_channels::{Event, MessageKind, Receipt};
 use rusqlite::Connection;
 
@@ -108,11 +110,18 @@ fn with_all_ends(connection: &Connection, post: &mut Post) -> rusqlite::Result<(
 }
 
 /// Every post by which a firing told the channel of these events, or may have: what got worse was told by several.
+/// An escalation that the vendor took as more of a firing's post is none.
 fn of_each_firing(connection: &Connection, claim: &Claim, events: &[Event]) -> rusqlite::Result<Vec<Post>> {
     let mut posts: Vec<Post> = Vec::new();
     for event in events {
         let Some(incident) = event.incident else { continue };
-        for (delivery, receipt) in deliveries::firing_posts_of(connection, incident, &claim.channel)? {
+        let mut told = deliveries::firing_posts_of(connection, incident, &claim.channel)?;
+        let mut known = HashSet::new();
+        told.retain(|(_, receipt)| {
+            let reference = receipt.as_ref().map(|receipt| &receipt.reference).filter(|one| !one.is_null());
+            reference.is_none_or(|reference| known.insert(reference.to_string()))
+        });
+        for (delivery, receipt) in told {
             match posts.iter_mut().find(|post| post.delivery == delivery) {
                 Some(post) => post.events.push(event.clone()),
                 None => posts.push(Post { delivery, receipt, events: vec![event.clone()] }),

@@ -7,9 +7,8 @@ use log_monitor_channels::{Event, EventKind, MessageKind};
 use rusqlite::Connection;
 
 use super::flapping;
-use super::render::FLAPPING;
+use super::render::{FLAPPING, as_noticed};
 use super::suppress::Suppression;
-use crate::clock::written;
 use crate::config::{Reminders, Route};
 use crate::journal::deliveries;
 use crate::journal::events::{self, time};
@@ -229,7 +228,7 @@ fn still_going_on(
         }
         event = flapping::as_it_is(connection, event)?;
         if event.cause != FLAPPING {
-            event.detail = format!("As it was noticed at {}: {}", written(event.at), event.detail);
+            event.detail = as_noticed(&event);
         }
         let mut wait = |until: i64| quiet_until = Some(quiet_until.map_or(until, |first| first.min(until)));
         match explained_until(connection, &event, incident, now)? {

@@ -1,10 +1,10 @@
-//! Messages in words. Pure. The first line alone says who, what and since when; the body says what
+//! Messages in words. Pure. The first line alone says who, what, since when and why; the body says what
 //! is known, why this message came this way, and what to check.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use log_monitor_channels::text::one_line;
 use log_monitor_channels::{Entity, Event, MessageKind};
 
@@ -37,8 +37,8 @@ pub struct Facts<'a> {
     pub possible_duplicate: bool,
     /// Why it was held back.
     pub held_by: Option<&'a str>,
-    /// And until when: what it tells goes on since.
-    pub held_until: Option<DateTime<Utc>>,
+    /// When it is told, where that is later than its events: what it tells goes on since.
+    pub told_at: Option<DateTime<Utc>>,
     /// Others that reached nobody.
     pub lost: Option<Lost>,
     /// How many agents are listed before "+N more".
@@ -81,12 +81,15 @@ impl Facts<'_> {
             told_already: Vec::new(),
             possible_duplicate: false,
             held_by: None,
-            held_until: None,
+            told_at: None,
             lost: None,
             max_items: 20,
         }
     }
 }
+
+/// What is told so much later than it was noticed says so.
+const LATE_BY: TimeDelta = TimeDelta::minutes(1);
 
 /// The cause of an end that is no recovery: the source or channel was taken out of the configuration.
 pub const NO_LONGER_CONFIGURED: &str = "no_longer_configured";
@@ -116,7 +119,7 @@ pub struct Words {
     pub title: String,
     /// What its events tell.
     pub body: String,
-    /// What stands below that, whoever wrote it: who is still silent, and why it came this way.
+    /// What stands below that, whoever wrote it: why it came this way, and who is still silent.
     pub below: String,
 }
 
@@ -146,7 +149,7 @@ pub fn words(events: &[Event], facts: &Facts<'_>, language: Language) -> Words {
             say.title.nothing.with([])
         }
         [event] => {
-            one(&mut body, event, facts.kind, say);
+            one(&mut body, event, facts, say);
             titles::of_one(event, facts, say)
         }
         [first, ..] => {
@@ -181,17 +184,36 @@ pub fn who_in(event: &Event, say: &Sentences) -> String {
 /// How long what it tells had lasted at its end, else when it was noticed or may be told.
 #[must_use]
 pub fn lasted(event: &Event, facts: &Facts<'_>) -> Option<Duration> {
-    let goes_on = facts.held_until.filter(|_| facts.kind == MessageKind::Firing);
-    let until = event.back.unwrap_or_else(|| goes_on.map_or(event.at, |until| until.max(event.at)));
+    let until = event.back.unwrap_or_else(|| told_at(facts).map_or(event.at, |told| told.max(event.at)));
     event.since.and_then(|since| (until - since).to_std().ok())
 }
 
-fn one(body: &mut String, event: &Event, kind: MessageKind, say: &Sentences) {
+/// When what goes on is told later than it was noticed.
+fn told_at(facts: &Facts<'_>) -> Option<DateTime<Utc>> {
+    facts.told_at.filter(|_| facts.kind == MessageKind::Firing)
+}
+
+/// What is known of an event, and whether that says itself when it was noticed: a reminder's does, and so must what
+/// is told so late that its title is of another time.
+fn detail(event: &Event, facts: &Facts<'_>) -> (String, bool) {
+    let late = told_at(facts).is_some_and(|told| told - event.at >= LATE_BY) && !event.detail.is_empty();
+    let detail = if late { as_noticed(event) } else { event.detail.clone() };
+    (detail, late || facts.kind == MessageKind::Reminder)
+}
+
+/// What was known of an event when it was noticed, told later. In English, as the journal keeps it.
+#[must_use]
+pub fn as_noticed(event: &Event) -> String {
+    format!("As it was noticed at {}: {}", written(event.at), event.detail)
+}
+
+fn one(body: &mut String, event: &Event, facts: &Facts<'_>, say: &Sentences) {
     let mut line = |line: String| body.extend([line.as_str(), "\n"]);
-    let (lead, rest) = say.lead(&event.detail);
+    let (detail, says_when) = detail(event, facts);
+    let (lead, rest) = say.lead(&detail);
     let beginning = match say.details_apart {
         true => [lead.trim_end(), &causes::in_words(event, say)].join("\n").trim().to_owned(),
-        false => event.detail.clone(),
+        false => detail.clone(),
     };
     if !beginning.is_empty() {
         line(beginning + "\n");
@@ -206,7 +228,7 @@ fn one(body: &mut String, event: &Event, kind: MessageKind, say: &Sentences) {
     if let Some(threshold) = event.threshold_seconds {
         line(say.body.allowed.with([("long", &say.span(Duration::from_secs(threshold)))]));
     }
-    if kind != MessageKind::Reminder {
+    if !says_when {
         line(say.body.noticed.with([("time", &written(event.at))]));
     }
     for (key, value) in &event.labels {
@@ -238,9 +260,9 @@ fn list(body: &mut String, events: &[Event], max_items: usize, say: &Sentences) 
     }
 }
 
-/// What stands below the events: who is still silent, and why the message came this way.
+/// What stands below the events: why the message came this way, and last, where a text is cut, who is still silent.
 fn below(facts: &Facts<'_>, say: &Sentences) -> String {
-    let mut below = String::new();
+    let mut below = notes(facts, say);
     let silences = facts.still_open.iter().all(causes::is_silence);
     let open = if silences { &say.below.still_silent } else { &say.below.still_open };
     let lists = [
@@ -254,6 +276,11 @@ fn below(facts: &Facts<'_>, say: &Sentences) -> String {
             list(&mut below, events, facts.max_items, say);
         }
     }
+    below
+}
+
+/// Why a message came this way, each reason below an empty line.
+fn notes(facts: &Facts<'_>, say: &Sentences) -> String {
     let told = facts.told_already.join(", ");
     let every = facts.merging.map(|interval| say.span(interval));
     let notes = [
@@ -265,10 +292,7 @@ fn below(facts: &Facts<'_>, say: &Sentences) -> String {
         facts.possible_duplicate.then(|| say.below.duplicate.with([])),
         facts.lost.as_ref().map(|lost| lost.said(say)),
     ];
-    for note in notes.into_iter().flatten() {
-        let _ = writeln!(below, "\n{note}");
-    }
-    below
+    notes.into_iter().flatten().map(|note| format!("\n{note}\n")).collect()
 }
 
 #[cfg(test)]
@@ -345,6 +369,23 @@ mod tests {
         let (title, body) = message(&[agent_silent("001", "web-01")], &facts(MessageKind::Firing));
         assert_eq!(title, "Silent: 001 web-01, no logs for 16 min");
         assert!(body.contains("Last log before: 2026-01-01 00:00:00 UTC"), "{body}");
+    }
+
+    #[test]
+    fn the_first_line_says_why_where_that_is_known_in_each_language() {
+        let title = |kind, since, cause: &str, language| {
+            let event = Event { kind, since, cause: cause.to_owned(), ..agent_silent("001", "web-01") };
+            words(&[event], &Facts::of(MessageKind::Firing), language).title
+        };
+        let (new, still) = (EventKind::AgentSilent, EventKind::AgentStillSilent);
+        let (since, gone) = (agent_silent("", "").since, "disconnected");
+        let silent = "Silent: 001 web-01, no logs for 16 min (disconnected)";
+        assert_eq!(title(new, since, gone, Language::En), silent);
+        let silent = "Ancora silenzioso: 001 web-01, nessun log da 16 min (disconnesso) (promemoria 0)";
+        assert_eq!(title(still, since, gone, Language::It), silent);
+        let never = "Silent: 001 web-01 has never been seen logging";
+        assert_eq!(title(new, None, "never_seen", Language::En), never);
+        assert_eq!(title(new, None, "not_enrolled", Language::En), format!("{never} (not enrolled)"));
     }
 
     #[test]

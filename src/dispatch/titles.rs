@@ -1,4 +1,4 @@
-//! The first line of a message, which alone says who, what and since when. Pure.
+//! The first line of a message, which alone says who, what, since when and why. Pure.
 
 use log_monitor_channels::text::one_line;
 use log_monitor_channels::{Event, EventKind, MessageKind};
@@ -20,8 +20,9 @@ pub fn of_one(event: &Event, facts: &Facts<'_>, say: &Sentences) -> String {
         return format!("{}: {}", event.kind, who_in(event, say));
     };
     let (long, number) = (long.unwrap_or_default(), facts.reminder.to_string());
-    let (who, cause) = (who_in(event, say), say.cause(&event.cause));
-    let title = phrase.with([("who", &who), ("long", &long), ("number", &number), ("cause", &cause)]);
+    let (who, cause, why) = (who_in(event, say), say.cause(&event.cause), why(event, say));
+    let title =
+        phrase.with([("who", &who), ("long", &long), ("number", &number), ("cause", &cause), ("why", &why)]);
     if again { still(event.kind, title, facts, say) } else { title }
 }
 
@@ -91,6 +92,14 @@ fn of_ourselves<'s>(event: &Event, long: bool, t: &'s Title) -> Option<&'s Phras
         (E::JournalRecovered, _) => &t.journal_recovered,
         _ => return None,
     })
+}
+
+/// Why an agent is silent, in few words, where its cause says more than that.
+fn why(event: &Event, say: &Sentences) -> String {
+    match event.cause.as_str() {
+        "" | "no_documents" | "never_seen" => String::new(),
+        cause => say.title.because.with([("cause", &one_line(&say.cause(cause), 40))]),
+    }
 }
 
 /// A reminder does not read as if it were new, also of what has no words of its own for that.

@@ -75,32 +75,31 @@ impl Wording {
         self.links.iter().filter_map(|pattern| pattern.fill(events, installation)).collect()
     }
 
-    /// Title and body of a message for a channel.
+    /// The words of a message for a channel.
     #[must_use]
-    pub fn message(&self, channel: Option<&str>, subject: &Subject<'_>) -> (String, String) {
+    pub fn message(&self, channel: Option<&str>, subject: &Subject<'_>) -> Words {
         let voice = channel.and_then(|channel| self.voices.get(channel));
         self.in_voice(voice.unwrap_or(&Voice::default()), subject)
     }
 
-    /// Title and body of a message. A template that fails loses none: the built-in words go out, and the
-    /// log says why.
+    /// The words of a message. A template that fails loses none: the built-in words go out, and the log says why.
     #[must_use]
-    pub fn in_voice(&self, voice: &Voice, subject: &Subject<'_>) -> (String, String) {
+    pub fn in_voice(&self, voice: &Voice, subject: &Subject<'_>) -> Words {
         self.in_its_words(voice, subject).unwrap_or_else(|problem| {
-            let (title, body) = render::words(subject.events, subject.facts, voice.language).joined();
-            let kind = subject.facts.kind.name();
+            let words = render::words(subject.events, subject.facts, voice.language);
+            let (kind, title) = (subject.facts.kind.name(), &words.title);
             tracing::error!("{problem}; the built-in words are sent instead of this {kind}: {title}");
-            (title, body)
+            words
         })
     }
 
-    /// Title and body of a message, in no other words than the voice's.
+    /// The words of a message, none other than the voice's.
     ///
     /// # Errors
     /// Which text of its template fails, and why.
-    pub fn in_its_words(&self, voice: &Voice, subject: &Subject<'_>) -> Result<(String, String), String> {
+    pub fn in_its_words(&self, voice: &Voice, subject: &Subject<'_>) -> Result<Words, String> {
         let words = render::words(subject.events, subject.facts, voice.language);
-        let Some(name) = &voice.template else { return Ok(words.joined()) };
+        let Some(name) = &voice.template else { return Ok(words) };
         let variables = variables::of(subject, &words, Value::from(Serde(&voice.own)));
         let render = |part| {
             let own = self.templates.render(name, part, &variables);
@@ -108,7 +107,7 @@ impl Wording {
         };
         let title = render(Part::Title)?.unwrap_or(words.title);
         let body = render(Part::Body)?.unwrap_or(words.body);
-        Ok(Words { title, body, below: words.below }.joined())
+        Ok(Words { title, body, below: words.below })
     }
 
     /// What is sent to a channel in place of all that its kind would send, where its template says so; `title` and
@@ -172,7 +171,8 @@ mod tests {
     fn said(body: &str, channel: &str) -> (String, String) {
         let facts = &Facts { fallback_reason: Some("soc failed"), ..Facts::of(MessageKind::Firing) };
         let events = &[agent_silent("001", "web-01")];
-        wording(body).message(Some(channel), &Subject { events, facts, links: &[], installation: "soc" })
+        let subject = Subject { events, facts, links: &[], installation: "soc" };
+        wording(body).message(Some(channel), &subject).joined()
     }
 
     #[test]

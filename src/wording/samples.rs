@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use log_monitor_channels::{Entity, Event, EventKind, Link, MessageKind, Severity};
 
-use crate::dispatch::render::Facts;
+use crate::dispatch::render::{Facts, as_noticed};
 use crate::monitor::words;
 
 /// A message that could come.
@@ -79,6 +79,16 @@ fn severe(sample: &Sample, severity: Severity, kind: MessageKind) -> Sample {
 /// An event of a kind.
 #[must_use]
 pub fn event(kind: EventKind, now: DateTime<Utc>) -> Event {
+    match kind {
+        EventKind::AgentStillSilent => {
+            let noticed = as_told(EventKind::AgentSilent, now - TimeDelta::hours(1));
+            Event { kind, at: now, detail: as_noticed(&noticed), ..noticed }
+        }
+        kind => as_told(kind, now),
+    }
+}
+
+fn as_told(kind: EventKind, now: DateTime<Utc>) -> Event {
     let (scope, cause, detail) = told(kind);
     let about_agent = kind.is_about_agent();
     let entity = match kind {
@@ -124,14 +134,13 @@ pub const fn severity(kind: EventKind) -> Severity {
 /// The scope, the cause and the sentences.
 const fn told(kind: EventKind) -> (&'static str, &'static str, &'static str) {
     match kind {
-        EventKind::AgentSilent => (
+        EventKind::AgentSilent | EventKind::AgentStillSilent => (
             "default",
             "disconnected",
             "No logs for 16 min; at most 15 min without one is expected. Its Wazuh agent is disconnected and did not \
              say goodbye; its last keepalive is 16 min old. Check first: is the machine up, and can it reach the \
              manager (port 1514)?",
         ),
-        EventKind::AgentStillSilent => ("default", "disconnected", "It still has not come back."),
         EventKind::AgentRecovered => ("default", "documents", "It logs again."),
         EventKind::AgentUnwatched => (
             "default",

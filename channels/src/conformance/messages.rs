@@ -35,6 +35,7 @@ pub fn sample() -> Notification {
         severity: Severity::Medium,
         title: "Silent: 007 db-03, no logs for 16 min".to_owned(),
         body: "No logs for 16 min.\n\nAgent: 007 db-03".to_owned(),
+        below: String::new(),
         installation: "test".to_owned(),
         created_at: at,
         events: vec![event],

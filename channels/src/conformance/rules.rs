@@ -99,7 +99,7 @@ impl<F: FarEnd> Rules<'_, F> {
     /// No more of a body arrives than the kind says; nor does what is beyond that change anything.
     async fn oversize_texts(&self, max: Option<usize>) {
         self.sent(&oversize(), "far too much text").await;
-        self.a_cut_keeps_the_links().await;
+        self.a_cut_keeps_the_links_and_what_is_below().await;
         let Some(max) = max else { return };
         let size = |arrived: &[Arrival]| arrived.iter().map(|arrival| arrival.size).sum::<usize>();
         let body = "жжжжжжжжж\n".repeat(30_000);
@@ -112,14 +112,18 @@ impl<F: FarEnd> Rules<'_, F> {
         assert!(size <= limit, "{}: {size} bytes arrive of a body that is too long, {limit} else", self.kind);
     }
 
-    /// A kind that shows links shows them also below a text that is too long.
-    async fn a_cut_keeps_the_links(&self) {
+    /// A kind that shows links, and why a message came this way, shows them also below a text that is too long.
+    async fn a_cut_keeps_the_links_and_what_is_below(&self) {
         let shown = async |notification: Notification| {
-            let (_, arrived) = self.sent(&with_link(notification), "a message with a link").await;
-            arrived.iter().any(|one| one.text.contains(LINK))
+            let (_, arrived) = self.sent(&with_end(notification), "a message with a link").await;
+            [LINK, BELOW].map(|end| arrived.iter().any(|one| one.text.contains(end)))
         };
         let (usual, cut) = (shown(sample()).await, shown(oversize()).await);
-        assert_eq!(usual, cut, "{}: the link of a text that is too long is cut off", self.kind);
+        assert_eq!(
+            usual, cut,
+            "{}: the link of a text that is too long, or what is below, is cut off",
+            self.kind
+        );
     }
 
     async fn a_payload_goes_out_as_it_is(&self) {
@@ -182,9 +186,13 @@ impl<F: FarEnd> Rules<'_, F> {
 /// An address that has nothing to escape.
 const LINK: &str = "https://dashboard.example/agent/007";
 
-fn with_link(notification: Notification) -> Notification {
+/// Words that have nothing to escape either.
+const BELOW: &str = "Sent this way";
+
+fn with_end(notification: Notification) -> Notification {
     let links = vec![Link { title: "Dashboard".to_owned(), url: LINK.to_owned() }];
-    Notification { links, ..notification }
+    let body = format!("{}\n\n{BELOW}", notification.body);
+    Notification { body, below: BELOW.to_owned(), links, ..notification }
 }
 
 /// Whether a try came to what was expected; else, what it came to instead.

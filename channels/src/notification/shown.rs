@@ -32,6 +32,9 @@ impl Tone {
     }
 }
 
+/// In so few characters nothing is kept below.
+const LEAST: usize = 8;
+
 impl Notification {
     /// Green for what is over, else by severity.
     #[must_use]
@@ -44,17 +47,35 @@ impl Notification {
         }
     }
 
-    /// Body and links, at most `max` characters: what is too long is cut at the end of the body, and the
-    /// links stay as far as there is room for them.
+    /// Body and links, at most `max` characters: what is too long is cut in the body, and what is
+    /// [below](Self::below) and the links stay as far as there is room for them.
     #[must_use]
     pub fn text(&self, max: usize) -> String {
         self.text_with(max, str::to_owned)
     }
 
-    /// The body alone, without what no screen should get, at most `max` characters.
+    /// The body alone, without what no screen should get, at most `max` characters. What is
+    /// [below](Self::below) is cut last, and no more than half of it all.
     #[must_use]
     pub fn body_within(&self, max: usize) -> String {
-        shorten(&plain(self.body.trim()), max)
+        let (body, below) = (plain(self.body.trim()), plain(self.below.trim()));
+        match body.strip_suffix(&below).filter(|_| !below.is_empty()) {
+            Some(told) if max >= LEAST && body.chars().count() > max => {
+                let below = format!("\n\n{}", shorten(&below, max / 2));
+                shorten(told.trim_end(), max - below.chars().count()) + &below
+            }
+            _ => shorten(&body, max),
+        }
+    }
+
+    /// The same with a body of at most `max` characters.
+    #[must_use]
+    pub fn with_body_within(&self, max: usize) -> Self {
+        let (body, mut below) = (self.body_within(max), plain(self.below.trim()));
+        if !body.ends_with(&below) {
+            below = shorten(&below, max / 2);
+        }
+        Self { body, below, ..self.clone() }
     }
 
     /// The title on one line of at most `max` characters, behind the mark of what it tells.
@@ -119,6 +140,24 @@ mod tests {
         assert!(text.chars().count() <= 120 && text.starts_with("word word"), "{text}");
         assert!(text.ends_with("…\nDashboard: https://wazuh.example/?agent=007"), "{text}");
         assert!(!notification.text(40).contains("http"), "half a link is none");
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut_before_why_it_came_this_way() {
+        let below = "Sent this way because soc failed.\n\nStill silent (1):\n- 002 web".to_owned();
+        let body = format!("{}\n\n{below}", "word ".repeat(100));
+        let cut = Notification { body, below: below.clone(), ..sample() };
+        let text = cut.body_within(200);
+        assert!(text.starts_with("word word") && text.ends_with(&format!("…\n\n{below}")), "{text}");
+        let text = cut.body_within(80);
+        assert!(text.contains("…\n\nSent this way because soc failed.") && text.ends_with('…'), "{text}");
+        let once = cut.with_body_within(200);
+        assert_eq!(once.body_within(150), cut.body_within(150));
+        for max in 0..300 {
+            assert!(cut.body_within(max).chars().count() <= max.max(1), "{max}");
+        }
+        let of_another = Notification { body: "word ".repeat(100), ..cut };
+        assert!(!of_another.body_within(200).contains("soc"), "what the body does not end with is not in it");
     }
 
     #[test]

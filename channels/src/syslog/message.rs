@@ -33,8 +33,7 @@ impl Form {
     #[must_use]
     pub fn messages(&self, notification: &Notification) -> Vec<Vec<u8>> {
         // So that a body of megabytes is gone through once.
-        let notification =
-            &Notification { body: notification.body_within(self.max_bytes), ..notification.clone() };
+        let notification = &notification.with_body_within(self.max_bytes);
         let fits = |messages: &Vec<String>| messages.iter().all(|message| message.len() <= self.max_bytes);
         let messages = fitting(self.max_bytes, |length| self.written(notification, length), fits);
         messages.iter().map(|message| cut(message, self.max_bytes).into_bytes()).collect()

@@ -6,7 +6,7 @@ use log_monitor_channels::{Event, MessageKind};
 use rusqlite::Connection;
 
 use crate::journal::deliveries::{self, Claim};
-use crate::journal::events::{self, time};
+use crate::journal::events;
 use crate::journal::incidents;
 use crate::journal::messages::{self, Message};
 
@@ -26,7 +26,6 @@ pub(super) fn told(message: &Message, mut events: Vec<Event>) -> Told {
     if message.escalation.is_some() {
         // It tells others what they have not heard of, as it is by then.
         kind = MessageKind::Firing;
-        events.iter_mut().for_each(|event| event.at = time(message.created));
     }
     only_newest(&mut events);
     let over = over_already(&mut kind, &mut events);

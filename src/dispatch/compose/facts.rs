@@ -34,7 +34,7 @@ pub(super) fn of<'m>(
         silent_again: silent_again(connection, message, events)?,
         possible_duplicate: way.uncertain,
         held_by: message.held_by.as_deref(),
-        held_until: message.held_by.as_ref().map(|_| time(message.send_at)),
+        told_at: (message.held_by.is_some() || message.escalation.is_some()).then(|| time(message.send_at)),
         lost: way.lost.take(),
         max_items: composer.max_items(&message.route),
         ..Facts::of(message.kind)

@@ -53,6 +53,9 @@ async fn what_nobody_acknowledges_is_told_further_although_it_was_accepted_and_s
         "{}",
         told.body
     );
+    let noticed = "As it was noticed at 2026-01-01 00:00:00 UTC: It stopped.";
+    assert!(told.body.starts_with(noticed) && !told.body.contains("Noticed: "), "{}", told.body);
+    assert_eq!(told.events[0].at, start(), "as programs and links are told it");
     let before = world.titles("soc").len();
     minutes(60 * 24).await;
     assert_eq!(world.got("boss").len(), 1, "once");
@@ -239,4 +242,34 @@ async fn it_is_not_said_that_others_were_told_while_all_are_still_being_tried() 
         body.contains("because soc failed: ") && body.contains("; lead failed: cannot connect"),
         "{body}"
     );
+}
+
+/// As PagerDuty: it has an alert of each firing, by whose key it knows what is told of it later.
+struct HasAlerts(Vendor);
+
+#[log_monitor_channels::async_trait]
+impl log_monitor_channels::Notifier for HasAlerts {
+    async fn notify(&self, notification: &Notification) -> Result<Receipt, DeliveryError> {
+        let receipt = self.0.notify(notification).await?;
+        let key = notification.key_of_firing("dedup_key");
+        Ok(Receipt { reference: serde_json::json!({ "dedup_key": key }), ..receipt })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alert_that_was_told_further_of_has_one_end_and_each_of_what_got_worse_its_own() {
+    let mut routes = escalating(None);
+    routes[0].steps[1].to = vec!["soc".to_owned(), "boss".to_owned()];
+    let mut world = World::new(routes, &["soc", "boss"]).await;
+    world.limits.insert("soc".to_owned(), Limits { resolve: true, ..Limits::default() });
+    world.wrap("soc", |vendor| Box::new(HasAlerts(vendor))).await;
+    let incident = world.silent(&["001"]).await[0];
+    minutes(121).await;
+    world.worsen("001", incident, Severity::Critical).await;
+    assert_eq!(world.got("boss").len(), 1, "{:?}", world.titles("boss"));
+    let told = world.got("soc").len();
+    world.recovered(&[("001", incident)]).await;
+    let ends = world.got("soc").split_off(told);
+    let alerts: Vec<&str> = ends.iter().map(|end| end.key_of_firing("dedup_key")).collect();
+    assert!(matches!(alerts[..], [first, worse] if first != worse), "{ends:?}");
 }

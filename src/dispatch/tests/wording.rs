@@ -5,6 +5,21 @@ use crate::wording::Voice;
 use crate::wording::links::Pattern;
 use crate::wording::template::{Part, Templates};
 
+/// A vendor may refuse what it is sent for what the template made of it.
+#[tokio::test(start_paused = true)]
+async fn the_short_form_of_what_was_refused_is_not_what_was_refused() {
+    let mut world = World::new(vec![route("catch_all", &[&["soc"]])], &["soc"]).await;
+    world.kill().await;
+    let mut own = wording();
+    own.templates.add_payload("mine", "text/plain", "{{ title }}").unwrap();
+    world.wording = Arc::new(own);
+    world.start().await;
+    world.vendors["soc"].script([Err(DeliveryError::permanent_message(Reason::Rejected, "HTTP 400"))]);
+    world.silent(&["001"]).await;
+    let payloads = world.got("soc").into_iter().map(|one| (one.short, one.payload.is_some()));
+    assert_eq!(payloads.collect::<Vec<_>>(), [(false, true), (true, false)]);
+}
+
 /// Channel `soc` speaks by a template, and messages lead to a dashboard.
 fn wording() -> Wording {
     let mut templates = Templates::default();

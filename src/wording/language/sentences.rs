@@ -72,7 +72,7 @@ phrases!(
         source_still_down, source_up, source_up_after, stalled, stalled_since, still_stalled, still_stalled_since,
         pipeline_recovered, pipeline_enough_again, pipeline_recovered_after, inventory_changed, clock_skewed, resumed,
         resumed_some, crashed, setup_failed, channel_unhealthy, channel_recovered, journal_failed, journal_recovered,
-        nothing,
+        because, nothing,
     }
 );
 

@@ -74,6 +74,10 @@ fn world(scenario: &Scenario, lines: &mut Lines) {
             lines.push((trouble.to, format!("{} works", channel.name)));
         }
     }
+    for silence in scenario.post.iter().flat_map(|post| &post.silences) {
+        lines.push((silence.from, format!("nobody wants to be told of {}*", silence.letter)));
+        lines.push((silence.to(), format!("a silence of {}* is over", silence.letter)));
+    }
     for wrong in &scenario.clock {
         lines.push((wrong.from, format!("this machine's clock is {} s ahead", wrong.ahead / SECOND)));
         lines.push((wrong.to, "this machine's clock is right".to_owned()));

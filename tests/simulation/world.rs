@@ -1,6 +1,7 @@
 //! log-monitor's own loop over a scenario, in virtual time: started, stopped, killed and started
 //! again over one journal. Notes when each event was committed.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use log_monitor::bus::Bus;
 use log_monitor::clock::{Clock, TokioClock};
 use log_monitor::dispatch::{Delivering, Dispatcher};
 use log_monitor::journal::Journal;
+use log_monitor::journal::silences::{self, Silence};
 use log_monitor::monitor::source_health::SourceHealth;
 use log_monitor::monitor::{Monitor, Setup};
 use log_monitor::record::Recorder;
@@ -69,6 +71,8 @@ struct World {
     recorder: Recorder,
     source: Arc<Index>,
     letters: Letters,
+    /// The numbers of those that were added, by place.
+    silences: BTreeMap<usize, i64>,
     running: Option<Running>,
 }
 
@@ -99,7 +103,8 @@ impl World {
         let (_, routes) = watch::channel(routes);
         let recorder = Recorder { journal, bus: Bus::default(), clock, routes };
         let source = Arc::new(Index::new(scenario.clone(), truth));
-        Self { scenario, truth, recorder, source, letters: Letters::default(), running: None }
+        let (letters, silences) = (Letters::default(), BTreeMap::new());
+        Self { scenario, truth, recorder, source, letters, silences, running: None }
     }
 
     async fn play(mut self) -> Played {
@@ -133,6 +138,11 @@ impl World {
                     task.await.expect("the dispatcher stops");
                 }
             }
+            Step::Silence(place) => self.silence(place).await,
+            Step::Expire(place) => {
+                let (id, now) = (self.silences[&place], self.truth.now().timestamp_millis());
+                self.recorder.journal.write(move |db| silences::expire(db, id, now)).await.unwrap();
+            }
             Step::Kill => {
                 let Some(running) = self.running.take() else { return };
                 kill(running.task).await;
@@ -141,6 +151,21 @@ impl World {
                 }
             }
         }
+    }
+
+    /// As the command does, beside a daemon that runs or does not.
+    async fn silence(&mut self, place: usize) {
+        let silenced = self.scenario.post.as_ref().expect("channels").silences[place];
+        let silence = Silence {
+            id: 0,
+            matchers: vec![format!("id={}*", silenced.letter)],
+            author: "somebody".to_owned(),
+            reason: "for a while".to_owned(),
+            created: silenced.from,
+            until: silenced.until,
+        };
+        let id = self.recorder.journal.write(move |db| silences::add(db, &silence)).await.unwrap();
+        self.silences.insert(place, id);
     }
 
     fn setup(&self) -> Setup {

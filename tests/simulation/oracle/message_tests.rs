@@ -6,7 +6,7 @@ use log_monitor_channels::{EventKind, MessageKind};
 
 use super::messages::LIMIT;
 use super::truth::Truth;
-use crate::scenario::post::LAST;
+use crate::scenario::post::{LAST, Silenced};
 use crate::scenario::{MINUTE, Pace, Scenario};
 use crate::spans::Spans;
 use crate::vendors::{Answer, Letter};
@@ -152,5 +152,33 @@ fn right_messages_of_which_one_is_changed_are_refused() {
         for (letter, letters) in changed {
             assert!(run.judged(letters).is_err(), "{name}: {letter:?}");
         }
+    }
+}
+
+/// What was told would have been unwanted, if there had been such silences.
+#[test]
+fn what_is_told_while_nobody_wants_to_be_told_is_refused() {
+    let run = Run::new(0);
+    let judged = |silence: Silenced| {
+        let mut scenario = Scenario::new(0, Pace::Told);
+        let post = scenario.post.as_mut().expect("channels");
+        post.silences = vec![silence];
+        let post = scenario.post.as_ref().expect("channels");
+        super::messages::check(&scenario, &run.truth, post, &run.played.told, run.letters())
+    };
+    let created = |letter: &Letter| letter.notification.created_at.timestamp_millis();
+    let of_agent = |letter: &&Letter| {
+        let at_once = (0..MINUTE / 2).contains(&(letter.at - created(letter)));
+        let is_of_agent = letter.notification.events[0].kind == EventKind::AgentSilent;
+        at_once && is_of_agent && is(letter, MessageKind::Firing)
+    };
+    let firings: Vec<&Letter> = run.letters().iter().filter(of_agent).take(10).collect();
+    assert!(firings.len() >= 5);
+    for letter in firings {
+        let id = &letter.notification.events[0].entity.as_ref().expect("an agent").id;
+        let (from, until) = (created(letter) - MINUTE, letter.at + MINUTE);
+        let letter = id.chars().next().expect("a letter");
+        let unwanted = Silenced { letter, from, until, expired: None };
+        assert!(judged(unwanted).is_err(), "{unwanted:?}");
     }
 }

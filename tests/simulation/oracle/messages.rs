@@ -6,6 +6,8 @@
 //!   after one without an answer, and no other, **must** say that it may be a duplicate.
 //! - A channel that refused for good **must** be left alone for a minute, but for the ends of what it was told:
 //!   the rest goes to others.
+//! - While a silence holds, of whom it is nothing that begins in it **must** be told, nor what nobody has seen yet, nor any
+//!   reminder; what lasts beyond it **must** be told then, and what does not **must not**.
 //! - Nothing **must** be told to a channel twice, except by different routes; no beginning after its end;
 //!   no end to whoever was not told the beginning; no reminder before its time, but with one whose time it is; and no more at a time than
 //!   the budget of the routes.
@@ -16,7 +18,7 @@ use log_monitor_channels::{Event, EventKind, MessageKind, Notification};
 
 use super::Wrong;
 use super::agents::about;
-use super::truth::Truth;
+use super::truth::{SLACK, Truth};
 use crate::scenario::post::{LAST, Post};
 use crate::scenario::{MINUTE, SECOND, Scenario};
 use crate::spans::Spans;
@@ -53,7 +55,7 @@ pub fn check(
     let begins = told.iter().rev().map(when).collect();
     let case = Case { scenario, truth, post, begins, ends, of_event, of_incident };
     told.iter().try_for_each(|told| case.reaches_somebody(told).and_then(|()| case.end_follows(told)))?;
-    letters.iter().try_for_each(|letter| case.is_in_time(letter))?;
+    letters.iter().try_for_each(|letter| case.is_in_time(letter).and_then(|()| case.is_wanted(letter)))?;
     case.nothing_is_told_twice()?;
     for channel in &post.channels {
         let letters: Vec<&Letter> = letters.iter().filter(|letter| letter.channel == channel.name).collect();
@@ -115,6 +117,36 @@ impl Case<'_> {
         well.and(&self.truth.up).after_the_first(LIMIT)
     }
 
+    /// When nobody wants to be told of it.
+    fn unwanted(&self, event: &Event) -> Spans {
+        let silences = self.post.silences.iter().filter(|silence| silence.is_of(event));
+        Spans::of(silences.map(|silence| (silence.from, silence.to())))
+    }
+
+    /// That nothing is told that nobody wants to be told of, but for what had been seen before.
+    fn is_wanted(&self, letter: &Letter) -> Result<(), Wrong> {
+        let Letter { at, channel, notification, .. } = letter;
+        if !begins(letter) || notification.possible_duplicate {
+            return Ok(());
+        }
+        for event in &notification.events {
+            let unwanted = self.unwanted(event);
+            let Some((from, _)) = unwanted.iter().find(|(from, to)| (from + SLACK..*to).contains(at)) else {
+                continue;
+            };
+            let is_new = notification.created_at.timestamp_millis() >= from + SLACK;
+            // A try that was under way then may have failed later.
+            let was_seen = |one: &&Letter| {
+                let failed = matches!(one.answer, Answer::Failed | Answer::Refused);
+                one.at < from + SLACK && (!failed || one.at + MINUTE > from)
+            };
+            if is_new || !self.of_event(event.id).iter().any(was_seen) {
+                return Err(wrong(*at, format!("{channel} is told what is not to be told for a while")));
+            }
+        }
+        Ok(())
+    }
+
     /// That somebody accepts what begins.
     fn reaches_somebody(&self, told: &Told) -> Result<(), Wrong> {
         let by_itself = matches!(
@@ -128,7 +160,8 @@ impl Case<'_> {
         let end = self.ends.get(&incident).copied().unwrap_or(self.scenario.to);
         let first = self.of_event(told.event.id).iter().filter_map(|letter| accepted(letter)).min();
         let waits = Spans::of([(told.at + LIMIT, end.min(first.unwrap_or(end)))]);
-        let late = waits.and(&self.works(LAST)).iter().next();
+        let wanted = self.unwanted(&told.event).gaps(self.scenario.from, self.scenario.to);
+        let late = waits.and(&self.works(LAST)).and(&wanted.after_the_first(LIMIT)).iter().next();
         let agent = about(&told.event);
         late.map_or(Ok(()), |(at, _)| Err(Wrong { agent, ..wrong(at, "nobody gets the message".to_owned()) }))
     }

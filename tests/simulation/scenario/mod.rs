@@ -208,6 +208,10 @@ pub enum Step {
     Kill,
     Start,
     Reload,
+    /// Somebody adds the silence of this place.
+    Silence(usize),
+    /// Somebody ends it.
+    Expire(usize),
 }
 
 impl Scenario {
@@ -243,6 +247,13 @@ impl Scenario {
         scenario.agents = (0..size).map(|place| agents::agent(&scenario, place, &nodes, rng)).collect();
         scenario.gateways = (rng.u8(0..4) > 0).then(|| gateways::gateways(&mut scenario, rng));
         scenario.post = (pace == Pace::Told).then(|| post::post(from, to, rng));
+        if let Some(post) = &mut scenario.post {
+            // A silence holds until a time of the clock on the wall, which comes twice where that is set back.
+            match seed % 2 {
+                0 => post.silences.clear(),
+                _ => scenario.clock.clear(),
+            }
+        }
         scenario.register = register::register(&mut scenario, pace);
         scenario
     }
@@ -310,8 +321,13 @@ impl Scenario {
             None => changes.flat_map(|(from, to)| [from, to]).collect(),
         };
         let reloads = changes.into_iter().map(|at| (at, Step::Reload));
+        let silences = self.post.iter().flat_map(|post| post.silences.iter().enumerate());
+        let silences = silences.flat_map(|(place, silence)| {
+            let expired = silence.expired.map(|at| (at, Step::Expire(place)));
+            [(silence.from, Step::Silence(place))].into_iter().chain(expired)
+        });
         let mut steps: Vec<(i64, Step)> =
-            down.chain(reloads).filter(|(at, _)| (self.from..self.to).contains(at)).collect();
+            down.chain(reloads).chain(silences).filter(|(at, _)| (self.from..self.to).contains(at)).collect();
         steps.extend([(self.from, Step::Start), (self.to, Step::Stop)]);
         steps.sort_unstable();
         steps

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use log_monitor::config::{Group, Need, Reminders, Route, Step, matcher::Matcher};
+use log_monitor_channels::Event;
 
-use super::{HOUR, troubles};
+use super::{HOUR, MINUTE, troubles};
 
 /// The channel that every route ends with. It never refuses for good.
 pub const LAST: &str = "mail";
@@ -14,6 +15,30 @@ pub const LAST: &str = "mail";
 pub struct Post {
     pub routes: Arc<Vec<Route>>,
     pub channels: Vec<Channel>,
+    /// In order of their beginnings.
+    pub silences: Vec<Silenced>,
+}
+
+/// Somebody does not want to be told of the agents of a class for a while.
+#[derive(Debug, Clone, Copy)]
+pub struct Silenced {
+    /// What their ids begin with.
+    pub letter: char,
+    pub from: i64,
+    /// What was said at its beginning.
+    pub until: i64,
+    /// When it is ended before that, if it is.
+    pub expired: Option<i64>,
+}
+
+impl Silenced {
+    pub fn to(&self) -> i64 {
+        self.expired.unwrap_or(self.until)
+    }
+
+    pub fn is_of(&self, event: &Event) -> bool {
+        event.entity.as_ref().is_some_and(|entity| entity.id.starts_with(self.letter))
+    }
 }
 
 /// A channel, and what is wrong with it when.
@@ -75,7 +100,20 @@ pub fn post(from: i64, to: i64, rng: &mut Rng) -> Post {
         route("also", &["a*"], [&["chat", "desk"], &[LAST]], rng),
         route("catch_all", &[], [&["chat"], &["desk", LAST]], rng),
     ];
-    Post { routes: Arc::new(routes), channels: channels.into() }
+    Post { routes: Arc::new(routes), channels: channels.into(), silences: silences(from, to, rng) }
+}
+
+/// For minutes or hours, some of them at once.
+fn silences(from: i64, to: i64, rng: &mut Rng) -> Vec<Silenced> {
+    let silence = |_| {
+        let (letter, from) = (['a', 'b', 'c'][rng.usize(..3)], rng.i64(from + HOUR..to - HOUR));
+        let long = rng.i64(5 * MINUTE..8 * HOUR);
+        let expired = rng.bool().then(|| from + rng.i64(MINUTE..long));
+        Silenced { letter, from, until: from + long, expired }
+    };
+    let mut silences: Vec<Silenced> = (0..8).map(silence).collect();
+    silences.sort_by_key(|silence| silence.from);
+    silences
 }
 
 /// Each for less than a delivery is tried.

@@ -15,7 +15,7 @@ use crate::journal::events::{millis, time};
 use crate::source::{Connection, Entities, Frontier, Observation, Query, Source, SourceError, SourceReason};
 
 /// Each round looks this far behind the last good one, in milliseconds, and as much further as documents are
-/// known to come late.
+/// known to come late; where those that came last were older, as far as that.
 const OVERLAP: i64 = 2 * 60_000;
 
 /// Documents further ahead of our clock than this are not looked at.
@@ -56,7 +56,7 @@ pub async fn gather(
 ) -> Result<Gathered, SourceError> {
     let until = millis(now);
     let whole = fleet.look_back(until);
-    let overlap = OVERLAP + fleet.longest_lag();
+    let overlap = (OVERLAP + fleet.longest_lag()).max(fleet.longest_reach());
     let from = looked.map_or(whole, |looked| (looked.until - overlap).max(whole));
     let look = Look { from, looked, now: until, horizon: millis(horizon) };
     fleet.next_round();

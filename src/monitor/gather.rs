@@ -15,7 +15,7 @@ use crate::journal::events::{millis, time};
 use crate::source::{Connection, Entities, Frontier, Observation, Query, Source, SourceError, SourceReason};
 
 /// Each round looks this far behind the last good one, in milliseconds, and as much further as documents are
-/// known to come late.
+/// known to come late; where those that came last were older, as far as that.
 const OVERLAP: i64 = 2 * 60_000;
 
 /// Documents further ahead of our clock than this are not looked at.
@@ -56,7 +56,7 @@ pub async fn gather(
 ) -> Result<Gathered, SourceError> {
     let until = millis(now);
     let whole = fleet.look_back(until);
-    let overlap = OVERLAP + fleet.longest_lag();
+    let overlap = (OVERLAP + fleet.longest_lag()).max(fleet.longest_reach());
     let from = looked.map_or(whole, |looked| (looked.until - overlap).max(whole));
     let look = Look { from, looked, now: until, horizon: millis(horizon) };
     fleet.next_round();
@@ -91,14 +91,34 @@ struct Look {
 /// Counts the documents of those of whom a number is expected.
 async fn count(source: &dyn Source, fleet: &mut Fleet, now: DateTime<Utc>) -> Result<(), SourceError> {
     for ((from, to), places) in fleet.to_count(now.timestamp_millis()) {
-        let keys: Vec<&str> = places.iter().map(|at| &*fleet.entities()[*at].key).collect();
-        let entities =
-            if keys.len() <= NAMED { Entities::Only(&keys) } else { Entities::All(fleet.entities().len()) };
-        let query = Query { from: time(from), to: time(to), entities };
+        let keys = keys(fleet, &places);
+        let query = Query { from: time(from), to: time(to), entities: entities(fleet, &keys) };
         let volumes = again(|| source.volumes(&query)).await?;
         fleet.take_volumes(&places, &volumes, to, millis(now));
+        look_before(source, fleet, &places, from, millis(now)).await;
     }
     Ok(())
+}
+
+/// Asks whether those of whom there is too little after `from` logged before it. Until that is answered they are
+/// taken to have only begun.
+async fn look_before(source: &dyn Source, fleet: &mut Fleet, places: &[usize], from: i64, now: i64) {
+    let Some((since, few)) = fleet.perhaps_begun(places, from) else { return };
+    let keys = keys(fleet, &few);
+    let query = Query { from: time(since), to: time(from - 1), entities: entities(fleet, &keys) };
+    match patiently(again(|| source.newest(&query))).await {
+        Ok(earlier) => fleet.take_earlier(&few, &earlier.newest, from, now),
+        Err(error) => tracing::warn!("cannot look up whether {} agents logged before: {error}", few.len()),
+    }
+}
+
+fn keys<'f>(fleet: &'f Fleet, places: &[usize]) -> Vec<&'f str> {
+    places.iter().map(|at| &*fleet.entities()[*at].key).collect()
+}
+
+/// These, or all where they are too many to be named.
+fn entities<'k>(fleet: &Fleet, keys: &'k [&'k str]) -> Entities<'k> {
+    if keys.len() <= NAMED { Entities::Only(keys) } else { Entities::All(fleet.entities().len()) }
 }
 
 /// Asks who sends through which node. That only helps to explain silences, so a failure is no

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Fleet, threshold};
+use super::{Entity, Fleet, threshold};
 use crate::config::{Agent, Dependency};
+use crate::journal::entities::Logging;
 use crate::monitor::verdict::State;
 
-/// Who has not logged for this long, in milliseconds …
+/// Who has not logged for this long, in milliseconds, and for as long as its logs come late …
 const DOUBT: i64 = 3 * 60_000;
 
 /// … or this part of what it is allowed is not known to be there; nor is who has not for half of what those
@@ -127,10 +128,11 @@ impl Fleet {
         let (mut sure, mut perhaps, mut down) = (0, 0, None);
         for member in group.members.iter().map(|at| &self.entities[*at]) {
             let doubt = DOUBT.max(threshold(self.policy(member)) / DOUBT_PART).min(most);
-            match member.state {
-                State::Silent { silence, .. } => down = down.or(Some(silence.incident)),
-                _ if member.last_seen.is_some_and(|seen| now - seen < doubt) => sure += 1,
-                _ => perhaps += 1,
+            let doubt = self.lag_of(member) + doubt;
+            match self.does_not_log(member, now) {
+                Some(incident) => down = down.or(Some(incident)),
+                None if member.last_seen.is_some_and(|seen| now - seen < doubt) => sure += 1,
+                None => perhaps += 1,
             }
         }
         match down {
@@ -138,6 +140,14 @@ impl Fleet {
             Some(incident) if sure + perhaps < group.need => Upstream::Down(incident),
             _ => Upstream::Unknown,
         }
+    }
+
+    /// The incident of one that does not log. There is one of whoever logs too little, and of whoever logs again
+    /// where that is not believed yet; and that it may be quiet for longer than when it was told is no log.
+    fn does_not_log(&self, entity: &Entity, now: i64) -> Option<i64> {
+        let State::Silent { silence, since } = entity.state else { return None };
+        let logged = silence.logging == Logging::TooFew || entity.last_seen > since;
+        (!logged || self.due(entity, now) <= now).then_some(silence.incident)
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Entity, Fleet, grace, interval, threshold};
+use crate::config::Policy;
 
 /// No verdict waits longer than this for what is known to come late.
 pub const LONGEST: i64 = 3_600_000;
@@ -20,6 +21,8 @@ pub struct Lag {
     at_most: Option<i64>,
     /// Whether this round has brought any.
     this_round: bool,
+    /// Whether it has brought any of which it is known how late they came at least.
+    known_this_round: bool,
     /// The longest that it was known to be since deadlines were counted.
     counted: i64,
 }
@@ -44,19 +47,20 @@ impl Lag {
     pub fn note(&mut self, at_least: Option<i64>, at_most: i64) {
         let earlier = self.at_most.filter(|_| self.this_round);
         self.at_most = Some(earlier.map_or(at_most, |earlier| earlier.min(at_most)));
+        self.this_round = true;
         if let Some(late) = at_least {
-            self.last = match self.this_round {
+            self.last = match self.known_this_round {
                 true => [self.last[0].min(late), self.last[1]],
                 false => [late, self.last[0]],
             };
-            self.this_round = true;
+            self.known_this_round = true;
             self.counted = self.counted.max(self.known());
         }
     }
 
     /// The next round begins.
     pub const fn next_round(&mut self) {
-        self.this_round = false;
+        (self.this_round, self.known_this_round) = (false, false);
     }
 
     /// What is known of it, if anything.
@@ -68,8 +72,15 @@ impl Lag {
 
 impl From<Measured> for Lag {
     fn from(Measured { known, at_most }: Measured) -> Self {
-        Self { last: [known; 2], at_most: Some(at_most), this_round: false, counted: known }
+        Self { last: [known; 2], at_most: Some(at_most), counted: known, ..Self::default() }
     }
+}
+
+/// How much longer than it should an entity may be quiet whose documents come so late: its grace is for the
+/// same.
+#[must_use]
+pub fn stretch(policy: &Policy, lag: i64) -> i64 {
+    (lag - grace(policy)).max(0)
 }
 
 impl Fleet {
@@ -86,17 +97,28 @@ impl Fleet {
         }
     }
 
+    /// How late documents of an entity are known to come.
+    #[must_use]
+    pub fn lag_of(&self, entity: &Entity) -> i64 {
+        self.lags.get(entity.node as usize).map_or(0, Lag::known)
+    }
+
     /// How much later than it should an entity is silent, since its documents are known to come late.
-    /// Its grace is for the same.
     pub(super) fn stretch(&self, entity: &Entity) -> i64 {
-        let lag = self.lags.get(entity.node as usize).map_or(0, Lag::known);
-        (lag - grace(self.policy(entity))).max(0)
+        stretch(self.policy(entity), self.lag_of(entity))
     }
 
     /// How late documents are known to come where they come latest.
     #[must_use]
     pub fn longest_lag(&self) -> i64 {
         self.lags.iter().map(Lag::known).max().unwrap_or_default()
+    }
+
+    /// How old the newest of the documents that came last were, where they were oldest: the next may be, too.
+    #[must_use]
+    pub fn longest_reach(&self) -> i64 {
+        let reach = |lag: &Lag| lag.at_most.map_or(0, |at_most| at_most.min(LONGEST));
+        self.lags.iter().map(reach).max().unwrap_or_default()
     }
 
     /// The shortest interval of any entity.
@@ -157,7 +179,12 @@ mod tests {
     #[test]
     fn without_a_round_before_only_the_most_is_known() {
         let mut lag = Lag::default();
-        lag.note(None, 7 * MINUTE);
-        assert_eq!(lag.measured(), Some(Measured { known: 0, at_most: 7 * MINUTE }));
+        for (minutes, at_most) in [(9, 9), (7, 7), (41, 7)] {
+            lag.note(None, minutes * MINUTE);
+            assert_eq!(lag.measured(), Some(Measured { known: 0, at_most: at_most * MINUTE }));
+        }
+        lag.next_round();
+        lag.note(None, 8 * MINUTE);
+        assert_eq!(lag.measured(), Some(Measured { known: 0, at_most: 8 * MINUTE }));
     }
 }

@@ -43,7 +43,7 @@ impl Fleet {
                 late_by: 0,
                 found: None,
                 known_until: 0,
-                logs_since: i64::MIN,
+                logs_since: i64::MAX,
                 counted: None,
                 watched_from: listed
                     .and_then(|listed| listed.watched_from.max(listed.spared_until))

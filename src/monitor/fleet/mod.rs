@@ -85,7 +85,7 @@ pub struct Entity {
     /// That it has stopped altogether is not told before this time, in milliseconds.
     spared: i64,
     /// Since when it logs without a break, as far as is known, in milliseconds: only intervals that begin after it
-    /// can have too few documents.
+    /// can have too few documents. `i64::MAX` = nobody asked.
     logs_since: i64,
     /// How many documents it has in its interval; `None` = nobody asked.
     counted: Option<Box<Count>>,

@@ -89,7 +89,7 @@ impl Fleet {
     #[must_use]
     pub fn look_back(&self, now: i64) -> i64 {
         let lag = self.longest_lag();
-        let allowed = |policy| threshold(policy) + (lag - grace(policy)).max(0);
+        let allowed = |policy| threshold(policy) + lag::stretch(policy, lag);
         self.policies.iter().map(|policy| policy.since(now, allowed(policy))).min().unwrap_or(now)
     }
 

@@ -72,8 +72,10 @@ fn who_is_due_is_not_taken_once_more_for_logging_too_little() {
     let watch = Watch { min_events: Some(1), ..watch(&["001", "002"]) };
     let (mut fleet, _) = Fleet::new(&watch, Vec::new());
     fleet.observe(&[seen("001", 0)], None, 0, 0);
-    for ((_, until), places) in fleet.to_count(0) {
+    for ((from, until), places) in fleet.to_count(0) {
         fleet.take_volumes(&places, &[], until, 0);
+        let (_, few) = fleet.perhaps_begun(&places, from).unwrap();
+        fleet.take_earlier(&few, &[seen("001", from)], from, 0);
     }
     assert_eq!((fleet.take_due(0), fleet.take_thin(0)), (vec![1], vec![0]));
 }

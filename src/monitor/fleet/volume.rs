@@ -1,11 +1,11 @@
 //! How much entities log, where a number is expected of them. Pure; times in milliseconds.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{Entity, Fleet, grace, interval};
 use crate::journal::entities::Logging;
 use crate::monitor::verdict::State;
-use crate::source::{Volume, step_of};
+use crate::source::{Observation, Volume, step_of};
 
 /// A count is good for this part of the interval that it covers.
 const GOOD_FOR: i64 = 10;
@@ -58,6 +58,32 @@ impl Fleet {
             let entity = &mut self.entities[*at];
             let events = counts.get(entity.key.as_str()).copied().unwrap_or(0);
             entity.counted = Some(Box::new(Count { events, until, at: now }));
+        }
+    }
+
+    /// Which of these have too few documents of the time after `from`, but may only have begun to log in it, and
+    /// since when they should have logged if they did before.
+    #[must_use]
+    pub fn perhaps_begun(&self, places: &[usize], from: i64) -> Option<(i64, Vec<usize>)> {
+        let few = |at: &usize| {
+            let entity = &self.entities[*at];
+            let events = entity.counted.as_ref().map(|count| count.events);
+            entity.logs_since == i64::MAX
+                && entity.silence().is_none()
+                && events < self.policy(entity).min_events
+        };
+        let few: Vec<usize> = places.iter().copied().filter(few).collect();
+        let policies = few.iter().map(|at| self.policy(&self.entities[*at]));
+        let since = policies.map(|policy| policy.since(from, interval(policy))).min()?;
+        Some((since, few))
+    }
+
+    /// Takes in who of these logged before `from`; the others are taken to have begun by `now`.
+    pub fn take_earlier(&mut self, places: &[usize], earlier: &[Observation], from: i64, now: i64) {
+        let logged: HashSet<&str> = earlier.iter().map(|one| one.key.as_str()).collect();
+        for at in places {
+            let entity = &mut self.entities[*at];
+            entity.logs_since = if logged.contains(entity.key.as_str()) { from } else { now };
         }
     }
 

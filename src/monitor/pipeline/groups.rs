@@ -79,13 +79,18 @@ impl<'a> Groups<'a> {
                 Standing::Logging | Standing::Aside => {}
             }
             let (_, tally) = kinds[fleet.kind(entity)].get_or_insert_with(|| (entity, Tally::default()));
-            tally.add(entity.last_seen, *standing, || Allowed::by(fleet.policy(entity), self.now));
+            tally.add(entity.last_seen, *standing, || self.allowed(entity));
         }
         for (entity, tally) in kinds.into_iter().flatten() {
             for common in commons(fleet, entity) {
                 self.tallies.entry(common).or_default().merge(&tally);
             }
         }
+    }
+
+    /// What silence those of its policy and node are allowed.
+    pub fn allowed(&self, entity: &Entity) -> Allowed {
+        Allowed::by(self.fleet.policy(entity), self.fleet.lag_of(entity), self.now)
     }
 
     fn standing(&self, entity: &Entity) -> Standing {

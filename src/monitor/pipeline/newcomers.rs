@@ -5,7 +5,7 @@
 use super::Common;
 use super::common::commons;
 use super::groups::Groups;
-use super::tally::{Allowed, Standing, Tally};
+use super::tally::{Standing, Tally};
 use crate::monitor::fleet::threshold;
 use crate::monitor::verdict::State;
 
@@ -16,7 +16,7 @@ impl Groups<'_> {
         for at in found {
             let entity = &self.fleet.entities()[*at];
             let mut one = Tally::default();
-            one.add(None, Standing::Held, || Allowed::by(self.fleet.policy(entity), self.now));
+            one.add(None, Standing::Held, || self.allowed(entity));
             let mut shared = commons(self.fleet, entity);
             shared.retain(|common| !self.was_silent_before(*at, common));
             for common in &shared {

@@ -2,10 +2,11 @@
 
 use crate::config::{Pipeline, Policy};
 use crate::journal::entities::Logging;
-use crate::monitor::fleet::threshold;
+use crate::monitor::fleet::{lag, threshold};
 
 /// A group whose newest document is older than this, in milliseconds, and than this part of what its
-/// entities are allowed, is in doubt; and one whose newest is older than half of that.
+/// entities are allowed, is in doubt; and one whose newest is older than half of that. All of it counts from when
+/// documents that come late are expected.
 const DOUBT: i64 = 3 * 60_000;
 const DOUBT_PART: i64 = 5;
 
@@ -37,12 +38,13 @@ pub struct Allowed {
 }
 
 impl Allowed {
-    /// What `policy` allows, as seen at `now`.
+    /// What `policy` allows where documents are known to come `late` by so much, as seen at `now`.
     #[must_use]
-    pub fn by(policy: &Policy, now: i64) -> Self {
+    pub fn by(policy: &Policy, late: i64, now: i64) -> Self {
         let threshold = threshold(policy);
-        let doubt = DOUBT.max(threshold / DOUBT_PART).min(threshold / 2);
-        Self { overdue: policy.since(now, threshold), doubtful: policy.since(now, doubt), entities: 0 }
+        let allowed = threshold + lag::stretch(policy, late);
+        let doubt = late + DOUBT.max(threshold / DOUBT_PART).min((allowed - late) / 2);
+        Self { overdue: policy.since(now, allowed), doubtful: policy.since(now, doubt), entities: 0 }
     }
 }
 
@@ -161,13 +163,19 @@ mod tests {
 
     /// Entities that may be quiet for so many minutes, the newest log of which is `age` minutes old.
     fn group(minutes: &[u64], age: i64) -> Tally {
+        late_group(minutes, 1, 0, age)
+    }
+
+    /// The same with so many minutes of grace, where logs come so many minutes late.
+    fn late_group(minutes: &[u64], grace: u64, late: i64, age: i64) -> Tally {
         let watch = watch(&["001"]);
         let mut all = Tally { newest: Some(-age * MINUTE), ..Tally::default() };
         for minutes in minutes {
-            let interval = std::time::Duration::from_secs(60 * (minutes - 1));
-            let policy = Policy { interval, ..watch.policy(&watch.agents[0]) };
+            let of = |minutes| std::time::Duration::from_secs(60 * minutes);
+            let policy =
+                Policy { interval: of(minutes - grace), grace: of(grace), ..watch.policy(&watch.agents[0]) };
             let mut one = Tally::default();
-            one.add(None, Standing::Logging, || Allowed::by(&policy, 0));
+            one.add(None, Standing::Logging, || Allowed::by(&policy, late * MINUTE, 0));
             all.merge(&one);
         }
         all
@@ -181,6 +189,17 @@ mod tests {
         let short = [0, 1, 2].map(|age| group(&[2; 5], age).flow(5));
         assert_eq!(short, [Flow::Flowing, Flow::Doubtful, Flow::Stopped]);
         assert_eq!(group(&mixed[..4], 1000).flow(5), Flow::Flowing, "too few to be a group");
+    }
+
+    #[test]
+    fn where_logs_come_late_what_is_allowed_counts_from_when_they_are_expected() {
+        let flows = |minutes, grace, late, ages: [i64; 4]| {
+            ages.map(|age| late_group(&[minutes; 5], grace, late, age).flow(5))
+        };
+        let told = [Flow::Flowing, Flow::Doubtful, Flow::Doubtful, Flow::Stopped];
+        assert_eq!(flows(16, 1, 14, [17, 18, 28, 29]), told);
+        assert_eq!(flows(12, 10, 20, [20, 21, 21, 22]), told, "most of it is grace, which is for the same");
+        assert_eq!(flows(16, 5, 3, [6, 7, 15, 16]), told, "the grace is longer");
     }
 
     #[test]

@@ -25,6 +25,19 @@ async fn behind(gateways: &[&str], need: Quorum) -> World {
     world
 }
 
+/// One of its own, of these.
+fn class(ids: &[&str]) -> Class {
+    Class {
+        matcher: Matcher::new([("id", ids.to_vec())]),
+        interval: None,
+        grace: None,
+        min_events: None,
+        calendar: None,
+        max_time_to_notify: None,
+        labels: BTreeMap::new(),
+    }
+}
+
 async fn told(world: &World) -> Vec<String> {
     let alone = |event: &Event| event.part_of.is_none();
     let events = world.events().await.into_iter().filter(alone);
@@ -160,15 +173,7 @@ async fn who_logs_too_little_does_not_wait_for_ever_for_a_gateway_that_may_be_qu
     world.index.log_many(&ids, world.now(), 20);
     let setup = world.monitor.setup.clone();
     let day = Duration::from_secs(86_400);
-    let gateways = Class {
-        matcher: Matcher::new([("id", vec!["001", "002"])]),
-        interval: Some(day),
-        grace: None,
-        min_events: None,
-        calendar: None,
-        max_time_to_notify: None,
-        labels: BTreeMap::new(),
-    };
+    let gateways = Class { interval: Some(day), ..class(&["001", "002"]) };
     let watch = Watch { min_events: Some(10), classes: vec![gateways], ..setup.watch };
     world.monitor.replace(Setup { watch, ..setup }).await.unwrap();
     for minute in 0..60 {
@@ -176,4 +181,51 @@ async fn who_logs_too_little_does_not_wait_for_ever_for_a_gateway_that_may_be_qu
     }
     let few = ["003", "004", "005"].map(|id| format!("agent_silent {id}"));
     assert_eq!(told(&world).await, few);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_logs_explains_no_silence_though_it_is_told() {
+    let ids = ["001", "002", "003", "004", "005"];
+    let mut thin = behind(&ids[..1], Quorum::All).await;
+    let setup = thin.monitor.setup.clone();
+    let classes = vec![Class { min_events: Some(10), ..class(&ids[..1]) }];
+    thin.monitor.replace(Setup { watch: Watch { classes, ..setup.watch }, ..setup }).await.unwrap();
+    for minute in 0..60 {
+        let logging = if minute < 30 { &ids[1..] } else { &ids[2..] };
+        let gateway = if minute % 2 == 0 { &ids[..1] } else { &[] };
+        thin.minutes(1, &[gateway, logging].concat()).await;
+    }
+    assert_eq!(told(&thin).await, ["agent_silent 001", "agent_silent 002"], "too few logs are some");
+
+    let mut flapping = behind(&ids[..1], Quorum::All).await;
+    for _ in 0..5 {
+        flapping.minutes(17, &ids[1..]).await;
+        flapping.minutes(4, &ids).await;
+    }
+    flapping.minutes(20, &[&ids[..1], &ids[2..]].concat()).await;
+    let told = told(&flapping).await;
+    assert_eq!(told[told.len() - 2..], ["agent_silent 001", "agent_silent 002"], "its end is only doubted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_longer_interval_does_not_bring_a_gateway_back() {
+    let mut world = behind(&["001"], Quorum::All).await;
+    world.minutes(2, &["001"]).await;
+    world.minutes(20, &[]).await;
+    let mut setup = world.monitor.setup.clone();
+    setup.watch.intervals.insert("001".into(), Duration::from_secs(4 * 3600));
+    world.monitor.replace(setup).await.unwrap();
+    world.minutes(60, &[]).await;
+    assert_eq!(told(&world).await, ["agent_silent 001"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_behind_a_gateway_is_told_in_time_where_all_logs_come_late() {
+    let ids = ["001", "002", "003", "004", "005"];
+    let mut world = behind(&ids[..1], Quorum::All).await;
+    for minute in 0..46 {
+        let logging = if minute < 30 { &ids[..] } else { &ids[..4] };
+        super::lateness::minute_behind(&mut world, logging, 8).await;
+    }
+    assert_eq!(told(&world).await, ["agent_silent 005"]);
 }

@@ -105,7 +105,7 @@ async fn a_message_does_not_wait_long_to_learn_when_an_agent_was_seen_last() {
 }
 
 /// A minute at whose end everything is there that was logged until so many minutes ago.
-async fn minute_behind(world: &mut World, ids: &[&str], behind: i64) {
+pub async fn minute_behind(world: &mut World, ids: &[&str], behind: i64) {
     tokio::time::sleep(Duration::from_secs(60)).await;
     let newest = world.now() - TimeDelta::minutes(behind);
     ids.iter().for_each(|id| world.index.log(id, newest));
@@ -114,7 +114,7 @@ async fn minute_behind(world: &mut World, ids: &[&str], behind: i64) {
 
 #[tokio::test(start_paused = true)]
 async fn a_lag_that_grows_beyond_what_is_allowed_accuses_nobody_and_hides_nobody() {
-    let ids = ["001", "002", "003"];
+    let ids = ["001", "002", "003", "004", "005", "006"];
     let mut world = World::new(&ids).await;
     world.minutes(20, &ids).await;
     for minute in 0..60 {
@@ -130,9 +130,27 @@ async fn a_lag_that_grows_beyond_what_is_allowed_accuses_nobody_and_hides_nobody
     }
     assert_eq!(world.story().await, ["agent_silent 001"], "and a silence is found as long after it as ever");
     world.minutes(20, &ids).await;
-    world.minutes(17, &ids[..2]).await;
-    let told = ["agent_silent 001", "agent_recovered 001", "agent_silent 003"];
+    world.minutes(17, &ids[..5]).await;
+    let told = ["agent_silent 001", "agent_recovered 001", "agent_silent 006"];
     assert_eq!(world.story().await, told, "nothing is late any more, so nobody waits");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stall_is_over_when_logs_come_again_however_late_and_a_silence_after_it_is_told_in_time() {
+    let ids = ["001", "002", "003", "004", "005", "006"];
+    let mut world = World::new(&ids).await;
+    world.minutes(20, &ids).await;
+    world.minutes(19, &[]).await;
+    for _ in 0..30 {
+        minute_behind(&mut world, &ids, 8).await;
+    }
+    let mut stalls = world.story().await;
+    stalls.retain(|told| told.starts_with("pipeline"));
+    assert_eq!(stalls, ["pipeline_stalled default", "pipeline_recovered default"]);
+    for _ in 0..16 {
+        minute_behind(&mut world, &ids[1..], 8).await;
+    }
+    assert_eq!(world.story().await.last().unwrap(), "agent_silent 001");
 }
 
 #[tokio::test(start_paused = true)]

@@ -167,3 +167,32 @@ async fn of_who_did_not_log_any_log_is_the_end_and_its_silence_makes_no_interval
     let end = world.events().await.pop().unwrap();
     assert!(end.at - back <= TimeDelta::minutes(2), "{}", end.at - back);
 }
+
+/// So many minutes, in each fifth of which the `rare` ones log, and 001 and 002 in each.
+async fn rarely(world: &mut World, minutes: usize, rare: &[&str]) {
+    for minute in 0..minutes {
+        let rare = if minute % 5 == 0 { rare } else { &[] };
+        world.minutes(1, &[&["001", "002"][..], rare].concat()).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_logs_for_the_first_time_has_a_whole_interval_before_it_logs_too_little() {
+    let (ids, all) = (["001", "002"], ["001", "002", "003", "004"]);
+    let mut world = World::new(&ids).await;
+    ask_for(&mut world, 10).await;
+    rarely(&mut world, 40, &["004"]).await;
+    let watched = Watch { min_events: Some(10), ..default_watch(&all) };
+    let setup = Setup { watch: watched.clone(), ..world.monitor.setup.clone() };
+    world.monitor.replace(setup).await.unwrap();
+    rarely(&mut world, 5, &["003", "004"]).await;
+    let few = world.events().await.pop().unwrap();
+    assert_eq!(few.cause, "volume_too_low");
+    assert_eq!(world.story().await, ["agent_silent 004"], "it is new on the list, and has logged for long");
+    let World { index, clock, recorder, .. } = world;
+    let mut world = World::with(watched, index, recorder.journal, clock).await;
+    rarely(&mut world, 10, &["003", "004"]).await;
+    assert_eq!(world.story().await.len(), 1, "also after a restart");
+    rarely(&mut world, 10, &["003", "004"]).await;
+    assert_eq!(world.story().await[1..], ["agent_silent 003"]);
+}

@@ -40,7 +40,8 @@ pub fn check(scenario: &Scenario, truth: &Truth, stalls: &[Stalled], told: &[Tol
     let before = scenario.gateways.as_ref().map(|gateways| {
         let open = |place: &usize| {
             let open = case(*place).open(&of_agent[*place]).map_err(wrong(*place));
-            open.map(|open| spans(&open, |_| true))
+            // One that logs, too little or again, explains nothing, whatever is told of it.
+            open.map(|open| spans(&open, |_| true).and(&truth.overdue[*place]))
         };
         let open: Vec<Spans> = gateways.places.iter().map(open).collect::<Result<_, _>>()?;
         let told = gateways.places.iter().flat_map(|place| of_agent[*place].iter().copied());
@@ -59,7 +60,7 @@ pub fn check(scenario: &Scenario, truth: &Truth, stalls: &[Stalled], told: &[Tol
 struct Before<'a> {
     gateways: &'a Gateways,
     incidents: BTreeSet<i64>,
-    /// When it was told that too many of them are silent.
+    /// When it was told that too many of them are silent, and they are.
     down: Spans,
 }
 

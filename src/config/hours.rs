@@ -103,7 +103,7 @@ fn repeated(reading: &mut Reading<'_>, table: &tables::Maintenance) -> Vec<When>
 fn numbered_days(text: &str) -> Option<([bool; 7], Option<u8>)> {
     let (number, range) = match text.split_once(' ') {
         Some((which, range)) => {
-            let number = NTH.iter().position(|known| which.eq_ignore_ascii_case(known))?;
+            let number = windows::NTH.iter().position(|known| which.eq_ignore_ascii_case(known))?;
             (Some(u8::try_from(number).ok()?), range)
         }
         None => (None, text),
@@ -112,9 +112,6 @@ fn numbered_days(text: &str) -> Option<([bool; 7], Option<u8>)> {
     day_range(range)?.for_each(|day| days[day % 7] = true);
     Some((days, number))
 }
-
-/// Which one in a month; the last is 0.
-const NTH: [&str; 6] = ["last", "1st", "2nd", "3rd", "4th", "5th"];
 
 fn zone(reading: &mut Reading<'_>, name: &Spanned<String>) -> Option<Tz> {
     let zone = name.get_ref().parse();

@@ -32,6 +32,8 @@ pub struct Reading<'m> {
     /// Which original key, in which file, sets a dotted path; for values that are missing there.
     pub original: Names,
     /// The files that are named.
+    /// What stands in lists of tables that [`keep_items`](Self::keep_items) was told of.
+    pub items: Vec<Resolved>,
     pub files: Vec<PathBuf>,
     /// Dotted paths of missing keys that have been told.
     pub told: Vec<String>,
@@ -82,6 +84,14 @@ impl<'m> Reading<'m> {
     /// Values of `.env` files, variables and flags are texts whose meaning the schema knows.
     fn is_text(&self, place: &Place) -> bool {
         matches!(self.map.form(place), Some(Form::Lines | Form::Named))
+    /// Keeps where each table of the list under `key`, and what is in it, is set.
+    pub fn keep_items(&mut self, path: &str, schema: &Value, table: &Table<'_>, key: &str) {
+        let (list, schema) = (table.get_ref().get(key), Schema::new(schema).key(key));
+        if let Some((list, schema)) = list.zip(schema) {
+            resolved::collect_items(self.map, &mut self.items, &joined(path, key), schema, list);
+        }
+    }
+
     }
 
     /// Tells unknown keys (and takes them out) and missing ones, in tables and lists below, too.

@@ -37,6 +37,9 @@ pub fn watches(
         let path = joined("watches", name);
         let read = reading
             .table(&path, &schema, table, |value| tables::Watch::deserialize(ValueDeserializer::from(value)));
+        for list in ["classes", "maintenance"] {
+            reading.keep_items(&path, &schema, &read.table, list);
+        }
         let place = read.table.span();
         watch(reading, name, &place, read.value?, sources)
     })

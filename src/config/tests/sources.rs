@@ -91,11 +91,20 @@ fn a_promise_that_cannot_be_kept_is_refused_with_the_sum() {
     assert!(sources(&promise("8m", DESK)).is_ok());
     let errors = sources(&promise("7m", DESK)).unwrap_err();
     assert_eq!(errors.len(), 1, "{errors:?}");
-    let expected = "the first message about agent `001` may take 8m (5m + 1m + 1m + 1m; `log-monitor explain 001` says why)";
+    let expected =
+        "the first message about agent `001` may take 8m (5m interval + 1m grace + 1m poll + 1m group)";
     assert!(errors[0].ends_with(expected), "{errors:?}");
     let hours = "windows = [{ from = \"08:00\", to = \"18:00\" }]\ntime_zone = \"Europe/Rome\"\n";
     let errors = sources(&promise("7m", &format!("{hours}{DESK}"))).unwrap_err();
-    assert!(errors[0].contains("may take 8m of the time in which logs are expected (5m +"), "{errors:?}");
+    assert!(
+        errors[0].contains("may take 8m of the time in which logs are expected (5m interval +"),
+        "{errors:?}"
+    );
+    let discovers = promise("7m", DESK).replacen('\n', "\ndiscover = {}\n", 1).replace("web-*", "new-*");
+    let errors = sources(&discovers).unwrap_err();
+    let expected =
+        "about an agent of this class may take 14m (5m interval + 1m grace + 1m poll + 6m pipeline + 1m";
+    assert!(errors[0].contains(expected), "{errors:?}");
 }
 
 #[test]
@@ -122,7 +131,7 @@ fn a_promise_is_about_the_soonest_route_that_tells_a_person_first() {
     assert!(errors[0].contains("no person is certain to be told about agent `001`"), "{errors:?}");
     let slow = route("slow", "{ to = [\"log\", \"desk\"] }", "group.interval = \"5m\"");
     let errors = to(&format!("{log_first}{slow}")).unwrap_err();
-    assert!(errors[0].contains("may take 12m (5m + 1m + 1m + 5m"), "{errors:?}");
+    assert!(errors[0].contains("may take 12m (5m interval + 1m grace + 1m poll + 5m group)"), "{errors:?}");
     assert!(to(&format!("{log_first}{slow}{}", route("quick", "{ to = [\"desk\"] }", ""))).is_ok());
 }
 
@@ -135,7 +144,11 @@ fn an_escalation_tells_a_person_for_certain_and_after_its_time() {
     assert!(to("13m", "").is_ok(), "{:?}", to("13m", ""));
     assert!(to("13m", ", unless = \"acked\"").is_ok(), "only a person acknowledges");
     let errors = to("12m", "").unwrap_err();
-    assert!(errors[0].contains("may take 13m (5m + 1m + 1m + 1m + 5m;"), "{errors:?}");
+    assert!(
+        errors[0]
+            .contains("may take 13m (5m interval + 1m grace + 1m poll + 1m group + 5m escalation to desk)"),
+        "{errors:?}"
+    );
 }
 
 #[test]
@@ -148,7 +161,11 @@ fn a_budget_breaks_a_promise_where_no_other_channel_of_the_step_is_without_one()
     };
     assert!(to("\"desk\", \"other\"").is_ok());
     let errors = to("\"desk\"").unwrap_err();
-    assert!(errors[0].contains("may take 1h 8m (5m + 1m + 1m + 1m + 1h;"), "{errors:?}");
+    assert!(
+        errors[0]
+            .contains("may take 1h 8m (5m interval + 1m grace + 1m poll + 1m group + 1h budget of desk)"),
+        "{errors:?}"
+    );
 }
 
 #[test]
@@ -177,7 +194,8 @@ fn quiet_hours_of_a_route_break_a_promise_unless_it_is_severe_enough() {
     };
     assert!(quiet("high").is_ok());
     let errors = quiet("medium").unwrap_err();
-    let expected = "may take 9h 7m (Mon 22:00 UTC) (5m + 1m + 1m + 9h; `log-monitor explain 001` says why)";
+    let expected =
+        "may take 9h 7m (Mon 22:00 UTC) (5m interval + 1m grace + 1m poll + 9h quiet hours of catch_all)";
     assert!(errors[0].ends_with(expected), "{errors:?}");
 }
 

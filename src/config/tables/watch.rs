@@ -196,7 +196,7 @@ pub struct Maintenance {
     /// Which agents, as for a class. All of the watch, if it is absent.
     pub r#match: Option<ClassMatch>,
     /// On which days it begins: `sun`, `mon-fri`, `2nd tue`, `last fri`. Every day if there is none;
-    /// not used where `from` and `to` name the days.
+    /// refused where `from` and `to` name the days.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub days: Vec<Spanned<String>>,

@@ -263,6 +263,10 @@ fn maintenance_is_read_and_each_mistake_in_it_is_told() {
         ("from = \"2026-03-01 22:00\"\nto = \"2026-03-01 04:00\"", "it ends before it begins"),
         ("days = [\"6th tue\"]\nfrom = \"22:00\"\nto = \"04:00\"", "`6th tue` is no day"),
         ("from = \"2026-03-01 22:00\"\nto = \"04:00\"", "`2026-03-01 22:00` is no time of the day"),
+        (
+            "days = [\"sun\"]\nfrom = \"2026-03-01 22:00\"\nto = \"2026-03-02 04:00\"",
+            "m.toml:14:9: `days` means nothing where `from` and `to` name the days",
+        ),
         ("from = \"22:00\"", "missing key `to`"),
     ] {
         let errors = sources(&table(bad)).unwrap_err().join("\n");

@@ -416,3 +416,49 @@ fn a_watch_may_discover_its_agents_instead_of_naming_them() {
     let errors = load("discover = { source = \"apo\", exclude = [{ grup = \"x\" }] }").unwrap_err();
     assert!(errors.contains("unknown source `apo`") && errors.contains("unknown key `grup`"), "{errors}");
 }
+
+/// What is told of these lines of a watch, whose tables are `tables`.
+fn told(tables: &str, lines: &str) -> Vec<String> {
+    let place = Place::new().toml(&format!("{}{lines}\n", tables.replace("API_PASSWORD", "CARGO_PKG_NAME")));
+    place.lines(&place.load_with(&default_channels(), &default_sources()))
+}
+
+#[test]
+fn a_rule_for_no_agent_of_the_file_is_a_warning_at_its_place() {
+    let window = "from = \"22:00\"\nto = \"04:00\"\ntime_zone = \"UTC\"";
+    for (table, rest) in [("classes", ""), ("maintenance", window), ("dependencies", "on = { id = \"001\" }")]
+    {
+        let of = |name: &str| {
+            let rule = format!("[[watches.default.{table}]]\nmatch = {{ name = {name:?} }}\n{rest}");
+            told(TABLES, &rule).into_iter().filter(|line| line.contains("m.toml:12")).collect::<Vec<_>>()
+        };
+        assert_eq!(of("nix"), ["warning: m.toml:12:9: this matches no agent of the agent file"], "{table}");
+        assert_eq!(of("db-*"), [""; 0], "{table}");
+    }
+}
+
+#[test]
+fn a_rule_about_what_the_list_of_agents_does_not_tell_is_a_warning_at_its_key() {
+    let discovers = TABLES.replace("agent_file = \"@/agents.csv\"\n", "source = \"wazuh\"\n");
+    let with = |tables: &str, lines: &str| {
+        let about = |line: &String| line.contains(" tells no ");
+        told(tables, lines).into_iter().filter(about).collect::<Vec<_>>()
+    };
+    let prod = "discover = { include = [{ group = \"prod\" }], exclude = [{ node = \"n2\" }, { name = \"lab-*\" }] }";
+    let no_group =
+        "warning: m.toml:11:35: the list of source `wazuh` tells no `group`, so this matches no agent";
+    assert_eq!(with(&discovers, prod), [no_group]);
+    let class = "discover = {}\n[[watches.default.classes]]\nmatch = { group = { not = \"lab\" } }";
+    let excepts =
+        "warning: m.toml:13:19: the list of source `wazuh` tells no `group`, so this excepts no agent";
+    assert_eq!(with(&discovers, class), [excepts]);
+    let lists = discovers.replacen("\n", "\ninventory_index = \"wazuh-monitoring-*\"\n", 1);
+    assert_eq!(with(&lists, prod), [""; 0]);
+    let api = discovers.replace("source = \"wazuh\"\n", "");
+    assert_eq!(with(&api, prod), [""; 0], "the API lists them");
+    let file = "[sources.wazuh]\nkind = \"file\"\npath = \"/var/ossec/logs/archives/archives.json\"\n\
+                entity_field = \"location\"\n[watches.default]\n";
+    let told = with(file, prod);
+    assert_eq!(told.len(), 2, "{told:#?}");
+    assert!(told[0].contains("m.toml:6:35: ") && told[1].contains("m.toml:6:83: "), "{told:#?}");
+}

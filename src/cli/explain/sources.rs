@@ -56,7 +56,7 @@ pub fn sources(tables: &[SourceTable], watch: &Watch, known: Option<(&View, &Kno
         ];
         let mut said = Vec::new();
         if let Some((view, known)) = known {
-            said.push(answer(view, name)?);
+            said.push(view.said(answer(view, name)?));
             said.extend(decides.then(|| documents(view, known, !watch.also.is_empty())).flatten());
             said.extend(decides.then(|| lateness(&lags(view, watch).ok()?)).flatten());
             said.extend(tells.then(|| connection(known)).flatten());

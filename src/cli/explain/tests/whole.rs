@@ -123,3 +123,18 @@ async fn each_value_is_said_to_be_from_where_it_stands_also_below_names_in_quote
     assert_eq!(line("maintenance "), second, "the first one is that of others");
     assert!(!told.contains("02:00-03:00"), "{told}");
 }
+
+#[test]
+fn of_whom_a_list_may_name_that_was_not_read_yet_it_is_not_said_that_nobody_watches_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let tables = TABLES.replace("agent_file = \"@/agents.csv\"", "discover = {}");
+    std::fs::write(
+        folder.path().join("m.toml"),
+        tables.replace("@/", &format!("{}/", folder.path().display())),
+    )
+    .unwrap();
+    let loaded = loaded(folder.path());
+    let settings = loaded.settings.as_ref().unwrap_or_else(|| panic!("{}", loaded.diagnostics.render(false)));
+    let said = "no watch has an agent `001`; of watch `default` no list of agents is in the journal yet: run log-monitor first";
+    assert_eq!(unknown(settings, "001"), said);
+}

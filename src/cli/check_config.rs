@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::exit::Exit;
 use crate::config::diagnostics::{At, Diagnostics};
-use crate::config::resolved::Resolved;
+use crate::config::resolved::{self, Resolved};
 use crate::config::{ChannelTable, Loaded, Settings, SourceTable, TRY_TIMEOUT, report};
 use crate::monitor::memory;
 use crate::source::SourceContext;
@@ -86,15 +86,14 @@ pub async fn run(
 }
 
 /// An interval that is shorter than logs are known to come late, as far as a daemon has written it down.
-fn warn_of_lags(settings: &Settings, resolved: &[Resolved], diagnostics: &mut Diagnostics) {
+fn warn_of_lags(settings: &Settings, values: &[Resolved], diagnostics: &mut Diagnostics) {
     for watch in &settings.watches {
         let lags = memory::lags_of(settings, watch, Utc::now().timestamp_millis()).unwrap_or_default();
         let interval = i64::try_from(watch.shortest_interval().as_millis()).unwrap_or(i64::MAX);
         if let Some(late) = memory::too_late(&lags, interval) {
-            let path = format!("watches.{}.interval", watch.name);
-            let origin =
-                resolved.iter().find(|value| value.path == path).and_then(|value| value.origin.as_ref());
-            let at = origin.map_or(At::Nowhere, |origin| At::Line(origin.name.clone(), origin.line));
+            let path = resolved::path("watches", &[&watch.name, "interval"]);
+            let at = resolved::origin(values, &path)
+                .map_or(At::Nowhere, |origin| At::Line(origin.name.clone(), origin.line));
             diagnostics.warn(at, format!("watch `{}`: {late}", watch.name));
         }
     }

@@ -9,7 +9,7 @@ use super::table::{moment, print, table};
 use crate::clock::written;
 use crate::journal::acks::{self, Ack};
 use crate::journal::events::{millis, time};
-use crate::journal::incidents::{self, IncidentRow};
+use crate::journal::incidents::{self, IncidentRow, Subject};
 use crate::journal::{JournalError, open_read_only};
 
 /// Arguments of `incidents`.
@@ -127,7 +127,7 @@ fn show(shown: &[Shown], args: &Args) -> Exit {
             log_monitor_channels::text::one_line(&about, 80),
             incident.severity.clone(),
             incident.part_of.map_or_else(|| incident.cause.clone(), |whole| format!("part of {whole}")),
-            moment(incident.since, now),
+            last_log(incident, now),
             written(incident.opened),
             incident.closed.map_or_else(|| "open".to_owned(), written),
             incident.acknowledged.as_ref().map(|ack| ack.by.clone()).unwrap_or_default(),
@@ -137,13 +137,18 @@ fn show(shown: &[Shown], args: &Args) -> Exit {
     Exit::Ok
 }
 
+/// Of what logs nothing by itself, such as a channel, it is not said that it never did.
+fn last_log(incident: &Shown, now: DateTime<Utc>) -> String {
+    let logs = incident.subject == Subject::Agent.name();
+    if logs || incident.since.is_some() { moment(incident.since, now) } else { "-".to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::dispatch::fixtures::{agent_silent, start};
     use crate::journal::Journal;
     use crate::journal::entities::Logging;
-    use crate::journal::incidents::Subject;
     use chrono::TimeDelta;
 
     #[tokio::test]
@@ -164,5 +169,21 @@ mod tests {
             since(connection)
         };
         assert_eq!(journal.write(fill).await.unwrap(), last);
+    }
+
+    #[tokio::test]
+    async fn of_a_channel_it_is_not_said_that_it_never_logged() {
+        let journal = Journal::in_memory().unwrap();
+        let said = |subject: Subject| {
+            let never = log_monitor_channels::Event { since: None, ..agent_silent("001", "web") };
+            let fill = move |connection: &rusqlite::Connection| {
+                incidents::open(connection, subject, &never)?;
+                let newest = incidents::list(connection, false, 1)?.remove(0);
+                Ok(last_log(&shown(newest, None), start()))
+            };
+            journal.write(fill)
+        };
+        assert_eq!(said(Subject::Agent).await.unwrap(), "never");
+        assert_eq!(said(Subject::Channel).await.unwrap(), "-");
     }
 }

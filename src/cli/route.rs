@@ -44,6 +44,7 @@ pub struct Args {
 
 #[derive(Debug, Serialize)]
 struct Shown {
+    event: EventKind,
     at: DateTime<Utc>,
     severity: Severity,
     /// Why it is told later, if at all: no logs are expected at its time.
@@ -97,7 +98,7 @@ pub fn run(session: &Session<'_>, args: &Args) -> Exit {
         return super::exit::print_json(&shown);
     }
     let at = shown.at.format("%a %Y-%m-%d %H:%M UTC");
-    say(format!("{} ({}) at {at}\n", args.event, shown.severity.name()));
+    say(format!("{} ({}) at {at}\n", shown.event, shown.severity.name()));
     if let Some(why) = &shown.not_expected {
         say(format!("not told then: {why}. What is still silent at that time:\n"));
     }
@@ -133,6 +134,7 @@ fn read(settings: &Settings, args: &Args, now: DateTime<Utc>) -> Result<Shown, S
     let told = Event { at: closed.as_ref().map_or(event.at, |closed| closed.until), ..event.clone() };
     let suppression = suppression(settings, &told).map_err(of_journal)?;
     Ok(Shown {
+        event: event.kind,
         at: event.at,
         severity: event.severity,
         not_expected: closed.map(|closed| closed.why),

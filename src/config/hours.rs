@@ -68,15 +68,28 @@ pub fn pauses(reading: &mut Reading<'_>, table: &tables::Maintenance) -> Vec<Pau
     let zone = zone(reading, &table.time_zone);
     let date_time = |text: &str| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").ok();
     let whens = match (date_time(table.from.get_ref()), date_time(table.to.get_ref())) {
-        (Some(from), Some(to)) if from < to => vec![When::Once(from, to)],
-        (Some(_), Some(_)) => {
-            reading.findings.error(At::Place(table.to.span()), "it ends before it begins");
-            Vec::new()
-        }
+        (Some(from), Some(to)) => Vec::from_iter(once(reading, table, (from, to))),
         _ => repeated(reading, table),
     };
     let pause = |when| Some(Pause { zone: zone?, when });
     whens.into_iter().filter_map(pause).collect()
+}
+
+fn once(
+    reading: &mut Reading<'_>,
+    table: &tables::Maintenance,
+    (from, to): (NaiveDateTime, NaiveDateTime),
+) -> Option<When> {
+    if from >= to {
+        reading.findings.error(At::Place(table.to.span()), "it ends before it begins");
+        return None;
+    }
+    if let Some(first) = table.days.first() {
+        let message = "`days` means nothing where `from` and `to` name the days";
+        let help = "leave it out, or write times of the day, such as `22:00`, to begin on each of these days";
+        reading.findings.error(At::Place(first.span()), message).help(help);
+    }
+    Some(When::Once(from, to))
 }
 
 fn repeated(reading: &mut Reading<'_>, table: &tables::Maintenance) -> Vec<When> {
@@ -103,7 +116,7 @@ fn repeated(reading: &mut Reading<'_>, table: &tables::Maintenance) -> Vec<When>
 fn numbered_days(text: &str) -> Option<([bool; 7], Option<u8>)> {
     let (number, range) = match text.split_once(' ') {
         Some((which, range)) => {
-            let number = NTH.iter().position(|known| which.eq_ignore_ascii_case(known))?;
+            let number = windows::NTH.iter().position(|known| which.eq_ignore_ascii_case(known))?;
             (Some(u8::try_from(number).ok()?), range)
         }
         None => (None, text),
@@ -112,9 +125,6 @@ fn numbered_days(text: &str) -> Option<([bool; 7], Option<u8>)> {
     day_range(range)?.for_each(|day| days[day % 7] = true);
     Some((days, number))
 }
-
-/// Which one in a month; the last is 0.
-const NTH: [&str; 6] = ["last", "1st", "2nd", "3rd", "4th", "5th"];
 
 fn zone(reading: &mut Reading<'_>, name: &Spanned<String>) -> Option<Tz> {
     let zone = name.get_ref().parse();

@@ -17,6 +17,8 @@ pub const LONGEST_DOUBT: Duration = Duration::from_secs(30 * 60);
 pub struct Part {
     /// How long at most.
     pub time: Duration,
+    /// Its name, as short as can be.
+    pub what: String,
     /// What for.
     pub why: String,
 }
@@ -46,21 +48,22 @@ impl<'r> Sure<'r> {
 /// themselves take comes on top.
 #[must_use]
 pub fn parts(watch: &Watch, policy: &Policy, told: Option<Sure<'_>>, event: &Event) -> Vec<Part> {
-    let part = |time: Duration, why: &str| Part { time, why: why.to_owned() };
+    let part = |time, what: &str, why: &str| Part { time, what: what.to_owned(), why: why.to_owned() };
     let threshold = policy.interval.saturating_add(policy.grace);
     let mut parts = vec![
-        part(policy.interval, "it may be silent for this long (interval)"),
-        part(policy.grace, "on their way logs may take this long (grace)"),
-        part(watch.poll, "until the next round (poll)"),
+        part(policy.interval, "interval", "it may be silent for this long (interval)"),
+        part(policy.grace, "grace", "on their way logs may take this long (grace)"),
+        part(watch.poll, "poll", "until the next round (poll)"),
     ];
     if policy.depends {
         parts.push(part(
             LONGEST_DOUBT,
+            "dependencies",
             "if others, on whom it may depend, do not log either: is it the agent?",
         ));
     } else if watch.discover.is_some() || watch.agents.len() >= watch.pipeline.count {
         let doubt = threshold.min(LONGEST_DOUBT);
-        parts.push(part(doubt, "if nobody else logs either: is it the agent, or the pipeline?"));
+        parts.push(part(doubt, "pipeline", "if nobody else logs either: is it the agent, or the pipeline?"));
     }
     parts.extend(told.map(|told| at_step(told, event)).into_iter().flatten());
     parts
@@ -73,8 +76,8 @@ fn at_step(told: Sure<'_>, event: &Event) -> Vec<Part> {
     let quiet = |at: i64| until_quiet_is_over(told.route, event.severity, at);
     let mut parts = vec![quiet(at).unwrap_or_else(|| if_it_has_just_sent(told.route))];
     if let Some(escalation) = told.step().escalation {
-        let why = format!("until the escalation to {}", told.step().to.join(", "));
-        parts.push(Part { time: escalation.after, why });
+        let what = format!("escalation to {}", told.step().to.join(", "));
+        parts.push(Part { time: escalation.after, why: format!("until the {what}"), what });
         let due = at.saturating_add(i64::try_from(total(&parts).as_millis()).unwrap_or(i64::MAX));
         parts.extend(quiet(due));
     }
@@ -84,12 +87,13 @@ fn at_step(told: Sure<'_>, event: &Event) -> Vec<Part> {
 fn until_quiet_is_over(route: &Route, severity: Severity, at: i64) -> Option<Part> {
     let until = route.quiet.as_ref()?.until(severity, at)?;
     let time = Duration::from_millis((until - at).unsigned_abs());
-    Some(Part { time, why: format!("until the quiet hours of {} are over", route.name) })
+    let what = format!("quiet hours of {}", route.name);
+    Some(Part { time, why: format!("until the {what} are over"), what })
 }
 
 fn if_it_has_just_sent(route: &Route) -> Part {
     let why = format!("if the route has just sent {} such messages (group)", route.group.burst);
-    Part { time: route.group.interval.max(route.group.wait), why }
+    Part { time: route.group.interval.max(route.group.wait), what: "group".to_owned(), why }
 }
 
 /// The event of an agent's silence at `at`, in milliseconds, as far as routes look at it.
@@ -129,7 +133,7 @@ pub fn over_budget(told: Sure<'_>, channels: &[ChannelTable]) -> Option<Part> {
     let waits: Option<Vec<_>> = people(told.step(), channels).into_iter().map(longest).collect();
     let (budget, channel) = waits?.into_iter().min_by_key(|(budget, _)| budget.per)?;
     let why = format!("if channel {} has been sent more than {budget} (budget)", channel.name);
-    Some(Part { time: budget.per, why })
+    Some(Part { time: budget.per, what: format!("budget of {}", channel.name), why })
 }
 
 /// What the sum hangs on: `if slack accepts; if it does not, up to 30s more until email`.

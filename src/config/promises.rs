@@ -21,13 +21,16 @@ const MONDAY: i64 = 1_767_571_200_000;
 const MINUTE: i64 = 60_000;
 const WEEK: i64 = 7 * 1440 * MINUTE;
 
+/// Stands for whoever will be discovered.
+const ANYBODY: &str = "*";
+
 /// Tells of every agent's promise that cannot be kept, once for each class.
 pub fn keep(reading: &mut Reading<'_>, watch: &Watch, routes: &[Route], channels: &[ChannelTable]) {
     for (number, class) in watch.classes.iter().enumerate() {
         let Some(limit) = &class.max_time_to_notify else { continue };
         let moments = moments(routes, class);
         // Who will be discovered is not known yet.
-        let anybody = watch.discover.as_ref().map(|_| Agent::in_file("*", ""));
+        let anybody = watch.discover.as_ref().map(|_| Agent::in_file(ANYBODY, ""));
         let of_class = watch.agents.iter().filter(|agent| watch.policy(agent).class == Some(number + 1));
         let waits = of_class.chain(&anybody).flat_map(|agent| {
             let policy = watch.policy_in(Some(number), agent);
@@ -113,19 +116,25 @@ fn in_time(
 ) {
     let total = latency::total(parts);
     if total > *limit.get_ref() {
-        let sum: Vec<String> = parts.iter().map(|part| written(part.time)).collect();
+        let sum: Vec<String> =
+            parts.iter().map(|part| format!("{} {}", written(part.time), part.what)).collect();
         let hours = if wait.in_hours { " of the time in which logs are expected" } else { "" };
-        let id = &wait.agent.id;
-        let message =
-            format!("the first message about agent `{id}` may take {}{hours}{when}", written(total));
-        let help = format!("{}; `log-monitor explain {id}` says why", sum.join(" + "));
-        reading.findings.error(At::Place(limit.span()), message).help(help);
+        let (whom, total) = (whom(wait.agent), written(total));
+        let message = format!("the first message about {whom} may take {total}{hours}{when}");
+        reading.findings.error(At::Place(limit.span()), message).help(sum.join(" + "));
     }
 }
 
 fn nobody(reading: &mut Reading<'_>, limit: &Spanned<Duration>, agent: &Agent, when: &str) {
-    let message = format!("no person is certain to be told about agent `{}`{when}", agent.id);
+    let message = format!("no person is certain to be told about {}{when}", whom(agent));
     let help = "a log or a program of yours is no person: name another channel in the first step of a route, or in one \
                 with `after`";
     reading.findings.error(At::Place(limit.span()), message).help(help);
+}
+
+fn whom(agent: &Agent) -> String {
+    match agent.id.as_str() {
+        ANYBODY => "an agent of this class".to_owned(),
+        id => format!("agent `{id}`"),
+    }
 }

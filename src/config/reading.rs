@@ -21,6 +21,9 @@ use super::source_map::{Form, Place, SourceMap};
 use super::suggest;
 use super::tree::{self, Table};
 
+/// As Serde says it where it does not take a list for the fields of the table, one by one.
+const LIST_FOR_TABLE: &str = "invalid type: sequence, expected a map";
+
 /// What goes through the whole reading.
 pub struct Reading<'m> {
     /// Every text.
@@ -29,6 +32,8 @@ pub struct Reading<'m> {
     pub findings: Findings,
     /// Every value, in the order of reading.
     pub resolved: Vec<Resolved>,
+    /// What stands in lists of tables that [`keep_items`](Self::keep_items) was told of.
+    pub items: Vec<Resolved>,
     /// Which original key, in which file, sets a dotted path; for values that are missing there.
     pub original: Names,
     /// The files that are named.
@@ -79,6 +84,14 @@ impl<'m> Reading<'m> {
         Read { value, table: Spanned::new(place, table) }
     }
 
+    /// Keeps where each table of the list under `key`, and what is in it, is set.
+    pub fn keep_items(&mut self, path: &str, schema: &Value, table: &Table<'_>, key: &str) {
+        let (list, schema) = (table.get_ref().get(key), Schema::new(schema).key(key));
+        if let Some((list, schema)) = list.zip(schema) {
+            resolved::collect_items(self.map, &mut self.items, &joined(path, key), schema, list);
+        }
+    }
+
     /// Values of `.env` files, variables and flags are texts whose meaning the schema knows.
     fn is_text(&self, place: &Place) -> bool {
         matches!(self.map.form(place), Some(Form::Lines | Form::Named))
@@ -94,10 +107,14 @@ impl<'m> Reading<'m> {
         place: &Place,
     ) {
         let known: Vec<&str> = schema.properties().map(|(key, _)| key).chain(taken.iter().copied()).collect();
-        let mut unknown = Vec::new();
+        let (mut unknown, mut lists) = (Vec::new(), Vec::new());
         for (key, value) in table.iter_mut() {
             let below = joined(path, key.get_ref());
             match schema.key(key.get_ref()) {
+                Some(schema) if schema.is_table() && value.get_ref().is_array() => {
+                    self.wrong_value(&value.span(), key.get_ref(), LIST_FOR_TABLE, false);
+                    lists.push(key.get_ref().to_string());
+                }
                 Some(schema) => self.check_below(&below, schema, value),
                 None if schema.is_closed() => {
                     secrets::hide(&mut self.findings, value);
@@ -112,6 +129,9 @@ impl<'m> Reading<'m> {
         }
         for key in schema.required().filter(|key| !table.contains_key(*key)) {
             self.missing_key(path, key, place);
+        }
+        for key in &lists {
+            table.remove(key.as_str());
         }
     }
 

@@ -54,6 +54,36 @@ pub fn collect(
     }
 }
 
+/// The same of each table of a list, by its number, and of the table itself: `watches.default.classes[2].grace`.
+pub fn collect_items(
+    map: &SourceMap,
+    out: &mut Vec<Resolved>,
+    path: &str,
+    schema: Schema<'_>,
+    list: &Spanned<DeValue<'_>>,
+) {
+    let (DeValue::Array(items), Some(schema)) = (list.get_ref(), schema.items()) else { return };
+    for (number, item) in (1..).zip(items) {
+        let DeValue::Table(table) = item.get_ref() else { continue };
+        let path = format!("{path}[{number}]");
+        let (value, origin) = (shown(Some(schema), item), map.origin(&item.span()));
+        out.push(Resolved { path: path.clone(), value, origin });
+        collect(map, out, &path, schema, table);
+    }
+}
+
+/// The dotted path of `keys` below another one.
+#[must_use]
+pub fn path(base: &str, keys: &[&str]) -> String {
+    keys.iter().fold(base.to_owned(), |path, key| joined(&path, key))
+}
+
+/// Where the value at a path was set; `None` for a default.
+#[must_use]
+pub fn origin<'v>(values: &'v [Resolved], path: &str) -> Option<&'v Origin> {
+    values.iter().find(|value| value.path == path)?.origin.as_ref()
+}
+
 fn is_empty(value: &Value) -> bool {
     value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(serde_json::Map::is_empty)
 }

@@ -75,6 +75,12 @@ impl<'s> Schema<'s> {
         self.as_table()["additionalProperties"] == false && !self.secret
     }
 
+    /// Whether it is a table and nothing else.
+    #[must_use]
+    pub fn is_table(self) -> bool {
+        self.means["type"] == "object" && !self.secret
+    }
+
     /// Keys that must be there.
     pub fn required(self) -> impl Iterator<Item = &'s str> {
         let required = self.means["required"].as_array().filter(|_| !self.secret);

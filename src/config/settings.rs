@@ -53,6 +53,8 @@ pub struct Loaded {
     pub diagnostics: Diagnostics,
     /// Every value that holds, with its origin. Free of secrets. Empty when the TOML cannot be parsed.
     pub resolved: Vec<Resolved>,
+    /// The same of each class and each maintenance of a watch: `watches.default.classes[2].grace`.
+    pub items: Vec<Resolved>,
     /// The files that it names and that are read with it: lists, templates, holidays, certificates, secrets.
     pub files: Vec<PathBuf>,
     /// Channels that are in order although something else is not, so that the failure can be told
@@ -94,13 +96,14 @@ fn load_with(
         // What follows from a guess at broken text is not told, but its channels are worth trying.
         findings: if broken { Findings::default() } else { std::mem::take(&mut findings) },
         resolved: Vec::new(),
+        items: Vec::new(),
         files: Vec::new(),
         original: names,
         told: merged.missing.clone(),
     };
     let mut assembly = Assembly { reading, inputs, channels, sources, unreadable };
     let (parts, installation) = assembly.parts(merged);
-    let Reading { findings: found, resolved, files, .. } = assembly.reading;
+    let Reading { findings: found, resolved, items, files, .. } = assembly.reading;
     let (findings, resolved) =
         if broken { (findings.hiding_what(found), Vec::new()) } else { (found, resolved) };
     let failed = findings.errors() > 0;
@@ -109,7 +112,7 @@ fn load_with(
     let resolved = resolved.into_iter().map(hidden).collect();
     let journal = parts.journal.clone();
     let (settings, usable_channels) = if failed { (None, parts.channels) } else { (Some(parts), Vec::new()) };
-    Loaded { settings, diagnostics, resolved, files, usable_channels, installation, journal }
+    Loaded { settings, diagnostics, resolved, items, files, usable_channels, installation, journal }
 }
 
 struct Assembly<'a, 'm> {

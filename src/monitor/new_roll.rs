@@ -33,7 +33,7 @@ impl Monitor {
         let roster = &mut self.roster;
         let changes = roll.call(&roster.listed, &mut roster.memory);
         let doubt = changes.doubt;
-        let news = changes.left_out > 0 || !changes.twins.is_empty();
+        let news = changes.left_out > 0 || changes.unwanted > 0 || !changes.twins.is_empty();
         let written = match news || changes.agents != roster.listed {
             true => self.put_in_force(changes, now).await.map(|()| true),
             false if roster.memory != before => self.keep_in_mind().await.map(|()| false),
@@ -69,6 +69,9 @@ impl Monitor {
         let watch = &self.setup.watch.name;
         for agent in &changes.appeared {
             tracing::info!("watch {watch}: agent {} {} appeared in the list", agent.id, agent.label);
+        }
+        if changes.unwanted > 0 {
+            tracing::warn!("watch {watch}: {}", words::unwanted(changes.unwanted));
         }
         if let Some(event) = words::inventory_changed(watch, &changes, now) {
             self.recorder.record(vec![Change::event(IncidentChange::None, event)]).await?;

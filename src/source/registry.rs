@@ -37,6 +37,12 @@ pub trait SourceKind: 'static {
         Keys::Agents
     }
 
+    /// Whether its list of agents tells what rules can match on: their `name`, `group` or `node`. Pure.
+    #[must_use]
+    fn tells(_config: &Self::Config, _key: &str) -> bool {
+        true
+    }
+
     /// Builds the source. Opens no connection and spawns nothing.
     ///
     /// # Errors
@@ -164,6 +170,9 @@ pub trait Decoded: Send {
     /// What [`SourceKind::keys`] says.
     fn keys(&self) -> Keys;
 
+    /// What [`SourceKind::tells`] says.
+    fn tells(&self, key: &str) -> bool;
+
     /// What [`SourceKind::build`] makes.
     ///
     /// # Errors
@@ -180,6 +189,10 @@ impl<K: SourceKind> Decoded for Config<K> {
 
     fn keys(&self) -> Keys {
         K::keys(&self.0)
+    }
+
+    fn tells(&self, key: &str) -> bool {
+        K::tells(&self.0, key)
     }
 
     fn build(self: Box<Self>, context: &SourceContext) -> Result<Box<dyn Source>, BuildError> {

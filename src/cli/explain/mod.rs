@@ -85,7 +85,8 @@ pub fn run(session: &Session<'_>, args: &Args) -> Exit {
         }
     };
     if found.is_empty() {
-        return unknown(settings, &args.agent);
+        eprintln!("error: {}", unknown(settings, &args.agent));
+        return Exit::Failed;
     }
     if args.json {
         return super::exit::print_json(&found);
@@ -113,11 +114,21 @@ fn find(
     Ok(found)
 }
 
-fn unknown(settings: &Settings, name: &str) -> Exit {
+/// What to say of somebody whom nobody watches, as far as is known.
+fn unknown(settings: &Settings, name: &str) -> String {
     let near = settings.watches.iter().find_map(|watch| nearest_id(name, &watch.agents));
-    let hint = near.map_or_else(String::new, |id| format!("; did you mean `{id}`?"));
-    eprintln!("error: no watch has an agent `{}`{hint}", one_line(name, 80));
-    Exit::Failed
+    let near = near.map(|id| format!("; did you mean `{id}`?"));
+    let hint = near.or_else(|| {
+        let watch = one_line(&settings.watches.iter().find(|watch| !is_listed(settings, watch))?.name, 80);
+        Some(format!("; of watch `{watch}` no list of agents is in the journal yet: run log-monitor first"))
+    });
+    format!("no watch has an agent `{}`{}", one_line(name, 80), hint.unwrap_or_default())
+}
+
+/// Whether somebody is known of the list of a watch, if it has one.
+fn is_listed(settings: &Settings, watch: &Watch) -> bool {
+    let is_known = |watch: &Watch| watch.agents.iter().any(|agent| agent.listed.is_some());
+    watch.discover.is_none() || watched(settings, watch).is_ok_and(|watch| is_known(&watch))
 }
 
 fn explain(
@@ -136,7 +147,7 @@ fn explain(
     let mut waits = latency::parts(watch, &policy, told_first, &event);
     waits.extend(soonest.and_then(|told| latency::over_budget(told, &settings.channels)));
     waits.extend(view.map(|view| sources::wait(view, watch, agent, &policy)).transpose()?.flatten());
-    let state = known.as_ref().map(Known::state);
+    let state = view.zip(known.as_ref()).map(|(view, known)| view.said(known.state()));
     let mut suppressions = standing::suppressions(known.as_ref(), watch, agent, &policy, at);
     suppressions.extend(held::held(view.zip(known.as_ref()), &event, &routes)?);
     Ok(Explained {

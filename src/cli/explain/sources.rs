@@ -56,7 +56,7 @@ pub fn sources(tables: &[SourceTable], watch: &Watch, known: Option<(&View, &Kno
         ];
         let mut said = Vec::new();
         if let Some((view, known)) = known {
-            said.push(answer(view, name)?);
+            said.push(view.said(answer(view, name)?));
             said.extend(decides.then(|| documents(view, known, !watch.also.is_empty())).flatten());
             said.extend(decides.then(|| lateness(&lags(view, watch).ok()?)).flatten());
             said.extend(tells.then(|| connection(known)).flatten());
@@ -135,8 +135,8 @@ pub fn wait(view: &View, watch: &Watch, agent: &Agent, policy: &Policy) -> Resul
     let known = node.and_then(|node| lags.get(node)).map(|lag| lag.known);
     let known = known.or_else(|| lags.values().map(|lag| lag.known).max()).unwrap_or_default();
     let time = Duration::from_millis(known.try_into().unwrap_or_default()).saturating_sub(policy.grace);
-    let why = "logs are measured to come so much later than that (ingest lag)".to_owned();
-    Ok((!time.is_zero()).then_some(Part { time, why }))
+    let (what, why) = ("ingest lag", "logs are measured to come so much later than that (ingest lag)");
+    Ok((!time.is_zero()).then_some(Part { time, what: what.to_owned(), why: why.to_owned() }))
 }
 
 fn lateness(lags: &BTreeMap<String, Measured>) -> Option<String> {

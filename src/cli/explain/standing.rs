@@ -25,9 +25,10 @@ const YEAR: i64 = 365 * DAY;
 pub struct View {
     /// Where it is read.
     pub connection: Connection,
-    /// The moment.
+    /// The moment; of one that is still to come it is known how it is now.
     pub at: DateTime<Utc>,
     now: DateTime<Utc>,
+    is_to_come: bool,
     /// Since when the journal is kept, in milliseconds.
     reach: Option<i64>,
 }
@@ -54,7 +55,13 @@ impl View {
         now: DateTime<Utc>,
     ) -> rusqlite::Result<Self> {
         let reach = past::reach(&connection, millis(now))?;
-        Ok(Self { connection, at, now, reach })
+        Ok(Self { connection, at: at.min(now), now, is_to_come: at > now, reach })
+    }
+
+    /// What was found out of the moment, as it is to be said.
+    #[must_use]
+    pub fn said(&self, found: String) -> String {
+        if self.is_to_come { format!("as it is now: {found}") } else { found }
     }
 
     /// What to say of a time of which the journal knows nothing.

@@ -99,6 +99,18 @@ async fn a_moment_of_the_past_is_explained_as_it_was_then() {
 }
 
 #[tokio::test]
+async fn of_a_moment_to_come_it_is_said_how_it_is_now() {
+    let view = view(30 * 24 * 60, one_silence).await;
+    let now =
+        "as it is now: logging; last log, written down every 5 min: 2026-01-01 01:30:00 UTC (2 min ago)";
+    assert_eq!(view.said(said(&view).0), now);
+    assert_eq!(
+        sources_at(&view)[0],
+        "wazuh: as it is now: not asked yet; newest document of this agent: 2026-01-01 01:30:00 UTC (2 min ago)"
+    );
+}
+
+#[tokio::test]
 async fn logging_too_little_is_not_called_silence() {
     let view = view(20, |connection| {
         let event = Event { cause: "pipeline".to_owned(), ..agent_silent("001", "web") };

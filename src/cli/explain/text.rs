@@ -23,10 +23,10 @@ pub fn text(explained: &Explained) -> String {
         let _ = writeln!(out, "  {line}");
     }
     let _ = writeln!(out, "\nWhat holds at {}", written_time(explained.at));
-    let longest = explained.values.iter().map(|[_, value, _]| value.chars().count()).max();
-    let width = longest.unwrap_or_default().max(10);
+    let width = |column: usize| explained.values.iter().map(|row| row[column].chars().count()).max();
+    let (keys, values) = (width(0).unwrap_or_default().max(12), width(1).unwrap_or_default().max(10));
     for [key, value, origin] in &explained.values {
-        let _ = writeln!(out, "  {key:<12} {value:<width$} {origin}");
+        let _ = writeln!(out, "  {key:<keys$} {value:<values$} {origin}");
     }
     let _ = writeln!(out, "\nSources");
     for source in &explained.sources {

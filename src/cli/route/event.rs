@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Datelike, Days, NaiveTime, Utc, Weekday};
+use log_monitor_channels::text::one_line;
 use log_monitor_channels::{Entity, Event, EventKind, Severity};
 
 use super::Args;
@@ -36,11 +37,19 @@ pub fn pair(text: &str) -> Result<(String, String), String> {
 /// What is wrong with them.
 pub fn of_args(args: &Args, now: DateTime<Utc>) -> Result<Event, String> {
     let at = args.at.as_ref().map_or(Ok(now), |text| moment(text, now))?;
-    let kind = EventKind::from_name(&args.event).unwrap_or(EventKind::AgentSilent);
+    let kind = kind(args)?;
     let mut event = words::about("", kind, samples::severity(kind), millis(at));
     event.entity = kind.is_about_agent().then(nobody);
     args.labels.iter().try_for_each(|(key, value)| take(&mut event, key, value))?;
     Ok(event)
+}
+
+/// What happened: routes match it as `event`, so it may stand among the labels, too.
+fn kind(args: &Args) -> Result<EventKind, String> {
+    let among = args.labels.iter().rfind(|(key, _)| key == "event");
+    let name = among.map_or(&args.event, |(_, name)| name);
+    let unknown = || vocabulary::unheard_of("event", name).map_or_else(String::new, |slip| slip.to_string());
+    EventKind::from_name(name).ok_or_else(unknown)
 }
 
 const fn nobody() -> Entity {
@@ -53,6 +62,8 @@ fn take(event: &mut Event, key: &str, value: &str) -> Result<(), String> {
     }
     match key {
         "severity" => event.severity = Severity::from_name(value).unwrap_or(event.severity),
+        // It says which event this is.
+        "event" => {}
         "cause" => value.clone_into(&mut event.cause),
         "watch" | "source" | "channel" => value.clone_into(&mut event.scope),
         "id" | "agent" => value.clone_into(&mut entity_of(event, key)?.id),

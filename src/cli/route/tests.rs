@@ -137,12 +137,14 @@ async fn a_silence_that_ends_in_quiet_hours_is_followed_by_them() {
     assert_eq!(held(5), (None, 0), "there was no silence yet");
 }
 
+/// The event of these arguments.
+fn event(event: &str, labels: &[(&str, &str)]) -> Result<Event, String> {
+    let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    event::of_args(&Args { labels, event: event.to_owned(), at: None, json: false }, start())
+}
+
 #[test]
 fn an_event_is_as_severe_as_the_daemon_makes_it_and_has_a_name_only_where_it_is_about_an_agent() {
-    let event = |event: &str, labels: &[(&str, &str)]| {
-        let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        event::of_args(&Args { labels, event: event.to_owned(), at: None, json: false }, start())
-    };
     for kind in ["source_down", "setup_failed", "channel_unhealthy", "journal_failed", "pipeline_stalled"] {
         let event = event(kind, &[]).unwrap();
         assert_eq!((event.severity, event.entity), (Severity::High, None), "{kind}");
@@ -152,4 +154,13 @@ fn an_event_is_as_severe_as_the_daemon_makes_it_and_has_a_name_only_where_it_is_
     assert_eq!(problem, "source_down is about no agent, so it has no `name`");
     let stall = event("pipeline_stalled", &[("id", "node=node02")]).unwrap();
     assert_eq!(stall.entity.unwrap().id, "node=node02");
+}
+
+#[test]
+fn an_event_that_stands_among_the_labels_is_meant() {
+    let stalled = event("agent_silent", &[("event", "pipeline_stalled")]).unwrap();
+    assert_eq!((stalled.kind, stalled.severity), (EventKind::PipelineStalled, Severity::High));
+    assert!(stalled.labels.is_empty(), "{:?}", stalled.labels);
+    let problem = event("agent_silent", &[("event", "agent_recoverd")]).unwrap_err();
+    assert_eq!(problem, "unknown event `agent_recoverd`; did you mean `agent_recovered`?");
 }

@@ -105,7 +105,8 @@ pub struct Pipeline {
 #[serde(deny_unknown_fields)]
 pub struct Dependency {
     /// Which agents depend, as for a class. All of the watch but `on`, if it is absent.
-    pub r#match: Option<ClassMatch>,
+    #[schemars(with = "Option<ClassMatch>")]
+    pub r#match: Option<Spanned<ClassMatch>>,
     /// On which agents, as for a class.
     #[schemars(with = "ClassMatch")]
     pub on: Spanned<ClassMatch>,
@@ -162,8 +163,8 @@ pub struct Suspicion {
 #[serde(deny_unknown_fields)]
 pub struct Class {
     /// Which agents. A text is a glob; of a list one is enough; of several keys each must match.
-    #[schemars(required)]
-    pub r#match: Option<ClassMatch>,
+    #[schemars(with = "ClassMatch", required)]
+    pub r#match: Option<Spanned<ClassMatch>>,
     /// Replaces the watch's interval.
     pub interval: Option<Positive>,
     /// Replaces the watch's grace.
@@ -194,9 +195,10 @@ pub struct Class {
 #[serde(deny_unknown_fields)]
 pub struct Maintenance {
     /// Which agents, as for a class. All of the watch, if it is absent.
-    pub r#match: Option<ClassMatch>,
+    #[schemars(with = "Option<ClassMatch>")]
+    pub r#match: Option<Spanned<ClassMatch>>,
     /// On which days it begins: `sun`, `mon-fri`, `2nd tue`, `last fri`. Every day if there is none;
-    /// not used where `from` and `to` name the days.
+    /// refused where `from` and `to` name the days.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub days: Vec<Spanned<String>>,
@@ -232,17 +234,34 @@ pub struct Window {
 #[serde(deny_unknown_fields)]
 pub struct ClassMatch {
     /// The agent's id.
-    pub id: Option<Patterns>,
+    #[schemars(with = "Option<Patterns>")]
+    pub id: Option<Spanned<Patterns>>,
     /// The agent's name: its label, where the agents come from a file.
-    pub name: Option<Patterns>,
+    #[schemars(with = "Option<Patterns>")]
+    pub name: Option<Spanned<Patterns>>,
     /// The agent's group in Wazuh.
     #[schemars(with = "Option<Patterns>")]
     pub group: Option<Spanned<Patterns>>,
     /// Another word for `name`. Wazuh's own labels of an agent are in no list.
-    pub label: Option<Patterns>,
+    #[schemars(with = "Option<Patterns>")]
+    pub label: Option<Spanned<Patterns>>,
     /// The cluster node that the agent reports to.
     #[schemars(with = "Option<Patterns>")]
     pub node: Option<Spanned<Patterns>>,
+}
+
+impl ClassMatch {
+    /// The keys that it asks for, with what each must be.
+    pub fn keys(&self) -> impl Iterator<Item = (&'static str, &Spanned<Patterns>)> {
+        let keys = [
+            ("id", &self.id),
+            ("name", &self.name),
+            ("group", &self.group),
+            ("label", &self.label),
+            ("node", &self.node),
+        ];
+        keys.into_iter().filter_map(|(key, patterns)| Some((key, patterns.as_ref()?)))
+    }
 }
 
 impl From<Pipeline> for model::Pipeline {

@@ -127,7 +127,7 @@ fn warned(first: &str, second: &str) -> String {
         format!("[[routes]]\nname = \"{name}\"\nsteps = [{{ to = [\"soc\"] }}]\n{rest}\n")
     };
     let routes = route("first", first) + &route("second", second);
-    let class = "[[watches.all.classes]]\nmatch = { name = \"fw-*\" }\nlabels = { site = \"MIL\" }\n";
+    let class = "[[watches.all.classes]]\nmatch = { name = \"web-*\" }\nlabels = { site = \"MIL\" }\n";
     let toml = format!(
         "{FULL}\n{class}[channels.soc]\nkind = \"log\"\n{routes}[catch_all]\nsteps = [{{ to = [\"soc\"] }}]\n"
     );

@@ -123,6 +123,12 @@ fn each_mistake_is_told_at_its_own_place_with_the_right_word() {
             "`level`: the levels of Wazuh's rules go up to 16",
         ),
         ("factor = 2", "factor = 0.5", "0.5", "`factor`: the factor must be from 1 to 1000"),
+        (
+            "[journal]",
+            "quiet = [{ windows = [{ from = \"22:00\", to = \"06:00\" }], time_zone = \"UTC\" }]\n[journal]",
+            "[{ windows",
+            "`quiet`: expected a table, found a list",
+        ),
         ("to = [\"soc\"]", "to = []", "[], fallback", "`to` is empty"),
         ("steps = [{ to = [\"oncall\"] }]", "steps = []", "[]\n", "`steps` is empty"),
         (

@@ -91,11 +91,20 @@ fn a_promise_that_cannot_be_kept_is_refused_with_the_sum() {
     assert!(sources(&promise("8m", DESK)).is_ok());
     let errors = sources(&promise("7m", DESK)).unwrap_err();
     assert_eq!(errors.len(), 1, "{errors:?}");
-    let expected = "the first message about agent `001` may take 8m (5m + 1m + 1m + 1m; `log-monitor explain 001` says why)";
+    let expected =
+        "the first message about agent `001` may take 8m (5m interval + 1m grace + 1m poll + 1m group)";
     assert!(errors[0].ends_with(expected), "{errors:?}");
     let hours = "windows = [{ from = \"08:00\", to = \"18:00\" }]\ntime_zone = \"Europe/Rome\"\n";
     let errors = sources(&promise("7m", &format!("{hours}{DESK}"))).unwrap_err();
-    assert!(errors[0].contains("may take 8m of the time in which logs are expected (5m +"), "{errors:?}");
+    assert!(
+        errors[0].contains("may take 8m of the time in which logs are expected (5m interval +"),
+        "{errors:?}"
+    );
+    let discovers = promise("7m", DESK).replacen('\n', "\ndiscover = {}\n", 1).replace("web-*", "new-*");
+    let errors = sources(&discovers).unwrap_err();
+    let expected =
+        "about an agent of this class may take 14m (5m interval + 1m grace + 1m poll + 6m pipeline + 1m";
+    assert!(errors[0].contains(expected), "{errors:?}");
 }
 
 #[test]
@@ -122,7 +131,7 @@ fn a_promise_is_about_the_soonest_route_that_tells_a_person_first() {
     assert!(errors[0].contains("no person is certain to be told about agent `001`"), "{errors:?}");
     let slow = route("slow", "{ to = [\"log\", \"desk\"] }", "group.interval = \"5m\"");
     let errors = to(&format!("{log_first}{slow}")).unwrap_err();
-    assert!(errors[0].contains("may take 12m (5m + 1m + 1m + 5m"), "{errors:?}");
+    assert!(errors[0].contains("may take 12m (5m interval + 1m grace + 1m poll + 5m group)"), "{errors:?}");
     assert!(to(&format!("{log_first}{slow}{}", route("quick", "{ to = [\"desk\"] }", ""))).is_ok());
 }
 
@@ -135,7 +144,11 @@ fn an_escalation_tells_a_person_for_certain_and_after_its_time() {
     assert!(to("13m", "").is_ok(), "{:?}", to("13m", ""));
     assert!(to("13m", ", unless = \"acked\"").is_ok(), "only a person acknowledges");
     let errors = to("12m", "").unwrap_err();
-    assert!(errors[0].contains("may take 13m (5m + 1m + 1m + 1m + 5m;"), "{errors:?}");
+    assert!(
+        errors[0]
+            .contains("may take 13m (5m interval + 1m grace + 1m poll + 1m group + 5m escalation to desk)"),
+        "{errors:?}"
+    );
 }
 
 #[test]
@@ -148,7 +161,11 @@ fn a_budget_breaks_a_promise_where_no_other_channel_of_the_step_is_without_one()
     };
     assert!(to("\"desk\", \"other\"").is_ok());
     let errors = to("\"desk\"").unwrap_err();
-    assert!(errors[0].contains("may take 1h 8m (5m + 1m + 1m + 1m + 1h;"), "{errors:?}");
+    assert!(
+        errors[0]
+            .contains("may take 1h 8m (5m interval + 1m grace + 1m poll + 1m group + 1h budget of desk)"),
+        "{errors:?}"
+    );
 }
 
 #[test]
@@ -177,7 +194,8 @@ fn quiet_hours_of_a_route_break_a_promise_unless_it_is_severe_enough() {
     };
     assert!(quiet("high").is_ok());
     let errors = quiet("medium").unwrap_err();
-    let expected = "may take 9h 7m (Mon 22:00 UTC) (5m + 1m + 1m + 9h; `log-monitor explain 001` says why)";
+    let expected =
+        "may take 9h 7m (Mon 22:00 UTC) (5m interval + 1m grace + 1m poll + 9h quiet hours of catch_all)";
     assert!(errors[0].ends_with(expected), "{errors:?}");
 }
 
@@ -245,6 +263,10 @@ fn maintenance_is_read_and_each_mistake_in_it_is_told() {
         ("from = \"2026-03-01 22:00\"\nto = \"2026-03-01 04:00\"", "it ends before it begins"),
         ("days = [\"6th tue\"]\nfrom = \"22:00\"\nto = \"04:00\"", "`6th tue` is no day"),
         ("from = \"2026-03-01 22:00\"\nto = \"04:00\"", "`2026-03-01 22:00` is no time of the day"),
+        (
+            "days = [\"sun\"]\nfrom = \"2026-03-01 22:00\"\nto = \"2026-03-02 04:00\"",
+            "m.toml:14:9: `days` means nothing where `from` and `to` name the days",
+        ),
         ("from = \"22:00\"", "missing key `to`"),
     ] {
         let errors = sources(&table(bad)).unwrap_err().join("\n");
@@ -393,4 +415,50 @@ fn a_watch_may_discover_its_agents_instead_of_naming_them() {
     assert!(errors.contains("missing key `agent_file` in `watches.default`"), "{errors}");
     let errors = load("discover = { source = \"apo\", exclude = [{ grup = \"x\" }] }").unwrap_err();
     assert!(errors.contains("unknown source `apo`") && errors.contains("unknown key `grup`"), "{errors}");
+}
+
+/// What is told of these lines of a watch, whose tables are `tables`.
+fn told(tables: &str, lines: &str) -> Vec<String> {
+    let place = Place::new().toml(&format!("{}{lines}\n", tables.replace("API_PASSWORD", "CARGO_PKG_NAME")));
+    place.lines(&place.load_with(&default_channels(), &default_sources()))
+}
+
+#[test]
+fn a_rule_for_no_agent_of_the_file_is_a_warning_at_its_place() {
+    let window = "from = \"22:00\"\nto = \"04:00\"\ntime_zone = \"UTC\"";
+    for (table, rest) in [("classes", ""), ("maintenance", window), ("dependencies", "on = { id = \"001\" }")]
+    {
+        let of = |name: &str| {
+            let rule = format!("[[watches.default.{table}]]\nmatch = {{ name = {name:?} }}\n{rest}");
+            told(TABLES, &rule).into_iter().filter(|line| line.contains("m.toml:12")).collect::<Vec<_>>()
+        };
+        assert_eq!(of("nix"), ["warning: m.toml:12:9: this matches no agent of the agent file"], "{table}");
+        assert_eq!(of("db-*"), [""; 0], "{table}");
+    }
+}
+
+#[test]
+fn a_rule_about_what_the_list_of_agents_does_not_tell_is_a_warning_at_its_key() {
+    let discovers = TABLES.replace("agent_file = \"@/agents.csv\"\n", "source = \"wazuh\"\n");
+    let with = |tables: &str, lines: &str| {
+        let about = |line: &String| line.contains(" tells no ");
+        told(tables, lines).into_iter().filter(about).collect::<Vec<_>>()
+    };
+    let prod = "discover = { include = [{ group = \"prod\" }], exclude = [{ node = \"n2\" }, { name = \"lab-*\" }] }";
+    let no_group =
+        "warning: m.toml:11:35: the list of source `wazuh` tells no `group`, so this matches no agent";
+    assert_eq!(with(&discovers, prod), [no_group]);
+    let class = "discover = {}\n[[watches.default.classes]]\nmatch = { group = { not = \"lab\" } }";
+    let excepts =
+        "warning: m.toml:13:19: the list of source `wazuh` tells no `group`, so this excepts no agent";
+    assert_eq!(with(&discovers, class), [excepts]);
+    let lists = discovers.replacen("\n", "\ninventory_index = \"wazuh-monitoring-*\"\n", 1);
+    assert_eq!(with(&lists, prod), [""; 0]);
+    let api = discovers.replace("source = \"wazuh\"\n", "");
+    assert_eq!(with(&api, prod), [""; 0], "the API lists them");
+    let file = "[sources.wazuh]\nkind = \"file\"\npath = \"/var/ossec/logs/archives/archives.json\"\n\
+                entity_field = \"location\"\n[watches.default]\n";
+    let told = with(file, prod);
+    assert_eq!(told.len(), 2, "{told:#?}");
+    assert!(told[0].contains("m.toml:6:35: ") && told[1].contains("m.toml:6:83: "), "{told:#?}");
 }

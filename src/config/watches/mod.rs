@@ -20,8 +20,8 @@ use super::tree::Node;
 mod parts;
 mod sources;
 
-use parts::{class, dependency, maintenance, refuse_circles};
-use sources::{Sources, discover, sources_of};
+use parts::{Who, class, dependency, maintenance, refuse_circles};
+use sources::{Sources, discover, sources_of, table_of};
 
 /// Rounds are at least and at most this far apart, unless `poll` says otherwise.
 const POLL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
@@ -37,6 +37,9 @@ pub fn watches(
         let path = joined("watches", name);
         let read = reading
             .table(&path, &schema, table, |value| tables::Watch::deserialize(ValueDeserializer::from(value)));
+        for list in ["classes", "maintenance"] {
+            reading.keep_items(&path, &schema, &read.table, list);
+        }
         let place = read.table.span();
         watch(reading, name, &place, read.value?, sources)
     })
@@ -55,14 +58,19 @@ fn watch(
     if table.agent_file.is_none() && !discovers {
         nobody(reading, name, place);
     }
-    let classes = table.classes.iter().map(|class| self::class(reading, class, discovers)).collect();
-    let maintenance = table.maintenance.iter().map(|table| maintenance(reading, table, discovers)).collect();
-    let dependencies = dependencies(reading, &table.dependencies, &agents, discovers);
+    let discover = found.as_ref().zip(table.discover.as_ref()).and_then(|(found, table)| {
+        let read = (&found.source, found.beside.as_slice());
+        discover(reading, table.get_ref(), read, sources, &agents)
+    });
+    let lister = discover.as_ref().and_then(|discover| table_of(sources, &discover.source));
+    let who = Who { agents: &agents, discovers, lister };
+    let classes = table.classes.iter().map(|class| self::class(reading, class, who)).collect();
+    let maintenance = table.maintenance.iter().map(|table| maintenance(reading, table, who)).collect();
+    let dependencies = dependencies(reading, &table.dependencies, who);
     let Sources { source, also, beside } = found?;
-    let discover = match &table.discover {
-        Some(table) => Some(discover(reading, table.get_ref(), (&source, &beside), sources)?),
-        None => None,
-    };
+    if discovers && discover.is_none() {
+        return None;
+    }
     let mut watch = Watch {
         name: name.to_owned(),
         source,
@@ -104,16 +112,11 @@ fn nobody(reading: &mut Reading<'_>, name: &str, place: &Place) {
 }
 
 /// Those that could be read. Circles are looked for only in what is whole.
-fn dependencies(
-    reading: &mut Reading<'_>,
-    tables: &[tables::Dependency],
-    agents: &[Agent],
-    discovers: bool,
-) -> Vec<Dependency> {
-    let read = tables.iter().filter_map(|table| dependency(reading, table, agents, discovers));
+fn dependencies(reading: &mut Reading<'_>, tables: &[tables::Dependency], who: Who<'_>) -> Vec<Dependency> {
+    let read = tables.iter().filter_map(|table| dependency(reading, table, who));
     let dependencies: Vec<Dependency> = read.collect();
     if dependencies.len() == tables.len() {
-        refuse_circles(reading, tables, &dependencies, agents);
+        refuse_circles(reading, tables, &dependencies, who.agents);
     }
     dependencies
 }

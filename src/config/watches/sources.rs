@@ -2,10 +2,10 @@
 
 use toml::Spanned;
 
-use super::parts::matcher;
+use super::parts::{Who, conditions};
 use crate::config::diagnostics::At;
 use crate::config::family::Family;
-use crate::config::model::{Discover, SourceTable};
+use crate::config::model::{Agent, Discover, SourceTable};
 use crate::config::reading::{Reading, joined};
 use crate::config::source_map::Place;
 use crate::config::suggest;
@@ -114,7 +114,12 @@ fn usual_sources(
 
 /// What a source sees; `None` when its table could not be read.
 fn sees(sources: &Family<SourceTable>, name: &str) -> Option<Sees> {
-    sources.items.iter().find(|source| source.name == name).map(|source| source.sees)
+    table_of(sources, name).map(|source| source.sees)
+}
+
+/// The table of a source; `None` when it could not be read.
+pub(super) fn table_of<'s>(sources: &'s Family<SourceTable>, name: &str) -> Option<&'s SourceTable> {
+    sources.items.iter().find(|source| source.name == name)
 }
 
 /// Who lists the agents: a source of connections, if there is one and entities are agents, else that of
@@ -124,6 +129,7 @@ pub(super) fn discover(
     table: &tables::Discover,
     (source, beside): (&String, &[String]),
     sources: &Family<SourceTable>,
+    agents: &[Agent],
 ) -> Option<Discover> {
     let source = match &table.source {
         Some(named) => {
@@ -137,9 +143,9 @@ pub(super) fn discover(
             listers.chain([source]).next().unwrap_or(source).clone()
         }
     };
-    let mut matchers = |tables: &[tables::ClassMatch]| {
-        tables.iter().map(|table| matcher(reading, Some(table), true)).collect()
-    };
+    let who = Who { agents, discovers: true, lister: table_of(sources, &source) };
+    let mut matchers =
+        |tables: &[tables::ClassMatch]| tables.iter().map(|table| conditions(reading, table, who)).collect();
     Some(Discover {
         source,
         include: matchers(&table.include),
@@ -152,7 +158,7 @@ pub(super) fn discover(
 
 /// What the keys of a source's entities are; `None` when its table could not be read.
 fn keys(sources: &Family<SourceTable>, name: &str) -> Option<Keys> {
-    sources.items.iter().find(|source| source.name == name).map(|source| source.decoded.keys())
+    table_of(sources, name).map(|source| source.decoded.keys())
 }
 
 /// How the keys of two sources differ, if they do.

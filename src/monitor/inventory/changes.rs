@@ -23,6 +23,8 @@ pub struct Changes {
     pub twins: Vec<(Agent, String)>,
     /// How many are too many to be watched, when that is new.
     pub left_out: usize,
+    /// How many are on the list, where the rules want none of them and that is new.
+    pub unwanted: usize,
     /// It lacks agents, and is not believed in that.
     pub doubt: Option<Doubt>,
 }

@@ -36,6 +36,8 @@ pub struct Memory {
     namesakes: BTreeMap<String, i64>,
     /// There are too many, and that is told.
     full: bool,
+    /// The rules want nobody on the list, and that is told.
+    unwanted: bool,
 }
 
 /// Whether the newest life sign of an agent is later than its leaving.
@@ -97,6 +99,12 @@ impl Memory {
     pub fn left_out(&mut self, too_many: usize) -> usize {
         let told = std::mem::replace(&mut self.full, too_many > 0);
         if told { 0 } else { too_many }
+    }
+
+    /// How many are on a list of which nobody is wanted, if that was not so before.
+    pub fn unwanted(&mut self, unwanted: usize) -> usize {
+        let told = std::mem::replace(&mut self.unwanted, unwanted > 0);
+        if told { 0 } else { unwanted }
     }
 }
 

@@ -92,17 +92,21 @@ enum Fate {
 pub fn wants(rules: &Discover, agent: &Agent) -> bool {
     let one_of =
         |matchers: &[Matcher]| matchers.iter().any(|matcher| matcher.matches(|key| agent.facts(key)));
-    // Where several fields tell entities apart, the agent's is the first.
-    let is_manager = agent.id.split('|').next() == Some(MANAGER);
     (rules.include.is_empty() || one_of(&rules.include))
         && !one_of(&rules.exclude)
-        && (!is_manager || rules.include.iter().any(|matcher| matcher.asks_for("id")))
+        && (!is_manager(&agent.id) || rules.include.iter().any(|matcher| matcher.asks_for("id")))
+}
+
+/// Where several fields tell entities apart, the agent's is the first.
+fn is_manager(id: &str) -> bool {
+    id.split('|').next() == Some(MANAGER)
 }
 
 impl Roll<'_> {
     /// Compares the list with who is `known` from the lists before.
     pub fn call(self, known: &[Agent], memory: &mut Memory) -> Changes {
         let (mut listed, too_many) = self.wanted(known);
+        let unwanted = if listed.is_empty() { self.others() } else { 0 };
         let known = self.still_wanted(known, &listed);
         listed.retain(|id, _| !self.namesakes.replaced.contains_key(id));
         let ids: HashSet<&str> = known.iter().map(|agent| agent.id.as_str()).collect();
@@ -120,7 +124,13 @@ impl Roll<'_> {
         let doubt = self.doubt(&mut fates, known.len(), memory);
         fates.extend(anew);
         let changes = self.changes(&known, listed, fates, doubt.is_some(), memory);
-        Changes { left_out: memory.left_out(too_many), doubt, ..changes }
+        let (left_out, unwanted) = (memory.left_out(too_many), memory.unwanted(unwanted));
+        Changes { left_out, unwanted, doubt, ..changes }
+    }
+
+    /// How many are on the list besides the manager.
+    fn others(&self) -> usize {
+        self.listed.iter().filter(|listed| !is_manager(&listed.key)).count()
     }
 
     /// Whether the list is not believed in whom it lacks; whoever has not been missing for a day waits then.

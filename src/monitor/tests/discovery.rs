@@ -89,6 +89,21 @@ async fn whoever_a_source_lists_is_watched_and_newcomers_have_time_to_begin() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_list_of_which_the_rules_want_nobody_is_told_once() {
+    let list = Arc::new(Lists::default());
+    list.set(&[("000", "manager"), ("001", "web-01"), ("002", "web-02")]);
+    let mut world = World::new(&[]).await;
+    let mut setup = setup(&world, &list);
+    let rules = setup.watch.discover.as_mut().unwrap();
+    rules.include = vec![crate::config::matcher::Matcher::new([("name", vec!["wbe-*"])])];
+    world.monitor.replace(setup).await.unwrap();
+    world.minutes(40, &["001", "002"]).await;
+    assert_eq!(world.story().await, ["inventory_changed default"], "and not with each list");
+    let told = &world.events().await[0].detail;
+    assert!(told.starts_with("`include` and `exclude` want none of those on the list, 2 in all"), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_removal_is_told_once_and_an_agent_that_is_enrolled_anew_goes_on() {
     let list = Arc::new(Lists::default());
     list.set(&[("001", "web-01"), ("002", "web-02"), ("003", "web-03")]);

@@ -69,11 +69,23 @@ pub fn inventory_changed(watch: &str, changes: &Changes, now: i64) -> Option<Eve
             changes.left_out
         ));
     }
+    if changes.unwanted > 0 {
+        parts.push(unwanted(changes.unwanted));
+    }
     (!parts.is_empty()).then(|| Event {
         cause: "list_changed".to_owned(),
         detail: parts.join(" "),
         ..about(watch, EventKind::InventoryChanged, Severity::Info, now)
     })
+}
+
+/// What to say of a list of so many of whom the rules want nobody.
+#[must_use]
+pub fn unwanted(listed: usize) -> String {
+    format!(
+        "`include` and `exclude` want none of those on the list, {listed} in all, so nobody is watched for being on it. \
+         Check first: is a pattern there misspelt?"
+    )
 }
 
 /// The event of documents that are dated ahead of now, by up to `most` milliseconds, and took this way.

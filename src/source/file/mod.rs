@@ -70,6 +70,15 @@ impl SourceKind for LogFile {
         }
     }
 
+    /// No document has the groups of its agent. Of a host name or a location, the agent's name would be the one of
+    /// its forwarder.
+    fn tells(config: &FileConfig, key: &str) -> bool {
+        match key {
+            "name" => config.entity_fields().first().is_some_and(|first| first.starts_with("agent.")),
+            key => key != "group",
+        }
+    }
+
     fn build(config: FileConfig, _: &SourceContext) -> Result<Box<dyn Source>, BuildError> {
         Ok(Box::new(Self { config: Arc::new(config), followed: Arc::default() }))
     }
@@ -112,9 +121,7 @@ impl Source for LogFile {
 
     async fn inventory(&self, query: &Query<'_>) -> Result<Vec<Listed>, SourceError> {
         let (from, wanted) = (millis(query.from), answers::Wanted::by(query));
-        // Of a host name or a location, the agent's name would be the one of its forwarder.
-        let fields = self.config.entity_fields();
-        let named = fields.first().filter(|first| first.starts_with("agent.")).map(|_| fields.len());
+        let named = Self::tells(&self.config, "name").then(|| self.config.entity_fields().len());
         self.ask(move |work| Ok(answers::inventory(work.followed(from)?, &wanted, named))).await
     }
 

@@ -54,6 +54,16 @@ impl SourceKind for Indexer {
         if config.names_agents() { Keys::Agents } else { Keys::Fields(config.entity_fields().len()) }
     }
 
+    fn tells(config: &IndexerConfig, key: &str) -> bool {
+        let about =
+            if config.inventory_index.is_some() { config.format.names().listed } else { config.about() };
+        match key {
+            "name" => about.name.is_some(),
+            "group" => about.groups.is_some(),
+            _ => true,
+        }
+    }
+
     fn build(config: IndexerConfig, _: &SourceContext) -> Result<Box<dyn Source>, BuildError> {
         Ok(Box::new(Self::new(config)?))
     }

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Datelike, Days, NaiveTime, Utc, Weekday};
-use log_monitor_channels::text::one_line;
 use log_monitor_channels::{Entity, Event, EventKind, Severity};
 
 use super::Args;

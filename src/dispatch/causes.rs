@@ -6,6 +6,7 @@ use log_monitor_channels::text::one_line;
 use log_monitor_channels::{Event, EventKind};
 
 use super::render::{LATE, TOO_FEW};
+use crate::clock::written;
 use crate::wording::language::{Many, Phrase, Sentences};
 
 /// Begins the question in the sentences of an event.
@@ -27,7 +28,7 @@ pub fn of_one(event: &Event, say: &Sentences) -> String {
     if !is_silence(event) {
         return end(event, say).map_or_else(String::new, |end| format!(": {end}"));
     }
-    let word = word(event, say);
+    let word = cause(event, say);
     let beyond = parts(&event.detail).map_or("", |(_, beyond)| beyond.trim());
     match (word.is_empty(), beyond.is_empty()) {
         (true, true) => String::new(),
@@ -62,7 +63,7 @@ fn percent(event: &Event) -> Option<String> {
 /// language.
 #[must_use]
 pub fn in_words(event: &Event, say: &Sentences) -> String {
-    let cause = is_silence(event).then(|| word(event, say)).filter(|word| !word.is_empty());
+    let cause = is_silence(event).then(|| cause(event, say)).filter(|cause| !cause.is_empty());
     let cause = cause.map(|word| say.body.cause.with([("cause", &word)]));
     let question = parts(&event.detail).map(|(question, _)| say.question(question));
     let check = question.map(|question| say.body.check.with([("question", question)]));
@@ -147,6 +148,24 @@ pub const fn is_silence(event: &Event) -> bool {
     matches!(event.kind, EventKind::AgentSilent | EventKind::AgentStillSilent)
 }
 
+/// The word for the cause, and what is known of it: `disconnected (stopped 15:42)`.
+fn cause(event: &Event, say: &Sentences) -> String {
+    let word = word(event, say);
+    // What others have written stands behind the question.
+    let known = event.detail.split(CHECK).next().unwrap_or_default();
+    let day = written(event.since.unwrap_or(event.at));
+    match say.brief(known, |time| short(time, &day)) {
+        Some(brief) if !word.is_empty() => format!("{word} ({brief})"),
+        _ => word,
+    }
+}
+
+/// A time as it is written, to the minute; without the day of the one before it in the line.
+fn short(time: &str, before: &str) -> String {
+    let (to_minute, day) = (time.get(..16).unwrap_or(time), before.get(..11).unwrap_or(before));
+    to_minute.strip_prefix(day).unwrap_or(to_minute).to_owned()
+}
+
 fn word(event: &Event, say: &Sentences) -> String {
     one_line(&say.cause(&event.cause), 40)
 }
@@ -163,8 +182,10 @@ mod tests {
     use log_monitor_channels::MessageKind;
 
     use super::*;
-    use crate::dispatch::fixtures::agent_silent;
+    use crate::dispatch::fixtures::{agent_silent, start};
     use crate::dispatch::render::{Facts, message, words};
+    use crate::monitor::cause::{Cause, Received};
+    use crate::monitor::words::way::INDEXED;
     use crate::wording::language::Language;
 
     fn event(id: &str, cause: &str, detail: &str) -> Event {
@@ -174,7 +195,8 @@ mod tests {
     #[test]
     fn several_agents_keep_their_causes_and_each_question_is_asked_once() {
         let gone = "No logs for 16 min. It is disconnected. Check first: is the machine up?";
-        let suspicious = format!("{gone} Suspicious, since just before it: rule 63103\nand <more>?");
+        let stops = "Its Wazuh agent said that it stops. ";
+        let suspicious = format!("{gone} Suspicious, since just before it: rule 63103\nand <more>? {stops}");
         let few = "It has only 2 logs. Check first: which of its logs have stopped?";
         let events = [
             event("001", "disconnected", gone),
@@ -188,7 +210,8 @@ mod tests {
         let lines = [
             format!("- 001 web, {last}: disconnected"),
             format!(
-                "- 002 web, {last}: disconnected. Suspicious, since just before it: rule 63103 and <more>?"
+                "- 002 web, {last}: disconnected. Suspicious, since just before it: rule 63103 and <more>? Its Wazuh \
+                 agent said that it stops."
             ),
             format!("- 003 web, {last}: volume too low"),
             format!("- 004 web, {last}"),
@@ -200,6 +223,53 @@ mod tests {
         let (title, body) = message(&events[..2], &Facts::of(MessageKind::Firing));
         assert_eq!(title, "Silent: 2 agents of default");
         assert!(body.ends_with("\n\nCheck first: is the machine up?"), "{body}");
+    }
+
+    #[test]
+    fn each_of_several_says_in_short_what_is_known_in_each_language() {
+        let (at, start) = (agent_silent("001", "web").at.timestamp_millis(), start().timestamp_millis());
+        let kept = start - 20_000;
+        let causes = [
+            Cause::Stopped(Some(start + 120_000)),
+            Cause::Stopped(None),
+            Cause::Lost(Some(kept)),
+            Cause::Lost(None),
+            Cause::Disconnected(Some(kept)),
+            Cause::ConnectedButSilent(Some(at), Received::Unknown),
+            Cause::ConnectedButSilent(Some(at), Received::Nothing(300_000)),
+            Cause::ConnectedButSilent(Some(at), Received::NoLogs(7, 300_000)),
+            Cause::ConnectedButSilent(Some(at), Received::Events(90, 300_000)),
+            Cause::Late(7_200_000),
+            Cause::TooFew { events: 3, least: 10, within: 86_400_000 },
+        ];
+        let of_cause = |cause: &Cause| {
+            let detail = format!("No logs for 16 min. {}", cause.sentence(&INDEXED, at).unwrap());
+            event("001", cause.name().unwrap(), &detail)
+        };
+        let events: Vec<Event> = causes.iter().map(of_cause).collect();
+        let said = |language| {
+            let body = words(&events, &Facts::of(MessageKind::Firing), language).body;
+            let line =
+                |line: &str| line.strip_prefix("- ")?.rsplit_once(": ").map(|(_, said)| said.to_owned());
+            body.lines().filter_map(line).collect::<Vec<_>>()
+        };
+        let expected = [
+            "disconnected (stopped 00:02)",
+            "disconnected (stopped)",
+            "disconnected (vanished, last keepalive 2025-12-31 23:59)",
+            "disconnected (vanished)",
+            "disconnected (last keepalive 2025-12-31 23:59)",
+            "connected but silent",
+            "connected but silent (its manager receives nothing but keepalives)",
+            "connected but silent (its manager receives events, none of them from logs)",
+            "connected but silent (its manager received 90 events, none of them arrived)",
+            "late (by 2 h)",
+            "volume too low (3 logs in 1 d, at least 10 expected)",
+        ];
+        assert_eq!(said(Language::En), expected);
+        let italian = said(Language::It);
+        assert_eq!(italian[0], "disconnesso (fermato 00:02)");
+        assert_eq!(italian[10], "volume troppo basso (3 log in 1 g, attesi almeno 10)");
     }
 
     #[test]

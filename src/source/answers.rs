@@ -37,7 +37,8 @@ pub struct Observation {
     pub last_seen: i64,
 }
 
-/// How an agent is connected. Times are milliseconds since 1970, UTC, by the manager's clock.
+/// How an agent is connected. Times are milliseconds since 1970, UTC: by our clock where the server tells what its
+/// own says, else by the manager's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {
     /// The agent's id. Hostile input.

@@ -3,9 +3,10 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use log_monitor_channels::http::{innermost, retry_after};
 use log_monitor_channels::{BuildError, Secret};
+use reqwest::header::{DATE, HeaderMap};
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response, Url};
 
 use super::handshake;
@@ -23,6 +24,8 @@ pub struct Reply {
     pub body: Vec<u8>,
     /// How long to wait before the next request, if it says so: at most an hour.
     pub retry_after: Option<Duration>,
+    /// When it was sent by the server's own clock, to the second, if it says so.
+    pub date: Option<DateTime<Utc>>,
 }
 
 /// The way to one server.
@@ -82,7 +85,8 @@ impl Wire {
         let response = request.timeout(self.timeout).send().await.map_err(|error| self.broke(error))?;
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers(), Utc::now());
-        Ok(Reply { status, body: self.read(response).await?, retry_after })
+        let date = date(response.headers());
+        Ok(Reply { status, body: self.read(response).await?, retry_after, date })
     }
 
     async fn read(&self, mut response: Response) -> Result<Vec<u8>, SourceError> {
@@ -131,6 +135,12 @@ impl Wire {
         };
         self.told(&SourceError::new(reason, detail))
     }
+}
+
+/// RFC 9110 §6.6.1.
+fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+    let date = headers.get(DATE)?.to_str().ok()?;
+    DateTime::parse_from_rfc2822(date).ok().map(|date| date.to_utc())
 }
 
 /// The causes of an error, itself first.

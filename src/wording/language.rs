@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::duration::human;
 
+mod brief;
 mod sentences;
 
 pub use sentences::{Many, Phrase, Sentences, Title};
@@ -103,7 +104,7 @@ impl Sentences {
         best.map_or_else(|| english.to_owned(), |(ours, values)| ours.filled(&self.values(values)))
     }
 
-    fn values<'t>(&self, values: Vec<(&'t str, &'t str)>) -> Vec<(&'t str, String)> {
+    fn values<'s>(&self, values: Vec<(&'s str, &str)>) -> Vec<(&'s str, String)> {
         let value = |(name, value)| match name {
             "long" => (name, self.units(value)),
             "reason" | "who" => (name, self.piece(value)),

@@ -20,7 +20,7 @@ fn the_keepalive_says_more_than_the_status() {
     assert_eq!(cause(Link::Stopped, 12_000), Cause::Stopped(Some(NOW - 60_000)));
     let plain = cause(Link::Disconnected, 240_000).sentence(&INDEXED, NOW).unwrap();
     assert!(
-        plain.starts_with("Its Wazuh agent is disconnected; its last keepalive is 4 min old."),
+        plain.starts_with("Its Wazuh agent is disconnected; its last keepalive is 4 min old ("),
         "{plain}"
     );
     assert_eq!(cause(Link::NotEnrolled, 0).name(), Some("not_enrolled"));

@@ -38,11 +38,14 @@ impl Cause {
                 (format!("Its Wazuh agent said that it stops{at}"), check)
             }
             Self::Lost(seen) => (
-                format!("Its Wazuh agent is disconnected and did not say goodbye; {}", keepalive(*seen, now)),
+                format!(
+                    "Its Wazuh agent is disconnected and did not say goodbye; {}",
+                    last_keepalive(*seen, now)
+                ),
                 "is the machine up, and can it reach the manager (port 1514)",
             ),
             Self::Disconnected(seen) => (
-                format!("Its Wazuh agent is disconnected; {}", keepalive(*seen, now)),
+                format!("Its Wazuh agent is disconnected; {}", last_keepalive(*seen, now)),
                 "is the machine up, is its agent running, and can it reach the manager (port 1514)",
             ),
             Self::ConnectedButSilent(seen, received) => connected(&keepalive(*seen, now), *received, way),
@@ -97,6 +100,12 @@ fn connected(keepalive: &str, received: Received, way: &Way) -> (String, &'stati
             way.lost,
         ),
     }
+}
+
+/// The same with its time, for it is the last one.
+fn last_keepalive(seen: Option<i64>, now: i64) -> String {
+    let time = seen.map_or_else(String::new, |seen| format!(" ({})", written(time(seen))));
+    keepalive(seen, now) + &time
 }
 
 fn keepalive(seen: Option<i64>, now: i64) -> String {

@@ -32,11 +32,14 @@ const UNHEARD: &str = "does the host still write them, and can the agent read th
 /// Where only alerts are kept.
 const NO_ALERTS: &str = "does the host still write them, can the agent read them (its ossec.log), and do they raise alerts at all";
 
-/// Filebeat takes alerts from the manager to an indexer, perhaps beside a file that is read, too.
-pub static INDEXED: Way = Way { unheard: NO_ALERTS, lost: NOT_INDEXED, ..ARCHIVED };
-
 const NOT_INDEXED: &str =
     "do they raise alerts at all (level 3 and more), and does the manager's Filebeat keep up";
+
+const NOT_IN_FILE: &str =
+    "do they raise alerts at all (level 3 and more), and is the file that of the node that it sends through";
+
+/// Filebeat takes alerts from the manager to an indexer, perhaps beside a file that is read, too.
+pub static INDEXED: Way = Way { unheard: NO_ALERTS, lost: NOT_INDEXED, ..ARCHIVED };
 
 /// The same of every event: the index of archives.
 pub const ARCHIVED: Way = Way {
@@ -63,9 +66,6 @@ pub static FOUND_BY_FIVE: Way = Way { unheard: NO_ALERTS, ..INDEXED_BY_FIVE };
 
 /// The manager writes alerts into the files that are read.
 pub static IN_FILE: Way = Way { unheard: NO_ALERTS, lost: NOT_IN_FILE, ..IN_ARCHIVE };
-
-const NOT_IN_FILE: &str =
-    "do they raise alerts at all (level 3 and more), and is the file that of the node that it sends through";
 
 /// The same of every event: `archives.json`.
 pub const IN_ARCHIVE: Way = Way {

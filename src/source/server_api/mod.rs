@@ -80,7 +80,9 @@ impl Source for ServerApi {
                 break;
             }
             let body = self.list(&[("agents_list", &ids.join(",")), ("limit", &BY_ID.to_string())]).await?;
-            known.extend(agents::connections(&body).map_err(|error| self.session.told(&error))?);
+            let told = agents::connections(&body).map_err(|error| self.session.told(&error))?;
+            let ahead = self.session.ahead();
+            known.extend(told.into_iter().map(|connection| by_our_clock(connection, ahead)));
         }
         Ok(known)
     }
@@ -180,6 +182,14 @@ impl ServerApi {
         }
         ask(false).await
     }
+}
+
+/// The same by our clock, of which the server's is so far ahead, in milliseconds: by another one every keepalive
+/// would be stale.
+fn by_our_clock(connection: Connection, ahead: i64) -> Connection {
+    let ours = |at: Option<i64>| at.map(|at| at.saturating_sub(ahead));
+    let Connection { last_keepalive, lost_at, .. } = connection;
+    Connection { last_keepalive: ours(last_keepalive), lost_at: ours(lost_at), ..connection }
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! Logging in, and asking with the token that this gives.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::Utc;
 use log_monitor_channels::{BuildError, Secret};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
@@ -21,6 +23,9 @@ use crate::source::{SourceError, SourceReason};
 
 /// How long a token is good for when it does not say so itself; the server's default is 900 s.
 const USUAL: Duration = Duration::from_secs(600);
+
+/// A difference of clocks below this, in milliseconds, is the time that an answer takes, and no matter.
+const SAME: i64 = 30_000;
 
 /// Why there is no body.
 #[derive(Debug)]
@@ -52,6 +57,8 @@ pub struct Session {
     /// A token and when to get another one.
     token: Mutex<Option<(Secret, Instant)>>,
     shared: Arc<Shared>,
+    /// How far the server's clock was ahead of ours in its last answer, in milliseconds.
+    ahead: AtomicI64,
 }
 
 impl Session {
@@ -66,7 +73,8 @@ impl Session {
         wire.hide([config.password.clone()]);
         let shared = Shared::of(&wire.place());
         let credential = credential(&config.username, config.password.expose());
-        Ok(Self { wire, config, credential, token: Mutex::default(), shared })
+        let (token, ahead) = (Mutex::default(), AtomicI64::default());
+        Ok(Self { wire, config, credential, token, shared, ahead })
     }
 
     /// The same with the server in front and without secrets.
@@ -77,6 +85,12 @@ impl Session {
     /// Whether there is room for a question that others can do without.
     pub fn has_room(&self) -> bool {
         self.shared.budget.has_room()
+    }
+
+    /// How far the server's clock is ahead of ours, in milliseconds, by its last answer; 0 where it does not say.
+    pub fn ahead(&self) -> i64 {
+        let ahead = self.ahead.load(Ordering::Relaxed);
+        if ahead.abs() < SAME { 0 } else { ahead }
     }
 
     /// The body of a `GET`. A token that is no longer taken is replaced once.
@@ -113,6 +127,9 @@ impl Session {
     async fn send(&self, request: RequestBuilder) -> Result<Reply, SourceError> {
         self.shared.budget.take().await.map_err(|left| self.told(&held(left)))?;
         let reply = self.wire.send(request).await?;
+        if let Some(date) = reply.date {
+            self.ahead.store((date - Utc::now()).num_milliseconds(), Ordering::Relaxed);
+        }
         if reply.status == 429 {
             self.shared.budget.hold(reply.retry_after.unwrap_or(MINUTE));
         }

@@ -82,6 +82,24 @@ async fn it_tells_of_as_many_as_leaves_room_for_other_questions_and_of_a_few_alw
     assert_eq!(source.connections(&ids[..100]).await.unwrap().len(), 100);
 }
 
+#[tokio::test]
+async fn a_keepalive_is_as_old_as_it_is_by_the_servers_own_clock() {
+    let server = server(0).await;
+    for (ahead, date) in [(600, true), (-600, true), (600, false)] {
+        let theirs = Utc::now() + TimeDelta::seconds(ahead);
+        let agent =
+            serde_json::json!({ "id": "001", "status": "active", "lastKeepAlive": theirs.to_rfc3339() });
+        let body = serde_json::json!({ "data": { "affected_items": [agent], "total_affected_items": 1 } });
+        let reply = Reply::json(200, &body);
+        let dated = if date { reply.header("Date", &theirs.to_rfc2822()) } else { reply };
+        server.state().instead = Some(dated);
+        let seen = source(&server, PASSWORD).connections(&["001"]).await.unwrap();
+        let age = Utc::now().timestamp_millis() - seen[0].last_keepalive.unwrap();
+        let expected = if date { 0 } else { -ahead };
+        assert!((age / 1000 - expected).abs() < 30, "{age} ms, {ahead} s ahead");
+    }
+}
+
 /// How often the list was asked for.
 fn pages(server: &SimulatedServerApi) -> usize {
     server.asked().iter().filter(|path| path.starts_with("/agents?")).count()

@@ -31,18 +31,26 @@ impl Phrase {
     }
 
     /// The other way round: what a text that begins with the sentence has for its names, and what follows it.
-    pub(super) fn read<'t>(&'t self, text: &'t str) -> Option<(Vec<(&'t str, &'t str)>, &'t str)> {
-        let (mut values, mut pattern, mut rest) = (Vec::new(), self.0.as_str(), text);
-        while let Some((literal, behind)) = pattern.split_once('{') {
-            let (name, after) = behind.split_once('}')?;
-            rest = rest.strip_prefix(literal)?;
-            let next = after.split('{').next().unwrap_or_default();
-            let end = if next.is_empty() { rest.len() } else { rest.find(next)? };
-            values.push((name, &rest[..end]));
-            (pattern, rest) = (after, &rest[end..]);
-        }
-        Some((values, rest.strip_prefix(pattern)?))
+    pub(super) fn read<'s, 't>(&'s self, text: &'t str) -> Option<Read<'s, 't>> {
+        read(&self.0, text)
     }
+}
+
+/// The values of names, and what follows.
+type Read<'s, 't> = (Vec<(&'s str, &'t str)>, &'t str);
+
+/// What a text that begins with a sentence has for its names, and what follows it.
+pub(super) fn read<'s, 't>(sentence: &'s str, text: &'t str) -> Option<Read<'s, 't>> {
+    let (mut values, mut pattern, mut rest) = (Vec::new(), sentence, text);
+    while let Some((literal, behind)) = pattern.split_once('{') {
+        let (name, after) = behind.split_once('}')?;
+        rest = rest.strip_prefix(literal)?;
+        let next = after.split('{').next().unwrap_or_default();
+        let end = if next.is_empty() { rest.len() } else { rest.find(next)? };
+        values.push((name, &rest[..end]));
+        (pattern, rest) = (after, &rest[end..]);
+    }
+    Some((values, rest.strip_prefix(pattern)?))
 }
 
 /// Declares a table of phrases.
@@ -144,6 +152,8 @@ pub struct Sentences {
     pub unit: Unit,
     /// The words for causes.
     pub cause: BTreeMap<String, String>,
+    /// What is known of a silence, short.
+    pub brief: BTreeMap<String, Phrase>,
     /// What to check first.
     pub check: BTreeMap<String, String>,
     /// What the journal keeps in English: why a message came late or this way, and whom stalls are about.

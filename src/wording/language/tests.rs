@@ -230,6 +230,16 @@ fn every_question_about_a_cause_is_translated() {
 }
 
 #[test]
+fn what_is_short_for_a_sentence_is_filled_in_and_half_a_sentence_has_none() {
+    let brief = |known: &str| Language::It.sentences().brief(known, str::to_lowercase);
+    assert_eq!(
+        brief("No logs. Its Wazuh agent said that it stops at NOON. ").as_deref(),
+        Some("fermato noon")
+    );
+    assert_eq!(brief("Its Wazuh agent said that it"), None);
+}
+
+#[test]
 fn what_is_filled_in_is_not_filled_in_again_and_units_have_words_too() {
     let it = Language::It.sentences();
     assert_eq!(

@@ -188,9 +188,20 @@ const fn told(kind: EventKind) -> (&'static str, &'static str, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dispatch::fixtures::start;
+    use crate::dispatch::render::message;
     use crate::monitor::source_health::Asked;
     use crate::monitor::words::way::INDEXED;
     use crate::source::{SourceError, SourceReason};
+
+    #[test]
+    fn a_reminder_reads_as_one_that_is_sent() {
+        let reminder = sample(EventKind::AgentStillSilent, start() + TimeDelta::hours(1));
+        let (title, body) = message(&reminder.events, &reminder.facts());
+        assert_eq!(title, "Still silent: 001 web-01, no logs for 1 h 16 min (disconnected) (reminder 1)");
+        let known = "As it was noticed at 2026-01-01 00:00:00 UTC: No logs for 16 min; at most 15 min ";
+        assert!(body.starts_with(known) && body.contains("\nLast log before: 2025-12-31 23:44:00"), "{body}");
+    }
 
     #[test]
     fn what_is_said_to_be_usual_is_what_the_monitor_makes() {

@@ -11,6 +11,22 @@ async fn a_message_that_the_first_channel_takes_goes_nowhere_else() {
     assert_eq!(world.titles("email").len(), 0);
 }
 
+/// Discord takes 2,000 characters, of which a list of twenty may be all.
+#[tokio::test(start_paused = true)]
+async fn a_list_that_is_cut_still_says_why_it_came_this_way() {
+    let mut world = World::new(two_steps(), &["slack", "email"]).await;
+    world.kill().await;
+    world.limits.insert("email".to_owned(), Limits { max_body: Some(300), ..Limits::default() });
+    world.start().await;
+    world.fail("slack", Some(revoked()));
+    let ids: Vec<String> = (100..120).map(|id| id.to_string()).collect();
+    world.silent(&ids.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let body = world.got("email").into_iter().find(|one| one.title.starts_with("Silent: 20")).unwrap().body;
+    assert!(body.chars().count() <= 300 && body.starts_with("- 100 host-100"), "{body}");
+    let why = "Sent this way because slack failed: HTTP 403 Forbidden: invalid_token.";
+    assert!(body.ends_with(&format!("…\n\n{why}")), "{body}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn email_takes_over_when_slack_does_not_answer_in_time_and_says_why() {
     let world = World::new(two_steps(), &["slack", "email"]).await;

@@ -114,10 +114,10 @@ async fn look(setup: &Setup, known: Vec<Agent>, lags: &Lags, report: &mut Report
     if let (Some(rules), Some((name, source))) = (&watch.discover, &setup.lister) {
         match roll_call::listed_now(&**source, rules, longest(&watch), now).await {
             Ok(listed) if source.lists_all() => {
-                let listed = inventory::with_old_ids(listed, &known);
+                let listed = inventory::with_old_ids(listed.agents, &known);
                 watch.agents = inventory::together(watch.agents, listed);
             }
-            Ok(listed) => watch.agents = inventory::together(known, listed),
+            Ok(listed) => watch.agents = inventory::together(known, listed.agents),
             Err(error) => report.errors.push(problem(&setup.watch.name, name, error)),
         }
     }
@@ -139,7 +139,8 @@ async fn look(setup: &Setup, known: Vec<Agent>, lags: &Lags, report: &mut Report
     }
 }
 
-fn longest(watch: &Watch) -> TimeDelta {
+/// The longest time for which anybody of a watch may be silent.
+pub fn longest(watch: &Watch) -> TimeDelta {
     let longest = watch.classes.iter().filter_map(|class| class.interval).max();
     TimeDelta::from_std(longest.unwrap_or_default().max(watch.interval)).unwrap_or(TimeDelta::MAX)
 }

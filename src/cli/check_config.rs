@@ -9,12 +9,13 @@ use log_monitor_channels::{Context, http};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use super::check::longest;
 use super::exit::Exit;
 use crate::config::diagnostics::{At, Diagnostics};
 use crate::config::resolved::{self, Resolved};
-use crate::config::{ChannelTable, Loaded, Settings, SourceTable, TRY_TIMEOUT, report};
-use crate::monitor::memory;
-use crate::source::SourceContext;
+use crate::config::{ChannelTable, Loaded, Settings, SourceTable, TRY_TIMEOUT, Watch, report};
+use crate::monitor::{memory, roll_call, words};
+use crate::source::{Source, SourceContext};
 
 /// A probe that takes longer has failed.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -118,7 +119,9 @@ pub async fn probe(settings: Settings) -> Vec<Probe> {
     let mut tasks = JoinSet::new();
     let client = http::client();
     for (at, table) in settings.sources.into_iter().enumerate() {
-        tasks.spawn(async move { ((0, at), source(table).await) });
+        let lists = |watch: &&Watch| watch.discover.as_ref().is_some_and(|rules| rules.source == table.name);
+        let watches: Vec<Watch> = settings.watches.iter().filter(lists).cloned().collect();
+        tasks.spawn(async move { ((0, at), source(table, &watches).await) });
     }
     for (at, table) in settings.channels.into_iter().enumerate() {
         let context = client.as_ref().map_err(ToString::to_string).map(|http| Context {
@@ -134,13 +137,30 @@ pub async fn probe(settings: Settings) -> Vec<Probe> {
     probes.into_iter().map(|(_, probe)| probe).collect()
 }
 
-async fn source(table: SourceTable) -> Probe {
+/// One that lists whom `watches` discover.
+async fn source(table: SourceTable, watches: &[Watch]) -> Probe {
     let context = SourceContext { name: table.name.clone() };
-    let login = async {
+    let look = async {
         let source = table.decoded.build(&context).map_err(|error| error.to_string())?;
-        source.probe().await.map_err(|error| error.to_string())
+        in_time(async { source.probe().await.map_err(|error| error.to_string()) }).await?;
+        // A long list takes longer than a probe may.
+        let lists = tokio::time::timeout(PROBE_TIMEOUT, wanted(&*source, watches));
+        lists.await.unwrap_or(Ok(()))
     };
-    Probe { what: "source", name: context.name.clone(), kind: table.kind, error: in_time(login).await.err() }
+    Probe { what: "source", name: context.name.clone(), kind: table.kind, error: look.await.err() }
+}
+
+/// Whether each watch wants somebody of its list, if anybody is on it.
+async fn wanted(source: &dyn Source, watches: &[Watch]) -> Result<(), String> {
+    for watch in watches {
+        let Some(rules) = &watch.discover else { continue };
+        let listed = roll_call::listed_now(source, rules, longest(watch), Utc::now()).await;
+        match listed.map_err(|error| error.to_string())?.unwanted {
+            0 => {}
+            listed => return Err(format!("watch {}: {}", watch.name, words::unwanted(listed))),
+        }
+    }
+    Ok(())
 }
 
 async fn channel(table: ChannelTable, context: Result<Context, String>) -> Probe {

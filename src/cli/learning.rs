@@ -66,7 +66,7 @@ async fn list(setup: &mut Setup) -> Result<(), SourceError> {
     let (Some(rules), Some((_, source))) = (&setup.watch.discover, &setup.lister) else { return Ok(()) };
     if setup.watch.agents.iter().all(|agent| agent.listed.is_none()) {
         let listed = roll_call::listed_now(&**source, rules, TimeDelta::hours(1), Utc::now()).await?;
-        setup.watch.agents = inventory::together(setup.watch.agents.clone(), listed);
+        setup.watch.agents = inventory::together(setup.watch.agents.clone(), listed.agents);
     }
     Ok(())
 }

@@ -112,6 +112,7 @@ impl<'m> Reading<'m> {
             let below = joined(path, key.get_ref());
             match schema.key(key.get_ref()) {
                 Some(schema) if schema.is_table() && value.get_ref().is_array() => {
+                    secrets::hide(&mut self.findings, value);
                     self.wrong_value(&value.span(), key.get_ref(), LIST_FOR_TABLE, false);
                     lists.push(key.get_ref().to_string());
                 }

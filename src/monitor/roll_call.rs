@@ -8,10 +8,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 
 use super::Monitor;
-use super::inventory::{Memory, Namesakes, Roll};
+use super::inventory::{Changes, Memory, Namesakes, Roll};
 use super::roster::Roster;
 use super::verdict::Transition;
-use crate::config::{Agent, Discover};
+use crate::config::Discover;
 use crate::journal::{JournalError, events, listed, meta};
 use crate::source::{Entities, Listed, Query, Source, SourceError, SourceReason};
 
@@ -34,7 +34,7 @@ pub async fn listed_now(
     rules: &Discover,
     window: TimeDelta,
     now: DateTime<Utc>,
-) -> Result<Vec<Agent>, SourceError> {
+) -> Result<Changes, SourceError> {
     let query = Query { from: now - window.max(SHORTEST), to: now, entities: Entities::All(0) };
     let listed = source.inventory(&query).await?;
     let (whole, now) = (source.lists_all(), events::millis(now));
@@ -48,7 +48,7 @@ pub async fn listed_now(
         last_seen: &|_| None,
         namesakes: Namesakes::default(),
     };
-    Ok(roll.call(&[], &mut Memory::default()).agents)
+    Ok(roll.call(&[], &mut Memory::default()))
 }
 
 impl Monitor {

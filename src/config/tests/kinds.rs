@@ -9,7 +9,7 @@ use log_monitor_channels::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::source::{Answer, Query, Source, SourceContext, SourceError, SourceKind, SourceRegistry};
+use crate::source::{Answer, Listed, Query, Source, SourceContext, SourceError, SourceKind, SourceRegistry};
 
 pub fn channels() -> Registry {
     Registry::new().with::<Slack>().with::<Email>().with::<log::Log>()
@@ -151,6 +151,10 @@ struct Never;
 
 #[async_trait]
 impl Source for Never {
+    async fn inventory(&self, _: &Query<'_>) -> Result<Vec<Listed>, SourceError> {
+        Ok(vec![Listed { key: "001".into(), name: "web-01".into(), ..Listed::default() }])
+    }
+
     async fn newest(&self, _: &Query<'_>) -> Result<Answer, SourceError> {
         Ok(Answer::default())
     }

@@ -76,6 +76,20 @@ async fn values_with_origins_then_what_is_watched_then_where_messages_go() {
 }
 
 #[tokio::test]
+async fn a_probe_fails_where_a_watch_wants_nobody_of_its_list() {
+    let probed = async |name: &str| {
+        let discover = format!("discover = {{ include = [{{ name = {name:?} }}] }}");
+        let place = place().with("m.toml", TOML.replace("agent_file = \"@/agents.csv\"", &discover));
+        check(&place, Args { probe: true, ..Args::default() }).await
+    };
+    let (exit, out, _) = probed("wbe-*").await;
+    let said = "source wazuh (indexer): FAILED: watch default: `include` and `exclude` want none of those on the list, 1 in all";
+    assert!(exit == Exit::Failed && out.contains(said), "{out}");
+    let (exit, out, _) = probed("web-*").await;
+    assert!(exit == Exit::Ok && out.contains("source wazuh (indexer): ok"), "{out}");
+}
+
+#[tokio::test]
 async fn a_refusal_is_78_and_strict_refuses_warnings() {
     let bad = place().with("m.toml", TOML.replace("stop =", "stopp ="));
     let (exit, _, err) = check(&bad, Args::default()).await;

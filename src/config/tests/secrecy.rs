@@ -36,6 +36,7 @@ fn secrets_in_toml_are_hidden_even_by_the_mistakes_around_them() {
         "[channels.s]\nkind = \"slack\"\ntoken = [\"S\"]\n",
         "[channels.s]\nkind = \"slack\"\ntoken = { plain = \"S\" }\n",
         "[channels]\ne = { kind = \"email\", host = 5, from = \"a\", to = [\"a@b\"], headers = { x = \"S\" } }\n",
+        "[channels]\ne = { kind = \"email\", host = \"h\", from = \"a@b\", to = [\"a@b\"], headers = [\"x: S\"] }\n",
         "[chanels]\ns = { kind = \"slack\", token = \"S\" }\n",
         "[channels]\ns = \"S\"\n",
         // Repeated where none belongs.

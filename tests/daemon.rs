@@ -362,7 +362,10 @@ async fn whoever_the_wazuh_server_lists_is_watched_beside_the_agent_file() {
     assert!(check.stdout.contains("fw-milan") && !check.stdout.contains("lab-01"), "{}", check.stdout);
     let daemon = world.daemon();
     eventually("the silence of 003", || !world.slack_texts().is_empty()).await;
-    assert_eq!(world.slack_texts(), ["Silent: 003 fw-milan has never been seen logging"]);
+    assert_eq!(
+        world.slack_texts(),
+        ["Silent: 003 fw-milan has never been seen logging (connected but silent)"]
+    );
     let known = world.run(&["agents", "--json"]).await;
     assert!(known.stdout.contains("fw-milan"), "the journal knows whom the server listed: {}", known.stdout);
     let agents = world.run(&["agents"]).await.stdout;

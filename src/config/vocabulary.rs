@@ -35,7 +35,7 @@ const OF_SILENCES: [&str; 16] = [
 ];
 
 /// What is told of lists, clocks, log-monitor itself and ends; the causes of what is told with something else.
-const OF_OTHERS: [&str; 15] = [
+const OF_OTHERS: [&str; 17] = [
     "list_changed",
     "future_documents",
     "downtime",
@@ -43,6 +43,8 @@ const OF_OTHERS: [&str; 15] = [
     "setup",
     CRASHED,
     "storage",
+    "unread",
+    "unread_in_part",
     "written",
     "documents",
     "answers",

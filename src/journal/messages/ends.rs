@@ -51,9 +51,9 @@ pub fn incidents(connection: &Connection, message: i64, open: bool) -> rusqlite:
 }
 
 /// The ends that `channel` has not been and will not be told since it was, or may have been, told of those incidents
-/// by a firing or its reminders. (A try says nothing of what was over when it began; what a resolution closes or
-/// answers was known when that was tried. A firing that waited for the end of quiet hours has the ends of that
-/// itself.)
+/// by a firing or its reminders. (A try says nothing of what was over when it began. What a resolution closes or
+/// answers was known when that was tried: not a firing that was accepted later. A firing that waited for the end of
+/// quiet hours has the ends of that itself.)
 ///
 /// # Errors
 /// As the database.
@@ -65,7 +65,10 @@ pub fn owed_endings(
     connection
         .prepare_cached(
             "WITH told AS (
-                 SELECT event.incident, MAX(attempt.ended) AS at FROM delivery
+                 SELECT event.incident,
+                        MAX(CASE WHEN delivery.message = ?1 AND attempt.outcome = 'accepted'
+                            THEN attempt.ended ELSE 0 END) AS at
+                 FROM delivery
                  JOIN attempt ON attempt.delivery = delivery.id
                  JOIN message_event ON message_event.message = delivery.message
                  JOIN event ON event.id = message_event.event

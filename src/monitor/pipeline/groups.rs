@@ -24,8 +24,7 @@ pub struct Groups<'a> {
     expects: Vec<OnceCell<bool>>,
     /// Places of entities that fell silent now or lately, and are part of nothing yet.
     pub lost: Vec<usize>,
-    /// Places of those that were silent when they were first looked at, and stopped when others did, or were never
-    /// seen where nobody was.
+    /// Places of those that were silent when they were first looked at, and stopped when others did.
     pub found: Vec<usize>,
     open: &'a BTreeMap<Common, Stall>,
     /// Places of entities that are silent, and explained by what is known.

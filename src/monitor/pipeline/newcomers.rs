@@ -1,6 +1,5 @@
 //! Who was silent already when it was first looked at. Whoever stopped when the others of its group did is counted to
-//! it, and so is whoever was never seen where none of them was; whoever was silent before that is told by itself. Pure;
-//! times in milliseconds.
+//! it; whoever was silent before that is told by itself. Pure; times in milliseconds.
 
 use super::Common;
 use super::common::commons;
@@ -31,9 +30,8 @@ impl Groups<'_> {
         let entity = &self.fleet.entities()[at];
         let policy = self.fleet.policy(entity);
         let newest = self.tallies.get(common).and_then(|tally| tally.newest);
-        let before = |newest| {
-            entity.last_seen.is_none_or(|seen| policy.due(seen, threshold(policy)) < newest - self.window())
-        };
-        entity.state == State::New && newest.is_some_and(before)
+        let ends = entity.last_seen.zip(newest);
+        entity.state == State::New
+            && ends.is_none_or(|(seen, newest)| policy.due(seen, threshold(policy)) < newest - self.window())
     }
 }

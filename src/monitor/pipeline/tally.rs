@@ -78,14 +78,11 @@ impl Tally {
     }
 
     /// Whether it begins to stall: nothing comes any more, or many of those that are not explained
-    /// already fell silent lately, or many are silent and nobody was ever seen.
+    /// already fell silent lately.
     #[must_use]
     pub fn stalls(&self, limits: &Pipeline) -> bool {
-        let (silent, of) = match self.newest {
-            Some(_) => (self.lost, self.watched - self.held),
-            None => (self.lost + self.held, self.watched),
-        };
-        self.flow(limits.count) == Flow::Stopped || is_many(silent, of, limits.count, limits.share)
+        let many = is_many(self.lost, self.watched - self.held, limits.count, limits.share);
+        self.flow(limits.count) == Flow::Stopped || many
     }
 
     /// Whether it is still stalled with so many of it `silent`. It may have become smaller since.

@@ -435,29 +435,6 @@ async fn who_stopped_before_the_first_look_while_the_others_log_is_told_by_itsel
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_nobody_was_ever_seen_it_is_one_stall_and_who_does_not_begin_to_log_with_the_others_is_told() {
-    let fleet = [MILAN, ROME].concat();
-    let mut cluster = Cluster { world: World::new(&fleet).await, minute: 0 };
-    cluster.minutes(20, &[]).await;
-    assert_eq!(cluster.told().await, ["pipeline_stalled default"]);
-    let stall = cluster.world.events().await.remove(0);
-    let none = "None of the 12 agents of watch default was ever seen: the source has no log of them in the last 7 d.";
-    assert!(stall.cause == "never_seen" && stall.detail.starts_with(none), "{}", stall.detail);
-    let mut cluster = Cluster { world: cluster.world.restarted(&fleet).await, ..cluster };
-    cluster.minutes(2, &[]).await;
-    cluster.minutes(6, &fleet[1..]).await;
-    assert_eq!(cluster.told().await[1..], ["pipeline_recovered default"]);
-    cluster.minutes(20, &fleet[1..]).await;
-    assert_eq!(cluster.told().await[2..], ["agent_silent 001"]);
-    let left = cluster.world.events().await.pop().unwrap();
-    assert!(left.cause == "never_seen", "{left:?}");
-
-    let mut few = World::new(&MILAN[..4]).await;
-    few.minutes(2, &[]).await;
-    assert_eq!(few.story().await, ["001", "002", "003", "004"].map(|id| format!("agent_silent {id}")));
-}
-
-#[tokio::test(start_paused = true)]
 async fn those_that_were_never_seen_did_not_fall_silent_with_the_first_that_does() {
     let mut world = World::new(&[MILAN, ROME].concat()).await;
     world.index.log("009", start() - TimeDelta::minutes(10));

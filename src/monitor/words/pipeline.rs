@@ -6,10 +6,9 @@ use log_monitor_channels::text::one_line;
 use log_monitor_channels::{Entity as Subject, Event, EventKind, Severity};
 
 use super::way::Way;
-use super::{LOOK_BACK, about, span};
+use super::{about, span};
 use crate::clock::written;
 use crate::config::Pipeline;
-use crate::config::duration::human;
 use crate::journal::entities::Logging;
 use crate::journal::events::time;
 use crate::monitor::behind::{self, Lack};
@@ -18,51 +17,35 @@ use crate::monitor::outage::Outage;
 use crate::monitor::pipeline::{Begun, Common, Flow, Tally};
 use crate::source::Keeper;
 
-/// The event of many entities that fell silent at once, or were never seen: `names` are those that were due first.
+/// The event of many entities that fell silent at once: `names` are those that were due first.
 #[must_use]
 pub fn stalled(watch: &str, begun: &Begun, limits: &Pipeline, names: &str, way: &Way, now: i64) -> Event {
     let way = whence(begun, watch, way);
     let Begun { common, tally, last, .. } = begun;
     let quiet = tally.newest.map(|newest| now - newest).filter(|_| tally.flow(limits.count) == Flow::Stopped);
     let who = who(watch, common);
-    let all = tally.watched.to_string();
-    let (cause, count, detail) = match (quiet, tally.newest) {
-        (_, None) => (
-            "never_seen",
-            all,
-            format!(
-                "None of the {} agents of {who} was ever seen: the source has no log of them in the last {}. {way} Is it \
-                 the source that has their logs, and are these their ids there? They are not told one by one: {names}.",
-                tally.watched,
-                human(LOOK_BACK)
-            ),
+    let detail = match quiet {
+        Some(quiet) => format!(
+            "None of the {} agents of {who} has logged for {}. {way} They are not told one by one; the first to \
+             be overdue: {names}.",
+            tally.watched,
+            span(quiet)
         ),
-        (Some(quiet), _) => (
-            "no_documents",
-            all,
-            format!(
-                "None of the {} agents of {who} has logged for {}. {way} They are not told one by one; the first to \
-                 be overdue: {names}.",
-                tally.watched,
-                span(quiet)
-            ),
-        ),
-        (None, Some(_)) => (
-            "many_at_once",
-            format!("{} of {}", tally.lost, tally.watched),
-            format!(
-                "{} of the {} agents of {who} {} at about the same time. {way} From now on they are not told one by \
-                 one: {names}.",
-                tally.lost,
-                tally.watched,
-                what_happened(tally)
-            ),
+        None => format!(
+            "{} of the {} agents of {who} {} at about the same time. {way} From now on they are not told one by \
+             one: {names}.",
+            tally.lost,
+            tally.watched,
+            what_happened(tally)
         ),
     };
     Event {
         since: quiet.and(tally.newest).or(*last).map(time),
-        cause: cause.to_owned(),
-        entity: entity_of(common, &count),
+        cause: quiet.map_or("many_at_once", |_| "no_documents").to_owned(),
+        entity: match quiet {
+            Some(_) => entity_of(common, &tally.watched.to_string()),
+            None => entity_of(common, &format!("{} of {}", tally.lost, tally.watched)),
+        },
         labels: labels_of(common),
         detail,
         ..about(watch, EventKind::PipelineStalled, Severity::High, now)

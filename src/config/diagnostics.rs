@@ -95,6 +95,13 @@ impl Findings {
         self.items.iter().filter(|item| !item.warning).count()
     }
 
+    /// Whether something in a place is wrong: where that was taken out, nothing may be left.
+    #[must_use]
+    pub fn has_error_in(&self, place: &Place) -> bool {
+        let within = |at: &At| matches!(at, At::Place(at) if place.start < at.start && at.end < place.end);
+        self.items.iter().any(|item| !item.warning && within(&item.at))
+    }
+
     /// The same, hiding what the other one hides; what the other found is dropped.
     #[must_use]
     pub fn hiding_what(mut self, other: Self) -> Self {

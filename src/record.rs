@@ -137,7 +137,7 @@ pub fn apply(
 fn write(connection: &Connection, change: Change, now: i64) -> rusqlite::Result<Event> {
     let Change { incident, mut event, entity, logging, .. } = change;
     // Or no route could be for it.
-    debug_assert!(vocabulary::causes().any(|cause| cause == event.cause), "no such cause: {}", event.cause);
+    debug_assert!(vocabulary::causes().contains(event.cause.as_str()), "no such cause: {}", event.cause);
     event.incident = match incident {
         IncidentChange::None => event.incident,
         IncidentChange::Open(subject) => Some(incidents::open(connection, subject, &event)?),

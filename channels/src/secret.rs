@@ -1,7 +1,6 @@
 //! A value that never shows.
 
 use std::io::Read;
-use std::ops::Range;
 use std::path::PathBuf;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -57,13 +56,6 @@ impl Secret {
         }
         let encoded = percent_encoded(self.expose().trim());
         if encoded.len() >= MIN_NEEDLE { clean.replace(&encoded, "****") } else { clean }
-    }
-
-    /// Where it stands in `text` as it is, in bytes, for whoever hides it and must know what moves. Places may overlap.
-    #[must_use]
-    pub fn places_in(&self, text: &str) -> Vec<Range<usize>> {
-        let places = |needle| text.match_indices(needle).map(|(at, found)| at..at + found.len());
-        self.needles().into_iter().flat_map(places).collect()
     }
 
     /// What must not be seen, longest first; too short a piece would only garble the text.

@@ -1,11 +1,16 @@
 //! The journal's own incident: it is open while the journal is in memory only.
 
+use std::time::Duration;
+
 use log_monitor_channels::{EventKind, Severity};
 
 use crate::journal::incidents::{self, Subject};
-use crate::journal::{Failure, Health, JournalError, Missing, events};
+use crate::journal::{Failure, Health, JournalError, Missing, events, messages};
 use crate::monitor::words;
 use crate::record::{Change, IncidentChange, Recorder};
+
+/// How long it takes at most from the beginning's being told to the end.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// A journal that is not on disk is an incident like any other.
 pub(super) async fn watch(recorder: Recorder) {
@@ -15,7 +20,7 @@ pub(super) async fn watch(recorder: Recorder) {
         if let Err(error) = tell(&recorder).await {
             tracing::error!("journal health: {error}");
         }
-        if health.changed().await.is_err() {
+        if let Ok(Err(_)) = tokio::time::timeout(AGAIN, health.changed()).await {
             return;
         }
     }
@@ -46,8 +51,15 @@ async fn tell_failed(recorder: &Recorder, failure: &Failure, now: i64) -> Result
 
 async fn tell_recovered(recorder: &Recorder, now: i64) -> Result<(), JournalError> {
     let Some((incident, since)) = incident_of_it(recorder).await? else { return Ok(()) };
-    let began = move |connection: &_| events::last_of(connection, incident, EventKind::JournalFailed, now);
-    let began = recorder.journal.write(began).await?;
+    let began = move |connection: &_| {
+        let began = events::last_of(connection, incident, EventKind::JournalFailed, now)?;
+        Ok((began, messages::is_yet_to_be_told(connection, incident)?))
+    };
+    let (began, is_yet_to_be_told) = recorder.journal.write(began).await?;
+    // What is over is told nobody who was not told before: but what was lost then stays lost.
+    if is_yet_to_be_told && began.as_ref().is_some_and(|began| began.cause.starts_with("unread")) {
+        return Ok(());
+    }
     let mut event = words::about("journal", EventKind::JournalRecovered, Severity::Info, now);
     event.since = Some(events::time(since));
     "written".clone_into(&mut event.cause);
@@ -131,6 +143,30 @@ mod tests {
         let file = crate::journal::open_read_only(path).unwrap();
         let told = events::after(&file, 0, 9).unwrap().into_iter().map(|event| event.detail);
         told.collect::<Vec<_>>().try_into().unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_was_lost_is_not_over_until_somebody_was_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("j.db");
+        with_a_broken_root(&path);
+        let routes = Arc::new(vec![crate::dispatch::fixtures::route("all", &[&["soc"]])]);
+        let mut told = Vec::new();
+        for accepted in [false, false, true] {
+            let journal = Journal::open_inline(&path).unwrap();
+            let sent = move |db: &Connection| {
+                db.execute("UPDATE message SET outcome = 'accepted' WHERE ?1", [accepted])
+            };
+            journal.write(sent).await.unwrap();
+            // Whoever comes upon what is broken moves the journal to memory.
+            journal.write(|db| db.execute("UPDATE incident SET cause = cause", [])).await.unwrap();
+            let (_, routes) = tokio::sync::watch::channel(routes.clone());
+            let recorder = Recorder { journal, bus: Bus::default(), clock: Arc::new(SystemClock), routes };
+            tell(&recorder).await.unwrap();
+            recorder.journal.close().await;
+            told.push(events::after(&crate::journal::open_read_only(&path).unwrap(), 0, 9).unwrap().len());
+        }
+        assert_eq!(told, [1, 1, 2], "the end, once somebody knows of the beginning");
     }
 
     /// A journal with the root page of `incident` overwritten.

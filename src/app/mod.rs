@@ -18,7 +18,7 @@ use log_monitor_channels::{ChannelKind, Registry};
 use crate::source::{SourceKind, SourceRegistry};
 
 pub mod daemon;
-pub mod downtime;
+pub(crate) mod downtime;
 mod event_log;
 pub mod journal_health;
 pub mod lock;

@@ -5,6 +5,7 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin as Position, Renderer, Snippet};
 use log_monitor_channels::Secret;
 
+use super::hiding;
 use super::source_map::{Form, Line, Origin, Place, SourceMap};
 
 /// A line of more bytes than this is not shown: it would fill the screen.
@@ -55,6 +56,7 @@ impl Diagnostic {
 pub struct Findings {
     items: Vec<Diagnostic>,
     masks: Vec<Place>,
+    /// What stands at each of the masks.
     secrets: Vec<Secret>,
 }
 
@@ -75,7 +77,7 @@ impl Findings {
         &mut self.items[last]
     }
 
-    /// Never shows the text at `place`, nor `text` in any message.
+    /// Never shows the text at `place`, nor `text` by itself in any other.
     pub fn mask(&mut self, place: Place, text: &str) {
         self.masks.push(place);
         self.secrets.push(Secret::new(text));
@@ -93,6 +95,13 @@ impl Findings {
         self.items.iter().filter(|item| !item.warning).count()
     }
 
+    /// Whether something in a place is wrong: where that was taken out, nothing may be left.
+    #[must_use]
+    pub fn has_error_in(&self, place: &Place) -> bool {
+        let within = |at: &At| matches!(at, At::Place(at) if place.start < at.start && at.end < place.end);
+        self.items.iter().any(|item| !item.warning && within(&item.at))
+    }
+
     /// The same, hiding what the other one hides; what the other found is dropped.
     #[must_use]
     pub fn hiding_what(mut self, other: Self) -> Self {
@@ -104,9 +113,11 @@ impl Findings {
     /// Ends the search.
     #[must_use]
     pub fn finish(mut self, map: SourceMap) -> Diagnostics {
-        for item in &mut self.items {
-            item.message = redacted(&self.secrets, &item.message);
-            item.help = item.help.take().map(|help| redacted(&self.secrets, &help));
+        for at in 0..self.items.len() {
+            let item = &self.items[at];
+            let message = self.redacted(&item.at, &item.message);
+            let help = item.help.as_ref().map(|help| self.redacted(&item.at, help));
+            (self.items[at].message, self.items[at].help) = (message, help);
         }
         self.items.sort_by_key(|item| match &item.at {
             At::Place(place) => place.start,
@@ -120,10 +131,15 @@ impl Findings {
         self.secrets.extend(escaped.map(Secret::new));
         Diagnostics { items: self.items, masks: self.masks, secrets: self.secrets, map }
     }
-}
 
-fn redacted(secrets: &[Secret], text: &str) -> String {
-    secrets.iter().fold(text.to_owned(), |text, secret| secret.redact(&text))
+    /// What is said of a place, without the secrets: of one that stands there even what is short.
+    fn redacted(&self, at: &At, text: &str) -> String {
+        let own = |mask: &Place| matches!(at, At::Place(at) if at.start < mask.end && mask.start < at.end);
+        self.masks.iter().zip(&self.secrets).fold(text.to_owned(), |text, (mask, secret)| match own(mask) {
+            true => hiding::hidden_in_its_own(&text, secret),
+            false => hiding::hidden(&text, secret),
+        })
+    }
 }
 
 /// All that is wrong, in the order of the texts.
@@ -161,7 +177,7 @@ impl Diagnostics {
     /// A text of the configuration without the secrets that are known by their places.
     #[must_use]
     pub fn hidden(&self, text: &str) -> String {
-        redacted(&self.secrets, text)
+        self.secrets.iter().fold(text.to_owned(), |text, secret| hiding::hidden(&text, secret))
     }
 
     /// Where it is, as people read it; `None` when it is nowhere in particular.
@@ -290,7 +306,7 @@ fn masked(line: &Line<'_>, place: &Place, (masks, secrets): (&[Place], &[Secret]
         .filter(|mask| mask.start < end && mask.end > line.start)
         .map(|mask| mask.start.max(line.start) - line.start..mask.end.min(end) - line.start)
         .collect();
-    hidden.extend(secrets.iter().flat_map(|secret| secret.places_in(line.text)));
+    hidden.extend(secrets.iter().flat_map(|secret| hiding::places(secret, line.text)));
     hidden.extend(comment_in(line.text).map(|start| start..line.text.len()));
     hidden.sort_by_key(|mask| (mask.start, mask.end));
     let (mut text, mut done) = (String::new(), 0);

@@ -55,15 +55,16 @@ pub fn table_of<'t>(reading: &mut Reading<'_>, path: &str, node: Option<Node<'t>
             let other = Spanned::new(place.clone(), other);
             secrets::hide(&mut reading.findings, &other);
             let other = other.into_inner();
-            let message = format!("`{path}` is a table, not {}", article(other.type_str()));
+            let message = format!("`{path}`: expected a table, found {}", article(other.type_str()));
             reading.findings.error(At::Place(place), message);
             None
         }
     }
 }
 
-/// `an array`, `a string`.
+/// What TOML calls `word`, as Serde's words are told: `a list`, `an integer`.
 pub fn article(word: &str) -> String {
+    let word = if word == "array" { "list" } else { word };
     let vowel = word.starts_with(['a', 'e', 'i', 'o', 'u']);
     format!("{} {word}", if vowel { "an" } else { "a" })
 }

@@ -17,6 +17,7 @@ mod family;
 mod files;
 mod health;
 pub use log_monitor_channels::duration;
+mod hiding;
 mod hours;
 mod inside;
 pub mod latency;

@@ -2,6 +2,7 @@
 //! told in one run: first all unknown and missing keys, then every wrong value. A wrong value is
 //! taken out once it is recorded, and the rest is decoded again.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -17,7 +18,7 @@ use super::original::Names;
 use super::resolved::{self, Resolved};
 use super::schema::Schema;
 use super::secrets;
-use super::source_map::{Form, Place, SourceMap};
+use super::source_map::{Form, Origin, Place, SourceMap};
 use super::suggest;
 use super::tree::{self, Table};
 
@@ -33,7 +34,7 @@ pub struct Reading<'m> {
     /// Every value, in the order of reading.
     pub resolved: Vec<Resolved>,
     /// What stands in lists of tables that [`keep_items`](Self::keep_items) was told of.
-    pub items: Vec<Resolved>,
+    pub items: BTreeMap<String, Origin>,
     /// Which original key, in which file, sets a dotted path; for values that are missing there.
     pub original: Names,
     /// The files that are named.

@@ -1,6 +1,8 @@
 //! Every value that holds, and where it came from, as text: this is all that is ever printed of a
 //! configuration.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -22,6 +24,12 @@ pub struct Resolved {
     pub value: String,
     /// Where it was set; `None` for a default.
     pub origin: Option<Origin>,
+}
+
+/// Where the value at a path was set; `None` for a default.
+#[must_use]
+pub fn origin<'v>(values: &'v [Resolved], path: &str) -> Option<&'v Origin> {
+    values.iter().find(|value| value.path == path)?.origin.as_ref()
 }
 
 /// Adds the values of a table, then the defaults of the keys that it leaves out.
@@ -54,10 +62,10 @@ pub fn collect(
     }
 }
 
-/// The same of each table of a list, by its number, and of the table itself: `watches.default.classes[2].grace`.
+/// Where each table of a list was set, by its number, and each value of it: `watches.default.classes[2].grace`.
 pub fn collect_items(
     map: &SourceMap,
-    out: &mut Vec<Resolved>,
+    out: &mut BTreeMap<String, Origin>,
     path: &str,
     schema: Schema<'_>,
     list: &Spanned<DeValue<'_>>,
@@ -66,9 +74,10 @@ pub fn collect_items(
     for (number, item) in (1..).zip(items) {
         let DeValue::Table(table) = item.get_ref() else { continue };
         let path = format!("{path}[{number}]");
-        let (value, origin) = (shown(Some(schema), item), map.origin(&item.span()));
-        out.push(Resolved { path: path.clone(), value, origin });
-        collect(map, out, &path, schema, table);
+        let mut values = Vec::new();
+        collect(map, &mut values, &path, schema, table);
+        out.extend(map.origin(&item.span()).map(|origin| (path, origin)));
+        out.extend(values.into_iter().filter_map(|value| Some((value.path, value.origin?))));
     }
 }
 
@@ -76,12 +85,6 @@ pub fn collect_items(
 #[must_use]
 pub fn path(base: &str, keys: &[&str]) -> String {
     keys.iter().fold(base.to_owned(), |path, key| joined(&path, key))
-}
-
-/// Where the value at a path was set; `None` for a default.
-#[must_use]
-pub fn origin<'v>(values: &'v [Resolved], path: &str) -> Option<&'v Origin> {
-    values.iter().find(|value| value.path == path)?.origin.as_ref()
 }
 
 fn is_empty(value: &Value) -> bool {

@@ -74,7 +74,7 @@ fn list_of<'t>(reading: &mut Reading<'_>, node: Option<Node<'t>>) -> Vec<Table<'
             items.into_iter().filter_map(|item| table_of(reading, "routes", Some(item))).collect()
         }
         other => {
-            let message = format!("`routes` is a list of tables, not {}", article(other.type_str()));
+            let message = format!("`routes`: expected a list of tables, found {}", article(other.type_str()));
             reading.findings.error(At::Place(place), message).help("write [[routes]]");
             Vec::new()
         }
@@ -217,6 +217,9 @@ fn steps(
 ) -> Option<Vec<Step>> {
     let steps = steps?;
     if steps.get_ref().is_empty() {
+        if reading.findings.has_error_in(&steps.span()) {
+            return None;
+        }
         reading.findings.error(At::Place(steps.span()), "`steps` is empty, so nobody would be told");
         return None;
     }
@@ -260,7 +263,7 @@ pub fn channel_names(
     list: &Spanned<Vec<Spanned<String>>>,
     channels: &[String],
 ) -> Vec<String> {
-    if list.get_ref().is_empty() {
+    if list.get_ref().is_empty() && !reading.findings.has_error_in(&list.span()) {
         reading.findings.error(At::Place(list.span()), format!("`{key}` is empty, so nobody would be told"));
     }
     let mut names: Vec<String> = Vec::new();

@@ -22,7 +22,7 @@ use super::promises;
 use super::reading::Reading;
 use super::resolved::{Resolved, quoted};
 use super::routes;
-use super::source_map::SourceMap;
+use super::source_map::{Origin, SourceMap};
 use super::suggest;
 use super::tables;
 use super::templates;
@@ -53,8 +53,9 @@ pub struct Loaded {
     pub diagnostics: Diagnostics,
     /// Every value that holds, with its origin. Free of secrets. Empty when the TOML cannot be parsed.
     pub resolved: Vec<Resolved>,
-    /// The same of each class and each maintenance of a watch: `watches.default.classes[2].grace`.
-    pub items: Vec<Resolved>,
+    /// Where each class and each maintenance of a watch, and what is in it, was set, by its path:
+    /// `watches.default.classes[2].grace`. What is not set has a default.
+    pub items: BTreeMap<String, Origin>,
     /// The files that it names and that are read with it: lists, templates, holidays, certificates, secrets.
     pub files: Vec<PathBuf>,
     /// Channels that are in order although something else is not, so that the failure can be told
@@ -96,7 +97,7 @@ fn load_with(
         // What follows from a guess at broken text is not told, but its channels are worth trying.
         findings: if broken { Findings::default() } else { std::mem::take(&mut findings) },
         resolved: Vec::new(),
-        items: Vec::new(),
+        items: BTreeMap::new(),
         files: Vec::new(),
         original: names,
         told: merged.missing.clone(),

@@ -55,6 +55,9 @@ const OF_OTHERS: [&str; 17] = [
     "dependency",
 ];
 
+/// Where to look for a cause to which nothing is near.
+const CAUSES_ARE: &str = "the reference (config/log-monitor.toml) has all of them at `match`";
+
 /// A word that is not one of those there are, and what may be meant.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Slip {
@@ -76,16 +79,16 @@ fn closed(key: &str) -> Option<Vec<&'static str>> {
     match key {
         "event" => Some(EventKind::ALL.map(EventKind::name).to_vec()),
         "severity" => Some(Severity::ALL.map(Severity::name).to_vec()),
-        "cause" => Some(causes().collect()),
+        "cause" => Some(causes().into_iter().collect()),
         _ => None,
     }
 }
 
 /// Whatever an event can have as its cause: a source or a channel may say why it does not work.
-pub fn causes() -> impl Iterator<Item = &'static str> {
+pub fn causes() -> BTreeSet<&'static str> {
     let of_sources = SourceReason::ALL.map(SourceReason::name);
     let of_channels = Reason::ALL.map(Reason::name);
-    OF_SILENCES.into_iter().chain(OF_OTHERS).chain(of_sources).chain(of_channels)
+    OF_SILENCES.into_iter().chain(OF_OTHERS).chain(of_sources).chain(of_channels).collect()
 }
 
 /// What is wrong with a glob that no event has a word for under `key`.
@@ -104,7 +107,10 @@ pub fn unheard_of(key: &str, word: &str) -> Option<Slip> {
 fn none_of(key: &str, said: &str, is_it: impl Fn(&str) -> bool) -> Option<Slip> {
     let known = closed(key).filter(|known| !known.iter().any(|word| is_it(word)))?;
     let message = format!("unknown {key} `{}`", shown_name(said));
-    Some(Slip { message, help: suggest::help(said, known) })
+    // Nobody reads a line of fifty words.
+    let where_they_are = || (key == "cause").then(|| CAUSES_ARE.to_owned());
+    let near = suggest::nearest(said, known.iter().copied()).map(|word| format!("did you mean `{word}`?"));
+    Some(Slip { message, help: near.or_else(where_they_are).or_else(|| suggest::help(said, known)) })
 }
 
 /// What is wrong with a key that is nearly one of those that are `known`: it is probably that.
@@ -131,17 +137,23 @@ mod tests {
             unknown("cause", "disconected").unwrap().to_string(),
             "unknown cause `disconected`; did you mean `disconnected`?"
         );
+        assert_eq!(
+            unknown("cause", "xyz").unwrap().to_string(),
+            "unknown cause `xyz`; the reference (config/log-monitor.toml) has all of them at `match`"
+        );
         assert!(unheard_of("cause", "silent_*").is_some() && unheard_of("severity", "high").is_none());
     }
 
     #[test]
     fn every_cause_that_has_a_word_of_its_own_or_is_shown_in_a_sample_is_one() {
-        let all: BTreeSet<&str> = causes().collect();
+        let all = causes();
         for kind in EventKind::ALL {
             let cause = samples::event(kind, chrono::Utc::now()).cause;
             assert!(all.contains(cause.as_str()), "{cause}");
         }
         let named = crate::wording::language::Language::En.sentences().cause.keys().map(String::as_str);
+        let of_reference = |cause: &&&str| crate::config::REFERENCE.contains(**cause);
+        assert_eq!(all.iter().filter(|cause| !of_reference(cause)).collect::<Vec<_>>(), [&""; 0]);
         assert_eq!(named.filter(|cause| !all.contains(cause)).collect::<Vec<_>>(), [""; 0]);
     }
 }

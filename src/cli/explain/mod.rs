@@ -120,7 +120,10 @@ fn unknown(settings: &Settings, name: &str) -> String {
     let near = near.map(|id| format!("; did you mean `{id}`?"));
     let hint = near.or_else(|| {
         let watch = one_line(&settings.watches.iter().find(|watch| !is_listed(settings, watch))?.name, 80);
-        Some(format!("; of watch `{watch}` no list of agents is in the journal yet: run log-monitor first"))
+        Some(format!(
+            "; of watch `{watch}` nobody whom a list names is in the journal: run log-monitor, or `check-config --probe` \
+             if it runs"
+        ))
     });
     format!("no watch has an agent `{}`{}", one_line(name, 80), hint.unwrap_or_default())
 }

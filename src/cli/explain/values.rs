@@ -4,7 +4,8 @@ use log_monitor_channels::Event;
 use log_monitor_channels::text::one_line;
 
 use crate::config::duration::written;
-use crate::config::resolved::{self, Resolved};
+use crate::config::resolved;
+use crate::config::source_map::Origin;
 use crate::config::windows::{maintenance, sentence};
 use crate::config::{Agent, Class, Loaded, Policy, Watch};
 use crate::journal::incidents::IncidentRow;
@@ -88,13 +89,13 @@ struct Origins<'a> {
 
 impl Origins<'_> {
     fn of(&self, keys: &[&str]) -> String {
-        said(&self.loaded.resolved, &resolved::path(&self.base(), keys))
+        said(resolved::origin(&self.loaded.resolved, &resolved::path(&self.base(), keys)))
     }
 
     /// Of what stands in the so-manieth table of a list.
     fn of_item(&self, list: &str, number: usize, keys: &[&str]) -> String {
         let item = format!("{}[{number}]", resolved::path(&self.base(), &[list]));
-        said(&self.loaded.items, &resolved::path(&item, keys))
+        said(self.loaded.items.get(&resolved::path(&item, keys)))
     }
 
     fn of_class(&self, keys: &[&str]) -> String {
@@ -126,6 +127,6 @@ impl Origins<'_> {
 
 const DEFAULT: &str = "default";
 
-fn said(values: &[Resolved], path: &str) -> String {
-    resolved::origin(values, path).map_or_else(|| DEFAULT.to_owned(), ToString::to_string)
+fn said(origin: Option<&Origin>) -> String {
+    origin.map_or_else(|| DEFAULT.to_owned(), ToString::to_string)
 }

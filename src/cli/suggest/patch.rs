@@ -15,11 +15,12 @@ use crate::history::advice::{Advice, Choice, ENOUGH};
 use crate::journal::events::time;
 
 /// How to read it, and what is not learnt.
-const NOTES: [&str; 20] = [
-    "Each column: an interval, and how many false alarms a week it would have given (with the grace of",
-    "today). p99 and p99.9 are the gap that so many of all gaps do not exceed, rounded up. SUGGESTED is the",
-    "shortest of them with at most one false alarm in four weeks. With `min_events` a gap is the time that so",
-    "many logs took, and an alarm is a time with fewer of them in an interval, however long it goes on.",
+const NOTES: [&str; 21] = [
+    "Each column: an interval, and how many false alarms a week it would have given (with the grace of today,",
+    "without it where `min_events` counts). p99 and p99.9 are the gap that so many of all gaps do not exceed,",
+    "rounded up. SUGGESTED is the shortest of them with at most one false alarm in four weeks. With `min_events`",
+    "a gap is the time that so many logs took, and an alarm is a time with fewer of them in an interval, however",
+    "long it goes on.",
     "Here every gap that is longer counts as false; `backtest`, which knows flapping and stalls, calls only",
     "that false of which the agent logs again within one more interval.",
     "",
@@ -111,7 +112,8 @@ fn remarks(lesson: &Lesson<'_>, learnt: &Learnt<'_>) -> String {
             Some(format!("left out: {}, up to {}", lesson.advice.left_out.len(), human(millis(*longest))))
         }
     };
-    let counted = lesson.policy.min_events.map(|least| format!("for {least} logs (`min_events`)"));
+    let counts = lesson.policy.min_events.filter(|_| lesson.first.is_some());
+    let counted = counts.map(|least| format!("for {least} logs (`min_events`)"));
     short.into_iter().chain(left_out).chain(counted).collect::<Vec<_>>().join("; ")
 }
 
@@ -253,7 +255,8 @@ mod tests {
             .watches
             .remove(0)
             .classes;
-        let text = printed(&watch, vec![lesson(&watch, 0, 9), lesson(&watch, 1, 9)]);
+        let silent = Lesson { first: None, ..lesson(&watch, 0, 9) };
+        let text = printed(&watch, vec![lesson(&watch, 0, 9), lesson(&watch, 1, 9), silent]);
         let counted = |line: &&str| line.ends_with("for 9 logs (`min_events`)");
         assert_eq!(text.lines().filter(counted).count(), 1, "{text}");
     }

@@ -140,6 +140,13 @@ fn each_mistake_is_told_at_its_own_place_with_the_right_word() {
         ("[journal]", "[health]\ntell = []\n[journal]", "[]\n[jour", "`tell` is empty"),
         (
             "[journal]",
+            "[health]\ntell = [{ to = [\"soc\"] }]\n[journal]",
+            "{ to = [\"soc\"] }]\n[jour",
+            "expected a string, found a table",
+        ),
+        ("schema = 1", "schema = 1\nlinks = [1]", "[1]", "`links`: expected a table, found a list"),
+        (
+            "[journal]",
             "[[routes]]\nname = 'health'\nsteps = [{ to = [\"soc\"] }]\n[health]\ntell = [\"soc\"]\n[journal]",
             "[\"soc\"]\n[journal]",
             "a route is named `health`",

@@ -10,7 +10,7 @@ const SECRET: &str = "xyzzy-s3cret-xyzzy";
 
 /// Everything that could be printed of a configuration.
 fn printed(place: &Place) -> String {
-    let loaded = place.load();
+    let loaded = place.load_with(&default_channels(), &default_sources());
     let resolved: Vec<String> =
         loaded.resolved.iter().map(|value| format!("{} = {}", value.path, value.value)).collect();
     format!(
@@ -55,6 +55,30 @@ fn secrets_in_toml_are_hidden_even_by_the_mistakes_around_them() {
         let shown = printed(&place);
         assert!(!shown.contains(SECRET), "{case}\n{shown}");
     }
+}
+
+#[test]
+fn what_only_holds_a_short_password_or_a_word_of_an_address_is_shown() {
+    let place = Place::new().toml(
+        "[sources.admin]\nkind = \"indexer\"\nurl = \"https://h\"\nusername = \"u\"\npassword = \"admin\"\n\
+         [watches.d]\nsource = \"admin\"\nagent_file = \"@/agents.csv\"\n[channels]\n\
+         administration = { kind = \"webhook\", url = \"https://h/hook\" }\n\
+         s = { kind = \"slack\", webhook_url = \"https://hooks.slack.com/services/T0/B0/abcdefghij1\" }\n\
+         e = { kind = \"exec\", command = [\"/services/hook\"] }\n\
+         [catch_all]\nsteps = [{ to = [\"administratio\"] }]\n[journal]\npath = \"/g/hook/j.db\"\n",
+    );
+    let shown = printed(&place);
+    for text in [
+        "did you mean `administration`?",
+        "steps = [{ to = [\"administratio\"] }]",
+        "watches.d.source = \"admin\"",
+        "/services/hook",
+        "journal.path = \"/g/hook/j.db\"",
+        "sources.admin.password = ****",
+    ] {
+        assert!(shown.contains(text), "{text}\n{shown}");
+    }
+    assert!(!shown.contains("abcdefghij1"), "{shown}");
 }
 
 #[test]

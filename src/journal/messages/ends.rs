@@ -21,6 +21,20 @@ pub fn firings_of(connection: &Connection, incident: i64) -> rusqlite::Result<Ve
         .collect()
 }
 
+/// Whether a firing of an incident is still on its way.
+///
+/// # Errors
+/// As the database.
+pub fn is_yet_to_be_told(connection: &Connection, incident: i64) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM event JOIN message_event ON message_event.event = event.id
+             JOIN message ON message.id = message_event.message
+             WHERE event.incident = ?1 AND message.kind = 'firing' AND message.outcome IS NULL)",
+        )?
+        .query_row([incident], |row| row.get(0))
+}
+
 /// Whether the route of a firing has told an incident once more since: it got worse.
 ///
 /// # Errors

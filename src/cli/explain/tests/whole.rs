@@ -135,6 +135,7 @@ fn of_whom_a_list_may_name_that_was_not_read_yet_it_is_not_said_that_nobody_watc
     .unwrap();
     let loaded = loaded(folder.path());
     let settings = loaded.settings.as_ref().unwrap_or_else(|| panic!("{}", loaded.diagnostics.render(false)));
-    let said = "no watch has an agent `001`; of watch `default` no list of agents is in the journal yet: run log-monitor first";
+    let said = "no watch has an agent `001`; of watch `default` nobody whom a list names is in the journal: run \
+                log-monitor, or `check-config --probe` if it runs";
     assert_eq!(unknown(settings, "001"), said);
 }

@@ -35,6 +35,9 @@ impl Tone {
 /// In so few characters nothing is kept below.
 const LEAST: usize = 8;
 
+/// Between the two.
+const GAP: &str = "\n\n";
+
 impl Notification {
     /// Green for what is over, else by severity.
     #[must_use]
@@ -55,27 +58,34 @@ impl Notification {
     }
 
     /// The body alone, without what no screen should get, at most `max` characters. What is
-    /// [below](Self::below) is cut last, and no more than half of it all.
+    /// [below](Self::below) is cut last: it keeps half of it all, and more where the rest leaves that.
     #[must_use]
     pub fn body_within(&self, max: usize) -> String {
-        let (body, below) = (plain(self.body.trim()), plain(self.below.trim()));
-        match body.strip_suffix(&below).filter(|_| !below.is_empty()) {
-            Some(told) if max >= LEAST && body.chars().count() > max => {
-                let below = format!("\n\n{}", shorten(&below, max / 2));
-                shorten(told.trim_end(), max - below.chars().count()) + &below
-            }
-            _ => shorten(&body, max),
-        }
+        let (told, below) = self.parts_within(max);
+        told + &below
     }
 
     /// The same with a body of at most `max` characters.
     #[must_use]
     pub fn with_body_within(&self, max: usize) -> Self {
-        let (body, mut below) = (self.body_within(max), plain(self.below.trim()));
-        if !body.ends_with(&below) {
-            below = shorten(&below, max / 2);
+        let (told, below) = self.parts_within(max);
+        Self { body: told + &below, below, ..self.clone() }
+    }
+
+    /// Such a body: what comes before what is below, with the empty line between them, and that.
+    fn parts_within(&self, max: usize) -> (String, String) {
+        let (body, below) = (plain(self.body.trim()), plain(self.below.trim()));
+        match body.strip_suffix(&below).filter(|_| max >= LEAST && !below.is_empty()) {
+            Some(told) if body.chars().count() > max => {
+                let told = told.trim_end();
+                let left = max.saturating_sub(told.chars().count() + GAP.len());
+                let below = shorten(&below, left.max(max / 2));
+                let room = max - GAP.len() - below.chars().count();
+                (shorten(told, room) + GAP, below)
+            }
+            Some(told) => (told.to_owned(), below),
+            None => (shorten(&body, max), String::new()),
         }
-        Self { body, below, ..self.clone() }
     }
 
     /// The title on one line of at most `max` characters, behind the mark of what it tells.
@@ -156,6 +166,10 @@ mod tests {
         for max in 0..300 {
             assert!(cut.body_within(max).chars().count() <= max.max(1), "{max}");
         }
+        let of_one = Notification { body: format!("one line\n\n{below}"), ..cut.clone() };
+        let text = of_one.body_within(70);
+        assert_eq!(text, format!("one line\n\n{}", shorten(&below, 60)), "a short beginning leaves its room");
+        assert_eq!(of_one.with_body_within(70).below, shorten(&below, 60));
         let of_another = Notification { body: "word ".repeat(100), ..cut };
         assert!(!of_another.body_within(200).contains("soc"), "what the body does not end with is not in it");
     }

@@ -56,10 +56,10 @@ pub async fn gather(
 ) -> Result<Gathered, SourceError> {
     let until = millis(now);
     let whole = fleet.look_back(until);
-    let overlap = (OVERLAP + fleet.longest_lag()).max(fleet.longest_reach());
+    fleet.next_round(until);
+    let overlap = (OVERLAP + fleet.longest_lag()).max(fleet.longest_reach(until));
     let from = looked.map_or(whole, |looked| (looked.until - overlap).max(whole));
     let look = Look { from, looked, now: until, horizon: millis(horizon) };
-    fleet.next_round();
     let frontiers = see(source, fleet, &[], look).await?;
     fleet.catch_up(until);
     count(source, fleet, now).await?;

@@ -167,7 +167,7 @@ async fn ask_all(source: &dyn Source) {
 
 /// The API bears 30 requests a minute, so it is asked less.
 async fn ask_the_api(source: &dyn Source) {
-    tells_none(source.connections(&["001", "002"]).await);
+    tells_none(source.connections(&["001", "002"], tokio::time::Instant::now()).await);
     tells_none(source.counters(&["001"]).await);
     tells_none(source.probe().await);
 }

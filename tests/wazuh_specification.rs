@@ -127,7 +127,7 @@ async fn events(prism: &Prism) {
 async fn questions(prism: &Prism) {
     let source = source(&prism.url);
     source.probe().await.unwrap();
-    let known = source.connections(&["001", "002"]).await.unwrap();
+    let known = source.connections(&["001", "002"], tokio::time::Instant::now()).await.unwrap();
     assert!(
         known.iter().all(|agent| agent.link == Link::Connected && agent.last_keepalive.is_some()),
         "{known:?}"
@@ -151,7 +151,8 @@ async fn refusals(prism: &Prism) {
         let refusal = prism.answer(Method::GET, "/agents", status).await;
         let says = move |path: &str| if path == LOGIN { login.clone() } else { refusal.clone() };
         let server = HttpServer::start(move |request| says(&request.path)).await.unwrap();
-        let error = source(&server.url("")).connections(&["001"]).await.unwrap_err();
+        let error =
+            source(&server.url("")).connections(&["001"], tokio::time::Instant::now()).await.unwrap_err();
         assert!(error.reason == reason && error.detail.ends_with(said), "{status}: {error:?}");
     }
 }

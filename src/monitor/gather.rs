@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::Instant;
 
 use super::asking::again;
 use super::beside::patiently;
@@ -15,7 +16,7 @@ use crate::journal::events::{millis, time};
 use crate::source::{Connection, Entities, Frontier, Observation, Query, Source, SourceError, SourceReason};
 
 /// Each round looks this far behind the last good one, in milliseconds, and as much further as documents are
-/// known to come late; where those that came last were older, as far as that.
+/// known to come late; where those that came last, within an hour, were older, as far as that.
 const OVERLAP: i64 = 2 * 60_000;
 
 /// Documents further ahead of our clock than this are not looked at.
@@ -56,10 +57,10 @@ pub async fn gather(
 ) -> Result<Gathered, SourceError> {
     let until = millis(now);
     let whole = fleet.look_back(until);
-    let overlap = (OVERLAP + fleet.longest_lag()).max(fleet.longest_reach());
+    fleet.next_round(until);
+    let overlap = (OVERLAP + fleet.longest_lag()).max(fleet.longest_reach(until));
     let from = looked.map_or(whole, |looked| (looked.until - overlap).max(whole));
     let look = Look { from, looked, now: until, horizon: millis(horizon) };
-    fleet.next_round();
     let frontiers = see(source, fleet, &[], look).await?;
     fleet.catch_up(until);
     count(source, fleet, now).await?;
@@ -162,17 +163,17 @@ pub fn agents(documents: &dyn Source, fleet: &Fleet, places: &[usize]) -> Vec<(u
     places.iter().filter_map(agent).collect()
 }
 
-/// Asks why entities are silent: how the agents behind them are connected.
+/// Asks why entities are silent: how the agents behind them are connected, as far as that is told until then.
 ///
 /// # Errors
 /// When the source did not answer.
 pub async fn causes(
     source: &dyn Source,
     agents: &[(usize, String)],
-    now: DateTime<Utc>,
+    (until, now): (Instant, DateTime<Utc>),
 ) -> Result<HashMap<usize, Cause>, SourceError> {
     let ids: BTreeSet<&str> = agents.iter().map(|(_, id)| id.as_str()).collect();
-    let connections = source.connections(&Vec::from_iter(ids)).await?;
+    let connections = source.connections(&Vec::from_iter(ids), until).await?;
     let known: HashMap<&str, &Connection> =
         connections.iter().map(|connection| (connection.key.as_str(), connection)).collect();
     let cause = |id: &str| Cause::of(known.get(id).copied(), now.timestamp_millis());

@@ -55,6 +55,10 @@ struct Index {
     histories: Mutex<usize>,
     /// What every agent is taken to have said last, but no part of one.
     words: Mutex<Vec<Word>>,
+    /// How long it takes to tell that of one of them.
+    words_take: Mutex<Duration>,
+    /// How long it takes to tell whether the rest of agents logs.
+    wholes_take: Mutex<Duration>,
 }
 
 impl Index {
@@ -121,6 +125,8 @@ impl Source for Index {
         until: DateTime<Utc>,
         count: usize,
     ) -> Result<Vec<Word>, SourceError> {
+        let takes = *self.words_take.lock().unwrap();
+        tokio::time::sleep(takes).await;
         if key.contains('|') {
             return Ok(Vec::new());
         }
@@ -165,6 +171,8 @@ impl Source for Index {
     }
 
     async fn wholes(&self, query: &Query<'_>) -> Result<Vec<Observation>, SourceError> {
+        let takes = *self.wholes_take.lock().unwrap();
+        tokio::time::sleep(takes).await;
         let Entities::Only(names) = query.entities else { return Ok(Vec::new()) };
         let mut wholes: BTreeMap<&str, i64> = BTreeMap::new();
         let all = self.within(&Query { entities: Entities::All(0), ..*query });

@@ -3,6 +3,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use tokio::time::Instant;
 
 mod answers;
 pub mod ca_file;
@@ -74,11 +75,12 @@ pub trait Source: Send + Sync + 'static {
     }
 
     /// How agents are connected to their manager, by their ids. An agent is absent when the server does
-    /// not tell, for whatever reason; one that it does not know is [`Link::NotEnrolled`].
+    /// not tell, for whatever reason; one that it does not know is [`Link::NotEnrolled`]. Of many, those are told of
+    /// whom an answer came until then.
     ///
     /// # Errors
     /// As [`newest`](Self::newest).
-    async fn connections(&self, _keys: &[&str]) -> Result<Vec<Connection>, SourceError> {
+    async fn connections(&self, _keys: &[&str], _until: Instant) -> Result<Vec<Connection>, SourceError> {
         Ok(Vec::new())
     }
 

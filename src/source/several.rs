@@ -105,9 +105,12 @@ impl Source for Several {
         Ok(newest_of_all(answers.map(|newest| Answer { newest, ..Answer::default() }).collect()))
     }
 
-    /// An indexer stands behind the manager: it is the longer way.
+    /// An indexer stands behind the manager: it is the longer way. But whoever has alerts only is not asked for what
+    /// another one has all of.
     fn keeper(&self) -> Keeper {
-        let has = |keeper| self.sources.iter().any(|(_, source)| source.keeper() == keeper);
+        let alerts_only = self.has_alerts_only();
+        let asked = || self.sources.iter().filter(|(_, source)| source.has_alerts_only() == alerts_only);
+        let has = |keeper| asked().any(|(_, source)| source.keeper() == keeper);
         let longer = [Keeper::Other, Keeper::Indexer, Keeper::IndexerOfFive];
         longer.into_iter().find(|keeper| has(*keeper)).unwrap_or(Keeper::Manager)
     }

@@ -34,8 +34,9 @@ const ASKED_WHERE: usize = 10_000;
 pub(super) type Homes = (String, Result<Vec<Membership>, SourceError>);
 
 impl Beside {
-    /// Asks for it from time to time, and on that occasion for documents from the future: not after `until` where
-    /// one of the suspects is to be told.
+    /// Asks for it from time to time, and on that occasion for documents from the future. Where one of the suspects is
+    /// to be told, that has time, for as long again, if it is known from before; if not, it takes a part of the time
+    /// until `until`: the rest is for what explains the silence.
     pub(super) async fn look_up_homes(
         &mut self,
         setup: &Setup,
@@ -48,9 +49,12 @@ impl Beside {
         if is_recent(self.homes_asked, every, now) {
             return;
         }
-        self.homes_asked = Some(now);
         let is_quiet = fleet.judge(suspects, millis(now)).is_empty();
-        let until = if is_quiet { Instant::now() + QUIETLY } else { until };
+        if !is_quiet && fleet.knows_nodes() && is_recent(self.homes_asked, every * 2, now) {
+            return;
+        }
+        self.homes_asked = Some(now);
+        let until = if is_quiet { Instant::now() + QUIETLY } else { until.min(Instant::now() + PATIENCE) };
         let homes = in_time(until, gather::homes(&*setup.source, fleet, now)).await;
         self.homes_told = homes.is_ok();
         if let Err(error) = homes {

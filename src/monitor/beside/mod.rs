@@ -134,13 +134,14 @@ impl Beside {
         self.ask_for_the_rest(setup, fleet, asked, until, now).await;
         let unexplained = self.unexplained(asked);
         let asking = self.begin_to_ask_why(setup, fleet, &unexplained, until, now);
-        let few = &asked[..asked.len().min(ASKED_FOR_WORDS)];
-        self.ask_for_last_words(setup, fleet, few, until, now).await;
-        self.count_what_is_late(setup, fleet, until).await;
         self.look_ahead_of(setup, fleet, &silent, until, now).await;
+        self.count_what_is_late(setup, fleet, until).await;
         self.recall(setup, recorder, &back, millis(now)).await;
         self.recall_gateways(recorder, left).await;
         self.ask_for_gaps(setup, fleet, &back, until, now).await;
+        // With many that takes all the time that is left.
+        let few = &asked[..asked.len().min(ASKED_FOR_WORDS)];
+        self.ask_for_last_words(setup, fleet, few, until, now).await;
         self.learn_why(setup, fleet, &unexplained, asking, (until, now)).await;
         self.looks.ahead(setup, fleet, millis(now));
     }

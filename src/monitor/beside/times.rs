@@ -40,7 +40,8 @@ impl Beside {
         recorder.journal.write(move |connection| meta::set_skew_told(connection, &name, now)).await
     }
 
-    /// Whether those that fell silent have documents from the future: a clock is wrong, and not they.
+    /// Whether those that fell silent, in order of place, have documents from the future: a clock is wrong, and not
+    /// they.
     pub(super) async fn look_ahead_of(
         &mut self,
         setup: &Setup,
@@ -54,7 +55,7 @@ impl Beside {
         }
         match in_time(until, gather::ahead(&*setup.source, fleet, now)).await {
             Ok(ahead) => {
-                for (at, by) in ahead.iter().filter(|(at, _)| silent.contains(at)) {
+                for (at, by) in ahead.iter().filter(|(at, _)| silent.binary_search(at).is_ok()) {
                     self.findings.entry(*at).or_default().ahead = Some(*by);
                 }
                 self.ahead = ahead;

@@ -37,11 +37,15 @@ impl Beside {
     ) -> JoinSet<Asked> {
         let agents = gather::agents(&*setup.source, fleet, silent);
         let beside = setup.beside.iter().enumerate();
-        // Nobody answers who is not asked.
-        let asked = beside.filter(|(_, (name, _))| !agents.is_empty() && !self.slow.contains(name));
+        // Nobody answers who is not asked, and nobody is slow who was given no time.
+        let is_worth_it = !agents.is_empty() && Instant::now() < until;
+        let asked = beside.filter(|(_, (name, _))| is_worth_it && !self.slow.contains(name));
         let ask = |(place, (_, source)): (usize, &(String, Arc<dyn Source>))| {
             let (source, agents) = (source.clone(), agents.clone());
-            async move { (place, timeout_at(until, gather::causes(&*source, &agents, now)).await.ok()) }
+            async move {
+                let asking = gather::causes(&*source, &agents, (until, now));
+                (place, timeout_at(until, asking).await.ok())
+            }
         };
         asked.map(ask).collect()
     }

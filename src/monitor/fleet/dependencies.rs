@@ -2,17 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Entity, Fleet, threshold};
+use super::{Entity, Fleet, lag, threshold};
 use crate::config::{Agent, Dependency};
 use crate::journal::entities::Logging;
 use crate::monitor::verdict::State;
-
-/// Who has not logged for this long, in milliseconds, and for as long as its logs come late …
-const DOUBT: i64 = 3 * 60_000;
-
-/// … or this part of what it is allowed is not known to be there; nor is who has not for half of what those
-/// are allowed that depend on it: it may have stopped with them.
-const DOUBT_PART: i64 = 5;
 
 /// Who depends on whom, by place in the fleet.
 #[derive(Debug, Default)]
@@ -127,8 +120,10 @@ impl Fleet {
     fn group(&self, group: &Group, most: i64, now: i64) -> Upstream {
         let (mut sure, mut perhaps, mut down) = (0, 0, None);
         for member in group.members.iter().map(|at| &self.entities[*at]) {
-            let doubt = DOUBT.max(threshold(self.policy(member)) / DOUBT_PART).min(most);
-            let doubt = self.lag_of(member) + doubt;
+            // Who has not logged for so long, or for half of what those are allowed that depend on it, may have
+            // stopped with them.
+            let late = self.lag_of(member);
+            let doubt = late + lag::doubt(self.policy(member), late).min(most);
             match self.does_not_log(member, now) {
                 Some(incident) => down = down.or(Some(incident)),
                 None if member.last_seen.is_some_and(|seen| now - seen < doubt) => sure += 1,

@@ -11,6 +11,13 @@ use crate::config::Policy;
 /// No verdict waits longer than this for what is known to come late.
 pub const LONGEST: i64 = 3_600_000;
 
+/// Where nothing has come for this long, in milliseconds, and for as long as documents come late, …
+const DOUBT: i64 = 3 * 60_000;
+
+/// … and for this part of what silence is allowed, or for half of what of that is left, it is in doubt whether
+/// anything still comes.
+const DOUBT_PART: i64 = 5;
+
 /// How late documents come. It is known of what was looked for and not there at first: so one document
 /// that comes late by itself counts only if the next one does, too.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,6 +32,8 @@ pub struct Lag {
     known_this_round: bool,
     /// The longest that it was known to be since deadlines were counted.
     counted: i64,
+    /// When the round ended that brought some last; `None` = remembered from before.
+    brought: Option<i64>,
 }
 
 /// A lag, as the journal keeps it and people read it.
@@ -58,9 +67,23 @@ impl Lag {
         }
     }
 
-    /// The next round begins.
-    pub const fn next_round(&mut self) {
+    /// The next round begins at `now`.
+    pub const fn next_round(&mut self, now: i64) {
+        if self.this_round || self.brought.is_none() {
+            self.brought = Some(now);
+        }
         (self.this_round, self.known_this_round) = (false, false);
+    }
+
+    /// How old the newest of the documents that came last were, where any did in the last hour.
+    fn reach(&self, now: i64) -> i64 {
+        let is_recent = self.brought.is_none_or(|brought| now - brought < LONGEST);
+        self.at_most.filter(|_| is_recent).map_or(0, |at_most| at_most.min(LONGEST))
+    }
+
+    /// Nothing is known of it any more.
+    pub(super) fn forget(&mut self) {
+        *self = Self { counted: self.counted, ..Self::default() };
     }
 
     /// What is known of it, if anything.
@@ -83,10 +106,17 @@ pub fn stretch(policy: &Policy, lag: i64) -> i64 {
     (lag - grace(policy)).max(0)
 }
 
+/// After what silence, beyond the `lag` with which documents come, it is in doubt whether they still do.
+#[must_use]
+pub fn doubt(policy: &Policy, lag: i64) -> i64 {
+    let left = threshold(policy) + stretch(policy, lag) - lag;
+    DOUBT.max(threshold(policy) / DOUBT_PART).min(left / 2)
+}
+
 impl Fleet {
-    /// A round begins.
-    pub fn next_round(&mut self) {
-        self.lags.iter_mut().for_each(Lag::next_round);
+    /// A round begins at `now`.
+    pub fn next_round(&mut self, now: i64) {
+        self.lags.iter_mut().for_each(|lag| lag.next_round(now));
     }
 
     /// Deadlines that were put off too far are counted anew.
@@ -114,11 +144,11 @@ impl Fleet {
         self.lags.iter().map(Lag::known).max().unwrap_or_default()
     }
 
-    /// How old the newest of the documents that came last were, where they were oldest: the next may be, too.
+    /// How old the newest of the documents that came last were, where they were oldest: the next may be, too. What
+    /// brought none in the hour before `now` does not count.
     #[must_use]
-    pub fn longest_reach(&self) -> i64 {
-        let reach = |lag: &Lag| lag.at_most.map_or(0, |at_most| at_most.min(LONGEST));
-        self.lags.iter().map(reach).max().unwrap_or_default()
+    pub fn longest_reach(&self, now: i64) -> i64 {
+        self.lags.iter().map(|lag| lag.reach(now)).max().unwrap_or_default()
     }
 
     /// The shortest interval of any entity.
@@ -162,7 +192,7 @@ mod tests {
     fn known(rounds: &[&[i64]]) -> i64 {
         let mut lag = Lag::default();
         for round in rounds {
-            lag.next_round();
+            lag.next_round(0);
             round.iter().for_each(|late| lag.note(Some(late * MINUTE), (late + 1) * MINUTE));
         }
         lag.known() / MINUTE
@@ -183,7 +213,7 @@ mod tests {
             lag.note(None, minutes * MINUTE);
             assert_eq!(lag.measured(), Some(Measured { known: 0, at_most: at_most * MINUTE }));
         }
-        lag.next_round();
+        lag.next_round(0);
         lag.note(None, 8 * MINUTE);
         assert_eq!(lag.measured(), Some(Measured { known: 0, at_most: 8 * MINUTE }));
     }

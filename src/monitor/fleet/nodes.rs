@@ -17,12 +17,21 @@ impl Fleet {
         self.nodes.len() > 1
     }
 
-    /// Takes in who sends through which node. Who is not among them stays where it was.
+    /// Takes in who sends through which node. Who is not among them stays where it was. What was known of the lag of
+    /// everybody says nothing any more when the first are known.
     pub fn take_homes(&mut self, homes: &[Membership]) {
+        let was_known = self.is_any_at_home();
         for Membership { key, node } in homes {
             let Some(at) = self.place(key) else { continue };
             self.entities[at].node = self.node_index(node);
         }
+        if !was_known && self.is_any_at_home() {
+            self.lags[0].forget();
+        }
+    }
+
+    fn is_any_at_home(&self) -> bool {
+        self.entities.iter().any(|entity| entity.node > 0)
     }
 
     /// The nodes that are known, with how many entities send through each, and the newest life sign of any

@@ -4,7 +4,7 @@ use super::*;
 use crate::config::Watch;
 use crate::journal::entities::{Logging, Part};
 use crate::monitor::fixtures::watch;
-use crate::source::Observation;
+use crate::source::{Membership, Observation};
 
 const MINUTE: i64 = 60_000;
 
@@ -103,4 +103,17 @@ fn the_journal_says_what_was_silent_and_who_is_gone() {
     let later = 20 * MINUTE;
     let fell = round(&mut fleet, &[], later);
     assert_eq!(fell, [("002".to_owned(), Transition::FellSilent)], "001 is silent already: nothing new");
+}
+
+#[test]
+fn what_was_remembered_of_everybodys_lag_is_forgotten_when_homes_are_known_and_deadlines_are_counted_anew() {
+    let (mut fleet, _) = Fleet::new(&watch(&["001"]), Vec::new());
+    let late = lag::Measured { known: 40 * MINUTE, at_most: 41 * MINUTE };
+    fleet.remember_lags(&[(String::new(), late)].into());
+    assert_eq!((fleet.longest_lag(), fleet.longest_reach(0)), (late.known, late.at_most));
+    assert_eq!(round(&mut fleet, &[seen("001", 0)], 0), []);
+    fleet.take_homes(&[Membership { key: "001".into(), node: "node01".into() }]);
+    assert_eq!((fleet.longest_lag(), fleet.longest_reach(0)), (0, 0));
+    fleet.catch_up(MINUTE);
+    assert_eq!(fleet.take_due(16 * MINUTE), [0]);
 }

@@ -55,6 +55,9 @@ pub fn sure_twins(
     last_seen: impl Fn(&str) -> Option<i64>,
 ) -> BTreeMap<String, String> {
     let mut sure = BTreeMap::new();
+    if newcomers.is_empty() {
+        return sure;
+    }
     for bearers in by_age(listed) {
         let mut last: Option<(i64, &str)> = None;
         for Agent { id, .. } in bearers {
@@ -82,4 +85,16 @@ fn by_name<'a>(agents: impl Iterator<Item = &'a Agent>) -> HashMap<&'a str, Vec<
         bearers.entry(&agent.label).or_default().push(agent);
     }
     bearers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_namesakes_nobody_is_looked_up() {
+        let listed = BTreeMap::from([("001".to_owned(), Agent::in_file("001", "web-01"))]);
+        let looked_up = |id: &str| panic!("{id} is looked up");
+        assert!(sure_twins(&BTreeMap::new(), &listed, looked_up).is_empty());
+    }
 }

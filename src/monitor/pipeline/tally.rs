@@ -4,12 +4,6 @@ use crate::config::{Pipeline, Policy};
 use crate::journal::entities::Logging;
 use crate::monitor::fleet::{lag, threshold};
 
-/// A group whose newest document is older than this, in milliseconds, and than this part of what its
-/// entities are allowed, is in doubt; and one whose newest is older than half of that. All of it counts from when
-/// documents that come late are expected.
-const DOUBT: i64 = 3 * 60_000;
-const DOUBT_PART: i64 = 5;
-
 /// A group of entities at one moment. Times in milliseconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -41,9 +35,8 @@ impl Allowed {
     /// What `policy` allows where documents are known to come `late` by so much, as seen at `now`.
     #[must_use]
     pub fn by(policy: &Policy, late: i64, now: i64) -> Self {
-        let threshold = threshold(policy);
-        let allowed = threshold + lag::stretch(policy, late);
-        let doubt = late + DOUBT.max(threshold / DOUBT_PART).min((allowed - late) / 2);
+        let allowed = threshold(policy) + lag::stretch(policy, late);
+        let doubt = late + lag::doubt(policy, late);
         Self { overdue: policy.since(now, allowed), doubtful: policy.since(now, doubt), entities: 0 }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use super::*;
 use crate::source::several::Several;
 use crate::source::{Connection, Counted, Counters, Link};
+use tokio::time::Instant;
 
 /// A Wazuh server that knows how agents are connected.
 #[derive(Default)]
@@ -20,7 +21,7 @@ pub(super) struct Manager {
 
 #[async_trait::async_trait]
 impl Source for Manager {
-    async fn connections(&self, keys: &[&str]) -> Result<Vec<Connection>, SourceError> {
+    async fn connections(&self, keys: &[&str], _: Instant) -> Result<Vec<Connection>, SourceError> {
         self.probe().await?;
         let links = self.links.lock().unwrap();
         let known = links.iter().filter(|(key, _)| keys.contains(&key.as_str()));
@@ -256,16 +257,42 @@ async fn an_api_that_hangs_holds_up_one_message_only_also_when_the_configuration
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_sends_through_which_node_is_learned_slowly_and_holds_a_message_up_for_15_s() {
+async fn who_sends_through_which_node_is_learned_slowly_and_takes_no_message_its_cause() {
     let ids = ["001", "002", "003"];
-    let (mut world, _) = world(&ids).await;
-    world.index.nodes.lock().unwrap().extend([("001".to_owned(), "node01")]);
-    *world.index.nodes_take.lock().unwrap() = Duration::from_secs(40);
-    assert_eq!(longest_round(&mut world, 45, &ids).await.as_secs(), 40, "nobody waits for it");
-    // It is asked for again when one of them is told.
-    let longest = longest_round(&mut world, 17, &["002", "003"]).await;
-    let told = world.events().await.remove(0);
-    assert_eq!((longest.as_secs(), &*told.labels["node"]), (15, "node01"));
+    for (node, seconds) in [(Some("node01"), 0), (None, 5)] {
+        let (mut world, manager) = world(&ids).await;
+        world.index.nodes.lock().unwrap().extend(node.map(|node| ("001".to_owned(), node)));
+        *world.index.nodes_take.lock().unwrap() = Duration::from_secs(40);
+        assert_eq!(longest_round(&mut world, 45, &ids).await.as_secs(), 40, "nobody waits for it");
+        let gone = Some(world.now().timestamp_millis());
+        manager.links.lock().unwrap().insert("001".to_owned(), (Link::Lost, gone));
+        // It is time to ask for it again when one of them is told.
+        let mut last = Duration::ZERO;
+        while world.story().await.is_empty() {
+            last = longest_round(&mut world, 1, &ids[1..]).await;
+        }
+        let told = world.events().await.remove(0);
+        assert_eq!((&*told.cause, told.labels.get("node").map(|node| &**node)), ("disconnected", node));
+        assert_eq!(last.as_secs(), seconds, "{node:?}");
+        let next = longest_round(&mut world, 5, &ids[1..]).await;
+        assert_eq!(next.as_secs(), 40, "it is asked for when nobody waits");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_for_which_no_time_is_left_is_not_slow() {
+    let ids = ["001|/var/log/syslog", "002|/var/log/syslog", "003"];
+    let (mut world, manager) = world(&ids).await;
+    world.minutes(5, &ids).await;
+    let gone = Some(world.now().timestamp_millis());
+    manager.links.lock().unwrap().extend(["001", "002"].map(|id| (id.to_owned(), (Link::Lost, gone))));
+    *world.index.wholes_take.lock().unwrap() = Duration::from_secs(30);
+    world.minutes(1, &ids[1..]).await;
+    assert_eq!(longest_round(&mut world, 15, &ids[2..]).await.as_secs(), 15);
+    *world.index.wholes_take.lock().unwrap() = Duration::ZERO;
+    world.minutes(1, &ids[2..]).await;
+    let events = world.events().await;
+    assert_eq!([ids[0], ids[1]].map(|id| of(&events, id).cause.as_str()), ["no_documents", "disconnected"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -229,3 +229,18 @@ async fn whoever_is_behind_a_gateway_is_told_in_time_where_all_logs_come_late() 
     }
     assert_eq!(told(&world).await, ["agent_silent 005"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_stops_with_those_behind_it_explains_them_where_logs_come_later_than_they_may() {
+    let ids = ["001", "002", "003", "004", "005"];
+    let mut world = behind(&ids[..1], Quorum::All).await;
+    let setup = world.monitor.setup.clone();
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let watch = Watch { interval: minutes(2), grace: minutes(5), ..setup.watch };
+    world.monitor.replace(Setup { watch, ..setup }).await.unwrap();
+    for minute in 0..40 {
+        super::lateness::minute_behind(&mut world, &ids, minute.min(6)).await;
+    }
+    world.minutes(12, &[]).await;
+    assert_eq!(told(&world).await, ["agent_silent 001"]);
+}

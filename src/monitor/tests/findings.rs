@@ -305,3 +305,25 @@ async fn the_clock_of_a_manager_that_runs_ahead_is_named_with_the_silence_that_i
     let silent = world.events().await.pop().unwrap().detail;
     assert!(silent.contains("But it has logs that are dated 59 min ahead of now"), "{silent}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_many_logged_last_keeps_nobody_from_better_reasons() {
+    let ids: Vec<String> = (1..=400).map(|number| format!("{number:03}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut world = World::new(&ids).await;
+    *world.index.words_take.lock().unwrap() = Duration::from_secs(1);
+    world.minutes(5, &ids).await;
+    world.minutes(10, &[&ids[..40], &ids[41..]].concat()).await;
+    world.minutes(15, &ids[41..]).await;
+    world.index.log("001", world.now() + TimeDelta::hours(1));
+    world.minute(&ids[40..]).await;
+    let events = world.events().await;
+    let about = |kind: EventKind, id: &str| {
+        let same =
+            |event: &&Event| event.kind == kind && event.entity.as_ref().is_some_and(|one| one.id == id);
+        events.iter().find(same).unwrap_or_else(|| panic!("nothing about {id}: {events:#?}"))
+    };
+    let silent = &about(EventKind::AgentSilent, "001").detail;
+    assert!(silent.contains("But it has logs that are dated 59 min ahead of now"), "{silent}");
+    assert_eq!(about(EventKind::AgentRecovered, "041").arrived_late, Some(0.0));
+}

@@ -172,3 +172,18 @@ async fn who_was_told_before_the_lag_was_known_is_back_with_it_and_one_late_log_
     world.minutes(3, &[]).await;
     assert_eq!(world.story().await[5..], ["agent_silent 001"], "in time");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_node_of_which_nothing_comes_any_more_widens_no_question() {
+    let mut world = World::new(&["001", "002"]).await;
+    world.index.nodes.lock().unwrap().extend([("001".to_owned(), "node01"), ("002".to_owned(), "node02")]);
+    world.minute(&["001", "002"]).await;
+    world.minutes(59, &["001"]).await;
+    world.index.log("002", world.now() - TimeDelta::minutes(55));
+    world.minutes(70, &["001"]).await;
+    world.index.asked.lock().unwrap().clear();
+    world.minute(&["001"]).await;
+    let asked = world.index.asked.lock().unwrap().clone();
+    let usual = asked.iter().find(|(_, named)| *named == Some(2)).unwrap();
+    assert!(world.now() - usual.0 < TimeDelta::minutes(4), "{:?}", world.now() - usual.0);
+}

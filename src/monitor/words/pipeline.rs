@@ -131,6 +131,13 @@ pub fn lacks(watch: &str, lack: &Lack, now: i64) -> Event {
             ),
             "the manager's Filebeat, the network between, and the indexer's disk",
         ),
+        (Keeper::IndexerOfFive, Keeper::Manager) => (
+            format!(
+                "The manager receives logs and writes them down ({other}: the newest is {} old)",
+                span(now - others_newest)
+            ),
+            "the manager's connection to the indexer, the network between, and the indexer's disk",
+        ),
         (Keeper::Manager, _) => (
             has_logs(),
             "does the manager still write that file, and is it the one of the node that agents send through",
@@ -179,5 +186,27 @@ fn labels_of(common: &Common) -> BTreeMap<String, String> {
         Common::Watch => BTreeMap::new(),
         Common::Node(name) => BTreeMap::from([("node".to_owned(), name.clone())]),
         Common::Label(label, value) => BTreeMap::from([(label.clone(), value.clone())]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_manager_has_and_its_indexer_lacks_is_held_up_between_them_with_filebeat_only_before_wazuh_5() {
+        let told = |indexer| {
+            let (source, other) = ("wazuh".to_owned(), "alerts".to_owned());
+            let keepers = (indexer, Keeper::Manager);
+            lacks("w", &Lack { source, newest: None, other, others_newest: 0, keepers }, 60_000).detail
+        };
+        for (indexer, filebeat) in [(Keeper::Indexer, true), (Keeper::IndexerOfFive, false)] {
+            let told = told(indexer);
+            assert!(
+                told.contains("The manager receives logs") && told.contains("the indexer's disk"),
+                "{told}"
+            );
+            assert_eq!(told.contains("Filebeat"), filebeat, "{told}");
+        }
     }
 }

@@ -144,5 +144,9 @@ mod tests {
             (name.to_owned(), build::<LogFile>(&format!("path = '/var/ossec/logs/{name}'")).into())
         });
         assert!(!asked(&Several::new(both.into())).contains("alerts"), "the archives have everything");
+        let archives = build::<LogFile>("path = '/var/ossec/logs/archives/archives.json'").into();
+        let alerts = build::<Indexer>("url = 'https://a.example'").into();
+        let both = Several::new(vec![("wazuh".to_owned(), alerts), ("archives".to_owned(), archives)]);
+        assert!(!asked(&both).contains("archives"), "no indexer of alerts takes them: {}", asked(&both));
     }
 }

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use log_monitor_channels::{BuildError, Problem};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use self::agents::{Agent, Page};
 use self::config::ServerApiConfig;
@@ -40,7 +40,8 @@ use crate::source::{
 /// How many agents are asked for by id at once: the ids go into the address.
 const BY_ID: usize = 100;
 
-/// Who asks about more of them waits 15 s at most: after this nobody else is asked about, and those who were are told.
+/// Who asks about more of them waits no longer than this: then, or before it where there is less time, those are told
+/// who are known.
 const ENOUGH: Duration = Duration::from_secs(5);
 
 /// How often a list is read anew because it changed while it was read.
@@ -70,19 +71,25 @@ impl SourceKind for ServerApi {
 
 #[async_trait]
 impl Source for ServerApi {
-    async fn connections(&self, keys: &[&str]) -> Result<Vec<Connection>, SourceError> {
+    async fn connections(&self, keys: &[&str], until: Instant) -> Result<Vec<Connection>, SourceError> {
         // Anything but a number is refused as a whole (400).
         let ids: Vec<&str> = keys.iter().copied().filter(|key| is_agent_id(key)).collect();
-        let (mut known, began) = (Vec::new(), Instant::now());
-        for (number, ids) in ids.chunks(BY_ID).enumerate() {
-            if number > 0 && (began.elapsed() >= ENOUGH || !self.session.has_room()) {
+        let until = until.min(Instant::now() + ENOUGH);
+        let mut parts = ids.chunks(BY_ID);
+        let Some(first) = parts.next() else { return Ok(Vec::new()) };
+        let mut known = self.connections_of(first).await?;
+        for ids in parts {
+            if !self.session.has_room() {
                 tracing::debug!("how further agents are connected is not asked for: it has taken enough");
                 break;
             }
-            let body = self.list(&[("agents_list", &ids.join(",")), ("limit", &BY_ID.to_string())]).await?;
-            let told = agents::connections(&body).map_err(|error| self.session.told(&error))?;
-            let ahead = self.session.ahead();
-            known.extend(told.into_iter().map(|connection| by_our_clock(connection, ahead)));
+            match timeout_at(until, self.connections_of(ids)).await {
+                Ok(told) => known.extend(told?),
+                Err(_) => {
+                    tracing::debug!("how further agents are connected is not told in time");
+                    break;
+                }
+            }
         }
         Ok(known)
     }
@@ -139,6 +146,14 @@ impl ServerApi {
         let detail =
             "shows no agent at all: give the user a role that may read them, such as `agents_readonly`";
         self.session.told(&SourceError::new(SourceReason::Rights, detail))
+    }
+
+    /// How some are connected, of as many as can be asked for at once.
+    async fn connections_of(&self, ids: &[&str]) -> Result<Vec<Connection>, SourceError> {
+        let body = self.list(&[("agents_list", &ids.join(",")), ("limit", &BY_ID.to_string())]).await?;
+        let told = agents::connections(&body).map_err(|error| self.session.told(&error))?;
+        let ahead = self.session.ahead();
+        Ok(told.into_iter().map(|connection| by_our_clock(connection, ahead)).collect())
     }
 
     /// Every agent that the user may see. Agents may come and go while the pages are read: a list

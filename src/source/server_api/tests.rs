@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::Instant;
 
 use super::ServerApi;
 use crate::simulation::{SimulatedAgent, SimulatedServerApi};
@@ -43,6 +44,11 @@ fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_767_268_800, 0).unwrap()
 }
 
+/// When nobody waits any longer.
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(15)
+}
+
 fn window() -> Query<'static> {
     Query { from: now() - TimeDelta::hours(1), to: now(), entities: Entities::All(10) }
 }
@@ -59,7 +65,7 @@ async fn it_tells_how_agents_are_connected_and_whom_the_server_does_not_know() {
     }
     let source = source(&server, PASSWORD);
     source.probe().await.unwrap();
-    let seen = source.connections(&["001", "002", "003", "099", "web-1", "1"]).await.unwrap();
+    let seen = source.connections(&["001", "002", "003", "099", "web-1", "1"], soon()).await.unwrap();
     let said: Vec<_> = seen.iter().map(|agent| (agent.key.as_str(), agent.link)).collect();
     let expected = [
         ("001", Link::Connected),
@@ -78,8 +84,17 @@ async fn it_tells_of_as_many_as_leaves_room_for_other_questions_and_of_a_few_alw
     let source = source(&server, PASSWORD);
     let ids: Vec<String> = (0..2000).map(|number| format!("{number:03}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    assert_eq!(source.connections(&ids).await.unwrap().len(), 1400, "after the login");
-    assert_eq!(source.connections(&ids[..100]).await.unwrap().len(), 100);
+    assert_eq!(source.connections(&ids, soon()).await.unwrap().len(), 1400, "after the login");
+    assert_eq!(source.connections(&ids[..100], soon()).await.unwrap().len(), 100);
+}
+
+#[tokio::test]
+async fn of_many_it_tells_of_those_of_whom_it_knows_when_the_time_is_over() {
+    let server = server(300).await;
+    let source = source(&server, PASSWORD);
+    let ids: Vec<String> = (0..300).map(|number| format!("{number:03}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    assert_eq!(source.connections(&ids, Instant::now()).await.unwrap().len(), 100);
 }
 
 #[tokio::test]
@@ -93,7 +108,7 @@ async fn a_keepalive_is_as_old_as_it_is_by_the_servers_own_clock() {
         let reply = Reply::json(200, &body);
         let dated = if date { reply.header("Date", &theirs.to_rfc2822()) } else { reply };
         server.state().instead = Some(dated);
-        let seen = source(&server, PASSWORD).connections(&["001"]).await.unwrap();
+        let seen = source(&server, PASSWORD).connections(&["001"], soon()).await.unwrap();
         let age = Utc::now().timestamp_millis() - seen[0].last_keepalive.unwrap();
         let expected = if date { 0 } else { -ahead };
         assert!((age / 1000 - expected).abs() < 30, "{age} ms, {ahead} s ahead");
@@ -162,10 +177,10 @@ async fn of_agents_that_the_user_may_not_read_nothing_is_told_and_of_others_ever
     let server = server(5).await;
     server.state().forbidden = vec!["002", "099"];
     let source = source(&server, PASSWORD);
-    let seen = source.connections(&["001", "002", "003", "099"]).await.unwrap();
+    let seen = source.connections(&["001", "002", "003", "099"], soon()).await.unwrap();
     let said: Vec<_> = seen.iter().map(|agent| agent.key.as_str()).collect();
     assert_eq!(said, ["001", "003"]);
-    assert_eq!(source.connections(&["002"]).await, Ok(Vec::new()));
+    assert_eq!(source.connections(&["002"], soon()).await, Ok(Vec::new()));
     let counted = source.counters(&["001", "002", "003"]).await.unwrap();
     assert_eq!(counted.len(), 2);
 }
@@ -241,7 +256,7 @@ async fn version_4_3_logs_in_by_get_and_does_not_say_how_an_agent_went() {
     }
     let source = source(&server, PASSWORD);
     source.probe().await.unwrap();
-    let seen = source.connections(&["001", "002"]).await.unwrap();
+    let seen = source.connections(&["001", "002"], soon()).await.unwrap();
     let links: Vec<_> = seen.iter().map(|agent| agent.link).collect();
     assert_eq!(links, [Link::Connected, Link::Disconnected]);
     let refused = server.asked().iter().filter(|path| path.contains("status_code")).count();
@@ -285,7 +300,7 @@ async fn counters_leave_enough_of_the_budget_to_ask_how_agents_are_connected() {
     let counted = source.counters(&ids).await.unwrap().len();
     assert!((10..15).contains(&counted), "{counted}");
     for _ in 0..15 {
-        let asked = source.connections(&ids[..1]);
+        let asked = source.connections(&ids[..1], soon());
         let connected = tokio::time::timeout(Duration::from_secs(10), asked).await;
         assert_eq!(connected.expect("nothing is left").unwrap().len(), 1);
     }
@@ -313,7 +328,7 @@ async fn every_refusal_has_its_meaning() {
         (Reply::fault(Fault::Reset), SourceReason::Network),
     ] {
         server.state().instead = Some(reply);
-        let error = source.connections(&["001"]).await.unwrap_err();
+        let error = source.connections(&["001"], soon()).await.unwrap_err();
         assert_eq!(error.reason, expected, "{error}");
         assert!(error.detail.starts_with("the Wazuh API at 127.0.0.1:"), "{error}");
     }

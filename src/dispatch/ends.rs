@@ -222,7 +222,7 @@ fn settle_debt_of(
         return Ok(());
     }
     let (endings, kinds): (Vec<i64>, Vec<EventKind>) =
-        messages::owed_endings(connection, firing.id, channel)?.into_iter().unzip();
+        messages::owed_endings(connection, firing.id, channel, now)?.into_iter().unzip();
     match kinds.first() {
         None => Ok(()),
         Some(topic) => {

@@ -95,3 +95,16 @@ async fn a_clock_that_was_wrong_for_a_while_moves_nothing_at_the_next_start() {
     minutes(5).await;
     assert_eq!(reminders(&world), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_on_its_way_as_the_clock_was_set_back_has_its_end() {
+    let mut world = World::new(vec![route("catch_all", &[&["slow"]])], &["slow"]).await;
+    world.wrap("slow", |vendor| Box::new(Slow(vendor))).await;
+    let (world, clock) = settable(world).await;
+    let incidents = world.silent(&["001"]).await;
+    clock.set_by(TimeDelta::hours(-1));
+    world.recovered(&[("001", incidents[0])]).await;
+    minutes(1).await;
+    let kinds: Vec<MessageKind> = world.got("slow").iter().map(|told| told.kind).collect();
+    assert_eq!(kinds, [MessageKind::Firing, MessageKind::Resolved]);
+}

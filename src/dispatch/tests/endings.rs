@@ -96,6 +96,19 @@ async fn a_firing_that_is_accepted_after_the_end_of_its_worse_one_is_followed_by
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_end_of_what_was_accepted_after_it_is_told_once_whatever_else_the_firing_was_of() {
+    let mut world = World::new(vec![route("catch_all", &[&["slow"]])], &["slow"]).await;
+    world.wrap("slow", |vendor| Box::new(Slow(vendor))).await;
+    let incidents = world.silent(&["001", "002"]).await;
+    world.recovered(&[("001", incidents[0])]).await;
+    minutes(62).await;
+    let ends = |title: &&String| title.starts_with("Recovered: 001");
+    let titles = world.titles("slow");
+    assert!(titles.iter().any(|title| title.starts_with("Still silent: 002")), "{titles:?}");
+    assert_eq!(titles.iter().filter(ends).count(), 1, "{titles:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_over_is_not_told_to_whoever_takes_it_later_than_the_rest_of_its_step() {
     let world = World::new(vec![route("catch_all", &[&["slack", "email"]])], &["slack", "email"]).await;
     world.fail("email", Some(down()));

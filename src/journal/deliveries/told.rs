@@ -22,11 +22,12 @@ pub struct Alive {
 pub fn alive(connection: &Connection, channel: &str) -> rusqlite::Result<Vec<Alive>> {
     connection
         .prepare_cached(
+            // From the few incidents that are open on: a channel has accepted more.
             "SELECT MIN(delivery.id), delivery.message FROM incident
-             JOIN event ON event.incident = incident.id
-             JOIN message_event ON message_event.event = event.id
-             JOIN message ON message.id = message_event.message AND message.kind IN ('firing', 'reminder')
-             JOIN delivery ON delivery.message = message.id AND delivery.channel = ?1
+             CROSS JOIN event ON event.incident = incident.id
+             CROSS JOIN message_event ON message_event.event = event.id
+             CROSS JOIN message ON message.id = message_event.message AND message.kind IN ('firing', 'reminder')
+             CROSS JOIN delivery ON delivery.message = message.id AND delivery.channel = ?1
                   AND delivery.state = 'accepted'
              WHERE incident.closed IS NULL GROUP BY COALESCE(message.parent, message.id) ORDER BY 1",
         )?

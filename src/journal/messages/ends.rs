@@ -51,9 +51,9 @@ pub fn incidents(connection: &Connection, message: i64, open: bool) -> rusqlite:
 }
 
 /// The ends that `channel` has not been and will not be told since it was, or may have been, told of those incidents
-/// by a firing or its reminders. (A try says nothing of what was over when it began. What a resolution closes or
-/// answers was known when that was tried: not a firing that was accepted later. A firing that waited for the end of
-/// quiet hours has the ends of that itself.)
+/// by a firing or its reminders. (A try says nothing of what was over when it began; one that began after `now`, in
+/// milliseconds, did so before the clock was set. What a resolution closes or answers was known when that was tried:
+/// not a firing that was accepted later. A firing that waited for the end of quiet hours has the ends of that itself.)
 ///
 /// # Errors
 /// As the database.
@@ -61,19 +61,20 @@ pub fn owed_endings(
     connection: &Connection,
     firing: i64,
     channel: &str,
+    now: i64,
 ) -> rusqlite::Result<Vec<(i64, EventKind)>> {
     connection
         .prepare_cached(
             "WITH told AS (
                  SELECT event.incident,
-                        MAX(CASE WHEN delivery.message = ?1 AND attempt.outcome = 'accepted'
-                            THEN attempt.ended ELSE 0 END) AS at
+                        MAX(CASE WHEN delivery.message = ?1 THEN attempt.ended ELSE 0 END) AS at
                  FROM delivery
                  JOIN attempt ON attempt.delivery = delivery.id
                  JOIN message_event ON message_event.message = delivery.message
                  JOIN event ON event.id = message_event.event
                  JOIN incident ON incident.id = event.incident
-                      AND attempt.started <= COALESCE(incident.close_written, incident.closed)
+                      AND (attempt.started <= COALESCE(incident.close_written, incident.closed)
+                           OR attempt.started > ?3)
                  WHERE delivery.channel = ?2
                  AND delivery.message IN (SELECT ?1 UNION SELECT message FROM reminder_of WHERE firing = ?1)
                  AND (attempt.outcome = 'accepted'
@@ -90,10 +91,10 @@ pub fn owed_endings(
                  JOIN message ON message.id = said.message AND (message.kind = 'resolved' OR message.id = ?1)
                  JOIN delivery ON delivery.message = message.id AND delivery.channel = ?2
                  WHERE said.event = ending.id
-                 AND (message.id = ?1 OR delivery.state IN ('pending', 'waiting') OR delivery.tried > told.at))
+                 AND (message.id = ?1 OR delivery.state IN ('pending', 'waiting') OR delivery.tried >= told.at))
              ORDER BY ending.id",
         )?
-        .query_map(params![firing, channel], |row| {
+        .query_map(params![firing, channel, now], |row| {
             let kind: String = row.get(1)?;
             Ok((row.get(0)?, EventKind::from_name(&kind).unwrap_or(EventKind::AgentRecovered)))
         })?

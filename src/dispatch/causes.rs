@@ -153,14 +153,14 @@ fn cause(event: &Event, say: &Sentences) -> String {
     let word = word(event, say);
     // What others have written stands behind the question.
     let known = event.detail.split(CHECK).next().unwrap_or_default();
-    let day = written(event.since.unwrap_or(event.at));
-    match say.brief(known, |time| short(time, &day)) {
+    let last = event.since.map(written).unwrap_or_default();
+    match say.brief(known, |time| short(time, &last)) {
         Some(brief) if !word.is_empty() => format!("{word} ({brief})"),
         _ => word,
     }
 }
 
-/// A time as it is written, to the minute; without the day of the one before it in the line.
+/// A time as it is written, to the minute; without the day of the one `before` it in the line, if there is one.
 fn short(time: &str, before: &str) -> String {
     let (to_minute, day) = (time.get(..16).unwrap_or(time), before.get(..11).unwrap_or(before));
     to_minute.strip_prefix(day).unwrap_or(to_minute).to_owned()
@@ -267,6 +267,10 @@ mod tests {
             "volume too low (3 logs in 1 d, at least 10 expected)",
         ];
         assert_eq!(said(Language::En), expected);
+        let never = Event { since: None, ..events[0].clone() };
+        let (_, body) = message(&[never.clone(), never], &Facts::of(MessageKind::Firing));
+        let dated = "- 001 web, never seen: disconnected (stopped 2026-01-01 00:02)";
+        assert_eq!(body.lines().next(), Some(dated), "no other time of that line says the day");
         let italian = said(Language::It);
         assert_eq!(italian[0], "disconnesso (fermato 00:02)");
         assert_eq!(italian[10], "volume troppo basso (3 log in 1 g, attesi almeno 10)");

@@ -72,24 +72,14 @@ pub fn delivery(
     let mut lost = facts::lost(connection, composer, claim)?;
     let mut about = |events: Vec<Event>, posts: &[Post], key: String| -> rusqlite::Result<Notification> {
         let on = Way::on(&claim.channel, claim.step);
-        let way = Way { uncertain: claim.uncertain, lost: lost.take(), now: claim.tried, ..on };
+        let (uncertain, lost, now, short) = (claim.uncertain, lost.take(), claim.tried, claim.short);
+        let way = Way { uncertain, lost, now, short, ..on };
         let about = notification(connection, composer, &message, (events, posts), &siblings, way)?;
-        // What a template wrote may be what was refused.
-        let payload = about.payload.clone().filter(|_| !claim.short);
         let in_reply_to = posts.first().and_then(|post| post.receipt.clone());
         let answers = posts.first().map(|post| composer.key(post.delivery));
         let rest_of = deliveries::receipt(connection, claim.message, &claim.channel)?;
-        let (attempt, short) = (claim.n, claim.short);
-        Ok(Notification {
-            idempotency_key: key,
-            attempt,
-            short,
-            in_reply_to,
-            answers,
-            rest_of,
-            payload,
-            ..about
-        })
+        let attempt = claim.n;
+        Ok(Notification { idempotency_key: key, attempt, in_reply_to, answers, rest_of, ..about })
     };
     let one = parts.len() < 2 && claim.posted.is_empty();
     let key_of = |posts: &[Post]| match posts {
@@ -132,7 +122,7 @@ pub fn undelivered(
     let message = messages::get(connection, message)?;
     let siblings = deliveries::of_message(connection, message.id)?;
     let events = of_message(connection, message.id)?;
-    let way = Way { channel, step: usize::MAX, uncertain: false, lost: None, now: i64::MAX };
+    let way = Way { channel, step: usize::MAX, uncertain: false, lost: None, now: i64::MAX, short: false };
     notification(connection, composer, &message, (events, &[]), &siblings, way)
 }
 
@@ -148,11 +138,13 @@ struct Way<'a> {
     lost: Option<Lost>,
     /// When it goes, in milliseconds; without a time nothing waits any more.
     now: i64,
+    /// In the short form.
+    short: bool,
 }
 
 impl<'a> Way<'a> {
     const fn on(channel: &'a str, step: usize) -> Self {
-        Self { channel: Some(channel), step, uncertain: false, lost: None, now: i64::MAX }
+        Self { channel: Some(channel), step, uncertain: false, lost: None, now: i64::MAX, short: false }
     }
 }
 
@@ -177,14 +169,14 @@ fn notification(
         fallback_reason: fallback_reason.as_deref(),
         ..facts::of(connection, composer, (message, &events), siblings, &mut way)?
     };
-    Ok(Notification { all_over, ..in_words(composer, message, way.channel, events, &facts) })
+    Ok(Notification { all_over, ..in_words(composer, message, &way, events, &facts) })
 }
 
 /// A message as a channel is handed it, in its words.
 fn in_words(
     composer: &Composer,
     message: &Message,
-    channel: Option<&str>,
+    &Way { channel, short, .. }: &Way<'_>,
     events: Vec<Event>,
     facts: &Facts<'_>,
 ) -> Notification {
@@ -194,7 +186,11 @@ fn in_words(
     let words = composer.wording.message(channel, &subject);
     let below = words.below.clone();
     let (title, body) = words.joined();
-    let payload = composer.wording.payload(channel, &subject, &title, &body);
+    // What a template wrote may be what was refused.
+    let payload = match short {
+        true => None,
+        false => composer.wording.payload(channel, &subject, &title, &body),
+    };
     Notification {
         idempotency_key: format!("{}-m{}", composer.installation_id, message.id),
         kind: facts.kind,
@@ -214,7 +210,7 @@ fn in_words(
         rest_of: None,
         all_over: false,
         links,
-        short: false,
+        short,
         payload,
     }
 }

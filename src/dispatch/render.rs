@@ -133,6 +133,7 @@ impl Words {
 }
 
 /// Title and body, in English.
+#[cfg(test)]
 #[must_use]
 pub fn message(events: &[Event], facts: &Facts<'_>) -> (String, String) {
     words(events, facts, Language::default()).joined()

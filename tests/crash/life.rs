@@ -9,7 +9,7 @@ use crate::endpoint::{Endpoint, First};
 use crate::support::{Daemon, World};
 
 /// About how long such a life is, in milliseconds.
-pub const USUAL: u64 = 2_500;
+pub const USUAL: u64 = 3_000;
 
 /// How the program dies.
 #[derive(Debug, Clone, Copy)]
@@ -40,9 +40,15 @@ pub async fn all(lives: Vec<(Death, First)>, at_once: usize) -> Vec<bool> {
 
 async fn play(death: Death, first: First) -> bool {
     let ends = [Endpoint::start(first).await, Endpoint::start(First::Accepts).await];
-    let mut life = Life::begin(death, &ends).await;
+    let mut life = Life::begin(death, first, &ends).await;
     let story = format!("{death:?} with {first:?}");
-    life.until(&story, "somebody hears of it", |_| ends.iter().any(|end| end.has("firing"))).await;
+    let hears = |end: &Endpoint| end.has("firing");
+    life.until(&story, "whoever is to hear of it does", |_| match first {
+        // The second is told although the first accepted.
+        First::Accepts => ends.iter().all(hears),
+        First::IsGone | First::HangsUpOnce => ends.iter().any(hears),
+    })
+    .await;
     life.world.log(&["001", "002"]);
     life.until(&story, "whoever heard of it hears of its end", |world| {
         is_settled(world) && ends.iter().all(|end| !end.has("firing") || end.has("resolved"))
@@ -61,9 +67,9 @@ struct Life {
 }
 
 impl Life {
-    async fn begin(death: Death, [first, second]: &[Endpoint; 2]) -> Self {
+    async fn begin(death: Death, kind: First, [first, second]: &[Endpoint; 2]) -> Self {
         let world = World::new().await;
-        world.write("config/log-monitor.toml", &settings(&first.url(), &second.url()));
+        world.write("config/log-monitor.toml", &settings(kind, &first.url(), &second.url()));
         world.log(&["001"]);
         let order = match death {
             Death::At(point, time) => format!("{point}:{time}"),
@@ -100,12 +106,17 @@ impl Life {
     }
 }
 
-/// A second goes by between a step and the next.
-fn settings(first: &str, second: &str) -> String {
+/// A second goes by between a step and the next, which is an escalation where the first channel accepts, else the
+/// fallback.
+fn settings(kind: First, first: &str, second: &str) -> String {
+    let (fallback, escalation) = match kind {
+        First::Accepts => ("", ", after = \"1s\""),
+        First::IsGone | First::HangsUpOnce => (", fallback_after = \"1s\"", ""),
+    };
     format!(
         "schema = 1\n[channels.first]\nkind = \"webhook\"\nurl = \"{first}\"\n\
          [channels.second]\nkind = \"webhook\"\nurl = \"{second}\"\n\
-         [catch_all]\nsteps = [{{ to = [\"first\"], fallback_after = \"1s\" }}, {{ to = [\"second\"] }}]\n"
+         [catch_all]\nsteps = [{{ to = [\"first\"]{fallback} }}, {{ to = [\"second\"]{escalation} }}]\n"
     )
 }
 

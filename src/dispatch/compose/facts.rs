@@ -51,7 +51,7 @@ pub(super) fn fallback_reason(
     let known = if siblings.is_empty() { BTreeMap::new() } else { channels::all(connection)? };
     let failed = failed_before(siblings, way.step, (&known, way.now));
     let reasons = message.escalation.clone().into_iter().chain(failed);
-    Ok(reasons.reduce(|all, reason| format!("{all}; {reason}")))
+    Ok(in_one(reasons))
 }
 
 /// How many messages that reached nobody are named.
@@ -83,7 +83,12 @@ pub fn failed_before(
         let held = known.get(&one.channel).and_then(|known| known.held_until).filter(|until| *until > now);
         how_it_fared(one, held)
     };
-    before.map(reason).reduce(|all, reason| format!("{all}; {reason}"))
+    in_one(before.map(reason))
+}
+
+/// Reasons, if there are any.
+fn in_one(reasons: impl Iterator<Item = String>) -> Option<String> {
+    reasons.reduce(|all, reason| format!("{all}; {reason}"))
 }
 
 /// How a channel fared that has not accepted, and that asked for no message until a time.
@@ -121,8 +126,7 @@ pub(super) fn still_open(
     posts: &[Post],
 ) -> rusqlite::Result<Vec<Event>> {
     let (MessageKind::Resolved, Some(firing)) = (message.kind, message.parent) else { return Ok(Vec::new()) };
-    let open = posts::still_open(connection, firing, posts)?;
-    open.into_iter().map(|event| flapping::as_it_is(connection, event)).collect()
+    as_they_are(connection, posts::still_open(connection, firing, posts)?)
 }
 
 /// For a message of a group: what goes on of the group besides, as far as its channel was told of it. What is held
@@ -145,10 +149,12 @@ pub(super) fn group_of(
         router::group_of(route, event) == message.grouped
             && events.iter().all(|told| told.incident != event.incident)
     });
-    open.into_iter()
-        .map(|event| flapping::as_it_is(connection, event))
-        .collect::<rusqlite::Result<_>>()
-        .map(Some)
+    as_they_are(connection, open).map(Some)
+}
+
+/// What goes on, with what is known of it by now.
+fn as_they_are(connection: &Connection, open: Vec<Event>) -> rusqlite::Result<Vec<Event>> {
+    open.into_iter().map(|event| flapping::as_it_is(connection, event)).collect()
 }
 
 /// For a resolution that was held up: who has fallen silent again meanwhile.

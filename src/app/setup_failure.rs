@@ -10,7 +10,7 @@ use log_monitor_channels::{Event, EventKind, MessageKind, Notification, Severity
 
 use crate::config::{Diagnostics, Loaded};
 use crate::dispatch::channel::{Channels, build_all};
-use crate::dispatch::render::{self, Facts};
+use crate::dispatch::render::{self, Facts, Words};
 use crate::monitor::words;
 use crate::wording::language::Language;
 
@@ -114,8 +114,7 @@ fn notification(what: &str, problem: &str, fallback_reason: Option<&str>) -> Not
     };
     let facts = Facts { fallback_reason, ..Facts::of(MessageKind::Notice) };
     let words = render::words(std::slice::from_ref(&event), &facts, Language::default());
-    let below = words.below.clone();
-    let (title, body) = words.joined();
+    let Words { title, body, below } = words.joined();
     Notification {
         idempotency_key: format!("setup-{:016x}", fastrand::u64(..)),
         kind: MessageKind::Notice,

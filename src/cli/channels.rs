@@ -12,6 +12,7 @@ use super::exit::Exit;
 use super::table::{print, say, table};
 use crate::app::parts::Parts;
 use crate::config::{Settings, example, suggest};
+use crate::dispatch::render::Words;
 use crate::journal::channels::{self as known, Probe};
 use crate::journal::{JournalError, edit, open_read_only};
 use crate::source::registry::SourceRegistry;
@@ -284,9 +285,7 @@ fn sample(kind: EventKind, channel: &str, parts: &Parts) -> Notification {
     let installation = &*parts.installation;
     let links = parts.wording.links(&sample.events, installation);
     let subject = Subject { events: &sample.events, facts: &sample.facts(), links: &links, installation };
-    let words = parts.wording.message(Some(channel), &subject);
-    let below = words.below.clone();
-    let (title, body) = words.joined();
+    let Words { title, body, below } = parts.wording.message(Some(channel), &subject).joined();
     let title = format!("[TEST] {title}");
     let payload = parts.wording.payload(Some(channel), &subject, &title, &body);
     Notification {

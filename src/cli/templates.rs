@@ -10,6 +10,7 @@ use super::Session;
 use super::exit::{Exit, print_json};
 use super::table::{print, say, table};
 use crate::config::{Settings, suggest};
+use crate::dispatch::render::Words;
 use crate::wording::template::Part;
 use crate::wording::variables::{FILTERS, VARIABLES};
 use crate::wording::{Subject, Voice, Wording, samples};
@@ -172,7 +173,7 @@ fn message(
     let links = &wording.links(&sample.events, installation);
     let subject = Subject { events: &sample.events, facts: &sample.facts(), links, installation };
     let failed = |problem| format!("{problem}, in a message of {}", kind.name());
-    let (title, mut body) = wording.in_its_words(voice, &subject).map_err(failed)?.joined();
+    let Words { title, mut body, .. } = wording.in_its_words(voice, &subject).map_err(failed)?.joined();
     let payload = wording.payload_in(voice, &subject, &title, &body).map_err(failed)?;
     for link in links {
         body += &format!("\n{}: {}", link.title, link.url);

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 
 use super::budget::Limits;
 use super::posts::{self, Post};
-use super::render::{Facts, Lost};
+use super::render::{Facts, Lost, Words};
 use crate::config::{Group, Route};
 use crate::journal::deliveries::{self, Claim, Delivery};
 use crate::journal::events::{of_message, time};
@@ -183,9 +183,7 @@ fn in_words(
     let links = composer.wording.links(&events, &composer.installation);
     let installation = &*composer.installation;
     let subject = Subject { events: &events, facts, links: &links, installation };
-    let words = composer.wording.message(channel, &subject);
-    let below = words.below.clone();
-    let (title, body) = words.joined();
+    let Words { title, body, below } = composer.wording.message(channel, &subject).joined();
     // What a template wrote may be what was refused.
     let payload = match short {
         true => None,

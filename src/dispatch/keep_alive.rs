@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::channel::{Channel, Channels};
 use super::compose::{self, Composer};
-use super::render::Facts;
+use super::render::{Facts, Words};
 use crate::journal::deliveries::{self, Alive};
 use crate::journal::{Journal, incidents};
 use crate::wording::Subject;
@@ -125,8 +125,6 @@ fn as_it_is(
     notification.links = composer.wording.links(events, installation);
     let (facts, links) = (&Facts::of(MessageKind::Firing), &notification.links);
     let subject = Subject { events, facts, links, installation };
-    let words = composer.wording.message(Some(channel), &subject);
-    notification.below.clone_from(&words.below);
-    (notification.title, notification.body) = words.joined();
-    Ok(Some(notification))
+    let Words { title, body, below } = composer.wording.message(Some(channel), &subject).joined();
+    Ok(Some(Notification { title, body, below, ..notification }))
 }

@@ -124,11 +124,11 @@ pub struct Words {
 }
 
 impl Words {
-    /// Title and body.
+    /// As they are sent: what stands below is the end of the body.
     #[must_use]
-    pub fn joined(self) -> (String, String) {
+    pub fn joined(self) -> Self {
         let texts = [self.body.trim_end(), self.below.trim()].into_iter().filter(|text| !text.is_empty());
-        (self.title, texts.collect::<Vec<_>>().join("\n\n"))
+        Self { body: texts.collect::<Vec<_>>().join("\n\n"), ..self }
     }
 }
 
@@ -136,7 +136,8 @@ impl Words {
 #[cfg(test)]
 #[must_use]
 pub fn message(events: &[Event], facts: &Facts<'_>) -> (String, String) {
-    words(events, facts, Language::default()).joined()
+    let words = words(events, facts, Language::default()).joined();
+    (words.title, words.body)
 }
 
 /// The words for some events in a language.

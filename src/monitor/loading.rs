@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use rusqlite::Connection;
 use tokio::time::Instant;
 
 use super::behind::Behind;
@@ -15,8 +16,8 @@ use super::pipeline::{Common, Doubts, Stalls};
 use super::roster::Roster;
 use super::source_health::{Asked, SourceHealth};
 use super::{Monitor, Setup, inventory, let_go};
-use crate::journal::entities;
-use crate::journal::incidents::{self, Subject};
+use crate::journal::entities::{self, EntityRow};
+use crate::journal::incidents::{self, Stall, Subject};
 use crate::journal::{JournalError, events, notes};
 use crate::record::Recorder;
 
@@ -94,53 +95,33 @@ impl Monitor {
     /// # Errors
     /// When the journal fails.
     pub(super) async fn load(&mut self) -> Result<(), JournalError> {
+        let now = events::millis(self.recorder.clock.now());
         let name = self.setup.watch.name.clone();
-        let lately = events::millis(self.recorder.clock.now()) - LATELY;
-        let (rows, ended, mut stalls, [silences, stalled], [returns, flowing], memory) = self
-            .recorder
-            .journal
-            .write(move |connection| {
-                let silences = |of| incidents::silences_since(connection, of, &name, lately);
-                let returns = |of| notes::returns(connection, of, &name);
-                Ok((
-                    entities::of_watch(connection, &name)?,
-                    incidents::silences_ended(connection, &name)?,
-                    incidents::open_stalls(connection, &name)?,
-                    [silences(Subject::Agent)?, silences(Subject::Pipeline)?],
-                    [returns(Subject::Agent)?, returns(Subject::Pipeline)?],
-                    Memory::read(connection, &name)?,
-                ))
-            })
-            .await?;
-        self.behind.open = self.take_open(&mut stalls);
+        let read = move |connection: &_| Known::read(connection, &name, now - LATELY);
+        let mut known = self.recorder.journal.write(read).await?;
+        self.behind.open = self.take_open(&mut known.stalls);
         self.beside.begin_anew(&self.setup);
         let in_file = self.setup.watch.agents.clone();
         let agents = inventory::together(in_file, self.roster.listed.clone());
         let watch = self.setup.watch.with_agents(agents);
         self.maintenance = Windows::new(&watch.maintenance, &watch.agents);
         self.quiet = None;
-        let (mut fleet, gone) = Fleet::new(&watch, rows);
-        for (number, at) in &fleet.dependencies().circular {
-            let (watch, id) = (&self.setup.watch.name, &fleet.entities()[*at].key);
-            let number = number + 1;
-            tracing::warn!(
-                "watch {watch}: dependency {number} is left out where agent {id} would depend on itself"
-            );
-        }
-        fleet.log_since(&ended);
-        fleet.remember(&self.fleet, &silences, &returns);
+        let (mut fleet, gone) = Fleet::new(&watch, known.entities);
+        warn_of_circles(&watch.name, &fleet);
+        fleet.log_since(&known.ended);
+        fleet.remember(&self.fleet, &known.silences, &known.returns);
         let shortest = fleet.shortest_threshold().unwrap_or_default();
-        let stalls = stalls.into_iter().map(|(key, stall)| (Common::from_key(&key), stall));
-        self.stalls = Stalls::new(stalls, Doubts::new(&stalled, &flowing, shortest));
-        self.behind.doubts = Doubts::new(&stalled, &flowing, shortest);
+        let doubts = || Doubts::new(&known.stalled, &known.flowing, shortest);
+        let stalls = known.stalls.into_iter().map(|(key, stall)| (Common::from_key(&key), stall));
+        (self.stalls, self.behind.doubts) = (Stalls::new(stalls, doubts()), doubts());
         for (common, stall) in &self.stalls.open {
             if let Common::Node(node) = common {
                 fleet.at_home(stall.incident, node);
             }
         }
-        if let Some(memory) = memory {
+        if let Some(memory) = known.memory {
             self.last_round = self.last_round.max(Some(memory.at));
-            fleet.remember_lags(&memory.lags_at(events::millis(self.recorder.clock.now())));
+            fleet.remember_lags(&memory.lags_at(now));
         }
         fleet.join_parts(|key| self.setup.source.whole(key));
         let_go(&self.recorder, &self.setup.watch.name, gone).await?;
@@ -148,5 +129,47 @@ impl Monitor {
         // Newcomers have no history: the next round looks over the whole threshold.
         self.looked = None;
         Ok(())
+    }
+}
+
+/// What the journal knows of a watch. Times in milliseconds.
+struct Known {
+    entities: Vec<EntityRow>,
+    /// When the last silence of each was over.
+    ended: Vec<(String, i64)>,
+    /// The stalls that are open.
+    stalls: Vec<(String, Stall)>,
+    /// When who fell silent lately, and what stalled.
+    silences: Vec<(String, i64)>,
+    stalled: Vec<(String, i64)>,
+    /// Since when who is back, and what flows, of which the end is not believed yet.
+    returns: Vec<(String, i64)>,
+    flowing: Vec<(String, i64)>,
+    memory: Option<Memory>,
+}
+
+impl Known {
+    fn read(connection: &Connection, watch: &str, lately: i64) -> rusqlite::Result<Self> {
+        let silences = |of| incidents::silences_since(connection, of, watch, lately);
+        let returns = |of| notes::returns(connection, of, watch);
+        Ok(Self {
+            entities: entities::of_watch(connection, watch)?,
+            ended: incidents::silences_ended(connection, watch)?,
+            stalls: incidents::open_stalls(connection, watch)?,
+            silences: silences(Subject::Agent)?,
+            stalled: silences(Subject::Pipeline)?,
+            returns: returns(Subject::Agent)?,
+            flowing: returns(Subject::Pipeline)?,
+            memory: Memory::read(connection, watch)?,
+        })
+    }
+}
+
+fn warn_of_circles(watch: &str, fleet: &Fleet) {
+    for (number, at) in &fleet.dependencies().circular {
+        let (number, id) = (number + 1, &fleet.entities()[*at].key);
+        tracing::warn!(
+            "watch {watch}: dependency {number} is left out where agent {id} would depend on itself"
+        );
     }
 }

@@ -172,7 +172,8 @@ mod tests {
         let facts = &Facts { fallback_reason: Some("soc failed"), ..Facts::of(MessageKind::Firing) };
         let events = &[agent_silent("001", "web-01")];
         let subject = Subject { events, facts, links: &[], installation: "soc" };
-        wording(body).message(Some(channel), &subject).joined()
+        let words = wording(body).message(Some(channel), &subject).joined();
+        (words.title, words.body)
     }
 
     #[test]

@@ -32,7 +32,7 @@ use self::homes::Homes;
 use super::Setup;
 use super::counting::Looks;
 use super::finding::{Finding, Flapping};
-use super::fleet::{Fleet, threshold};
+use super::fleet::{Changed, Fleet, threshold};
 use super::gather;
 use super::maintenance::Windows;
 use super::roll_call;
@@ -83,6 +83,17 @@ pub struct Beside {
     looks: Looks,
 }
 
+/// Whoever is told of, by place.
+#[derive(Default)]
+struct Turned {
+    /// Those that are silent, in order.
+    silent: Vec<usize>,
+    /// Those that are back, each with its incident and since when it was silent.
+    back: Vec<(usize, i64, Option<i64>)>,
+    /// Those that stay away, each with its incident.
+    left: Vec<(usize, i64)>,
+}
+
 impl Beside {
     /// Forgets what it knew of a fleet that is another one now: not how long this round has waited, nor which of the
     /// sources beside are slow.
@@ -107,29 +118,7 @@ impl Beside {
             self.note_counted(name, now);
         }
         self.ask_beside_for_homes(setup, fleet, now).await;
-        self.findings.clear();
-        let (mut silent, mut back, mut left) = (Vec::new(), Vec::new(), Vec::new());
-        for changed in fleet.judge(suspects, millis(now)) {
-            match changed.transition {
-                Transition::Recovered { since, incident } => {
-                    self.findings.entry(changed.at).or_default().back = fleet.flaps().back_since(changed.at);
-                    back.push((changed.at, incident, since));
-                }
-                transition => {
-                    let cause = fleet.own_cause(changed.at, millis(now)).unwrap_or_default();
-                    let threshold = threshold(fleet.policy(&fleet.entities()[changed.at]));
-                    let fell = usize::from(!matches!(transition, Transition::Stopped { .. }));
-                    let count = fleet.flaps().count(changed.at, millis(now), threshold) + fell;
-                    let flapping = Flapping::of(count, threshold);
-                    self.findings.insert(changed.at, Finding { cause, flapping, ..Finding::default() });
-                    silent.push(changed.at);
-                    if let Transition::StillSilent { incident } = transition {
-                        left.push((changed.at, incident));
-                    }
-                }
-            }
-        }
-        silent.sort_unstable();
+        let Turned { silent, back, left } = self.begin_findings(fleet, suspects, millis(now));
         let asked = &silent[..silent.len().min(ASKED_WHY)];
         self.ask_for_the_rest(setup, fleet, asked, until, now).await;
         let unexplained = self.unexplained(asked);
@@ -144,6 +133,30 @@ impl Beside {
         self.ask_for_last_words(setup, fleet, few, until, now).await;
         self.learn_why(setup, fleet, &unexplained, asking, (until, now)).await;
         self.looks.ahead(setup, fleet, millis(now));
+    }
+
+    /// A finding of each suspect that is to be told, with what the fleet itself knows.
+    fn begin_findings(&mut self, fleet: &Fleet, suspects: &[usize], now: i64) -> Turned {
+        self.findings.clear();
+        let mut turned = Turned::default();
+        for Changed { at, transition } in fleet.judge(suspects, now) {
+            if let Transition::Recovered { since, incident } = transition {
+                self.findings.entry(at).or_default().back = fleet.flaps().back_since(at);
+                turned.back.push((at, incident, since));
+                continue;
+            }
+            let cause = fleet.own_cause(at, now).unwrap_or_default();
+            let threshold = threshold(fleet.policy(&fleet.entities()[at]));
+            let fell = usize::from(!matches!(transition, Transition::Stopped { .. }));
+            let flapping = Flapping::of(fleet.flaps().count(at, now, threshold) + fell, threshold);
+            self.findings.insert(at, Finding { cause, flapping, ..Finding::default() });
+            turned.silent.push(at);
+            if let Transition::StillSilent { incident } = transition {
+                turned.left.push((at, incident));
+            }
+        }
+        turned.silent.sort_unstable();
+        turned
     }
 
     /// Which maintenance ended before the silences that are told.

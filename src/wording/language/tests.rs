@@ -154,11 +154,12 @@ fn an_italian_message_has_no_english_word_of_ours_unless_it_says_so() {
                 lost: Some(lost),
                 ..sample.facts()
             };
-            let (title, body) = render::words(&sample.events, &facts, Language::It).joined();
+            let render::Words { title, body, .. } =
+                render::words(&sample.events, &facts, Language::It).joined();
             let said = format!("{title}\n{body}");
             let ours: Vec<_> = own_words(&said).intersection(&english).cloned().collect();
             assert!(ours.is_empty(), "{kind}: {ours:?}\n{said}");
-            let same = render::words(&sample.events, &facts, Language::En).joined().1;
+            let same = render::words(&sample.events, &facts, Language::En).joined().body;
             assert!(same.contains(&format!("because {reason}.")), "{same}");
             assert!(same.contains(lead) || sample.events.len() > 1, "{same}");
         }

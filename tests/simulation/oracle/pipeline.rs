@@ -25,7 +25,9 @@ pub struct Stalled {
     pub from: i64,
     pub to: i64,
     common: Common,
-    /// Many of it logged less at first, and since then do not log any more.
+    /// Many of it logged less at first …
+    few: bool,
+    /// … and since then do not log any more.
     worse: Option<i64>,
     /// Two others of the same were told within a day before: it may be believed to be over hours later, and
     /// goes on if many fall silent again until then.
@@ -37,7 +39,8 @@ impl Stalled {
         let (incident, common) = (told.event.incident.unwrap_or_default(), common_of(&told.event));
         let lately = before.iter().filter(|one| one.common == common && one.from > told.at - DAY);
         let flaps = lately.count() >= 2;
-        Self { incident, from: told.at, to: scenario.to, common, worse: None, flaps }
+        let few = told.event.detail.contains("began to log less");
+        Self { incident, from: told.at, to: scenario.to, common, few, worse: None, flaps }
     }
 
     /// Whether an agent is of what stalled.
@@ -117,7 +120,7 @@ fn got_worse(scenario: &Scenario, truth: &Truth, stall: &Stalled, told: &Told) -
     let (from, to) = (told.at - SLACK, told.at);
     let silent =
         members(scenario, truth, stall, to).filter(|(place, _)| truth.overdue[*place].touches(from, to));
-    let first = stall.worse.is_none() && told.event.incident == Some(stall.incident);
+    let first = stall.few && stall.worse.is_none() && told.event.incident == Some(stall.incident);
     first && (silent.count() >= MANY || nobody_logs(scenario, truth, stall, to))
 }
 

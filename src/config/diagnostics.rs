@@ -308,20 +308,7 @@ fn masked(line: &Line<'_>, place: &Place, (masks, secrets): (&[Place], &[Secret]
         .collect();
     hidden.extend(secrets.iter().flat_map(|secret| hiding::places(secret, line.text)));
     hidden.extend(comment_in(line.text).map(|start| start..line.text.len()));
-    hidden.sort_by_key(|mask| (mask.start, mask.end));
-    let (mut text, mut done) = (String::new(), 0);
-    let mut moved: Vec<(usize, usize)> = Vec::new();
-    for mask in hidden {
-        if mask.end > done {
-            text.push_str(line.text.get(done..mask.start).unwrap_or_default());
-            moved.push((mask.start.max(done), text.len()));
-            text.push_str("****");
-            done = mask.end;
-            moved.push((done, text.len()));
-        }
-    }
-    moved.push((done, text.len()));
-    text.push_str(line.text.get(done..).unwrap_or_default());
+    let (text, moved) = hiding::covered(line.text, hidden);
     let shift = |at: usize| {
         let at = at.clamp(line.start, end) - line.start;
         let known = moved.iter().rev().find(|(from, _)| *from <= at);

@@ -53,17 +53,27 @@ fn is_by_itself(text: &str, place: &Range<usize>) -> bool {
     !goes_on(place.start) && !goes_on(place.end)
 }
 
-fn without(text: &str, mut places: Vec<Range<usize>>) -> String {
-    places.sort_by_key(|place| (place.start, place.end));
-    let (mut out, mut done) = (String::new(), 0);
-    for place in places.into_iter().filter(|place| !place.is_empty()) {
-        if place.start >= done {
-            out.push_str(&text[done..place.start]);
+fn without(text: &str, places: Vec<Range<usize>>) -> String {
+    covered(text, places).0
+}
+
+/// A text with these parts of it shown as `****`; and from where to where it is moved by that, each time until the
+/// next, in bytes.
+pub fn covered(text: &str, mut parts: Vec<Range<usize>>) -> (String, Vec<(usize, usize)>) {
+    parts.sort_by_key(|part| (part.start, part.end));
+    let (mut out, mut done, mut moved) = (String::new(), 0, Vec::new());
+    for part in parts {
+        if part.end > done {
+            out.push_str(text.get(done..part.start).unwrap_or_default());
+            moved.push((part.start.max(done), out.len()));
             out.push_str("****");
+            done = part.end;
+            moved.push((done, out.len()));
         }
-        done = done.max(place.end);
     }
-    out + &text[done..]
+    moved.push((done, out.len()));
+    out.push_str(text.get(done..).unwrap_or_default());
+    (out, moved)
 }
 
 #[cfg(test)]

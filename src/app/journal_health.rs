@@ -127,18 +127,23 @@ mod tests {
     use super::*;
     use crate::bus::Bus;
     use crate::clock::SystemClock;
+    use crate::config::Route;
     use crate::journal::Journal;
+
+    /// A process with this journal tells how it is, and ends.
+    async fn tell_and_end(journal: Journal, routes: Vec<Route>) {
+        // Whoever comes upon what is broken moves the journal to memory.
+        journal.write(|db| db.execute("UPDATE incident SET cause = cause", [])).await.unwrap();
+        let (_, routes) = tokio::sync::watch::channel(Arc::new(routes));
+        let recorder = Recorder { journal, bus: Bus::default(), clock: Arc::new(SystemClock), routes };
+        tell(&recorder).await.unwrap();
+        recorder.journal.close().await;
+    }
 
     /// What is told of the journal at `path` by a process that finds it so and ends, and by the next one.
     async fn told(path: &Path) -> [String; 2] {
         for _ in 0..2 {
-            let journal = Journal::open_inline(path).unwrap();
-            // Whoever comes upon what is broken moves the journal to memory.
-            journal.write(|db| db.execute("UPDATE incident SET cause = cause", [])).await.unwrap();
-            let (_, routes) = tokio::sync::watch::channel(Arc::default());
-            let recorder = Recorder { journal, bus: Bus::default(), clock: Arc::new(SystemClock), routes };
-            tell(&recorder).await.unwrap();
-            recorder.journal.close().await;
+            tell_and_end(Journal::open_inline(path).unwrap(), Vec::new()).await;
         }
         let file = crate::journal::open_read_only(path).unwrap();
         let told = events::after(&file, 0, 9).unwrap().into_iter().map(|event| event.detail);
@@ -150,7 +155,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("j.db");
         with_a_broken_root(&path);
-        let routes = Arc::new(vec![crate::dispatch::fixtures::route("all", &[&["soc"]])]);
+        let routes = vec![crate::dispatch::fixtures::route("all", &[&["soc"]])];
         let mut told = Vec::new();
         for accepted in [false, false, true] {
             let journal = Journal::open_inline(&path).unwrap();
@@ -158,12 +163,7 @@ mod tests {
                 db.execute("UPDATE message SET outcome = 'accepted' WHERE ?1", [accepted])
             };
             journal.write(sent).await.unwrap();
-            // Whoever comes upon what is broken moves the journal to memory.
-            journal.write(|db| db.execute("UPDATE incident SET cause = cause", [])).await.unwrap();
-            let (_, routes) = tokio::sync::watch::channel(routes.clone());
-            let recorder = Recorder { journal, bus: Bus::default(), clock: Arc::new(SystemClock), routes };
-            tell(&recorder).await.unwrap();
-            recorder.journal.close().await;
+            tell_and_end(journal, routes.clone()).await;
             told.push(events::after(&crate::journal::open_read_only(&path).unwrap(), 0, 9).unwrap().len());
         }
         assert_eq!(told, [1, 1, 2], "the end, once somebody knows of the beginning");
@@ -210,11 +210,7 @@ mod tests {
         let path = folder.path().join("j.db");
         let journal = Journal::open_inline(&path).unwrap();
         journal.write(|db| db.pragma_update(None, "query_only", true)).await.unwrap();
-        let (_, routes) = tokio::sync::watch::channel(Arc::default());
-        let recorder = Recorder { journal, bus: Bus::default(), clock: Arc::new(SystemClock), routes };
-        recorder.journal.write(|db| db.execute("UPDATE incident SET cause = cause", [])).await.unwrap();
-        tell(&recorder).await.unwrap();
-        recorder.journal.close().await;
+        tell_and_end(journal, Vec::new()).await;
         let [failed, recovered] = told(&path).await;
         assert!(failed.ends_with("Check first: free space and rights of that folder."), "{failed}");
         assert!(recovered.ends_with("nothing of it was lost."), "{recovered}");

@@ -55,6 +55,12 @@ impl SourceReason {
         Self::Malformed,
     ];
 
+    /// The reason of a contract name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+
     /// The contract name, such as `no_index`.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -164,12 +164,11 @@ pub fn source_down(source: &str, error: &SourceError, asked: Asked, agents: usiz
 /// nothing any more, or has done so for long enough.
 #[must_use]
 pub fn source_up(source: &str, down_since: Option<i64>, cause: &str, now: i64) -> Event {
-    let was = |reason: SourceReason| cause == reason.name();
-    let again = match () {
-        () if was(SourceReason::Doubted) => "What it shows is taken for whole again.",
-        () if was(SourceReason::Rights) => "It may be read again.",
-        () if was(SourceReason::Timeout) => "It answers in time again.",
-        () => "It answers again.",
+    let again = match SourceReason::from_name(cause) {
+        Some(SourceReason::Doubted) => "What it shows is taken for whole again.",
+        Some(SourceReason::Rights) => "It may be read again.",
+        Some(SourceReason::Timeout) => "It answers in time again.",
+        _ => "It answers again.",
     };
     Event {
         since: down_since.map(time),

@@ -13,8 +13,8 @@ use super::supervise::{self, Surroundings};
 use super::{downtime, event_log, journal_health};
 use crate::bus::Bus;
 use crate::clock::SharedClock;
-use crate::config::Route;
-use crate::dispatch::{Delivering, Dispatcher, render};
+use crate::config::{Route, vocabulary};
+use crate::dispatch::{Delivering, Dispatcher};
 use crate::journal::incidents;
 use crate::journal::{Journal, JournalError, entities, events, prune};
 use crate::monitor::source_health::SourceHealth;
@@ -270,7 +270,7 @@ async fn let_go(recorder: &Recorder, parts: &Parts) -> Result<(), JournalError> 
         };
         let mut event =
             words::about(&incident.scope, kind, Severity::Info, events::millis(recorder.clock.now()));
-        render::NO_LONGER_CONFIGURED.clone_into(&mut event.cause);
+        vocabulary::NO_LONGER_CONFIGURED.clone_into(&mut event.cause);
         event.detail = format!("{} is no longer configured.", incident.scope);
         (!known).then(|| Change::event(IncidentChange::Close(incident.id), event))
     });

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinError;
 use tokio::time::Instant;
 
-use crate::dispatch::render::CRASHED;
+use crate::config::vocabulary::CRASHED;
 use crate::journal::{JournalError, events};
 use crate::monitor::source_health::SourceHealth;
 use crate::monitor::{Monitor, Setup, words};

@@ -14,7 +14,7 @@ use super::reading::Reading;
 use super::routes::channel_names;
 use super::tables;
 use super::tree::Node;
-use crate::dispatch::render::CRASHED;
+use super::vocabulary::CRASHED;
 
 /// The name of its route.
 const NAME: &str = "health";

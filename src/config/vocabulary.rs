@@ -9,10 +9,28 @@ use wildmatch::WildMatch;
 
 use super::reading::shown_name;
 use super::suggest;
-use crate::dispatch::render::{
-    CRASHED, ENROLLED_ANEW, FLAPPING, LATE, MANY_AT_ONCE, NO_LONGER_CONFIGURED, TOO_FEW,
-};
 use crate::source::SourceReason;
+
+/// The cause of an end that is no recovery: the source or channel was taken out of the configuration.
+pub const NO_LONGER_CONFIGURED: &str = "no_longer_configured";
+
+/// The cause of a failure of our own: a monitor that panicked.
+pub const CRASHED: &str = "crashed";
+
+/// The cause of a silence that is none: it logs, but less than it should.
+pub const TOO_FEW: &str = "volume_too_low";
+
+/// The cause of a stall of a part of those that share something: the others log.
+pub const MANY_AT_ONCE: &str = "many_at_once";
+
+/// The cause of an end that is none: the agent is silent under another id, too.
+pub const ENROLLED_ANEW: &str = "enrolled_anew";
+
+/// The cause of a silence that is not over yet, although its agent logs again.
+pub const FLAPPING: &str = "flapping";
+
+/// The cause of a silence that is none: its logs come, but late.
+pub const LATE: &str = "late";
 
 /// Why an agent or a pipeline is silent, or is told.
 const OF_SILENCES: [&str; 16] = [

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use log_monitor_channels::text::one_line;
 use log_monitor_channels::{Event, EventKind};
 
-use super::render::{LATE, TOO_FEW};
 use crate::clock::written;
+use crate::config::vocabulary::{LATE, TOO_FEW};
 use crate::wording::language::{Many, Phrase, Sentences};
 
 /// Begins the question in the sentences of an event.

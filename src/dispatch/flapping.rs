@@ -3,8 +3,8 @@
 use log_monitor_channels::Event;
 use rusqlite::Connection;
 
-use super::render::FLAPPING;
 use crate::clock::written;
+use crate::config::vocabulary::FLAPPING;
 use crate::journal::events::time;
 use crate::journal::notes;
 

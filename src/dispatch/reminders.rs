@@ -7,8 +7,9 @@ use log_monitor_channels::{Event, EventKind, MessageKind};
 use rusqlite::Connection;
 
 use super::flapping;
-use super::render::{FLAPPING, as_noticed};
+use super::render::as_noticed;
 use super::suppress::Suppression;
+use crate::config::vocabulary::FLAPPING;
 use crate::config::{Reminders, Route};
 use crate::journal::deliveries;
 use crate::journal::events::{self, time};

@@ -10,6 +10,7 @@ use log_monitor_channels::{Entity, Event, MessageKind};
 
 use super::{causes, titles};
 use crate::clock::written;
+use crate::config::vocabulary::FLAPPING;
 use crate::wording::language::{Language, Sentences};
 
 /// What is to be said beside the events themselves.
@@ -90,27 +91,6 @@ impl Facts<'_> {
 
 /// What is told so much later than it was noticed says so.
 const LATE_BY: TimeDelta = TimeDelta::minutes(1);
-
-/// The cause of an end that is no recovery: the source or channel was taken out of the configuration.
-pub const NO_LONGER_CONFIGURED: &str = "no_longer_configured";
-
-/// The cause of a failure of our own: a monitor that panicked.
-pub const CRASHED: &str = "crashed";
-
-/// The cause of a silence that is none: it logs, but less than it should.
-pub const TOO_FEW: &str = "volume_too_low";
-
-/// The cause of a stall of a part of those that share something: the others log.
-pub const MANY_AT_ONCE: &str = "many_at_once";
-
-/// The cause of an end that is none: the agent is silent under another id, too.
-pub const ENROLLED_ANEW: &str = "enrolled_anew";
-
-/// The cause of a silence that is not over yet, although its agent logs again.
-pub const FLAPPING: &str = "flapping";
-
-/// The cause of a silence that is none: its logs come, but late.
-pub const LATE: &str = "late";
 
 /// The words of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -302,6 +282,7 @@ mod tests {
     use log_monitor_channels::EventKind;
 
     use super::*;
+    use crate::config::vocabulary::{LATE, MANY_AT_ONCE};
     use crate::dispatch::fixtures::agent_silent;
 
     fn facts(kind: MessageKind) -> Facts<'static> {

@@ -4,9 +4,9 @@ use log_monitor_channels::text::one_line;
 use log_monitor_channels::{Event, EventKind, MessageKind};
 
 use super::causes;
-use super::render::{
-    CRASHED, ENROLLED_ANEW, FLAPPING, Facts, LATE, MANY_AT_ONCE, NO_LONGER_CONFIGURED, TOO_FEW, lasted,
-    who_in,
+use super::render::{Facts, lasted, who_in};
+use crate::config::vocabulary::{
+    CRASHED, ENROLLED_ANEW, FLAPPING, LATE, MANY_AT_ONCE, NO_LONGER_CONFIGURED, TOO_FEW,
 };
 use crate::wording::language::{Phrase, Sentences, Title};
 

@@ -7,6 +7,7 @@ use super::entities::Logging;
 use super::events::millis;
 use super::spells::Spell;
 use super::{meta, prune, spells};
+use crate::config::vocabulary::ENROLLED_ANEW;
 
 /// An agent did not log. Where it flapped, an incident is several of these.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,9 +27,6 @@ pub struct Silence {
     /// The part of that time, from 0 to 1, of which logs arrived late; `None` = not known.
     pub late: Option<f64>,
 }
-
-/// Why the silence of the second id of an agent is closed: it goes on as that of the first.
-const GOES_ON: &str = "enrolled_anew";
 
 /// The silences that reach into `from..to` (milliseconds), the oldest first.
 ///
@@ -82,7 +80,7 @@ const SILENCE: &str = "SELECT scope, key, label, logging, COALESCE(since, opened
 
 fn incident(row: &Row<'_>) -> rusqlite::Result<Incident> {
     let end = row.get::<_, Option<String>>(6)?.and_then(|body| event(&body));
-    let goes_on = end.as_ref().is_some_and(|end| end.cause == GOES_ON);
+    let goes_on = end.as_ref().is_some_and(|end| end.cause == ENROLLED_ANEW);
     let (back, late) = end.map_or((None, None), |end| (end.back.map(millis), end.arrived_late));
     let silence = Silence {
         watch: row.get(0)?,

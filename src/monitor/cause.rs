@@ -2,6 +2,7 @@
 
 use compact_str::CompactString;
 
+use crate::config::vocabulary::{LATE, TOO_FEW};
 use crate::journal::entities::Logging;
 use crate::source::{Connection, Counted, Link};
 
@@ -9,12 +10,6 @@ use crate::source::{Connection, Counted, Link};
 /// this, in milliseconds, is stale, even if the manager has not noticed yet: that takes it up to twice
 /// `agents_disconnection_time`, which is half an hour.
 const STALE: i64 = 3 * 60_000;
-
-/// The name of [`Cause::TooFew`]: it is not silent, but logs less than it should.
-pub const TOO_FEW: &str = "volume_too_low";
-
-/// The name of [`Cause::Late`]: it is not silent, but its logs come late.
-pub const LATE: &str = "late";
 
 /// What is known of the reason. Times and spans in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -9,9 +9,9 @@ use super::way::Way;
 use super::{LOOK_BACK, about, span};
 use crate::config::Policy;
 use crate::config::duration::human;
+use crate::config::vocabulary::{ENROLLED_ANEW, LATE, TOO_FEW};
 use crate::journal::entities::{EntityRow, Logging};
 use crate::journal::events::time;
-use crate::monitor::cause::{LATE, TOO_FEW};
 use crate::monitor::finding::{Finding, Flapping, Suspicion};
 use crate::monitor::fleet::{self, Entity};
 use crate::monitor::verdict::Transition;
@@ -158,7 +158,7 @@ pub fn unwatched(watch: &str, row: &EntityRow, now: i64) -> Event {
 pub fn enrolled_anew(watch: &str, row: &EntityRow, old: &str, now: i64) -> Event {
     let old = one_line(old, 80);
     Event {
-        cause: "enrolled_anew".to_owned(),
+        cause: ENROLLED_ANEW.to_owned(),
         detail: format!("It is the agent that was {old} before, whose silence goes on as one."),
         ..unwatched(watch, row, now)
     }

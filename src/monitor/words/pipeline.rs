@@ -9,10 +9,10 @@ use super::way::Way;
 use super::{about, span};
 use crate::clock::written;
 use crate::config::Pipeline;
+use crate::config::vocabulary::{MANY_AT_ONCE, TOO_FEW};
 use crate::journal::entities::Logging;
 use crate::journal::events::time;
 use crate::monitor::behind::{self, Lack};
-use crate::monitor::cause::TOO_FEW;
 use crate::monitor::outage::Outage;
 use crate::monitor::pipeline::{Begun, Common, Flow, Tally};
 use crate::source::Keeper;
@@ -41,7 +41,7 @@ pub fn stalled(watch: &str, begun: &Begun, limits: &Pipeline, names: &str, way: 
     };
     Event {
         since: quiet.and(tally.newest).or(*last).map(time),
-        cause: quiet.map_or("many_at_once", |_| "no_documents").to_owned(),
+        cause: quiet.map_or(MANY_AT_ONCE, |_| "no_documents").to_owned(),
         entity: match quiet {
             Some(_) => entity_of(common, &tally.watched.to_string()),
             None => entity_of(common, &format!("{} of {}", tally.lost, tally.watched)),

@@ -10,7 +10,7 @@ use chrono::DateTime;
 use log_monitor_channels::Event;
 use rusqlite::Connection;
 
-use super::router;
+use super::router::Facts;
 use crate::clock::written;
 use crate::config::Route;
 use crate::config::matcher::Matcher;
@@ -88,7 +88,8 @@ impl Suppression {
     /// The silence that holds `event` back the longest.
     #[must_use]
     pub fn silence(&self, event: &Event) -> Option<Hold> {
-        let (silence, _) = self.silences.iter().find(|(_, matcher)| router::matches(matcher, event))?;
+        let facts = Facts::of(event);
+        let (silence, _) = self.silences.iter().find(|(_, matcher)| facts.satisfy(matcher))?;
         Some(Hold::new(silence.until, silence.said(), Some(silence.id)))
     }
 

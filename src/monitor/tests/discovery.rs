@@ -536,5 +536,6 @@ async fn an_event_carries_the_groups_of_its_agent_so_that_a_route_may_ask_for_on
     let event = world.events().await.pop().unwrap();
     assert_eq!(event.labels["group"], "default,linux");
     let asks = |group| Matcher::new([("group", vec![group])]);
-    assert!(router::matches(&asks("linux"), &event) && !router::matches(&asks("windows"), &event));
+    let facts = router::Facts::of(&event);
+    assert!(facts.satisfy(&asks("linux")) && !facts.satisfy(&asks("windows")));
 }

@@ -1,6 +1,7 @@
 //! The simulated indexer: what is indexed by now, within the window that is asked for, after some
 //! seconds, unless it is broken. Now and then a single question fails.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub struct Index {
     /// The true time.
     pub clock: TokioClock,
     chance: Mutex<Rng>,
+    /// How many documents of each agent are of the past: time only goes on.
+    passed: Vec<AtomicUsize>,
     /// When single questions failed.
     pub failed: Mutex<Vec<i64>>,
 }
@@ -31,7 +34,8 @@ pub struct Index {
 impl Index {
     pub fn new(scenario: Arc<Scenario>, clock: TokioClock) -> Self {
         let chance = Mutex::new(Rng::with_seed(scenario.seed));
-        Self { scenario, clock, chance, failed: Mutex::default() }
+        let passed = scenario.agents.iter().map(|_| AtomicUsize::new(0)).collect();
+        Self { scenario, clock, chance, passed, failed: Mutex::default() }
     }
 
     fn now(&self) -> i64 {
@@ -67,21 +71,26 @@ impl Index {
     fn newest_of(&self, place: usize, query: &Query<'_>, now: i64) -> Option<Observation> {
         let agent = self.scenario.agents.get(place)?;
         let (from, to) = (query.from.timestamp_millis(), query.to.timestamp_millis());
-        let mut found = before(&agent.documents, to.min(now)).take_while(|document| document.at >= from);
+        let past = self.past(place, now).iter().rev().skip_while(|document| document.at > to);
+        let mut found = past.take_while(|document| document.at >= from);
         let document = found.find(|document| document.visible <= now)?;
         Some(Observation { key: agent.id.as_str().into(), last_seen: document.at })
+    }
+
+    /// The documents of an agent up to now.
+    fn past(&self, place: usize, now: i64) -> &[Document] {
+        let (documents, passed) = (&self.scenario.agents[place].documents, &self.passed[place]);
+        let before = passed.load(Ordering::Relaxed);
+        let since = documents[before..].iter().take_while(|document| document.at <= now).count();
+        passed.store(before + since, Ordering::Relaxed);
+        &documents[..before + since]
     }
 }
 
 /// The newest document up to `to` that can be found at `now`.
 pub fn newest(documents: &[Document], to: i64, now: i64) -> Option<&Document> {
-    before(documents, to.min(now)).find(|document| document.visible <= now)
-}
-
-/// The documents up to a time, the newest first.
-fn before(documents: &[Document], to: i64) -> impl Iterator<Item = &Document> {
-    let until = documents.partition_point(|document| document.at <= to);
-    documents[..until].iter().rev()
+    let until = documents.partition_point(|document| document.at <= to.min(now));
+    documents[..until].iter().rev().find(|document| document.visible <= now)
 }
 
 /// The documents from one time to another, both inclusive.

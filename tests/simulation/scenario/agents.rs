@@ -49,7 +49,10 @@ pub fn agent(scenario: &Scenario, place: usize, nodes: &[String], rng: &mut Rng)
 /// Always for most; some come later, some leave, some come back.
 fn listed(scenario: &Scenario, rng: &mut Rng) -> Spans {
     let (begin, end) = (i64::MIN, i64::MAX);
-    let mut moments = [(); 2].map(|()| rng.i64(scenario.from..scenario.to));
+    // The list is edited now and then, for several of them at once.
+    let (every, between) = (12 * scenario.poll, scenario.poll / 2);
+    let edited = |at: i64| at - (at - scenario.from) % every + between;
+    let mut moments = [(); 2].map(|()| edited(rng.i64(scenario.from..scenario.to)));
     moments.sort_unstable();
     match rng.u8(0..60) {
         0 => Spans::of([(begin, moments[0])]),

@@ -219,7 +219,7 @@ impl Scenario {
         let mut rng = Rng::with_seed(seed);
         let rng = &mut rng;
         let (days, size, poll) = match pace {
-            Pace::Slow => (rng.i64(90..150), rng.usize(80..220), rng.i64(90..240) * MINUTE),
+            Pace::Slow => (rng.i64(90..150), rng.usize(80..220), rng.i64(180..300) * MINUTE),
             Pace::Many => (rng.i64(60..70), rng.usize(2000..2400), rng.i64(360..420) * MINUTE),
             Pace::Fast => (rng.i64(2..5), rng.usize(12..60), rng.i64(1..5) * MINUTE),
             Pace::Told => (rng.i64(1..3), rng.usize(12..60), rng.i64(1..5) * MINUTE),

@@ -106,7 +106,7 @@ pub fn resolve(
     }
     by_group.into_iter().try_for_each(|(group, one)| tell_end(connection, one, &group, now))?;
     // A try that was cut off may have told what was over while it was to be made again.
-    perhaps.iter().try_for_each(|(firing, channel)| settle_debt(connection, firing, channel, now))
+    perhaps.iter().try_for_each(|(firing, channel)| settle_debt_of(connection, firing, channel, now))
 }
 
 impl Owed {
@@ -202,25 +202,24 @@ pub fn settle_debt(
     now: i64,
 ) -> rusqlite::Result<()> {
     let firings = match message.kind {
-        MessageKind::Firing => vec![message.id],
-        MessageKind::Reminder => messages::reminded_of(connection, message.id)?,
+        MessageKind::Firing => vec![message.clone()],
+        MessageKind::Reminder => messages::reminded_of(connection, message.id)?
+            .into_iter()
+            .map(|firing| messages::get(connection, firing))
+            .collect::<rusqlite::Result<_>>()?,
         MessageKind::Resolved | MessageKind::Notice => Vec::new(),
     };
-    for firing in firings {
-        settle_debt_of(connection, &messages::get(connection, firing)?, channel, now)?;
-    }
-    Ok(())
+    let mut ended = firings.iter().filter(|firing| firing.ended);
+    ended.try_for_each(|firing| settle_debt_of(connection, firing, channel, now))
 }
 
+/// The same for a firing of which something is over.
 fn settle_debt_of(
     connection: &Connection,
     firing: &Message,
     channel: &str,
     now: i64,
 ) -> rusqlite::Result<()> {
-    if !firing.ended {
-        return Ok(());
-    }
     let (endings, kinds): (Vec<i64>, Vec<EventKind>) =
         messages::owed_endings(connection, firing.id, channel, now)?.into_iter().unzip();
     match kinds.first() {

@@ -50,8 +50,8 @@ pub fn said_by(connection: &Connection, delivery: i64) -> rusqlite::Result<Vec<i
 /// # Errors
 /// As the database.
 pub fn said(connection: &Connection, delivery: i64) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("UPDATE message SET lost = 0 WHERE lost = ?1 AND lost > 0")?
-        .execute([delivery])
-        .map(drop)
+    let said = said_by(connection, delivery)?;
+    // Nearly always there is none, and a look is cheaper than an update of nothing.
+    let mut mark = connection.prepare_cached("UPDATE message SET lost = 0 WHERE id = ?1")?;
+    said.iter().try_for_each(|message| mark.execute([message]).map(drop))
 }

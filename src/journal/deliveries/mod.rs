@@ -90,13 +90,17 @@ pub fn insert(
     channels: &[String],
     not_before: i64,
 ) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached(
+    // Two statements: for one with a condition the database would copy what it changes, to take it back.
+    let mut known = connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM delivery WHERE message = ?1 AND channel = ?2)")?;
+    let mut insert = connection.prepare_cached(
         "INSERT INTO delivery (message, step, channel, state, not_before, deadline)
-         SELECT ?1, ?2, ?3, 'pending', ?4, ?5
-         WHERE NOT EXISTS (SELECT 1 FROM delivery WHERE message = ?1 AND channel = ?3)",
+         VALUES (?1, ?2, ?3, 'pending', ?4, ?5)",
     )?;
     for channel in channels {
-        statement.execute(params![message, step as i64, channel, not_before, not_before + DEADLINE])?;
+        if !known.query_row(params![message, channel], |row| row.get(0))? {
+            insert.execute(params![message, step as i64, channel, not_before, not_before + DEADLINE])?;
+        }
     }
     Ok(())
 }

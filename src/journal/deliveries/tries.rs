@@ -115,7 +115,7 @@ pub fn finish(connection: &Connection, claim: &Claim, ending: &Ending, now: i64)
     connection
         .prepare_cached(
             "INSERT INTO attempt (delivery, n, started, ended, outcome, reason, merged_into, post)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, merged_into, ?7 FROM delivery WHERE id = ?1",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, (SELECT merged_into FROM delivery WHERE id = ?1), ?7)",
         )?
         .execute(params![
             claim.delivery,

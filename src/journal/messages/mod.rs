@@ -205,27 +205,28 @@ fn from_json<T: serde::de::DeserializeOwned>(text: Option<String>) -> Option<T> 
     serde_json::from_str(&text?).ok()
 }
 
+/// Reads [`COLUMNS`], in their order.
 fn read(row: &Row<'_>) -> rusqlite::Result<Message> {
-    let kind: String = row.get("kind")?;
-    let topic: String = row.get("topic")?;
+    let kind: String = row.get(2)?;
+    let topic: String = row.get(3)?;
     Ok(Message {
-        id: row.get("id")?,
-        route: row.get("route")?,
+        id: row.get(0)?,
+        route: row.get(1)?,
         kind: MessageKind::from_name(&kind).unwrap_or(MessageKind::Notice),
         topic: EventKind::from_name(&topic).unwrap_or(EventKind::SetupFailed),
-        parent: row.get("parent")?,
-        created: row.get("created")?,
-        send_at: row.get("send_at")?,
-        steps: from_json(row.get("steps")?).unwrap_or_default(),
-        step: row.get::<_, i64>("step")? as usize,
-        reminders: from_json(row.get("reminders")?),
-        reminder_at: row.get("reminder_at")?,
-        reminded: row.get("reminded")?,
-        ended: row.get("ended")?,
-        held_by: row.get("held_by")?,
-        escalation: row.get("escalation")?,
-        escalations: from_json(row.get("escalations")?).unwrap_or_default(),
-        grouped: row.get("grouped")?,
-        merges: Merges::from_number(row.get("merges")?),
+        parent: row.get(4)?,
+        created: row.get(5)?,
+        send_at: row.get(6)?,
+        steps: from_json(row.get(7)?).unwrap_or_default(),
+        step: row.get::<_, i64>(8)? as usize,
+        reminders: from_json(row.get(9)?),
+        reminder_at: row.get(10)?,
+        reminded: row.get(11)?,
+        ended: row.get(12)?,
+        held_by: row.get(13)?,
+        escalation: row.get(14)?,
+        escalations: from_json(row.get(15)?).unwrap_or_default(),
+        grouped: row.get(16)?,
+        merges: Merges::from_number(row.get(17)?),
     })
 }

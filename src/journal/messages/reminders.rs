@@ -26,12 +26,12 @@ pub fn waiting_reminders(connection: &Connection, route: &str, incident: i64) ->
     connection
         .prepare_cached(
             // From the incident on: a route has more messages than an incident.
-            "SELECT DISTINCT message.id FROM event
+            "SELECT message.id FROM event
              CROSS JOIN message_event ON message_event.event = event.id
              CROSS JOIN message ON message.id = message_event.message AND message.kind = 'reminder'
                   AND escalation IS NULL AND route = ?2
-             JOIN delivery ON delivery.message = message.id AND delivery.state IN ('pending', 'waiting')
-             WHERE event.incident = ?1",
+             WHERE event.incident = ?1 AND EXISTS (
+                 SELECT 1 FROM delivery WHERE message = message.id AND state IN ('pending', 'waiting'))",
         )?
         .query_map(params![incident, route], |row| row.get(0))?
         .collect()

@@ -111,12 +111,16 @@ impl Fleet {
         };
         // Before it is counted anew, as after a restart, nothing says that it is over.
         let Some(count) = entity.counted.as_deref() else { return told };
+        // Most have enough, and need no calendar.
+        if count.events >= least {
+            return false;
+        }
         let begin = count.until - interval(policy);
         let whole = policy.since(count.until, interval(policy)) == begin
             && begin >= entity.logs_since.max(entity.watched_from);
         // That its hours are over, or that nothing new is indexed, is no end of it.
         let thin_now = policy.expects(now) && whole && self.is_counted(entity, now);
-        count.events < least && (told || thin_now)
+        told || thin_now
     }
 
     /// Whether its last count is still good.

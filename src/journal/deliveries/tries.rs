@@ -1,7 +1,7 @@
 //! Tries of deliveries: claimed before a call, closed after it.
 
 use log_monitor_channels::Receipt;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{State, posted};
 use crate::journal::waiting::OVER_BUDGET;
@@ -112,10 +112,16 @@ pub struct Ending {
 /// # Errors
 /// As the database.
 pub fn finish(connection: &Connection, claim: &Claim, ending: &Ending, now: i64) -> rusqlite::Result<()> {
+    let merged_into = connection
+        .prepare_cached("SELECT merged_into FROM delivery WHERE id = ?1")?
+        .query_row([claim.delivery], |row| row.get::<_, Option<i64>>(0))
+        .optional()?;
+    // A broken page of the journal may have taken it away meanwhile.
+    let Some(merged_into) = merged_into else { return Ok(()) };
     connection
         .prepare_cached(
             "INSERT INTO attempt (delivery, n, started, ended, outcome, reason, merged_into, post)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, (SELECT merged_into FROM delivery WHERE id = ?1), ?7)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
             claim.delivery,
@@ -124,6 +130,7 @@ pub fn finish(connection: &Connection, claim: &Claim, ending: &Ending, now: i64)
             now,
             ending.outcome,
             ending.reason,
+            merged_into,
             claim.post
         ])?;
     let receipt = ending.receipt.as_ref().map(|receipt| serde_json::to_string(receipt).unwrap_or_default());
@@ -165,4 +172,43 @@ pub fn recover_interrupted(connection: &Connection, now: i64) -> rusqlite::Resul
         "UPDATE delivery SET state = 'waiting', not_before = ?1, uncertain = 1 WHERE state = 'sending'",
         [now],
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::schema;
+
+    #[test]
+    fn the_end_of_a_try_whose_delivery_is_lost_stops_nothing() {
+        let journal = Connection::open_in_memory().unwrap();
+        schema::prepare(&journal).unwrap();
+        let claim = Claim {
+            delivery: 7,
+            n: 1,
+            tried: 0,
+            message: 7,
+            step: 0,
+            channel: "soc".to_owned(),
+            short: false,
+            uncertain: false,
+            deadline: 0,
+            held: None,
+            with: Vec::new(),
+            posted: Vec::new(),
+            post: None,
+        };
+        let ending = Ending {
+            state: State::Accepted,
+            outcome: ACCEPTED,
+            reason: "HTTP 200".to_owned(),
+            not_before: None,
+            short: false,
+            uncertain: false,
+            receipt: None,
+        };
+        finish(&journal, &claim, &ending, 0).unwrap();
+        let tries: i64 = journal.query_row("SELECT COUNT(*) FROM attempt", [], |row| row.get(0)).unwrap();
+        assert_eq!(tries, 0);
+    }
 }

@@ -55,7 +55,7 @@ fn stage<W: FnMut()>(name: &str, prepare: impl Fn(usize) -> W) -> [Duration; 3] 
     // The least of several passes over all sizes: what else the machine does makes none of them faster.
     let passes: Vec<_> = (0..5).map(|_| FLEETS.map(|agents| cost_of(prepare(agents)))).collect();
     let least = |size: usize| passes.iter().map(|costs| costs[size]).min().unwrap_or_default();
-    let costs = [least(0), least(1), least(2)];
+    let costs = [0, 1, 2].map(least);
     show(name, costs);
     costs
 }

@@ -201,16 +201,19 @@ pub fn settle_debt(
     channel: &str,
     now: i64,
 ) -> rusqlite::Result<()> {
-    let firings = match message.kind {
-        MessageKind::Firing => vec![message.clone()],
-        MessageKind::Reminder => messages::reminded_of(connection, message.id)?
-            .into_iter()
-            .map(|firing| messages::get(connection, firing))
-            .collect::<rusqlite::Result<_>>()?,
-        MessageKind::Resolved | MessageKind::Notice => Vec::new(),
-    };
-    let mut ended = firings.iter().filter(|firing| firing.ended);
-    ended.try_for_each(|firing| settle_debt_of(connection, firing, channel, now))
+    match message.kind {
+        MessageKind::Firing if message.ended => settle_debt_of(connection, message, channel, now),
+        MessageKind::Reminder => {
+            for firing in messages::reminded_of(connection, message.id)? {
+                let firing = messages::get(connection, firing)?;
+                if firing.ended {
+                    settle_debt_of(connection, &firing, channel, now)?;
+                }
+            }
+            Ok(())
+        }
+        MessageKind::Firing | MessageKind::Resolved | MessageKind::Notice => Ok(()),
+    }
 }
 
 /// The same for a firing of which something is over.

@@ -88,6 +88,8 @@ impl Suppression {
     /// The silence that holds `event` back the longest.
     #[must_use]
     pub fn silence(&self, event: &Event) -> Option<Hold> {
+        // Nearly always there is none.
+        self.silences.first()?;
         let facts = Facts::of(event);
         let (silence, _) = self.silences.iter().find(|(_, matcher)| facts.satisfy(matcher))?;
         Some(Hold::new(silence.until, silence.said(), Some(silence.id)))
